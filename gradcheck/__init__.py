@@ -1,0 +1,78 @@
+"""gradcheck: is a hand-written backprop right, wrong, or can nobody tell?
+
+    >>> import gradcheck
+    >>> record = gradcheck.check("student.py")
+    >>> record.verdict
+
+Importing this loads nothing heavy: names are fetched when they are used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gradcheck.version import __version__
+
+if TYPE_CHECKING:
+    from gradcheck.api import check
+    from gradcheck.errors import GradcheckError, InternalError, LoadError, UsageError
+    from gradcheck.function_check import FunctionCheck, check_function
+    from gradcheck.network import Network
+    from gradcheck.oracle import Estimate, Truth
+    from gradcheck.problem import Batch, Params, Problem
+    from gradcheck.protocol import Implementation
+    from gradcheck.record import Record
+    from gradcheck.sampling import problem
+    from gradcheck.verdict import Finding, Verdict
+
+_HOMES = {
+    "Batch": "problem",
+    "Estimate": "oracle",
+    "Finding": "verdict",
+    "FunctionCheck": "function_check",
+    "GradcheckError": "errors",
+    "Implementation": "protocol",
+    "InternalError": "errors",
+    "LoadError": "errors",
+    "Network": "network",
+    "Params": "problem",
+    "Problem": "problem",
+    "Record": "record",
+    "Truth": "oracle",
+    "UsageError": "errors",
+    "Verdict": "verdict",
+    "check": "api",
+    "check_function": "function_check",
+    "problem": "sampling",
+}
+
+__all__ = [
+    "Batch",
+    "Estimate",
+    "Finding",
+    "FunctionCheck",
+    "GradcheckError",
+    "Implementation",
+    "InternalError",
+    "LoadError",
+    "Network",
+    "Params",
+    "Problem",
+    "Record",
+    "Truth",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "check",
+    "check_function",
+    "problem",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gradcheck' has no attribute {name!r}")
+    return getattr(import_module(f"gradcheck.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,163 @@
+"""The activations: one table, one row each.
+
+A row holds the forward function (also for complex arguments, because the oracle
+differentiates by complex step), the derivative (used to plant and to name bugs,
+never to judge), and where the derivative jumps.
+
+The forwards branch on the real part, so that they are analytic on each side and
+finite for every ``|z| <= 1e4``. Adding an activation means adding a row here,
+and its derivative in the hand-written ``implementations/``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LEAKY_SLOPE = 0.01
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation function.
+
+    Attributes
+    ----------
+    name : str
+        As written in a network's text form.
+    forward : callable
+        ``phi(z)``; accepts float64 and complex128 arrays of any shape.
+    derivative : callable
+        ``phi'(z)`` for real ``z``; for softmax, which is not elementwise, None.
+    slopes : (float, float) or None
+        Smallest and largest slope at the kink in z = 0, where there is one.
+    pieces : bool
+        True when ``phi`` is made of two formulas that meet at z = 0. Differences
+        must not reach across, even where the first derivative is continuous (elu).
+    formula : str
+        For messages.
+    """
+
+    name: str
+    forward: Callable[[Array], Array]
+    derivative: Callable[[Array], Array] | None
+    slopes: tuple[float, float] | None = None
+    pieces: bool = False
+    formula: str = ""
+
+
+def _identity(z: Array) -> Array:
+    return z
+
+
+def _sigmoid(z: Array) -> Array:
+    right = z.real >= 0
+    shrunk = np.exp(np.where(right, -z, z))  # never overflows
+    return np.where(right, 1.0, shrunk) / (1.0 + shrunk)
+
+
+def _tanh(z: Array) -> Array:
+    return np.tanh(z)
+
+
+def _relu(z: Array) -> Array:
+    return np.where(z.real > 0, z, 0.0)
+
+
+def _leaky_relu(z: Array) -> Array:
+    return np.where(z.real > 0, z, LEAKY_SLOPE * z)
+
+
+def _elu(z: Array) -> Array:
+    right = z.real > 0
+    return np.where(right, z, np.expm1(np.where(right, 0.0, z)))
+
+
+def softplus(z: Array) -> Array:
+    """``log(1 + exp(z))`` without overflow; also the log-loss of a sigmoid."""
+    right = z.real > 0
+    tail = _log1p(np.exp(np.where(right, -z, z)))
+    return np.where(right, z + tail, tail)
+
+
+def _log1p(w: Array) -> Array:
+    if not np.iscomplexobj(w):
+        return np.log1p(w)
+    # numpy's complex log1p forms 1 + w first, which loses a small real part
+    x, y = w.real, w.imag
+    return 0.5 * np.log1p(x * (2.0 + x) + y * y) + 1j * np.arctan2(y, 1.0 + x)
+
+
+def _silu(z: Array) -> Array:
+    return z * _sigmoid(z)
+
+
+def _gelu(z: Array) -> Array:
+    from scipy.special import ndtr  # the only activation that needs scipy
+
+    return z * np.asarray(ndtr(z))
+
+
+def softmax(z: Array) -> Array:
+    """Softmax over the last axis, shifted by the largest real part."""
+    powers = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _sigmoid_derivative(z: Array) -> Array:
+    a = _sigmoid(z)
+    return a * (1.0 - a)
+
+
+def _silu_derivative(z: Array) -> Array:
+    a = _sigmoid(z)
+    return a + z * a * (1.0 - a)
+
+
+def _gelu_derivative(z: Array) -> Array:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(z)) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+
+
+_ROWS = (
+    Activation("identity", _identity, np.ones_like, formula="z"),
+    Activation("sigmoid", _sigmoid, _sigmoid_derivative, formula="1 / (1 + exp(-z))"),
+    Activation("tanh", _tanh, lambda z: 1.0 - np.tanh(z) ** 2, formula="tanh(z)"),
+    Activation(
+        "relu",
+        _relu,
+        lambda z: np.where(z > 0, 1.0, 0.0),
+        slopes=(0.0, 1.0),
+        pieces=True,
+        formula="max(0, z)",
+    ),
+    Activation(
+        "leaky_relu",
+        _leaky_relu,
+        lambda z: np.where(z > 0, 1.0, LEAKY_SLOPE),
+        slopes=(LEAKY_SLOPE, 1.0),
+        pieces=True,
+        formula="z if z > 0 else 0.01 z",
+    ),
+    Activation(
+        "elu",
+        _elu,
+        lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0.0))),
+        pieces=True,
+        formula="z if z > 0 else exp(z) - 1",
+    ),
+    Activation("softplus", softplus, _sigmoid, formula="log(1 + exp(z))"),
+    Activation("silu", _silu, _silu_derivative, formula="z / (1 + exp(-z))"),
+    Activation("gelu", _gelu, _gelu_derivative, formula="z Phi(z)"),
+    Activation("softmax", softmax, None, formula="exp(z_j) / sum_k exp(z_k)"),
+)
+
+ACTIVATIONS: dict[str, Activation] = {row.name: row for row in _ROWS}
+
+#: Those that may stand in a hidden layer: softmax is for the output only.
+HIDDEN_ACTIVATIONS: tuple[str, ...] = tuple(n for n in ACTIVATIONS if n != "softmax")

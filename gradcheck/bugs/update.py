@@ -1,0 +1,27 @@
+"""Bugs in the step: the gradient is right, what is done with it is not."""
+
+from gradcheck.bugs.bug import Bug
+from gradcheck.bugs.textbook import Pass
+from gradcheck.problem import Floats
+
+
+def _adds(p: Pass) -> list[tuple[Floats, Floats]]:
+    rate = p.learning_rate or 0.0
+    return [
+        (w + rate * p.grads[layer][0], b + rate * p.grads[layer][1])
+        for layer, (w, b) in enumerate(p.pairs, start=1)
+    ]
+
+
+BUGS = (
+    Bug(
+        "step_adds_gradient",
+        "the step adds the gradient",
+        "update",
+        "W + rate dW",
+        "W - rate dW",
+        "With the error taken as y - a the plus is right; with a - y it climbs the loss.",
+        "Subtract: W - learning_rate * dW.",
+        {"update": _adds},
+    ),
+)

@@ -1,0 +1,67 @@
+"""agreement: independent implementations give the same gradient.
+
+No estimate enters here: two claims are held against each other, within what the
+arithmetic of both may cost. It shows which of several implementations is the
+outlier.
+"""
+
+import numpy as np
+
+from gradcheck.judging import named
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "agreement"
+
+
+def run(plan: Plan) -> Run:
+    """Compare with every peer on every problem that both answer."""
+    compared = 0
+    failing: dict[str, list[tuple[Problem, str]]] = {peer: [] for peer in plan.peers}
+    for problem in plan.problems:
+        ours = yield Request(Call.LOSS_AND_GRADS, problem)
+        if ours.failure:
+            continue
+        for peer in plan.peers:
+            theirs = yield Request(Call.LOSS_AND_GRADS, problem, of=peer)
+            if theirs.failure:
+                continue
+            compared += 1
+            mine, other = named(ours.tensors), named(theirs.tensors)
+            for name in mine:
+                if not _same(plan, problem, name, mine[name], other[name]):
+                    failing[peer].append((problem, name))
+                    break
+    if not compared:
+        return []
+    against = {peer: cases for peer, cases in failing.items() if cases}
+    if not against:
+        message = f"Agrees with {', '.join(plan.peers)}."
+        return [Finding(SLUG, Verdict.CORRECT, compared, message)]
+    parts = [
+        f"{peer} on {len(cases)} problems (first in {cases[0][1]})"
+        for peer, cases in against.items()
+    ]
+    texts = tuple(dict.fromkeys(str(p) for cases in against.values() for p, _ in cases))
+    message = f"Disagrees with {'; '.join(parts)}."
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+
+
+def _same(plan: Plan, problem: Problem, name: str, mine: np.ndarray, other: np.ndarray) -> bool:
+    truth = plan.truth(problem)
+    estimate = truth.gradient[name]
+    difference = np.abs(mine - other)
+    allowed = 2 * (estimate.error + estimate.interval)
+    if plan.arithmetic.unit == UNIT and (difference <= allowed).all():
+        return True
+    granted = truth.rounding(plan.arithmetic.unit)[name] + truth.rounding(UNIT)[name]
+    if plan.arithmetic.epsilon:
+        plain = plan.truths.of(problem).gradient[name].value
+        granted = granted + np.abs(plain - estimate.value)
+    return bool((difference <= allowed + granted).all())
+
+
+CHECK = Check(SLUG, "independent implementations give the same gradient", run)

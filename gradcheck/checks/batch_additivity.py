@@ -1,0 +1,88 @@
+"""batch_additivity: a batch's gradient is the mean or sum of its samples'.
+
+The weight penalty counts once, not once a sample. Needs code that handles single
+samples.
+"""
+
+import numpy as np
+
+from gradcheck.checks.metamorphic import grants, mismatches, usable
+from gradcheck.judging import named
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Floats, Problem
+from gradcheck.protocol import Call, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "batch_additivity"
+
+#: How many batches are taken apart.
+BATCHES = 12
+
+
+def run(plan: Plan) -> Run:
+    """Take batches apart into single samples."""
+    if 1 not in plan.support.batch_sizes:
+        return []
+    compared = 0
+    failing: list[tuple[Problem, list[str]]] = []
+    batches = [problem for problem in plan.problems if problem.batch.size > 1]
+    for problem in _spread(batches):
+        whole = yield Request(Call.LOSS_AND_GRADS, problem)
+        if whole.failure or not usable(plan, problem, whole.tensors):
+            continue
+        granted = grants(plan, problem)
+        total = {name: np.zeros_like(a) for name, a in named(whole.tensors).items()}
+        weight = 1.0 / problem.batch.size if problem.network.reduction == "mean" else 1.0
+        penalty = _penalty(problem)
+        answered = True
+        for n in range(problem.batch.size):
+            single = Problem(problem.network, problem.params, problem.batch.select([n]))
+            part = yield Request(Call.LOSS_AND_GRADS, single)
+            answered = answered and part.failure is None
+            if part.failure:
+                break
+            cost = grants(plan, single)
+            for name, array in named(part.tensors).items():
+                total[name] += weight * (array - penalty[name])
+                granted[name] = granted[name] + weight * cost[name]
+        if not answered:
+            continue
+        compared += 1
+        total = {name: array + penalty[name] for name, array in total.items()}
+        names = mismatches(plan, problem, named(whole.tensors), total, granted)
+        if names:
+            failing.append((problem, names))
+    if not compared:
+        return []
+    if not failing:
+        message = "A batch's gradient is made of its samples' gradients."
+        return [Finding(SLUG, Verdict.CORRECT, compared, message)]
+    problem, names = failing[0]
+    message = (
+        f"On {len(failing)} of {compared} batches the gradient is not the "
+        f"{problem.network.reduction} of its samples' gradients, first in {', '.join(names)} "
+        f"({problem.network}, N = {problem.batch.size})."
+    )
+    texts = tuple(str(problem) for problem, _ in failing)
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+
+
+def _spread(batches: list[Problem]) -> list[Problem]:
+    """Choose batches of as many different architectures as possible."""
+    seen: dict[str, Problem] = {}
+    for problem in batches:
+        seen.setdefault(str(problem.network), problem)
+    distinct = list(seen.values())
+    rest = [problem for problem in batches if problem not in distinct]
+    return (distinct + rest)[:BATCHES]
+
+
+def _penalty(problem: Problem) -> dict[str, Floats]:
+    """The gradient of the weight penalty, as defined."""
+    return {
+        name: problem.network.l2 * tensor if name.startswith("W") else np.zeros_like(tensor)
+        for name, tensor in problem.params.tensors()
+    }
+
+
+CHECK = Check(SLUG, "a batch's gradient is made of its samples' gradients", run)

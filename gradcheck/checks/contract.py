@@ -1,0 +1,54 @@
+"""contract: every question is answered, in the shapes and types agreed.
+
+Exceptions, wrong shapes and things that are not numbers are met here and told once;
+the other checks pass over such answers.
+"""
+
+from collections import Counter
+
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Failure, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "contract"
+
+#: Optional functions are asked on this many problems.
+OPTIONAL = 20
+
+
+def run(plan: Plan) -> Run:
+    """Ask for every problem's gradient, and some problems' outputs and step."""
+    failures: list[tuple[Problem, Failure]] = list(plan.faults)
+    notes: Counter[str] = Counter()
+    requests = [Request(Call.LOSS_AND_GRADS, problem) for problem in plan.problems]
+    for problem in plan.problems[:OPTIONAL]:
+        requests += [
+            Request(call, problem, learning_rate=0.1)
+            for call in (Call.FORWARD, Call.STEP)
+            if call in plan.offers
+        ]
+    for request in requests:
+        observation = yield request
+        notes.update(observation.notes)
+        if observation.failure and observation.supported:
+            failures.append((request.problem, observation.failure))
+    asked = len(plan.problems) + len(plan.faults)
+    told = tuple(notes)
+    if not failures:
+        return [
+            Finding(SLUG, Verdict.CORRECT, asked, "Every answer has the agreed form.", notes=told)
+        ]
+    failures.sort(key=lambda item: item[0].params.size * item[0].batch.size)
+    problem, failure = failures[0]
+    message = (
+        f"{failure.message} ({problem.network}, N = {problem.batch.size}; "
+        f"{len(failures)} of {len(requests) + len(plan.faults)} answers failed)"
+    )
+    texts = tuple(dict.fromkeys(str(p) for p, _ in failures))
+    return [
+        Finding(SLUG, Verdict.ERROR, asked, message, notes=told, kind=failure.kind, failing=texts)
+    ]
+
+
+CHECK = Check(SLUG, "answers have the agreed shapes and types", run)

@@ -1,0 +1,48 @@
+"""forward: the outputs, where the code offers them, are a[L] as defined."""
+
+import numpy as np
+
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "forward"
+
+
+def run(plan: Plan) -> Run:
+    """Compare every problem's outputs with the reference's."""
+    if Call.FORWARD not in plan.offers:
+        return []
+    compared = 0
+    failing: list[tuple[Problem, str]] = []
+    for problem in plan.problems:
+        observation = yield Request(Call.FORWARD, problem)
+        if observation.failure:
+            continue
+        compared += 1
+        truth = plan.truth(problem)
+        difference = np.abs(observation.outputs - truth.outputs)
+        exceeds = ~(difference <= truth.outputs_error(plan.arithmetic.loss_unit))
+        if exceeds.any():
+            n, j = (int(i) for i in np.argwhere(exceeds)[0])
+            place = (
+                f"output[{n},{j}]: your code says {observation.outputs[n, j]:.9g}, "
+                f"it is {truth.outputs[n, j]:.9g}"
+            )
+            failing.append((problem, place))
+    if not compared:
+        return []
+    if not failing:
+        return [Finding(SLUG, Verdict.CORRECT, compared, "The outputs are a[L] as defined.")]
+    failing.sort(key=lambda item: item[0].params.size * item[0].batch.size)
+    problem, place = failing[0]
+    message = (
+        f"The outputs are wrong on {len(failing)} of {compared} problems. For example {place} "
+        f"({problem.network}, N = {problem.batch.size})."
+    )
+    texts = tuple(str(problem) for problem, _ in failing)
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+
+
+CHECK = Check(SLUG, "the outputs are a[L] as defined", run)

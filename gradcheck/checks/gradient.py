@@ -1,0 +1,118 @@
+"""gradient: every tensor is the derivative of the loss.
+
+When the code's loss is not the loss as defined, its gradient may still be right for
+the loss it computes. Then the code's own loss is differenced along directions; if
+the gradient agrees with that, the fault is in the forward, and no tensor is called
+wrong.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.judging import loss_differs, named
+from gradcheck.oracle.directions import gaussian
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.ladder import extrapolate, steps
+from gradcheck.oracle.witness import SLACK
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Params, Problem
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.tally import Tally
+from gradcheck.verdict import Finding, Verdict, worst
+
+SLUG = "gradient"
+
+#: Problems on which the code's own loss is differenced.
+OWN_LOSS = 4
+
+#: The code's own loss must be differenced at least this sharply to acquit.
+SHARP = 1e-4
+
+Questions = Generator[Request, Observation, bool]
+
+
+def run(plan: Plan) -> Run:
+    """Judge every tensor of every problem."""
+    tally = Tally()
+    foreign: list[tuple[Problem, Observation]] = []
+    passed_over = 0
+    for problem in plan.problems:
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        if observation.failure:
+            continue
+        judgements = plan.judge(problem, observation.tensors)
+        if plan.arithmetic.unit > UNIT:  # where float32 cannot tell, other problems can
+            blurred = len(judgements)
+            judgements = [j for j in judgements if j.verdict is not Verdict.UNRESOLVED]
+            passed_over += blurred - len(judgements)
+        tally.add(problem, judgements)
+        wrong = worst(j.verdict for j in judgements) is Verdict.WRONG
+        if wrong and loss_differs(observation.loss, plan.truth(problem), plan.arithmetic):
+            foreign.append((problem, observation))
+    notes = (f"{passed_over} tensors are too steep for float32 to tell",) if passed_over else ()
+    finding = tally.finding(SLUG, "Every tensor is right.", "The gradient is wrong:", notes)
+    if finding.verdict is Verdict.WRONG and len(foreign) == len(tally.failing):
+        for problem, observation in foreign[:OWN_LOSS]:
+            if not (yield from _right_for_own_loss(plan, problem, observation)):
+                return [finding]
+        return _acquitted(finding, len(foreign))
+    return [finding]
+
+
+def _right_for_own_loss(plan: Plan, problem: Problem, observation: Observation) -> Questions:
+    """Difference the code's own loss along one direction a tensor."""
+    claims = named(observation.tensors)
+    rng = plan.rng(1)
+    for index, (name, tensor) in enumerate(problem.params.tensors()):
+        direction = gaussian(rng, 1, tensor.shape)[0]
+        h = steps(0.05 / max(1.0, float(np.abs(direction).max())))
+        differences = []
+        for step in h:
+            up = yield Request(Call.LOSS_AND_GRADS, _moved(problem, index, step * direction))
+            down = yield Request(Call.LOSS_AND_GRADS, _moved(problem, index, -step * direction))
+            if up.failure or down.failure:
+                return False
+            differences.append((up.loss - down.loss) / (2 * step))
+        noise = 8 * plan.arithmetic.loss_unit * (1 + abs(observation.loss))
+        slope = extrapolate(h, np.array(differences), noise)
+        claimed = float((claims[name] * direction).sum())
+        size = float(np.linalg.norm(claims[name]))
+        if not abs(claimed - slope.value) <= SLACK * slope.error + 64 * plan.arithmetic.unit * size:
+            return False
+        if size > 0 and slope.error > SHARP * size:
+            return False
+    return True
+
+
+def _moved(problem: Problem, index: int, shift: np.ndarray) -> Problem:
+    pairs = problem.params.copies()
+    pairs[index // 2][index % 2][...] += shift
+    return replace(problem, params=Params(pairs))
+
+
+def _acquitted(finding: Finding, count: int) -> list[Finding]:
+    """The gradient is that of another loss: say so, and where the fault is."""
+    tensors = {
+        name: replace(tensor, verdict=Verdict.CORRECT, note="right for the code's own loss")
+        if tensor.verdict is Verdict.WRONG
+        else tensor
+        for name, tensor in finding.tensors.items()
+    }
+    message = (
+        "The gradient is right for the loss that your code computes, but that is not the loss "
+        "as defined: look at the forward pass or the loss, not at the backward pass."
+    )
+    own = replace(
+        finding,
+        verdict=worst(tensor.verdict for tensor in tensors.values()),
+        message="Every tensor is right for the code's own loss.",
+        tensors=tensors,
+        failing=(),
+    )
+    forward = Finding("forward", Verdict.WRONG, count, message, failing=finding.failing)
+    return [own, forward]
+
+
+CHECK = Check(SLUG, "every tensor is the derivative of the loss", run)

@@ -1,0 +1,47 @@
+"""loss: the returned loss is the loss as defined."""
+
+from gradcheck.judging import loss_differs
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "loss"
+
+
+def run(plan: Plan) -> Run:
+    """Compare every problem's loss with the reference's."""
+    compared = 0
+    failing: list[tuple[Problem, float]] = []
+    for problem in plan.problems:
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        if observation.failure:
+            continue
+        compared += 1
+        if loss_differs(observation.loss, plan.truth(problem), plan.arithmetic):
+            failing.append((problem, observation.loss))
+    if not compared:
+        return [Finding(SLUG, Verdict.UNRESOLVED, 0, "nothing could be compared")]
+    if not failing:
+        return [Finding(SLUG, Verdict.CORRECT, compared, "The loss is the loss as defined.")]
+    failing.sort(key=lambda item: item[0].params.size * item[0].batch.size)
+    problem, claimed = failing[0]
+    truth = plan.truth(problem)
+    message = (
+        f"The loss is wrong on {len(failing)} of {compared} problems. For example your code says "
+        f"{claimed:.9g}, it is {truth.loss:.9g} ({problem.network}, N = {problem.batch.size})."
+        f"{_pattern(plan, failing)}"
+    )
+    texts = tuple(str(problem) for problem, _ in failing)
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+
+
+def _pattern(plan: Plan, failing: list[tuple[Problem, float]]) -> str:
+    """Say it when the loss is off by one factor everywhere."""
+    ratios = [claimed / plan.truth(p).loss for p, claimed in failing if plan.truth(p).loss]
+    if len(ratios) > 2 and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]):
+        return f" It is {ratios[0]:.6g} times what it should be, every time."
+    return ""
+
+
+CHECK = Check(SLUG, "the loss is the loss as defined", run)

@@ -1,0 +1,49 @@
+"""What the checks that relate answers to one another share."""
+
+import numpy as np
+
+from gradcheck.judging import named
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.plan import Plan
+from gradcheck.problem import Floats, Problem
+from gradcheck.protocol import Tensors
+from gradcheck.verdict import Verdict
+
+
+Named = dict[str, Floats]
+
+#: Part of the whole gradient by which a relation between wrong gradients is broken.
+GROSS = 1e-6
+
+
+def grants(plan: Plan, problem: Problem) -> dict[str, Floats]:
+    """Return by tensor name what arithmetic may cost a gradient of this problem."""
+    truth = plan.truth(problem)
+    rounding = truth.rounding(plan.arithmetic.unit)
+    return {name: truth.gradient[name].error + rounding[name] for name in rounding}
+
+
+def mismatches(plan: Plan, problem: Problem, one: Named, two: Named, granted: Named) -> list[str]:
+    """Name the tensors in which two gradients differ by more than their arithmetic.
+
+    What the arithmetic of a *wrong* formula costs nobody knows: tan(z) near its pole
+    amplifies any roundoff. Where a gradient is wrong, a relation counts as broken
+    only by more than :data:`GROSS` of the whole gradient.
+    """
+    unit = max(plan.arithmetic.unit, UNIT)
+    whole = max(float(np.abs(array).max()) for array in (*one.values(), *two.values()))
+    pairs = tuple(zip(list(one.values())[::2], list(one.values())[1::2], strict=True))
+    wrong = any(j.verdict is Verdict.WRONG for j in plan.judge(problem, pairs))
+    names = []
+    for name in one:
+        largest = max(float(np.abs(one[name]).max()), float(np.abs(two[name]).max()))
+        own = GROSS * whole if wrong else 64 * unit * largest
+        if not (np.abs(one[name] - two[name]) <= granted[name] + own).all():
+            names.append(name)
+    return names
+
+
+def usable(plan: Plan, problem: Problem, tensors: Tensors) -> bool:
+    """Whether a relation can be judged here: finite, and off every kink."""
+    finite = all(np.isfinite(array).all() for array in named(tensors).values())
+    return finite and not plan.truth(problem).kinks.count

@@ -1,0 +1,92 @@
+"""permutation: the order of samples and of hidden units does not matter.
+
+Shuffled samples give the same gradient; shuffled hidden units give the same
+gradient, shuffled.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.checks.metamorphic import grants, mismatches, usable
+from gradcheck.judging import named
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Floats, Params, Problem
+from gradcheck.protocol import Call, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "permutation"
+
+#: How many problems are shuffled.
+SHUFFLED = 20
+
+
+def run(plan: Plan) -> Run:
+    """Shuffle samples, then hidden units."""
+    rng = plan.rng(2)
+    compared = 0
+    failing: list[tuple[Problem, str, list[str]]] = []
+    for problem in plan.problems[:SHUFFLED]:
+        plain = yield Request(Call.LOSS_AND_GRADS, problem)
+        if plain.failure or not usable(plan, problem, plain.tensors):
+            continue
+        granted = {name: 2 * cost for name, cost in grants(plan, problem).items()}
+        orders = [rng.permutation(n) for n in problem.network.widths]
+        orders[0], orders[-1] = np.arange(len(orders[0])), np.arange(len(orders[-1]))
+        shuffled = {
+            "samples": replace(
+                problem, batch=problem.batch.select(rng.permutation(problem.batch.size))
+            ),
+            "hidden units": replace(problem, params=_permuted(problem.params.pairs, orders)),
+        }
+        for what, other in shuffled.items():
+            answer = yield Request(Call.LOSS_AND_GRADS, other)
+            if answer.failure:
+                continue
+            compared += 1
+            expected = named(plain.tensors)
+            if what == "hidden units":
+                expected = _permute(plain.tensors, orders)
+                limits = _permute(_paired(granted), orders)
+            else:
+                limits = granted
+            names = mismatches(plan, other, named(answer.tensors), expected, limits)
+            if names:
+                failing.append((problem, what, names))
+    if not compared:
+        return []
+    if not failing:
+        message = "The order of samples and hidden units does not matter."
+        return [Finding(SLUG, Verdict.CORRECT, compared, message)]
+    problem, what, names = failing[0]
+    message = (
+        f"On {len(failing)} of {compared} comparisons the order of {what} matters, first in "
+        f"{', '.join(names)} ({problem.network}, N = {problem.batch.size})."
+    )
+    texts = tuple(dict.fromkeys(str(problem) for problem, _, _ in failing))
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+
+
+Pairs = tuple[tuple[Floats, Floats], ...]
+
+
+def _paired(tensors: dict[str, Floats]) -> Pairs:
+    arrays = list(tensors.values())
+    return tuple(zip(arrays[::2], arrays[1::2], strict=True))
+
+
+def _permute(pairs: Pairs, orders: list[np.ndarray]) -> dict[str, Floats]:
+    """Reorder the units of every layer: rows by the layer before, columns by its own."""
+    return named(
+        tuple(
+            (w[np.ix_(before, after)], b[after])
+            for (w, b), before, after in zip(pairs, orders[:-1], orders[1:], strict=True)
+        )
+    )
+
+
+def _permuted(pairs: Pairs, orders: list[np.ndarray]) -> Params:
+    return Params(_paired(_permute(pairs, orders)))
+
+
+CHECK = Check(SLUG, "the order of samples and hidden units does not matter", run)

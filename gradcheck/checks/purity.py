@@ -1,0 +1,106 @@
+"""purity: an answer depends on the question alone.
+
+Arguments stay as they were, nothing returned shares memory with them or is changed
+by a later call, and neither earlier calls nor their order matter.
+"""
+
+import numpy as np
+
+from gradcheck.judging import named
+from gradcheck.plan import Check, Plan, Run
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.verdict import Finding, Verdict
+
+SLUG = "purity"
+
+#: Problems on which calls are repeated in another order.
+REPEATED = 8
+
+#: Answers to the same question that differ by less than this part are told apart in a note.
+NEARLY = 1e-12
+
+
+def run(plan: Plan) -> Run:
+    """Repeat questions in another order, and watch the arguments."""
+    faults: dict[str, tuple[Problem, int]] = {}
+    notes: dict[str, None] = {}
+    compared = 0
+
+    def accuse(text: str, problem: Problem) -> None:
+        first, count = faults.get(text, (problem, 0))
+        faults[text] = (first, count + 1)
+
+    calls = [call for call in Call if call in plan.offers]
+    chosen = plan.problems[:REPEATED]
+    first: dict[tuple[Call, int], Observation] = {}
+    forth = [(call, index) for index in range(len(chosen)) for call in calls]
+    for call, index in (*forth, *reversed(forth), *forth[:1] * 2):
+        request = Request(call, chosen[index], learning_rate=0.1, fresh=True)
+        observation = yield request
+        if observation.failure:
+            if (call, index) in first:
+                accuse(f"{call.value} answered once and failed when asked again", chosen[index])
+            continue
+        compared += 1
+        for text in _told(call, observation):
+            accuse(text, chosen[index])
+        before = first.setdefault((call, index), observation)
+        if before is observation:
+            continue
+        difference = _difference(before, observation)
+        if difference > NEARLY:
+            accuse(
+                f"{call.value} gives another answer to the same question when it is asked again: "
+                f"something is kept between calls",
+                chosen[index],
+            )
+        elif difference > 0:
+            notes["answers to the same question differ in the last digits"] = None
+    if not compared:
+        return [Finding(SLUG, Verdict.UNRESOLVED, 0, "nothing could be compared")]
+    if not faults:
+        message = "Answers depend on the question alone."
+        return [Finding(SLUG, Verdict.CORRECT, compared, message, notes=tuple(notes))]
+    texts = tuple(dict.fromkeys(str(problem) for problem, _ in faults.values()))
+    message = "; ".join(f"{text} ({count} times)" for text, (_, count) in faults.items())
+    message = f"{message[0].upper()}{message[1:]}."
+    return [Finding(SLUG, Verdict.WRONG, compared, message, notes=tuple(notes), failing=texts)]
+
+
+def _told(call: Call, observation: Observation) -> list[str]:
+    """Say what the session saw the call do."""
+    told = []
+    if observation.changed:
+        told.append(f"{call.value} writes to its arguments: {_kinds(observation.changed)}")
+    if observation.aliased:
+        told.append(f"{call.value} returns memory of its arguments: {_kinds(observation.aliased)}")
+    if observation.overwrote:
+        told.append(f"{call.value} changes arrays that an earlier call returned")
+    return told
+
+
+def _kinds(names: tuple[str, ...]) -> str:
+    """``("W1", "W2", "x")`` becomes ``W and x``: one sentence for all layers."""
+    return " and ".join(dict.fromkeys(name.rstrip("0123456789") for name in names))
+
+
+def _difference(before: Observation, after: Observation) -> float:
+    """The largest relative change of any part of an answer."""
+    parts = [
+        (np.array(before.loss), np.array(after.loss)),
+        (before.outputs, after.outputs),
+        *zip(named(before.tensors).values(), named(after.tensors).values(), strict=True),
+    ]
+    largest = 0.0
+    for one, two in parts:
+        if np.array_equal(one, two, equal_nan=True):
+            continue
+        change = float(np.abs(one - two).max())
+        size = float(np.abs(one).max())
+        relative = change / size if size > 0 else float("inf")
+        largest = max(largest, float("inf") if np.isnan(relative) else relative)
+    return largest
+
+
+CHECK = Check(SLUG, "an answer depends on the question alone", run)

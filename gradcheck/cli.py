@@ -1,0 +1,164 @@
+"""The command line: arguments in, exit code out. It decides nothing."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gradcheck.errors import InternalError, UsageError
+from gradcheck.version import __version__
+
+app = typer.Typer(
+    name="gradcheck",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Is a hand-written backprop right, wrong, or can nobody tell?",
+)
+
+USAGE, INTERNAL = 2, 4
+
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="PATH|-", help="Write the record here; - for standard output."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gradcheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Is a hand-written backprop right, wrong, or can nobody tell?"""
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files to examine.")],
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help='Ask for this network only: "2-3-1 tanh,sigmoid ...".'),
+    ] = None,
+    examples: Annotated[int, typer.Option(metavar="N", help="Problems to compare.")] = 200,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Replay a run; fresh unless given.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Examine implementations: files with a function loss_and_grads."""
+    from gradcheck.api import check as examine
+    from gradcheck.execution.loading import check_path
+
+    for path in paths:
+        check_path(path)  # before any work, for all of them
+    console = _console(json)
+    with console.status("starting") as status:
+        record = examine(
+            paths,
+            network=network,
+            examples=examples,
+            seed=seed,
+            progress=lambda what: status.update(what),
+        )
+    _deliver(record, console, json)
+
+
+@app.command()
+def report(
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
+    implementation: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="A further implementation; may be repeated."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer problems, no training.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N")] = 0,
+    json: Json = None,
+) -> None:
+    """Run the implementations over checks, worked examples and planted bugs."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from gradcheck.record import write_whole
+    from gradcheck.renderers import markdown
+    from gradcheck.report import make_report
+
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is not a folder; give one with --output")
+    console = _console(json)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        record = make_report(
+            implementation or [],
+            seed=seed,
+            quick=quick,
+            progress=lambda label, done, total: bar.update(
+                task, description=label, completed=done, total=total
+            ),
+        )
+    write_whole(output / "report.json", record.to_json())
+    write_whole(output / "report.md", markdown.render(record))
+    written = f"Written: {output / 'report.md'} and {output / 'report.json'}"
+    _deliver(record, console, json, written)
+
+
+def _console(json: str | None) -> Any:
+    """Return the console for people; with ``--json -`` that is standard error."""
+    from rich.console import Console
+
+    stream = sys.stderr if json == "-" else sys.stdout
+    return Console(file=stream, highlight=False, markup=False, safe_box=True)
+
+
+def _deliver(record: Any, console: Any, json: str | None, written: str = "") -> None:
+    from gradcheck.record import write_whole
+    from gradcheck.renderers.console import show
+
+    if json == "-":
+        sys.stdout.write(record.to_json())
+    else:
+        if json is not None:
+            write_whole(Path(json), record.to_json())
+        show(record, console)
+        if written:
+            console.print(written, soft_wrap=True)
+    raise typer.Exit(record.exit_code)
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    # these networks are small: more threads would only wait for one another
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # any encoding will do
+    try:
+        app()
+    except UsageError as error:
+        _say(f"gradcheck: {error}")
+        sys.exit(USAGE)
+    except InternalError as error:
+        _say(f"gradcheck: our own fault: {error}")
+        sys.exit(INTERNAL)
+    except KeyboardInterrupt:
+        _say("gradcheck: interrupted; nothing was written")
+        sys.exit(130)
+    except Exception as error:
+        if "--traceback" in sys.argv:
+            raise
+        name = type(error).__name__
+        _say(f"gradcheck: our own fault ({name}: {error}); please report the command and seed")
+        sys.exit(INTERNAL)
+
+
+def _say(text: str) -> None:
+    print(" ".join(text.split()), file=sys.stderr)

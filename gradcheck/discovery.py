@@ -1,0 +1,208 @@
+"""What does the code under test handle? Found by probes, one feature at a time.
+
+``NotImplementedError`` means "not supported". First some network is found that the
+code answers for; then each activation, pairing of output and loss, reduction, the
+weight penalty, each depth and each batch size is varied by itself. Features that
+raise something else are left out of the problems too, but are reported.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck import sampling
+from gradcheck.activations import HIDDEN_ACTIVATIONS
+from gradcheck.errors import UsageError
+from gradcheck.losses import REDUCTIONS
+from gradcheck.network import Network
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.sampling import EVERYTHING, MAX_BATCH, MAX_DEPTH, PAIRINGS, Support
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found.
+
+    Attributes
+    ----------
+    support : Support
+        Empty when nothing can be asked.
+    faults : tuple of (Problem, Failure)
+        Probes that neither answered nor said "not supported".
+    """
+
+    support: Support
+    faults: tuple[tuple[Problem, Failure], ...]
+
+
+Questions = Generator[Request, Observation, Discovery]
+
+NOTHING = Support((), (), (), False, (), ())
+
+#: Widths of probes by depth: no two neighbours equal, so that a transposed matrix shows.
+_WIDTHS = (2, 3, 4, 3, 2, 3)
+
+_BATCH = 3
+
+#: After this many failures that are no "not supported", another batch size is tried.
+HOPELESS = 40
+
+
+def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
+    """Read the attributes ``networks`` and ``batch_sizes`` of an implementation.
+
+    Returns
+    -------
+    Support or None
+        None when nothing is declared.
+
+    Raises
+    ------
+    UsageError
+        When they are not a list of network texts and a list of positive int.
+    """
+    if networks is None and batch_sizes is None:
+        return None
+    support = EVERYTHING
+    if networks is not None:
+        if not isinstance(networks, Sequence) or isinstance(networks, str) or not networks:
+            raise UsageError('networks must be a list of texts such as "2-3-1 tanh,sigmoid ..."')
+        support = replace(support, networks=tuple(Network.parse(str(text)) for text in networks))
+    if batch_sizes is not None:
+        sizes = list(batch_sizes) if isinstance(batch_sizes, Sequence) else []
+        if not sizes or not all(isinstance(n, int) and n >= 1 for n in sizes):
+            raise UsageError("batch_sizes must be a list of whole numbers, each 1 or more")
+        support = replace(support, batch_sizes=tuple(sizes))
+    return support
+
+
+def discover(declared: Support | None, only: Network | None, seed: int) -> Questions:
+    """Find out what the code handles.
+
+    Parameters
+    ----------
+    declared : Support or None
+        What the code says of itself.
+    only : Network or None
+        A network that the user wants to be the only one.
+    seed : int
+    """
+    prober = _Prober(seed)
+    networks = (only,) if only else declared.networks if declared else ()
+    sizes = declared.batch_sizes if declared else EVERYTHING.batch_sizes
+    if networks:
+        return (yield from _fixed(prober, networks, sizes))
+    base = yield from _base(prober, sizes)
+    if base is None:
+        return Discovery(NOTHING, tuple(prober.faults))
+    return (yield from _vary(prober, base, sizes))
+
+
+class _Prober:
+    """Asks one small problem of a network, and remembers what went wrong."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.faults: list[tuple[Problem, Failure]] = []
+
+    def answers(self, network: Network, samples: int) -> Generator[Request, Observation, bool]:
+        rng = np.random.default_rng((self.seed, 7))
+        problem = sampling.fill(rng, network, samples)
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        failure = observation.failure
+        if failure is None or failure.kind == "contract":
+            return True  # a wrong shape is an answer; the contract check will tell it
+        if observation.supported:
+            self.faults.append((problem, failure))
+        return False
+
+
+def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...]) -> Questions:
+    """Keep those of the given networks and batch sizes that get an answer."""
+    kept_networks: list[Network] = []
+    kept_sizes: set[int] = set()
+    for network in networks:
+        for samples in sizes:
+            if (yield from prober.answers(network, samples)):
+                kept_sizes.add(samples)
+                if network not in kept_networks:
+                    kept_networks.append(network)
+    if not kept_networks:
+        return Discovery(NOTHING, tuple(prober.faults))
+    support = replace(
+        EVERYTHING, networks=tuple(kept_networks), batch_sizes=tuple(sorted(kept_sizes))
+    )
+    return Discovery(support, tuple(prober.faults))
+
+
+def _network(hidden: Sequence[str], pairing: tuple[str, str], reduction: str, l2: float) -> Network:
+    output, loss = pairing
+    widths = _WIDTHS[: len(hidden) + 2]
+    return Network(widths, (*hidden, output), loss, reduction, l2)
+
+
+def _candidates() -> Iterator[Network]:
+    for hidden in ([name] for name in HIDDEN_ACTIVATIONS):
+        for pairing in PAIRINGS:
+            for reduction in REDUCTIONS:
+                yield _network(hidden, pairing, reduction, 0.0)
+    for pairing in PAIRINGS:
+        for reduction in REDUCTIONS:
+            yield _network([], pairing, reduction, 0.0)
+
+
+def _base(
+    prober: _Prober, sizes: tuple[int, ...]
+) -> Generator[Request, Observation, tuple[Network, int] | None]:
+    """Find a first network and batch size that get an answer."""
+    preferred = [n for n in (_BATCH, 1, 2) if n in sizes] or list(sizes[:1])
+    for samples in preferred:
+        before = len(prober.faults)
+        for network in _candidates():
+            if (yield from prober.answers(network, samples)):
+                return network, samples
+            if len(prober.faults) - before > HOPELESS:
+                break
+    return None
+
+
+def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) -> Questions:
+    network, samples = base
+    hidden, output = list(network.activations[:-1]), network.activations[-1]
+    pairing, reduction = (output, network.loss), network.reduction
+
+    def supported(
+        layers: Sequence[str], pair: tuple[str, str], reduce: str, l2: float, n: int
+    ) -> Generator[Request, Observation, bool]:
+        return prober.answers(_network(layers, pair, reduce, l2), n)
+
+    activations, pairings, reductions, depths, batches = [], [], [], [], []
+    for name in HIDDEN_ACTIVATIONS if hidden else ():
+        if (yield from supported([name], pairing, reduction, 0.0, samples)):
+            activations.append(name)
+    for pair in PAIRINGS:
+        if (yield from supported(hidden, pair, reduction, 0.0, samples)):
+            pairings.append(pair)
+    for other in REDUCTIONS:
+        if (yield from supported(hidden, pairing, other, 0.0, samples)):
+            reductions.append(other)
+    l2 = yield from supported(hidden, pairing, reduction, 0.37, samples)
+    for depth in range(1, MAX_DEPTH + 1):
+        layers = [(hidden or ["sigmoid"])[0]] * (depth - 1)
+        if (yield from supported(layers, pairing, reduction, 0.0, samples)):
+            depths.append(depth)
+    for n in [n for n in sizes if n <= MAX_BATCH] or sizes:
+        if (yield from supported(hidden, pairing, reduction, 0.0, n)):
+            batches.append(n)
+    support = Support(
+        tuple(activations),
+        tuple(pairings),
+        tuple(reductions),
+        l2,
+        tuple(depths),
+        tuple(batches),
+    )
+    return Discovery(support, tuple(prober.faults))

@@ -1,0 +1,34 @@
+"""What can go wrong that is not a wrong gradient.
+
+A wrong gradient is data (a :class:`gradcheck.verdict.Finding`), never an
+exception. Each exception here names its cause and the next step.
+"""
+
+
+class GradcheckError(Exception):
+    """Base of everything gradcheck raises on purpose."""
+
+
+class UsageError(GradcheckError):
+    """An argument cannot be used as given (exit code 2).
+
+    Cause: a path, network text, number or problem that breaks a stated rule.
+    Next step: the message says which rule, and what would be accepted.
+    """
+
+
+class LoadError(GradcheckError):
+    """The file under test could not be imported (error kind ``import``).
+
+    Cause: a syntax error, a missing package, or top-level code that raises.
+    Next step: run the file on its own with ``python FILE`` until it imports.
+    """
+
+
+class InternalError(GradcheckError):
+    """gradcheck itself is at fault (exit code 4).
+
+    Cause: the two witnesses of the oracle disagree away from a kink, or a
+    visible planted bug was not caught.
+    Next step: report it with the command and seed in the message.
+    """

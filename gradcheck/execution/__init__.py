@@ -1,0 +1,1 @@
+"""Running code under test, and nothing but running it."""

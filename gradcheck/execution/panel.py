@@ -1,0 +1,34 @@
+"""Several sessions behind one: requests that name a peer go to that peer."""
+
+from collections.abc import Mapping
+
+from gradcheck.execution.session import Session
+from gradcheck.protocol import Call, Observation, Request
+
+
+class Panel:
+    """A session with code under test and its peers.
+
+    Parameters
+    ----------
+    main : Session
+    peers : mapping of str to Session
+    """
+
+    def __init__(self, main: Session, peers: Mapping[str, Session]) -> None:
+        self.main = main
+        self.peers = dict(peers)
+
+    @property
+    def calls(self) -> int:
+        """How often the code under test was called."""
+        return self.main.calls
+
+    def offers(self, call: Call) -> bool:
+        """Say whether the code under test has a function."""
+        return self.main.offers(call)
+
+    def ask(self, request: Request) -> Observation:
+        """Carry out a request with the one it is meant for."""
+        session = self.main if request.of is None else self.peers[request.of]
+        return session.ask(request)

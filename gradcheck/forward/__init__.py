@@ -1,0 +1,21 @@
+"""Evaluation of a network: the only mathematics a verdict rests on.
+
+Everything here works on real and complex numbers, and on stacks: any array may
+carry leading axes, so that one call evaluates many points.
+"""
+
+from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart
+from gradcheck.forward.objective import batch_loss, loss_of, penalty, reduce, sample_losses
+
+__all__ = [
+    "Activate",
+    "Evaluation",
+    "activate",
+    "batch_loss",
+    "evaluate",
+    "loss_of",
+    "penalty",
+    "reduce",
+    "restart",
+    "sample_losses",
+]

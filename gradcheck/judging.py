@@ -1,0 +1,144 @@
+"""Is a claimed tensor the true one? Pure, and without a tolerance to set.
+
+A claim agrees when every entry lies within the estimate's error bar and kink
+interval, plus what its arithmetic may have cost. The grant for arithmetic is only
+drawn on when the bar alone does not explain the difference.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.truth import Truth
+from gradcheck.problem import Floats
+from gradcheck.protocol import Tensors
+from gradcheck.verdict import Verdict
+
+#: A gradient known no better than this part of itself has not been resolved.
+RESOLVED = 1e-3
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How the code under test computes, as far as its answers show.
+
+    Attributes
+    ----------
+    unit : float
+        Unit roundoff of its gradients.
+    loss_unit : float
+        Unit roundoff of its loss and outputs.
+    epsilon : float
+        A constant inside its logarithms, recovered from its loss; or zero.
+    fault : str
+        ``""``, or the slug of a fault of arithmetic: ``float16_arithmetic``,
+        ``rounded_to_decimals``, ``low_precision_arithmetic``.
+    notes : tuple of str
+    """
+
+    unit: float = UNIT
+    loss_unit: float = UNIT
+    epsilon: float = 0.0
+    fault: str = ""
+    notes: tuple[str, ...] = ()
+
+
+FLOAT64 = Arithmetic()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One tensor on one problem.
+
+    Attributes
+    ----------
+    tensor : str
+        Its name, ``W1``.
+    verdict : Verdict
+    entry : tuple of int
+        The entry furthest outside its bar.
+    claimed, expected, bar : float
+        There.
+    resolution : float
+        ``||bars|| / ||gradient||``; NaN for a zero gradient.
+    excess : float
+        Largest error over its bar: above one is wrong.
+    note : str
+    """
+
+    tensor: str
+    verdict: Verdict
+    entry: tuple[int, ...]
+    claimed: float
+    expected: float
+    bar: float
+    resolution: float
+    excess: float
+    note: str = ""
+
+    @property
+    def place(self) -> str:
+        """The entry by name: ``W1[0,2]``."""
+        return f"{self.tensor}[{','.join(map(str, self.entry))}]"
+
+
+def named(tensors: Tensors) -> dict[str, Floats]:
+    """Return ``{"W1": ..., "b1": ..., ...}``."""
+    return {
+        f"{kind}{layer}": array
+        for layer, pair in enumerate(tensors, start=1)
+        for kind, array in zip("Wb", pair, strict=True)
+    }
+
+
+def judge(tensors: Tensors, truth: Truth, arithmetic: Arithmetic) -> list[Judgement]:
+    """Judge every tensor of a claimed gradient."""
+    claims = named(tensors)
+    return [judge_tensor(name, claim, truth, arithmetic) for name, claim in claims.items()]
+
+
+def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic) -> Judgement:
+    """Judge one tensor of a claimed gradient against the truth of its problem."""
+    estimate = truth.gradient[name]
+    bars = estimate.error
+    difference = np.abs(claim - estimate.value)
+    exceeds = ~(difference <= bars + estimate.interval)  # NaN exceeds
+    if exceeds.any() or arithmetic.unit > UNIT:
+        bars = bars + truth.rounding(arithmetic.unit)[name]
+    allowed = bars + estimate.interval
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.where(difference > 0, difference / allowed, 0.0)
+    excess = np.where(np.isfinite(claim), excess, np.inf)
+    entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), claim.shape))
+    on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
+    norm = float(np.linalg.norm(estimate.value) + np.linalg.norm(estimate.interval))
+    noise = float(np.linalg.norm(bars))
+    zero = norm <= noise
+    verdict, note = Verdict.CORRECT, ""
+    if excess[entry] > 1:
+        verdict = Verdict.WRONG
+        if on_kink and np.isfinite(claim).all() and not truth.kinks.exhaustive:
+            verdict, note = Verdict.UNRESOLVED, "on a kink with too many units to try every slope"
+    elif zero:
+        note = "zero gradient"
+    elif noise > RESOLVED * norm:
+        verdict, note = Verdict.UNRESOLVED, "the estimate is too coarse here"
+    elif on_kink:
+        note = "on a kink: any slope between the one-sided ones is accepted"
+    return Judgement(
+        name,
+        verdict,
+        entry,
+        float(claim[entry]),
+        float(estimate.value[entry]),
+        float(allowed[entry]),
+        float("nan") if zero else noise / norm,
+        float(excess[entry]),
+        note,
+    )
+
+
+def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:
+    """Whether a claimed loss is not the loss as defined, given the code's arithmetic."""
+    return not abs(claim - truth.loss) <= truth.loss_error(arithmetic.loss_unit)

@@ -1,0 +1,120 @@
+"""The per-sample losses: one table, one row each.
+
+A loss is a function of the output layer's pre-activation ``z``, its activation
+``a`` and the target ``y``. The logarithmic losses are written in ``z``, where
+they neither overflow nor cancel; the squared ones in ``a``. All of them accept
+complex ``z`` and ``a``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.activations import ACTIVATIONS, Array, softplus
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One per-sample loss.
+
+    Attributes
+    ----------
+    name : str
+        As written in a network's text form.
+    per_sample : callable
+        ``(z, a, y) -> loss`` with arrays of shape (..., N, n) and a result of
+        shape (..., N).
+    outputs : tuple of str
+        The output activations it may be paired with.
+    targets : str
+        What a row of ``y`` must be: ``"real"``, ``"one_hot"`` or ``"binary"``.
+    through_logarithm : callable or None
+        The same loss written with ``log(a + epsilon)``, as much code does:
+        ``(z, a, y, epsilon) -> loss``. None where no logarithm occurs.
+    formula : str
+        For messages.
+    """
+
+    name: str
+    per_sample: Callable[[Array, Array, Array], Array]
+    outputs: tuple[str, ...]
+    targets: str
+    through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None
+    formula: str = ""
+
+
+def _squares(a: Array, y: Array) -> Array:
+    residual = a - y
+    total: Array = (residual * residual).sum(axis=-1)
+    return total
+
+
+def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
+    largest = z.real.max(axis=-1, keepdims=True)
+    log_sum = np.log(np.exp(z - largest).sum(axis=-1, keepdims=True))
+    total: Array = (y * (log_sum - (z - largest))).sum(axis=-1)
+    return total
+
+
+def _cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
+    total: Array = -(y * np.log(a + epsilon)).sum(axis=-1)
+    return total
+
+
+def _binary_cross_entropy(z: Array, a: Array, y: Array) -> Array:
+    total: Array = softplus((1.0 - 2.0 * y) * z).sum(axis=-1)  # y is 0 or 1
+    return total
+
+
+def _binary_cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
+    other = ACTIVATIONS["sigmoid"].forward(-z)  # 1 - a, without cancellation
+    terms = y * np.log(a + epsilon) + (1.0 - y) * np.log(other + epsilon)
+    total: Array = -terms.sum(axis=-1)
+    return total
+
+
+_ANY_OUTPUT = tuple(ACTIVATIONS)
+
+_ROWS = (
+    Loss(
+        "half_squared_error",
+        lambda z, a, y: 0.5 * _squares(a, y),
+        _ANY_OUTPUT,
+        "real",
+        formula="1/2 sum_j (a_j - y_j)^2",
+    ),
+    Loss(
+        "squared_error",
+        lambda z, a, y: _squares(a, y),
+        _ANY_OUTPUT,
+        "real",
+        formula="sum_j (a_j - y_j)^2",
+    ),
+    Loss(
+        "mean_squared_error",
+        lambda z, a, y: _squares(a, y) / y.shape[-1],
+        _ANY_OUTPUT,
+        "real",
+        formula="sum_j (a_j - y_j)^2 / n_L",
+    ),
+    Loss(
+        "cross_entropy",
+        _cross_entropy,
+        ("softmax",),
+        "one_hot",
+        _cross_entropy_log,
+        formula="-sum_j y_j log a_j",
+    ),
+    Loss(
+        "binary_cross_entropy",
+        _binary_cross_entropy,
+        ("sigmoid",),
+        "binary",
+        _binary_cross_entropy_log,
+        formula="-sum_j [y_j log a_j + (1 - y_j) log(1 - a_j)]",
+    ),
+)
+
+LOSSES: dict[str, Loss] = {row.name: row for row in _ROWS}
+REDUCTIONS: tuple[str, ...] = ("mean", "sum")

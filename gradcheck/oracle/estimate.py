@@ -1,0 +1,37 @@
+"""A number with an error bar."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradcheck.problem import Floats
+
+#: Unit roundoff of float64.
+UNIT = 2.0**-53
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, how far off it may be, and how wide a kink leaves it.
+
+    Attributes
+    ----------
+    value : array
+        The estimate; on a kink, the middle of the interval.
+    error : array
+        Same shape. A bound on truncation and roundoff together.
+    interval : array
+        Same shape, zero off kinks. Half the distance between the smallest and the
+        largest derivative that the one-sided slopes allow.
+    """
+
+    value: Floats
+    error: Floats
+    interval: Floats = field(default_factory=lambda: np.zeros(()))
+
+    @property
+    def resolution(self) -> float:
+        """Norm of the error bars over norm of the value; infinite where that is zero."""
+        norm = float(np.linalg.norm(self.value))
+        bars = float(np.linalg.norm(self.error))
+        return bars / norm if norm > 0 else float("inf")

@@ -1,0 +1,155 @@
+"""Everything the oracle knows of one problem."""
+
+import zlib
+from functools import cached_property
+
+import numpy as np
+
+from gradcheck.forward import Activate, batch_loss, evaluate, loss_of, reduce
+from gradcheck.oracle import complex_step, kinks, rounding, witness
+from gradcheck.oracle.estimate import UNIT, Estimate
+from gradcheck.problem import Floats, Problem
+
+
+class Truth:
+    """The loss, outputs and gradient of a problem, with error bars.
+
+    What is asked for is computed once. Randomness is derived from the problem, so
+    that the same problem always gets the same bars.
+
+    Parameters
+    ----------
+    problem : Problem
+    epsilon : float
+        Inside a logarithm of the loss; zero for the loss as defined.
+    """
+
+    def __init__(self, problem: Problem, epsilon: float = 0.0) -> None:
+        self.problem = problem
+        self.epsilon = epsilon
+        self._budgets: dict[float, dict[str, Floats]] = {}
+
+    def _rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((zlib.crc32(str(self.problem).encode()), purpose))
+
+    @cached_property
+    def _run(self) -> tuple[list[Floats], Floats]:
+        run = evaluate(self.problem.network, self.problem.params.pairs, self.problem.batch.x)
+        return run.z, run.a[-1]
+
+    @cached_property
+    def loss(self) -> float:
+        """The loss of the batch."""
+        return loss_of(self.problem, self.epsilon)
+
+    @property
+    def outputs(self) -> Floats:
+        """The outputs, (N, n[L])."""
+        return self._run[1]
+
+    @property
+    def largest_z(self) -> float:
+        """The largest |z| in any layer."""
+        return max(float(np.abs(z).max()) for z in self._run[0])
+
+    def _moved(self, unit: float) -> list[tuple[Floats, Floats]]:
+        rng = self._rng(3)
+        return [
+            (
+                w * (1 + 4 * unit * rng.standard_normal((8, *w.shape))),
+                b * (1 + 4 * unit * rng.standard_normal((8, *b.shape))),
+            )
+            for w, b in self.problem.params
+        ]
+
+    def loss_error(self, unit: float = UNIT) -> float:
+        """Return what arithmetic of roundoff ``unit`` may cost the loss.
+
+        First-order bound on the last operations (Higham, Accuracy and Stability of
+        Numerical Algorithms, ch. 3), plus the growth of earlier errors, sampled by
+        moving every parameter by a few units of roundoff.
+        """
+        network, batch = self.problem.network, self.problem.batch
+        values = batch_loss(network, self._moved(unit), batch.x, batch.y)
+        spread = float(np.abs(values - loss_of(self.problem)).max())
+        terms = (np.abs(self._run[0][-1]) + np.abs(self.outputs) + np.abs(batch.y) + 1.0) ** 2
+        total = float(reduce(network, terms.sum(axis=1)))
+        return 20.0 * spread + 8.0 * unit * (abs(self.loss) + total)
+
+    def outputs_error(self, unit: float = UNIT) -> Floats:
+        """Return what arithmetic of roundoff ``unit`` may cost each output, (N, n[L])."""
+        network, batch = self.problem.network, self.problem.batch
+        values = evaluate(network, self._moved(unit), batch.x).a[-1]
+        spread = np.abs(values - self.outputs).max(axis=0)
+        error: Floats = 20.0 * spread + 32.0 * unit * (1.0 + np.abs(self._run[0][-1]))
+        return error
+
+    @cached_property
+    def kinks(self) -> kinks.Kinks:
+        """The units on a kink."""
+        return kinks.find(self.problem)
+
+    @cached_property
+    def _pinned(self) -> Activate | None:
+        if not self.kinks.count:
+            return None
+        return self.kinks.pinned(self.problem, np.zeros(self.kinks.count))
+
+    def _estimates(self, apply: Activate | None) -> dict[str, Estimate]:
+        pairs = complex_step.moved(self.problem.params, self._rng(1))
+        stack = complex_step.by_preactivation(self.problem, pairs, apply, self.epsilon)
+        return complex_step.estimates(stack)
+
+    @cached_property
+    def _one_sided(self) -> dict[str, Estimate]:
+        return self._estimates(self._pinned)
+
+    @cached_property
+    def gradient(self) -> dict[str, Estimate]:
+        """The gradient by tensor name; on a kink, with its interval."""
+        if not self.kinks.count:
+            return self._one_sided
+        corners = [
+            self._estimates(self.kinks.pinned(self.problem, choice))
+            for choice in self.kinks.corners(self._rng(4))
+        ]
+        return {name: _hull([corner[name] for corner in corners]) for name in self._one_sided}
+
+    @cached_property
+    def testimonies(self) -> list[witness.Testimony]:
+        """What real differences say along random directions of each tensor."""
+        if self.epsilon:
+            return []
+        return witness.testimonies(self.problem, self._one_sided, self._pinned, self._rng(5))
+
+    @property
+    def disagreements(self) -> list[witness.Testimony]:
+        """The directions along which the two witnesses contradict each other."""
+        return [t for t in self.testimonies if not t.agrees]
+
+    def rounding(self, unit: float = UNIT) -> dict[str, Floats]:
+        """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""
+        if unit not in self._budgets:
+            self._budgets[unit] = rounding.budget(self.problem, unit, self._rng(2), self._pinned)
+        return self._budgets[unit]
+
+
+class Truths:
+    """The truths of many problems, each formed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Problem, float], Truth] = {}
+
+    def of(self, problem: Problem, epsilon: float = 0.0) -> Truth:
+        """Return the truth of a problem."""
+        key = (problem, epsilon)
+        if key not in self._known:
+            self._known[key] = Truth(problem, epsilon)
+        return self._known[key]
+
+
+def _hull(corners: list[Estimate]) -> Estimate:
+    values = np.stack([corner.value for corner in corners])
+    low, high = values.min(axis=0), values.max(axis=0)
+    error = np.stack([corner.error for corner in corners]).max(axis=0)
+    return Estimate((low + high) / 2.0, error, (high - low) / 2.0)

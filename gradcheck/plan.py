@@ -1,0 +1,82 @@
+"""What a check is given, and what it is: a generator of requests."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradcheck.judging import FLOAT64, Arithmetic, Judgement, judge
+from gradcheck.oracle import Truth, Truths
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Failure, Observation, Request, Tensors
+from gradcheck.sampling import EVERYTHING, Support
+from gradcheck.verdict import Finding, Verdict
+
+#: Yields requests, is sent observations, returns findings. It never calls code.
+Run = Generator[Request, Observation, list[Finding]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The problems to judge on, and what is known of the code by now.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        All within what the code supports, with ``|z| <= 8``.
+    support : Support
+    arithmetic : Arithmetic
+    truths : Truths
+    seed : int
+    offers : tuple of Call
+        What the code has.
+    peers : tuple of str
+        Names of implementations to compare with.
+    faults : tuple of (Problem, Failure)
+        Failures met while it was found out what the code supports.
+    """
+
+    problems: tuple[Problem, ...]
+    support: Support = EVERYTHING
+    arithmetic: Arithmetic = FLOAT64
+    truths: Truths = field(default_factory=Truths)
+    seed: int = 0
+    offers: tuple[Call, ...] = tuple(Call)
+    peers: tuple[str, ...] = ()
+    faults: tuple[tuple[Problem, Failure], ...] = ()
+
+    def truth(self, problem: Problem) -> Truth:
+        """Return the truth of a problem, for the loss as the code writes it."""
+        return self.truths.of(problem, self.arithmetic.epsilon)
+
+    def judge(self, problem: Problem, tensors: Tensors) -> list[Judgement]:
+        """Judge a claimed gradient, of the loss as the code writes it or as defined."""
+        judgements = judge(tensors, self.truth(problem), self.arithmetic)
+        if self.arithmetic.epsilon and any(j.verdict is Verdict.WRONG for j in judgements):
+            plain = judge(tensors, self.truths.of(problem), self.arithmetic)
+            if not any(j.verdict is Verdict.WRONG for j in plain):
+                return plain
+        return judgements
+
+    def rng(self, purpose: int) -> np.random.Generator:
+        """Return a generator of random numbers of a check's own."""
+        return np.random.default_rng((self.seed, 1000 + purpose))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property that a right implementation has.
+
+    Attributes
+    ----------
+    slug : str
+        As in the record.
+    title : str
+        What holds for right code, in a line.
+    run : callable
+        ``run(plan) -> Run``.
+    """
+
+    slug: str
+    title: str
+    run: Callable[[Plan], Run]

@@ -1,0 +1,239 @@
+"""The record: everything a run found, as JSON. Schema 1 only grows.
+
+Whoever shows results reads this and nothing else.
+"""
+
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcheck.counterexample import CounterExample
+from gradcheck.errors import UsageError
+from gradcheck.judging import named
+from gradcheck.oracle import Truth
+from gradcheck.sampling import Support
+from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
+from gradcheck.version import __version__
+
+SCHEMA = 1
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run's findings in the form of schema 1.
+
+    Attributes
+    ----------
+    data : dict
+        What the JSON holds: ``implementations``, ``bugs``, ``worked_examples``, ...
+    """
+
+    data: Entry
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any implementation."""
+        return worst(Verdict(entry["verdict"]) for entry in self.data["implementations"])
+
+    @property
+    def exit_code(self) -> int:
+        """0 all correct, 1 wrong or error, 3 unresolved.
+
+        A worked example whose number is not reproduced counts as wrong.
+        """
+        missed = any(not example["agrees"] for example in self.data["worked_examples"])
+        return 1 if missed else self.verdict.exit_code
+
+    def to_json(self) -> str:
+        """Return the record as JSON text."""
+        return json.dumps(self.data, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Record":
+        """Read a record.
+
+        Raises
+        ------
+        UsageError
+            When it is no JSON, or of a schema newer than this program's.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise UsageError("this is not a gradcheck record: it is not JSON") from None
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            raise UsageError(f"this is not a gradcheck record of schema {SCHEMA}")
+        return cls(data)
+
+
+def new_record(
+    seed: int,
+    command: str,
+    implementations: list[Entry],
+    bugs: list[Entry] | None = None,
+    worked_examples: list[Entry] | None = None,
+) -> Record:
+    """Put a record together."""
+    return Record(
+        plain(
+            {
+                "schema": SCHEMA,
+                "gradcheck": __version__,
+                "seed": seed,
+                "command": command,
+                "machine": machine(),
+                "implementations": implementations,
+                "bugs": bugs or [],
+                "worked_examples": worked_examples or [],
+            }
+        )
+    )
+
+
+def machine() -> Entry:
+    """Describe where this runs, without naming it."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Make a value fit for JSON: numbers that are not finite become strings."""
+    if isinstance(value, Verdict):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isfinite(number):
+            return number
+        return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
+    if isinstance(value, np.integer):
+        return int(value)
+    return value
+
+
+def finding_entry(finding: Finding) -> Entry:
+    """Return a finding as it stands in a record."""
+    entry: Entry = {
+        "check": finding.check,
+        "verdict": finding.verdict,
+        "problems": finding.problems,
+        "message": finding.message,
+        "tensors": {name: _tensor_entry(t) for name, t in finding.tensors.items()},
+        "notes": finding.notes,
+    }
+    if finding.kind:
+        entry["kind"] = finding.kind
+    return entry
+
+
+def _tensor_entry(tensor: TensorFinding) -> Entry:
+    entry: Entry = {
+        "verdict": tensor.verdict,
+        "resolution": tensor.resolution,
+        "worst_entry": tensor.worst_entry,
+        "claimed": tensor.claimed,
+        "expected": tensor.expected,
+        "error_bar": tensor.error_bar,
+        "wrong_in": tensor.wrong_in,
+        "problems": tensor.problems,
+    }
+    if tensor.note:
+        entry["note"] = tensor.note
+    if tensor.steps:
+        entry |= {"problem": tensor.problem, "steps": tensor.steps, "errors": tensor.errors}
+    return entry
+
+
+def support_entry(support: Support) -> Entry:
+    """Return what an implementation handles as it stands in a record."""
+    outputs = dict.fromkeys(output for output, _ in support.pairings)
+    return {
+        "activations": list(dict.fromkeys((*support.activations, *outputs)))
+        if not support.networks
+        else list(dict.fromkeys(a for n in support.networks for a in n.activations)),
+        "losses": list(dict.fromkeys(loss for _, loss in support.pairings))
+        if not support.networks
+        else list(dict.fromkeys(n.loss for n in support.networks)),
+        "networks": [str(network) for network in support.networks],
+        "reductions": list(support.reductions),
+        "l2": support.l2,
+        "depths": list(support.depths),
+        "batch_sizes": list(support.batch_sizes),
+    }
+
+
+def counterexample_entry(example: CounterExample, truth: Truth) -> Entry:
+    """Return a counter-example as it stands in a record."""
+    problem, got = example.problem, example.got
+    rate = example.learning_rate
+    before = dict(problem.params.tensors())
+    expected: Entry = {}
+    for name, estimate in truth.gradient.items():
+        expected[name] = before[name] - rate * estimate.value if rate else estimate.value
+    bars: Entry = {name: (rate or 1.0) * e.error for name, e in truth.gradient.items()}
+    claims: Entry = dict(named(got.tensors)) if got.failure is None else {}
+    if not rate:
+        expected = {"loss": truth.loss, **expected}
+        bars = {"loss": truth.loss_error(), **bars}
+        claims = {"loss": got.loss, **claims} if got.failure is None else {}
+    entry: Entry = {
+        "check": example.check,
+        "network": str(problem.network),
+        "params": [{"W": w, "b": b} for w, b in problem.params],
+        "x": problem.batch.x,
+        "y": problem.batch.y,
+        "expected": expected,
+        "got": claims,
+        "error_bar": bars,
+    }
+    if rate:
+        entry["learning_rate"] = rate
+    if got.failure is not None:
+        entry["failure"] = {"kind": got.failure.kind, "message": got.failure.message}
+    return entry
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        When the place cannot be written to; nothing is left behind.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = file.name
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None

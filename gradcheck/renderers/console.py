@@ -1,0 +1,216 @@
+"""The record in a terminal."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gradcheck.record import Record
+from gradcheck.renderers.words import clean, count, number, one_part_in
+
+_STYLES = {
+    "correct": "green",
+    "wrong": "bold red",
+    "error": "bold red",
+    "unresolved": "yellow",
+}
+
+#: Entries of a counter-example shown before the rest is only counted.
+_MOST = 12
+
+
+def show(record: Record, console: Console) -> None:
+    """Print a record: a single implementation in full, several as a line each."""
+    entries = record.data["implementations"]
+    if record.data["bugs"] or record.data["worked_examples"]:
+        _show_report(record, console)
+    elif len(entries) == 1:
+        console.print(_in_full(entries[0]))
+    else:
+        console.print(_lines(entries))
+    replay = Text(f"Replay: {record.data['command']}", style="dim")
+    console.print(replay, soft_wrap=True)
+
+
+def verdict(word: str) -> Text:
+    """Write a verdict: wrong ones in capitals, for colour is never the only sign."""
+    text = word.upper() if word in ("wrong", "error") else word
+    return Text(text, style=_STYLES[word])
+
+
+def _in_full(entry: dict[str, Any]) -> RenderableType:
+    parts: list[RenderableType] = [_headline(entry)]
+    if entry["findings"]:
+        parts.append(Padding(_findings(entry["findings"]), (1, 0, 0, 2)))
+    else:
+        parts.append(Padding(Text(clean(entry["error"]["message"])), (0, 0, 0, 2)))
+    for diagnosis in entry["diagnoses"]:
+        text = Text(f"{diagnosis['explanation']} {diagnosis['fix']}", style="bold")
+        parts.append(Padding(text, (1, 0, 0, 2)))
+    if entry["counterexample"]:
+        parts.append(Padding(_counterexample(entry["counterexample"]), (1, 0, 0, 2)))
+    for note in entry["notes"]:
+        parts.append(Padding(Text(f"note: {clean(note)}", style="dim"), (0, 0, 0, 2)))
+    parts.append(Text(""))
+    return Group(*parts)
+
+
+def _headline(entry: dict[str, Any]) -> Text:
+    name = clean(entry["path"] or entry["name"])
+    line = Text.assemble((name, "bold"), " is ", verdict(entry["verdict"]))
+    gradient = [f for f in entry["findings"] if f["check"] == "gradient"]
+    if gradient:
+        line.append(f" ({count(gradient[0]['problems'], 'problem')} compared")
+        line.append(f", {entry['seconds']:.1f} s)")
+    if entry["verdict"] == "correct":
+        seen = one_part_in(entry["resolution_worst"])
+        line.append(f"\nAn error of {seen} in any tensor would have been seen.")
+    return line
+
+
+def _findings(findings: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column("check", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("what was found")
+    for finding in findings:
+        table.add_row(
+            finding["check"], verdict(finding["verdict"]), Text(clean(finding["message"]))
+        )
+    return table
+
+
+def _counterexample(example: dict[str, Any]) -> RenderableType:
+    rows = len(example["x"])
+    title = f"The smallest network on which it shows: {example['network']}, {count(rows, 'sample')}"
+    if "learning_rate" in example:
+        title += f", a step with learning rate {number(example['learning_rate'])}"
+    inputs = [f"x = {_matrix(example['x'])}   y = {_matrix(example['y'])}"]
+    for layer, pair in enumerate(example["params"], start=1):
+        inputs.append(f"W{layer} = {_matrix(pair['W'])}   b{layer} = {_matrix(pair['b'])}")
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in inputs]
+    if "failure" in example:
+        parts.append(Padding(Text(clean(example["failure"]["message"])), (0, 0, 0, 2)))
+    else:
+        parts.append(Padding(_comparison(example), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _comparison(example: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "your code", "expected", ""):
+        table.add_column(heading, justify="left", no_wrap=True)
+    prefix = "" if "learning_rate" in example else "d"
+    rows = list(_rows(example, prefix))
+    for name, got, expected, bar in rows[:_MOST]:
+        off = _differs(got, expected, bar)
+        mark = Text("<- differs" if off else "", style="bold red")
+        table.add_row(name, number(got, 9), number(expected, 9), mark)
+    if len(rows) > _MOST:
+        table.add_row(f"and {len(rows) - _MOST} more", "", "", "")
+    return table
+
+
+def _rows(example: dict[str, Any], prefix: str) -> Any:
+    for name, expected in example["expected"].items():
+        label = name if name == "loss" else f"{prefix}{name}"
+        got, bar = example["got"][name], example["error_bar"][name]
+        yield from _entries(label, got, expected, bar, ())
+
+
+def _entries(label: str, got: Any, expected: Any, bar: Any, index: tuple[int, ...]) -> Any:
+    if isinstance(expected, list):
+        for i, value in enumerate(expected):
+            yield from _entries(label, got[i], value, bar[i], (*index, i))
+    else:
+        place = f"[{','.join(map(str, index))}]" if index else ""
+        yield f"{label}{place}", got, expected, bar
+
+
+def _differs(got: Any, expected: Any, bar: Any) -> bool:
+    if isinstance(got, str):
+        return True
+    allowed = 10 * bar + 1e-12 * abs(expected)  # for the mark only; the verdict is made elsewhere
+    return bool(abs(got - expected) > allowed)
+
+
+def _matrix(values: Any) -> str:
+    if isinstance(values, list):
+        return f"[{', '.join(_matrix(value) for value in values)}]"
+    return number(values)
+
+
+def _lines(entries: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for entry in entries:
+        bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
+        text = entry["error"]["message"] if entry["error"] else bad[0]["message"] if bad else ""
+        name = clean(entry["path"] or entry["name"])
+        table.add_row(name, verdict(entry["verdict"]), Text(clean(text)))
+    return table
+
+
+def _show_report(record: Record, console: Console) -> None:
+    entries = record.data["implementations"]
+    slugs = list(dict.fromkeys(f["check"] for e in entries for f in e["findings"]))
+    table = _table("Implementations")
+    table.add_column("check")
+    for entry in entries:
+        table.add_column(clean(entry["name"]))
+    for slug in slugs:
+        table.add_row(slug, *(_cell(entry, slug) for entry in entries))
+    table.add_section()
+    table.add_row(Text("verdict", style="bold"), *(verdict(e["verdict"]) for e in entries))
+    table.add_row("smallest error seen", *(one_part_in(e["resolution_worst"]) for e in entries))
+    table.add_row("time", *(f"{e['seconds']:.1f} s" for e in entries))
+    console.print(table)
+    for entry in entries:
+        if entry["error"]:
+            console.print(Text(f"{entry['name']}: {clean(entry['error']['message'])}"))
+        elif entry["verdict"] != "correct":
+            console.print(_in_full(entry))
+    console.print(_examples(record.data["worked_examples"]))
+    console.print(_bugs(record.data["bugs"]))
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+
+
+def _cell(entry: dict[str, Any], slug: str) -> Text:
+    found = [finding for finding in entry["findings"] if finding["check"] == slug]
+    return verdict(found[0]["verdict"]) if found else Text("-", style="dim")
+
+
+def _examples(results: list[dict[str, Any]]) -> Table:
+    names = list(dict.fromkeys(result["implementation"] for result in results))
+    table = _table("Worked examples: numbers reproduced")
+    table.add_column("example")
+    for name in names:
+        table.add_column(clean(name))
+    for example in dict.fromkeys(result["name"] for result in results):
+        cells = []
+        for name in names:
+            mine = [r for r in results if r["name"] == example and r["implementation"] == name]
+            agreeing = sum(r["agrees"] for r in mine)
+            style = "green" if agreeing == len(mine) else "bold red"
+            cells.append(Text(f"{agreeing} of {len(mine)}" if mine else "-", style=style))
+        table.add_row(example, *cells)
+    return table
+
+
+def _bugs(bugs: list[dict[str, Any]]) -> Table:
+    table = _table("Planted bugs")
+    for heading in ("bug", "shows in", "caught", "by"):
+        table.add_column(heading, no_wrap=heading != "by")
+    for bug in bugs:
+        caught = (
+            Text("caught", style="green") if bug["caught"] else Text("MISSED", style="bold red")
+        )
+        shows = f"{bug['visible']} of {bug['problems']}"
+        table.add_row(bug["slug"], shows, caught, ", ".join(bug["by"]))
+    return table

@@ -1,0 +1,268 @@
+"""``report``: every implementation over checks, worked examples and planted bugs.
+
+The work is cut into small tasks, each a function of plain values, and done by as
+many processes as there are processors (four at most).
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from gradcheck.api import unloaded
+from gradcheck.bugs import CATALOGUE
+from gradcheck.campaign import EXAMPLES, Examination, Subject, failed
+from gradcheck.errors import InternalError, LoadError
+from gradcheck.execution.driving import drive
+from gradcheck.execution.loading import check_path, shipped
+from gradcheck.judging import FLOAT64, judge
+from gradcheck.oracle import Truths
+from gradcheck.protocol import Call, Failure, Request
+from gradcheck.record import Entry, Record, new_record
+from gradcheck.sampling import problem
+from gradcheck.subjects import SHIPPED, from_object, from_path, reference_peer
+from gradcheck.verdict import Verdict
+from gradcheck.worked_examples import EXAMPLES as WORKED_EXAMPLES
+from gradcheck.worked_examples import NotRun
+
+#: Problems on which planted bugs are looked for.
+BUG_PROBLEMS = 60
+
+#: Problems in a quick report.
+QUICK = 60
+
+#: Scalar loops would take minutes to train the larger examples.
+SLOW = ("scalar_loops", "jax_autodiff")
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of a report.
+
+    Attributes
+    ----------
+    kind : str
+        ``checks``, ``example`` or ``bug``.
+    name : str
+        Of the worked example or the bug.
+    path : str
+        Of the implementation.
+    seed, examples : int
+    extent : str
+        Of a worked example.
+    """
+
+    kind: str
+    name: str
+    path: str
+    seed: int
+    examples: int
+    extent: str = "full"
+
+    @property
+    def label(self) -> str:
+        """What the progress bar says."""
+        stem = Path(self.path).stem
+        return {"checks": f"{stem}: checks", "example": f"{stem}: {self.name}"}.get(
+            self.kind, f"planted: {self.name}"
+        )
+
+
+def make_report(
+    implementations: list[Path],
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    progress: Progress = lambda label, done, total: None,
+) -> Record:
+    """Run everything and return the record.
+
+    Parameters
+    ----------
+    implementations : list of Path
+        In addition to the three that come with gradcheck.
+    seed : int
+    quick : bool
+        Fewer problems, and no long training.
+    progress : callable
+        Called with a label, how many tasks are done, and how many there are.
+
+    Raises
+    ------
+    UsageError
+        When a path cannot be used.
+    InternalError
+        When a visible planted bug was not caught, or the witnesses disagree.
+    """
+    for path in implementations:
+        check_path(path)
+    paths = [str(shipped(name)) for name in SHIPPED] + [str(path) for path in implementations]
+    tasks = list(_tasks(paths, seed, quick))
+    answers = dict(_carry_out(tasks, progress))
+    entries = [answers[task][0] for task in tasks if task.kind == "checks"]
+    by_path = {task.path: answers[task][0] for task in tasks if task.kind == "checks"}
+    examples: list[Entry] = []
+    for task in tasks:
+        if task.kind == "example":
+            for entry in answers[task]:
+                if "not_run" in entry:
+                    by_path[task.path]["notes"].append(f"{task.name} not run: {entry['not_run']}")
+                else:
+                    examples.append(entry)
+    bugs = [answers[task][0] for task in tasks if task.kind == "bug"]
+    missed = [bug["slug"] for bug in bugs if bug["visible"] and not bug["caught"]]
+    if missed:
+        raise InternalError(
+            f"planted and visible, but not caught (seed {seed}): {', '.join(missed)}; "
+            f"please report this"
+        )
+    extra = "".join(f" --implementation {path}" for path in implementations)
+    command = f"python -m gradcheck report --seed {seed}{extra}{' --quick' if quick else ''}"
+    return new_record(seed, command, entries, bugs, examples)
+
+
+def _tasks(paths: list[str], seed: int, quick: bool) -> Iterator[Task]:
+    """Longest first, so that no processor waits for the last one."""
+    for path in sorted(paths, key=lambda p: Path(p).stem != "jax_autodiff"):
+        yield Task("checks", "", path, seed, QUICK if quick else EXAMPLES)
+    for path in paths:
+        slow = quick or Path(path).stem in SLOW
+        for example in WORKED_EXAMPLES:
+            yield Task("example", example.name, path, seed, 0, "short" if slow else "full")
+    for slug in CATALOGUE:
+        yield Task("bug", slug, "", seed, BUG_PROBLEMS)
+
+
+def _carry_out(tasks: list[Task], progress: Progress) -> Iterator[tuple[Task, list[Entry]]]:
+    workers = max(1, min(4, os.cpu_count() or 1))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(carry_out, task): task for task in tasks}
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                task = futures[future]
+                yield task, future.result()
+                progress(task.label, done, len(tasks))
+        except BrokenProcessPool:
+            raise InternalError(
+                "a worker process of the report died; run it again, and if it dies again "
+                "check the implementations one by one"
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def carry_out(task: Task) -> list[Entry]:
+    """Do one task; runs in a worker process."""
+    if task.kind == "bug":
+        return [_plant(task)]
+    if task.kind == "checks":
+        return [_check(task)]
+    return _work_through(task)
+
+
+@cache
+def _subject(path: str) -> Subject | Failure:
+    """Load a file once in each worker."""
+    try:
+        return from_path(Path(path))
+    except LoadError as error:
+        return Failure("import", str(error))
+
+
+@cache
+def _truths() -> Truths:
+    return Truths()
+
+
+def _check(task: Task) -> Entry:
+    subject = _subject(task.path)
+    if isinstance(subject, Failure):
+        return failed(unloaded(Path(task.path)), subject)
+    peers = reference_peer(Path(task.path))
+    examination = Examination(task.seed, task.examples, peers=peers, truths=_truths())
+    return examination.examine(subject)
+
+
+def _work_through(task: Task) -> list[Entry]:
+    subject = _subject(task.path)
+    if isinstance(subject, Failure):
+        return [{"not_run": subject.message}]
+    example = next(e for e in WORKED_EXAMPLES if e.name == task.name)
+    head = {"name": example.name, "implementation": subject.name}
+    try:
+        outcome = drive(example.run(task.extent), subject.session)
+    except NotRun as reason:
+        if reason.unsupported:
+            return [{"not_run": str(reason)}]
+        return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
+    entries = [
+        _result(
+            {**head, "quantity": result.quantity},
+            result.published,
+            result.reproduced,
+            result.agrees,
+            result.bound,
+            result.curve,
+        )
+        for result in outcome.results
+    ]
+    wrong = 0
+    for point in outcome.points:
+        observation = subject.session.ask(Request(Call.LOSS_AND_GRADS, point))
+        judgements = judge(observation.tensors, _truths().of(point), FLOAT64)
+        wrong += observation.failure is not None
+        wrong += sum(j.verdict is Verdict.WRONG for j in judgements)
+    quantity = f"wrong tensors at {len(outcome.points)} points"
+    return [*entries, _result({**head, "quantity": quantity}, 0, wrong, wrong == 0)]
+
+
+def _result(
+    head: Entry,
+    published: float,
+    reproduced: float,
+    agrees: bool,
+    bound: str = "",
+    curve: tuple[float, ...] = (),
+) -> Entry:
+    return {
+        **head,
+        "published": published,
+        "reproduced": reproduced,
+        "agrees": agrees,
+        "bound": bound,
+        "curve": curve,
+    }
+
+
+def _plant(task: Task) -> Entry:
+    """Plant a bug, and see which checks find it."""
+    bug = CATALOGUE[task.name]
+    problems = [problem(task.seed, index) for index in range(task.examples)]
+    examination = Examination(
+        task.seed, task.examples, peers=reference_peer(None), truths=_truths()
+    )
+    entry = examination.examine(from_object(bug.planted(), bug.slug))
+    by = [
+        finding["check"]
+        for finding in entry["findings"]
+        if finding["verdict"] in (Verdict.WRONG, Verdict.ERROR)
+    ]
+    return {
+        "slug": bug.slug,
+        "title": bug.title,
+        "site": bug.site,
+        "wrong": bug.wrong,
+        "right": bug.right,
+        "visible": sum(bug.visible(p) for p in problems),
+        "problems": len(problems),
+        "caught": bool(by),
+        "named": False,
+        "by": by,
+    }

@@ -1,0 +1,218 @@
+"""Problems drawn at random: ``problem(seed, index)``, replayable by the two numbers.
+
+Everything that is drawn comes from the tables below, which the Hypothesis
+strategies share. Values have two decimals, so that a failure reads well. Five
+problems in a row share an architecture, which lets code that compiles a network
+compile it once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gradcheck.activations import HIDDEN_ACTIVATIONS
+from gradcheck.forward import evaluate
+from gradcheck.losses import LOSSES, REDUCTIONS
+from gradcheck.network import Network
+from gradcheck.problem import Batch, Floats, Params, Problem
+
+MAX_DEPTH = 5
+MAX_WIDTH = 8
+MAX_BATCH = 8
+
+#: The gradient is judged on problems with no larger pre-activation than this.
+MAX_Z = 8.0
+
+#: Problems in a row that share an architecture.
+DRAWS = 5
+
+#: Output activation and loss, all pairs the definitions allow.
+PAIRINGS: tuple[tuple[str, str], ...] = tuple(
+    (output, name) for name, loss in LOSSES.items() for output in loss.outputs
+)
+
+#: What a problem is made to contain, and how many of ten.
+KINDS: dict[str, int] = {"ordinary": 6, "dead": 1, "steep": 1, "duplicates": 1, "small": 1}
+
+#: How the widths of a network relate, and how many of ten.
+SHAPES: dict[str, int] = {"free": 5, "square": 4, "one_output": 1}
+
+L2_VALUES = (0.0, 0.0, 0.1, 0.37, 0.02)
+
+
+@dataclass(frozen=True)
+class Support:
+    """What code under test handles: the problems it may be asked.
+
+    Attributes
+    ----------
+    activations : tuple of str
+        For hidden layers.
+    pairings : tuple of (str, str)
+        Output activation and loss.
+    reductions : tuple of str
+    l2 : bool
+        Whether a weight penalty is handled.
+    depths : tuple of int
+    batch_sizes : tuple of int
+    networks : tuple of Network
+        When not empty, exactly these and no others.
+    """
+
+    activations: tuple[str, ...] = HIDDEN_ACTIVATIONS
+    pairings: tuple[tuple[str, str], ...] = PAIRINGS
+    reductions: tuple[str, ...] = REDUCTIONS
+    l2: bool = True
+    depths: tuple[int, ...] = tuple(range(1, MAX_DEPTH + 1))
+    batch_sizes: tuple[int, ...] = tuple(range(1, MAX_BATCH + 1))
+    networks: tuple[Network, ...] = field(default=())
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all can be asked."""
+        general = self.pairings and self.reductions and self.depths
+        return not self.batch_sizes or not (self.networks or general)
+
+
+EVERYTHING = Support()
+
+
+def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
+    """Draw the problem of a given number.
+
+    Parameters
+    ----------
+    seed, index : int
+        The same two numbers and the same support give the same problem.
+    support : Support
+
+    Returns
+    -------
+    Problem
+        With every ``|z| <= 8``.
+    """
+    shape_rng = np.random.default_rng((seed, index // DRAWS))
+    network, samples = architecture(shape_rng, support)
+    rng = np.random.default_rng((seed, index // DRAWS, index % DRAWS))
+    return fill(rng, network, samples, _choose(rng, KINDS))
+
+
+def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
+    """Draw problems 0, 1, 2, ... of a seed, without end."""
+    index = 0
+    while True:
+        yield problem(seed, index, support)
+        index += 1
+
+
+def architecture(rng: np.random.Generator, support: Support = EVERYTHING) -> tuple[Network, int]:
+    """Draw a network and a batch size."""
+    samples = int(rng.choice(support.batch_sizes))
+    if support.networks:
+        return support.networks[int(rng.integers(len(support.networks)))], samples
+    depths = [d for d in support.depths if d == 1 or support.activations]
+    depth = int(rng.choice(depths))
+    hidden = [str(rng.choice(support.activations)) for _ in range(depth - 1)]
+    loss = str(rng.choice(list(dict.fromkeys(loss for _, loss in support.pairings))))
+    output = str(rng.choice([output for output, name in support.pairings if name == loss]))
+    network = Network(
+        _widths(rng, depth),
+        (*hidden, output),
+        loss,
+        str(rng.choice(support.reductions)),
+        float(rng.choice(L2_VALUES)) if support.l2 else 0.0,
+    )
+    return network, samples
+
+
+def _widths(rng: np.random.Generator, depth: int) -> tuple[int, ...]:
+    shape = _choose(rng, SHAPES)
+    if shape == "square":
+        return (int(rng.integers(2, 6)),) * (depth + 1)
+    widths = rng.integers(1, MAX_WIDTH + 1, size=depth + 1)
+    if shape == "one_output":
+        widths[-1] = 1
+    return tuple(int(n) for n in widths)
+
+
+def fill(
+    rng: np.random.Generator, network: Network, samples: int, kind: str = "ordinary"
+) -> Problem:
+    """Draw parameters and a batch for a network.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
+        layer near ``|z| = 8``, ``duplicates`` repeats a sample, ``small`` makes
+        weights about 0.1.
+    """
+    size = 0.3 if kind == "small" else 1.0
+    x = _short(rng.standard_normal((samples, network.widths[0])))
+    if kind == "duplicates" and samples > 1:
+        x[-1] = x[0]
+    y = targets(rng, network, samples)
+    pairs = []
+    a = x
+    for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
+        w = _short(size * rng.standard_normal((n_in, n_out)) * rng.uniform(0.5, 1.5))
+        b = _short(0.5 * size * rng.standard_normal(n_out))
+        if kind == "dead" and layer < network.depth:
+            w[:, 0], b[0] = 0.0, -0.5
+        w, b = _within(a, w, b, MAX_Z, at_least=kind == "steep" and layer == 1)
+        pairs.append((w, b))
+        a = evaluate(_part(network, layer), pairs, x).a[-1]
+    return Problem(network, Params(pairs), Batch(x, y))
+
+
+def targets(rng: np.random.Generator, network: Network, samples: int) -> Floats:
+    """Draw targets of the kind that the loss needs, (N, n[L])."""
+    wanted, width = LOSSES[network.loss].targets, network.widths[-1]
+    if wanted == "one_hot":
+        return np.eye(width)[rng.integers(width, size=samples)]
+    if wanted == "binary":
+        return rng.integers(0, 2, size=(samples, width)).astype(float)
+    return _short(rng.standard_normal((samples, width)))
+
+
+def saturated(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
+    """Draw a problem with one layer whose largest |z| is 10, 20, 30, 100, 1000 or 10000."""
+    rng = np.random.default_rng((seed, index, 1))
+    base = problem(seed, index, support)
+    run = evaluate(base.network, base.params.pairs, base.batch.x)
+    layer = int(rng.integers(base.network.depth))
+    reach = float(rng.choice((10.0, 20.0, 29.0, 100.0, 1000.0, 10000.0)))
+    largest = float(np.abs(run.z[layer]).max())
+    factor = reach / largest if largest > 0 else 1.0
+    pairs = base.params.copies()
+    w, b = pairs[layer]
+    pairs[layer] = (_short(w * factor), _short(b * factor))
+    return replace(base, params=Params(pairs))
+
+
+def _within(a: Floats, w: Floats, b: Floats, bound: float, at_least: bool) -> tuple[Floats, Floats]:
+    """Scale a layer so that its largest |z| is below the bound (or just below it)."""
+    largest = float(np.abs(a @ w + b).max())
+    if largest > bound or (at_least and largest > 0.5):
+        factor = 0.95 * bound / largest
+        w, b = _short(w * factor), _short(b * factor)
+        while np.abs(a @ w + b).max() > bound:  # rounding to two decimals
+            w, b = _short(w * 0.9), _short(b * 0.9)
+    return w, b
+
+
+def _part(network: Network, layers: int) -> Network:
+    """Return the first layers alone; the loss plays no part in its activations."""
+    widths, activations = network.widths[: layers + 1], network.activations[:layers]
+    return Network(widths, activations, "squared_error")
+
+
+def _short(values: Floats) -> Floats:
+    rounded: Floats = np.round(values, 2) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return rounded
+
+
+def _choose(rng: np.random.Generator, table: dict[str, int]) -> str:
+    weights = np.array(list(table.values()), dtype=float)
+    return str(rng.choice(list(table), p=weights / weights.sum()))

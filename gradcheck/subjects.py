@@ -1,0 +1,61 @@
+"""From what a user points at to something that can be examined."""
+
+from pathlib import Path
+from typing import Any
+
+from gradcheck.campaign import Subject
+from gradcheck.errors import UsageError
+from gradcheck.execution.loading import load, shipped
+from gradcheck.execution.session import InProcess
+from gradcheck.protocol import Call
+
+#: The implementation that every other one is compared with.
+REFERENCE_PEER = "matrix"
+
+#: Those that come with gradcheck, in the order of a report.
+SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
+
+
+def from_path(path: Path) -> Subject:
+    """Load a file.
+
+    Raises
+    ------
+    UsageError
+        When it is not a plain Python file.
+    LoadError
+        When it cannot be imported.
+    """
+    return from_object(load(path), path.stem, str(path))
+
+
+def from_object(implementation: Any, name: str = "", path: str = "") -> Subject:
+    """Wrap a module or object that follows the contract.
+
+    Raises
+    ------
+    UsageError
+        When it has no ``loss_and_grads``.
+    """
+    name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
+    session = InProcess(implementation)
+    if not session.offers(Call.LOSS_AND_GRADS):
+        raise UsageError(
+            f"{path or name} has no function loss_and_grads(network, params, batch); "
+            f"add one that returns (loss, [(dW, db), ...])"
+        )
+    return Subject(
+        name,
+        path,
+        session,
+        getattr(implementation, "networks", None),
+        getattr(implementation, "batch_sizes", None),
+    )
+
+
+def reference_peer(path: Path | None) -> dict[str, InProcess]:
+    """Return the implementation to compare with, unless it is the very file examined."""
+    matrix = shipped(REFERENCE_PEER)
+    if path is not None and path.resolve() == matrix.resolve():
+        return {}
+    return {REFERENCE_PEER: InProcess(load(matrix))}

@@ -1,0 +1,172 @@
+"""Many judgements of many tensors on many problems, made one finding."""
+
+import math
+import statistics
+from collections import defaultdict
+
+import numpy as np
+
+from gradcheck.forward import batch_loss
+from gradcheck.judging import Judgement
+from gradcheck.problem import Problem
+from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
+
+#: Steps of the picture that shows where a difference quotient can be trusted.
+SWEEP = 10.0 ** -np.arange(1.0, 13.0)
+
+
+class Tally:
+    """Collects judgements and says how each tensor came out."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[tuple[Problem, Judgement]]] = defaultdict(list)
+        self._failing: dict[Problem, None] = {}
+        self._resolutions: list[float] = []
+        self.problems = 0
+
+    def add(self, problem: Problem, judgements: list[Judgement]) -> None:
+        """Add the judgements of one problem."""
+        self.problems += 1
+        for judgement in judgements:
+            self._seen[judgement.tensor].append((problem, judgement))
+        if any(j.verdict is Verdict.WRONG for j in judgements):
+            self._failing[problem] = None
+        resolutions = [j.resolution for j in judgements if not math.isnan(j.resolution)]
+        if resolutions:
+            self._resolutions.append(max(resolutions))
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether every tensor was zero in every problem."""
+        return not self._resolutions
+
+    @property
+    def failing(self) -> list[Problem]:
+        """The problems on which a tensor is wrong, smallest first."""
+        return sorted(self._failing, key=lambda p: p.params.size * p.batch.size)
+
+    def finding(self, check: str, right: str, wrong: str, notes: tuple[str, ...] = ()) -> Finding:
+        """Make the finding.
+
+        Parameters
+        ----------
+        right, wrong : str
+            What to say; ``wrong`` is followed by the worst entry.
+        """
+        tensors = {name: _tensor(seen) for name, seen in sorted(self._seen.items(), key=_order)}
+        verdict = worst(tensor.verdict for tensor in tensors.values())
+        notes = (*notes, *self._tensor_notes(tensors))
+        if not self.problems:
+            message = "nothing could be compared"
+        elif verdict is Verdict.WRONG:
+            message = f"{wrong} {self._explain(tensors)}"
+        elif self.vacuous:
+            verdict, message = Verdict.UNRESOLVED, "every gradient was zero: nothing was compared"
+        elif verdict is Verdict.UNRESOLVED:
+            names = [n for n, t in tensors.items() if t.verdict is Verdict.UNRESOLVED]
+            message = f"could not be told for {', '.join(names)}: {tensors[names[0]].note}"
+        else:
+            message = f"{right} {_sensitivity(max(self._resolutions))}"
+        return Finding(
+            check,
+            verdict,
+            self.problems,
+            message,
+            tensors,
+            notes,
+            resolutions=tuple(self._resolutions),
+            failing=tuple(str(problem) for problem in self.failing),
+        )
+
+    def _explain(self, tensors: dict[str, TensorFinding]) -> str:
+        bad = {n: t for n, t in tensors.items() if t.verdict is Verdict.WRONG}
+        never = [n for n in bad if self._never_trained(n)]
+        name = max(bad, key=lambda n: (bad[n].wrong_in / bad[n].problems, n))
+        entry = bad[name]
+        network = entry.problem.partition("\n")[0].removeprefix("network ")
+        text = (
+            f"{_listing(list(bad))} {'is' if len(bad) == 1 else 'are'} wrong on "
+            f"{len(self._failing)} of {self.problems} problems. For example {entry.worst_entry}: "
+            f"your code says {entry.claimed:.9g}, it is {_with_bar(entry)} ({network})."
+        )
+        for tensor in never:
+            text += f" {tensor} is never trained: your code always says zero."
+        return text
+
+    def _never_trained(self, name: str) -> bool:
+        seen = [j for _, j in self._seen[name] if j.verdict is Verdict.WRONG]
+        return all(j.claimed == 0 for j in seen)
+
+    def _tensor_notes(self, tensors: dict[str, TensorFinding]) -> tuple[str, ...]:
+        kinked = sum("on a kink" in j.note for seen in self._seen.values() for _, j in seen)
+        if not kinked:
+            return ()
+        return (
+            f"{kinked} tensors lay on a kink, where relu's derivative may be 0, 1 or between: "
+            f"the interval was accepted",
+        )
+
+
+def _order(item: tuple[str, object]) -> tuple[int, str]:
+    return int(item[0][1:]), item[0][0]
+
+
+def _tensor(seen: list[tuple[Problem, Judgement]]) -> TensorFinding:
+    judgements = [j for _, j in seen]
+    verdict = worst(j.verdict for j in judgements)
+    problem, example = max(seen, key=lambda item: _severity(item[1]))
+    resolutions = [j.resolution for j in judgements if not math.isnan(j.resolution)]
+    notes = sorted({j.note for j in judgements if j.note})
+    finding = TensorFinding(
+        verdict,
+        statistics.median(resolutions) if resolutions else float("nan"),
+        example.place,
+        example.claimed,
+        example.expected,
+        example.bar,
+        str(problem),
+        sum(j.verdict is Verdict.WRONG for j in judgements),
+        len(judgements),
+        "; ".join(notes),
+    )
+    if verdict is not Verdict.WRONG:
+        return finding
+    steps, errors = _sweep(problem, example)
+    return TensorFinding(**{**vars(finding), "steps": steps, "errors": errors})
+
+
+def _severity(judgement: Judgement) -> tuple[int, float]:
+    """Worst first: the verdict, then the error relative to the size of the entry."""
+    size = abs(judgement.expected) + abs(judgement.claimed)
+    error = abs(judgement.claimed - judgement.expected)
+    if math.isnan(error):
+        return judgement.verdict.rank, math.inf
+    share = error / size if size > 0 and judgement.excess > 1 else 0.0
+    return judgement.verdict.rank, round(share, 1) + min(size, 1.0) if share else judgement.excess
+
+
+def _sweep(problem: Problem, judgement: Judgement) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Difference the loss by one entry at many steps; how far is each from the estimate?"""
+    layer, which = int(judgement.tensor[1:]), judgement.tensor[0] == "b"
+    pairs = [list(pair) for pair in problem.params.pairs]
+    tensor = pairs[layer - 1][which]
+    moved = np.repeat(tensor[None], 2 * len(SWEEP), axis=0)
+    moved[(slice(None), *judgement.entry)] += np.concatenate((SWEEP, -SWEEP))
+    pairs[layer - 1][which] = moved
+    stacked = [(w, b) for w, b in pairs]
+    losses = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
+    up, down = np.split(np.broadcast_to(losses, 2 * len(SWEEP)), 2)
+    errors = np.abs((up - down) / (2 * SWEEP) - judgement.expected)
+    return tuple(SWEEP.tolist()), tuple(errors.tolist())
+
+
+def _with_bar(entry: TensorFinding) -> str:
+    return f"{entry.expected:.9g} ± {entry.error_bar:.0e}"
+
+
+def _listing(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _sensitivity(resolution: float) -> str:
+    return f"An error of one part in {1 / resolution:.0e} would have been seen in every tensor."

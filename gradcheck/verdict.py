@@ -1,0 +1,101 @@
+"""Verdicts and findings: what was judged, and how it came out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Verdict(Enum):
+    """The four answers, from best to worst; the worst decides."""
+
+    CORRECT = "correct"
+    UNRESOLVED = "unresolved"
+    ERROR = "error"
+    WRONG = "wrong"
+
+    @property
+    def rank(self) -> int:
+        """Place in the order ``wrong > error > unresolved > correct``."""
+        return list(Verdict).index(self)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run with this verdict."""
+        return {"correct": 0, "unresolved": 3}.get(self.value, 1)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst verdict; ``unresolved`` when there is none, for nothing was compared."""
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.UNRESOLVED)
+
+
+@dataclass(frozen=True)
+class TensorFinding:
+    """How one tensor came out over all problems.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    resolution : float
+        Median over problems of ``||error bars|| / ||gradient||``.
+    worst_entry : str
+        Such as ``W1[0,2]``: the entry that is furthest outside its bar.
+    claimed, expected, error_bar : float
+        The code's value there, the estimate, and the bar it was judged by.
+    problem : str
+        Text form of the problem on which that was seen.
+    wrong_in, problems : int
+        On how many of how many problems the tensor is wrong.
+    note : str
+    steps, errors : tuple of float
+        For a wrong tensor: differences of the loss by the worst entry at these
+        steps, and how far each is from ``expected``.
+    """
+
+    verdict: Verdict
+    resolution: float = float("nan")
+    worst_entry: str = ""
+    claimed: float = float("nan")
+    expected: float = float("nan")
+    error_bar: float = float("nan")
+    problem: str = ""
+    wrong_in: int = 0
+    problems: int = 0
+    note: str = ""
+    steps: tuple[float, ...] = ()
+    errors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    check : str
+        The check's slug.
+    verdict : Verdict
+    problems : int
+        How many problems were compared.
+    message : str
+        One or two sentences for the author of the code.
+    tensors : dict of str to TensorFinding
+    notes : tuple of str
+        Remarks that do not change the verdict.
+    kind : str
+        For ``error``: the error kind.
+    resolutions : tuple of float
+        One number a problem: its worst tensor's resolution.
+    failing : tuple of str
+        Text forms of problems on which the check failed, smallest first.
+    """
+
+    check: str
+    verdict: Verdict
+    problems: int
+    message: str
+    tensors: dict[str, TensorFinding] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    kind: str = ""
+    resolutions: tuple[float, ...] = ()
+    failing: tuple[str, ...] = ()
