@@ -89,7 +89,8 @@ def _log1p(w: Array) -> Array:
         return np.log1p(w)
     # numpy's complex log1p forms 1 + w first, which loses a small real part
     x, y = w.real, w.imag
-    return 0.5 * np.log1p(x * (2.0 + x) + y * y) + 1j * np.arctan2(y, 1.0 + x)
+    result: Array = 0.5 * np.log1p(x * (2.0 + x) + y * y) + 1j * np.arctan2(y, 1.0 + x)
+    return result
 
 
 def _silu(z: Array) -> Array:
@@ -99,13 +100,15 @@ def _silu(z: Array) -> Array:
 def _gelu(z: Array) -> Array:
     from scipy.special import ndtr  # the only activation that needs scipy
 
-    return z * np.asarray(ndtr(z))
+    result: Array = z * ndtr(z)
+    return result
 
 
 def softmax(z: Array) -> Array:
     """Softmax over the last axis, shifted by the largest real part."""
-    powers = np.exp(z - z.real.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    powers: Array = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    shares: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def _sigmoid_derivative(z: Array) -> Array:
@@ -115,13 +118,15 @@ def _sigmoid_derivative(z: Array) -> Array:
 
 def _silu_derivative(z: Array) -> Array:
     a = _sigmoid(z)
-    return a + z * a * (1.0 - a)
+    slope: Array = a + z * a * (1.0 - a)
+    return slope
 
 
 def _gelu_derivative(z: Array) -> Array:
     from scipy.special import ndtr
 
-    return np.asarray(ndtr(z)) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    slope: Array = ndtr(z) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    return slope
 
 
 _ROWS = (

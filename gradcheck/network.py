@@ -109,7 +109,8 @@ class Network:
                 f"cannot read the numbers of the network {text!r}; write {_EXAMPLE!r}"
             ) from None
         activations = tuple(plain[1].split(","))
-        return cls(widths, activations, plain[2], *plain[3:], l2=l2)
+        reduction = plain[3] if len(plain) == 4 else "mean"
+        return cls(widths, activations, plain[2], reduction, l2)
 
     def __str__(self) -> str:
         widths = "-".join(map(str, self.widths))

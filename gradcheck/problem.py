@@ -252,7 +252,7 @@ def _read(text: str) -> dict[str, Floats]:
 
 
 def _params(arrays: dict[str, Floats]) -> Params:
-    pairs = []
+    pairs: list[Pair] = []
     while f"W{len(pairs) + 1}" in arrays:
         layer = len(pairs) + 1
         pairs.append((arrays[f"W{layer}"], _named(arrays, f"b{layer}")))

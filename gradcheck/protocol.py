@@ -20,8 +20,15 @@ from gradcheck.problem import Floats, Pair, Problem
 class BatchLike(Protocol):
     """What code under test receives as ``batch``."""
 
-    x: Floats
-    y: Floats
+    @property
+    def x(self) -> Floats:
+        """(N, n[0]). Inputs."""
+        ...
+
+    @property
+    def y(self) -> Floats:
+        """(N, n[L]). Targets."""
+        ...
 
 
 class Implementation(Protocol):

@@ -55,7 +55,7 @@ class Tally:
         """
         tensors = {name: _tensor(seen) for name, seen in sorted(self._seen.items(), key=_order)}
         verdict = worst(tensor.verdict for tensor in tensors.values())
-        notes = (*notes, *self._tensor_notes(tensors))
+        notes = (*notes, *self._notes())
         if not self.problems:
             message = "nothing could be compared"
         elif verdict is Verdict.WRONG:
@@ -97,7 +97,7 @@ class Tally:
         seen = [j for _, j in self._seen[name] if j.verdict is Verdict.WRONG]
         return all(j.claimed == 0 for j in seen)
 
-    def _tensor_notes(self, tensors: dict[str, TensorFinding]) -> tuple[str, ...]:
+    def _notes(self) -> tuple[str, ...]:
         kinked = sum("on a kink" in j.note for seen in self._seen.values() for _, j in seen)
         if not kinked:
             return ()
@@ -151,7 +151,8 @@ def _sweep(problem: Problem, judgement: Judgement) -> tuple[tuple[float, ...], t
     pairs = [list(pair) for pair in problem.params.pairs]
     tensor = pairs[layer - 1][which]
     moved = np.repeat(tensor[None], 2 * len(SWEEP), axis=0)
-    moved[(slice(None), *judgement.entry)] += np.concatenate((SWEEP, -SWEEP))
+    flat = np.ravel_multi_index(judgement.entry, tensor.shape)
+    moved.reshape(len(moved), -1)[:, flat] += np.concatenate((SWEEP, -SWEEP))
     pairs[layer - 1][which] = moved
     stacked = [(w, b) for w, b in pairs]
     losses = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)

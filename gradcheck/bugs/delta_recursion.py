@@ -7,7 +7,8 @@ from gradcheck.problem import Floats
 
 def _first_weight_for_all(p: Pass, layer: int) -> Floats:
     first = p.weights(layer + 1)[:, 0]
-    return p.delta[layer + 1].sum(axis=1, keepdims=True) * first
+    back: Floats = p.delta[layer + 1].sum(axis=1, keepdims=True) * first
+    return back
 
 
 def _not_transposed(p: Pass, layer: int) -> Floats:

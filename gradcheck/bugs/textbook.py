@@ -96,7 +96,8 @@ def output_delta(p: Pass) -> Floats:
         return a - p.y
     upstream: Floats = p.apply("loss_derivative")
     if p.network.activations[-1] == "softmax":
-        return a * (upstream - (upstream * a).sum(axis=1, keepdims=True))
+        delta: Floats = a * (upstream - (upstream * a).sum(axis=1, keepdims=True))
+        return delta
     slope: Floats = p.apply("activation_derivative", last)
     return upstream * slope
 

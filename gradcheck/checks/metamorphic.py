@@ -9,7 +9,6 @@ from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Tensors
 from gradcheck.verdict import Verdict
 
-
 Named = dict[str, Floats]
 
 #: Part of the whole gradient by which a relation between wrong gradients is broken.

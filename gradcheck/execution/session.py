@@ -30,7 +30,10 @@ from gradcheck.protocol import (
 class Session(Protocol):
     """Whatever can be asked. The only way from a check to code under test."""
 
-    calls: int
+    @property
+    def calls(self) -> int:
+        """How often the code under test was called."""
+        ...
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request; never raises for what the code does."""
@@ -52,9 +55,14 @@ class InProcess:
 
     def __init__(self, implementation: Any) -> None:
         self.implementation = implementation
-        self.calls = 0
+        self._calls = 0
         self._memory: dict[Request, Observation] = {}
         self._returned: list[tuple[Any, bytes]] = []
+
+    @property
+    def calls(self) -> int:
+        """How often the code under test was called."""
+        return self._calls
 
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
@@ -114,7 +122,7 @@ class InProcess:
     def _call(
         self, request: Request, problem: Problem, pairs: list[Pair], batch: SimpleNamespace
     ) -> Any:
-        self.calls += 1
+        self._calls += 1
         code, network = self.implementation, problem.network
         if request.call is Call.FORWARD:
             return code.forward(network, pairs, batch.x)

@@ -38,7 +38,8 @@ def penalty(network: Network, pairs: Pairs) -> Array | float:
     if not network.l2:
         return 0.0
     squares = sum((w * w).sum(axis=(-2, -1)) for w, _ in pairs)
-    return 0.5 * network.l2 * squares
+    total: Array = 0.5 * network.l2 * squares
+    return total
 
 
 def batch_loss(

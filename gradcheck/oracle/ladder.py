@@ -41,7 +41,8 @@ class Slope:
 def steps(first: float | Floats, rungs: int = RUNGS) -> Floats:
     """Return the steps ``first / 2**k``; a trailing axis is added."""
     halvings = 0.5 ** np.arange(rungs)
-    return np.asarray(first)[..., None] * halvings
+    ladder: Floats = np.asarray(first)[..., None] * halvings
+    return ladder
 
 
 def extrapolate(h: Floats, differences: Floats, noise: float, usable: int = RUNGS) -> Slope:

@@ -5,7 +5,7 @@ saturates; that is no bug. How much is lost is not guessed but sampled, by Monte
 Carlo arithmetic (Parker, UCLA CSD-970002, 1997): the differentiated forward is run
 again with a random error of a few units of roundoff in
 
-- every activation, absolute on the scale 1 + \\|z\\|, because 1 + erf, log(1 + e^z) and
+- every activation, absolute on the scale 1 + abs(z), because 1 + erf, log(1 + e^z) and
   e^z - 1 cancel on that scale;
 - every local slope, likewise, because slopes are formed from activations;
 - the residual of a logarithmic loss, because ``a - y`` cancels;

@@ -130,7 +130,8 @@ def _first_steps(problem: Problem, tangents: list[Floats], apply: Activate | Non
             distance = np.abs(z.real) / np.maximum(speed, 1e-300)
             distance = np.where(distance > 0, distance, np.inf)  # on the kink: pinned
             first = np.minimum(first, 0.5 * distance.min(axis=(1, 2)))
-    return np.maximum(first, 1e-200)
+    nonzero: Floats = np.maximum(first, 1e-200)
+    return nonzero
 
 
 def _values(

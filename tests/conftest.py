@@ -1,0 +1,27 @@
+"""Profiles, and what every test may use."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("dev", max_examples=25, deadline=None, print_blob=True)
+settings.register_profile(
+    "ci",
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("GRADCHECK_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+def pytest_report_header() -> str:
+    """Print what a failure is replayed with."""
+    return (
+        f"gradcheck: Hypothesis profile {settings._current_profile}; random problems are "
+        f"sampling.problem(seed, index), and failures print both; set GRADCHECK_PROFILE to "
+        f"dev, ci or thorough"
+    )
