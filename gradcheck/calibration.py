@@ -44,6 +44,9 @@ MANY = 0.25
 #: Most tensors: some code computes a part in a wider type.
 MOST = 0.7
 
+#: What a cast to float16 leaves, as a part of the largest entry.
+FLOAT16 = 2.0**-10
+
 #: Rounding to at most this many decimals is recognised.
 DECIMALS = 12
 
@@ -104,11 +107,11 @@ def _gradient_arithmetic(
 ) -> Questions:
     fine = [miss for miss in misses if miss.within32]
     coarse = [miss for miss in misses if not miss.within32]
-    decimals = _decimals(misses, answers)
+    decimals = _decimals(misses, answers, truths)
     if decimals is not None:
         note = f"gradients are rounded to {decimals} decimals"
         return _faulty(arithmetic, "rounded_to_decimals", note)
-    if _representable(coarse, answers, np.float16):
+    if _representable(coarse, answers, np.float16) and _close(coarse, answers, truths):
         note = "gradients carry no more digits than float16 has"
         return _faulty(arithmetic, "float16_arithmetic", note)
     if len(coarse) > MANY * len(fine):
@@ -216,19 +219,45 @@ def _representable(
     """Whether most of these tensors hold nothing but numbers of a narrower type."""
     claims = _claims(misses, answers)
     with np.errstate(over="ignore"):
-        narrow = [bool((claim == claim.astype(dtype)).all()) for claim in claims]
+        narrow = [bool(c.any() and (c == c.astype(dtype)).all()) for c in claims]
     return bool(narrow) and sum(narrow) >= MOST * len(narrow)
 
 
-def _decimals(misses: list[_Miss], answers: dict[Problem, Observation]) -> int | None:
-    """Return to how many decimals all these tensors are rounded, if they are."""
-    claims = _claims(misses, answers)
-    if sum(claim.size for claim in claims) < 3 or not any(claim.any() for claim in claims):
+def _close(misses: list[_Miss], answers: dict[Problem, Observation], truths: Truths) -> bool:
+    """Whether these tensors are off by no more than a cast to float16 explains."""
+    return all(
+        (error <= FLOAT16 * max(float(np.abs(claim).max()), 1e-4)).all()
+        for claim, error in zip(
+            _claims(misses, answers), _errors(misses, answers, truths), strict=True
+        )
+    )
+
+
+def _decimals(
+    misses: list[_Miss], answers: dict[Problem, Observation], truths: Truths
+) -> int | None:
+    """Return to how many decimals all these tensors are rounded, if they are.
+
+    Short decimals alone prove nothing, for short inputs give short products: the
+    error has to be what rounding to so many decimals leaves.
+    """
+    claims, errors = _claims(misses, answers), _errors(misses, answers, truths)
+    if sum(claim.size for claim in claims) < 3:
         return None
     for decimals in range(1, DECIMALS + 1):
         if all((np.round(claim, decimals) == claim).all() for claim in claims):
-            return decimals
+            left = 0.51 * 10.0**-decimals
+            return decimals if all((error <= left).all() for error in errors) else None
     return None
+
+
+def _errors(
+    misses: list[_Miss], answers: dict[Problem, Observation], truths: Truths
+) -> list[Floats]:
+    """Return how far each of these tensors is from the truth."""
+    expected = [truths.of(m.problem).gradient[m.tensor].value for m in misses]
+    claims = _claims(misses, answers)
+    return [np.abs(c - e) for c, e in zip(claims, expected, strict=True)]
 
 
 def _epsilon(answers: dict[Problem, Observation], truths: Truths) -> float:

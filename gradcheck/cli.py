@@ -61,6 +61,7 @@ def check(
 
     for path in paths:
         check_path(path)  # before any work, for all of them
+    _check_json(json)
     console = _console(json)
     with console.status("starting") as status:
         record = examine(
@@ -91,8 +92,8 @@ def report(
     from gradcheck.renderers import markdown
     from gradcheck.report import make_report
 
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output}: is not a folder; give one with --output")
+    _check_json(json)
+    _make_folder(output)
     console = _console(json)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -109,6 +110,23 @@ def report(
     write_whole(output / "report.md", markdown.render(record))
     written = f"Written: {output / 'report.md'} and {output / 'report.json'}"
     _deliver(record, console, json, written)
+
+
+def _check_json(json: str | None) -> None:
+    from gradcheck.record import check_writable
+
+    if json is not None and json != "-":
+        check_writable(Path(json))
+
+
+def _make_folder(output: Path) -> None:
+    from gradcheck.record import check_writable
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot use {output} as --output: {error.strerror or error}") from None
+    check_writable(output / "report.json")
 
 
 def _console(json: str | None) -> Any:
@@ -142,7 +160,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # any encoding will do
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except UsageError as error:
         _say(f"gradcheck: {error}")
         sys.exit(USAGE)
@@ -153,8 +171,9 @@ def main() -> None:
         _say("gradcheck: interrupted; nothing was written")
         sys.exit(130)
     except Exception as error:
-        if "--traceback" in sys.argv:
-            raise
+        if hasattr(error, "format_message"):  # typer's own copy of click has no public name
+            _say(f"gradcheck: {error.format_message()} (see --help)")
+            sys.exit(USAGE)
         name = type(error).__name__
         _say(f"gradcheck: our own fault ({name}: {error}); please report the command and seed")
         sys.exit(INTERNAL)

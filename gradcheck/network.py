@@ -4,6 +4,7 @@ The text form is ``2-3-1 tanh,sigmoid half_squared_error mean l2=0.1``.
 """
 
 import math
+import operator
 from dataclasses import dataclass
 
 from gradcheck.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
@@ -48,9 +49,15 @@ class Network:
     l2: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(int(n) for n in self.widths))
-        object.__setattr__(self, "activations", tuple(self.activations))
-        object.__setattr__(self, "l2", float(self.l2))
+        try:
+            object.__setattr__(self, "widths", tuple(operator.index(n) for n in self.widths))
+            object.__setattr__(self, "activations", tuple(self.activations))
+            object.__setattr__(self, "l2", float(self.l2))
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"widths must be whole numbers, activations a list of names and l2 a number; "
+                f"got {self.widths!r}, {self.activations!r} and {self.l2!r}"
+            ) from None
         self._validate()
 
     def _validate(self) -> None:
@@ -99,8 +106,12 @@ class Network:
         words = text.split()
         options = [word for word in words if word.startswith("l2=")]
         plain = [word for word in words if not word.startswith("l2=")]
-        if not 3 <= len(plain) <= 4 or len(options) > 1:
-            raise UsageError(f"cannot read the network {text!r}; write {_EXAMPLE!r}")
+        torn = any(word != word.strip("-,") for word in words)  # a list with a space inside
+        if torn or not 3 <= len(plain) <= 4 or len(options) > 1:
+            raise UsageError(
+                f"cannot read the network {text!r}; write {_EXAMPLE!r}, "
+                f"with no spaces inside the lists"
+            )
         try:
             widths = tuple(int(n) for n in plain[0].split("-"))
             l2 = float(options[0][3:]) if options else 0.0

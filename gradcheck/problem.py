@@ -211,7 +211,13 @@ class Problem:
 
 
 def _frozen(values: ArrayLike) -> Floats:
-    array = np.array(values, dtype=np.float64)
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        raise UsageError("an array needs rows of numbers, all of the same length") from None
+    if given.dtype.kind not in "fiub":
+        raise UsageError(f"an array needs real numbers; got entries of dtype {given.dtype}")
+    array = np.array(given, dtype=np.float64)
     array.flags.writeable = False
     return array
 
@@ -243,8 +249,8 @@ def _read(text: str) -> dict[str, Floats]:
     for line in text.strip().splitlines():
         name, _, values = line.strip().partition(" ")
         try:
-            arrays[name] = np.array(json.loads(values), dtype=np.float64)
-        except (ValueError, TypeError):
+            arrays[name] = _frozen(json.loads(values))
+        except (ValueError, RecursionError, UsageError):
             raise UsageError(
                 f"cannot read the line {line[:60]!r}; write 'W1 [[0.5, 1.0]]'"
             ) from None

@@ -215,6 +215,22 @@ def counterexample_entry(example: CounterExample, truth: Truth) -> Entry:
     return entry
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place that a file cannot be written to, before any work is done.
+
+    Raises
+    ------
+    UsageError
+        When it is a folder, or its folder does not exist or is closed to us.
+    """
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"cannot write {path}: the folder {path.parent} is closed to us")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all.
 
@@ -225,7 +241,6 @@ def write_whole(path: Path, text: str) -> None:
     """
     temporary = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:

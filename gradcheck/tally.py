@@ -84,13 +84,17 @@ class Tally:
         name = max(bad, key=lambda n: (bad[n].wrong_in / bad[n].problems, n))
         entry = bad[name]
         network = entry.problem.partition("\n")[0].removeprefix("network ")
+        which = _listing(list(bad)) if len(bad) < len(tensors) or len(bad) < 3 else "all tensors"
         text = (
-            f"{_listing(list(bad))} {'is' if len(bad) == 1 else 'are'} wrong on "
+            f"{which} {'is' if len(bad) == 1 else 'are'} wrong on "
             f"{len(self._failing)} of {self.problems} problems. For example {entry.worst_entry}: "
             f"your code says {entry.claimed:.9g}, it is {_with_bar(entry)} ({network})."
         )
-        for tensor in never:
-            text += f" {tensor} is never trained: your code always says zero."
+        if never:
+            which = _listing(never) if len(never) < len(tensors) else "Nothing"
+            text += f" {which} {'is' if len(never) == 1 or which == 'Nothing' else 'are'} "
+            text += "ever trained" if which == "Nothing" else "never trained"
+            text += ": your code says zero."
         return text
 
     def _never_trained(self, name: str) -> bool:

@@ -54,6 +54,8 @@ def run(plan: Plan) -> Run:
     notes = (f"{passed_over} tensors are too steep for float32 to tell",) if passed_over else ()
     finding = tally.finding(SLUG, "Every tensor is right.", "The gradient is wrong:", notes)
     if finding.verdict is Verdict.WRONG and len(foreign) == len(tally.failing):
+        if not any(array.any() for _, o in foreign for array in named(o.tensors).values()):
+            return [finding]  # a gradient that is always zero is right for no loss worth having
         for problem, observation in foreign[:OWN_LOSS]:
             if not (yield from _right_for_own_loss(plan, problem, observation)):
                 return [finding]

@@ -18,6 +18,11 @@ _STYLES = {
     "unresolved": "yellow",
 }
 
+#: When one of these fails, it is what the author should read about, and those of
+#: _CONSEQUENCES that fail as well do so because of it.
+_CAUSES = ("contract", "gradient")
+_CONSEQUENCES = ("agreement", "step", "saturation")
+
 #: Entries of a counter-example shown before the rest is only counted.
 _MOST = 12
 
@@ -44,7 +49,7 @@ def verdict(word: str) -> Text:
 def _in_full(entry: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_headline(entry)]
     if entry["findings"]:
-        parts.append(Padding(_findings(entry["findings"]), (1, 0, 0, 2)))
+        parts.append(_findings(entry["findings"]))
     else:
         parts.append(Padding(Text(clean(entry["error"]["message"])), (0, 0, 0, 2)))
     for diagnosis in entry["diagnoses"]:
@@ -71,16 +76,27 @@ def _headline(entry: dict[str, Any]) -> Text:
     return line
 
 
-def _findings(findings: list[dict[str, Any]]) -> Table:
+def _findings(findings: list[dict[str, Any]]) -> RenderableType:
+    """What is not correct in full, what follows from it and what is correct by name."""
+    bad = [finding for finding in findings if finding["verdict"] != "correct"]
+    cause = any(finding["check"] in _CAUSES for finding in bad)
+    follow = [f["check"] for f in bad if cause and f["check"] in _CONSEQUENCES]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("what was found")
-    for finding in findings:
-        table.add_row(
-            finding["check"], verdict(finding["verdict"]), Text(clean(finding["message"]))
-        )
-    return table
+    for finding in bad:
+        if finding["check"] not in follow:
+            word = verdict(finding["verdict"])
+            table.add_row(finding["check"], word, Text(clean(finding["message"])))
+    parts: list[RenderableType] = [Padding(table, (1, 0, 0, 2))] if bad else []
+    if follow:
+        text = f"also wrong, most likely by the same fault: {', '.join(follow)}"
+        parts.append(Padding(Text(text), (0, 0, 0, 2)))
+    right = [f["check"] for f in findings if f["verdict"] == "correct"]
+    if right:
+        parts.append(Padding(Text(f"correct: {', '.join(right)}"), (0, 0, 0, 2)))
+    return Group(*parts)
 
 
 def _counterexample(example: dict[str, Any]) -> RenderableType:

@@ -1,0 +1,119 @@
+"""Imports point one way, and importing gradcheck is light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import gradcheck
+
+PACKAGE = Path(gradcheck.__file__).parent
+
+#: From the ground up: a module may import from its own layer's package and from below.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("version", "errors"),
+    ("activations",),
+    ("losses",),
+    ("network",),
+    ("problem",),
+    ("protocol", "forward"),
+    ("oracle",),
+    ("verdict", "sampling"),
+    ("judging", "bugs", "strategies"),
+    ("plan", "tally", "discovery", "calibration", "function_check"),
+    ("checks", "worked_examples"),
+    ("counterexample",),
+    ("record",),
+    ("execution",),
+    ("campaign",),
+    ("subjects",),
+    ("api",),
+    ("report", "renderers"),
+    ("cli",),
+    ("__main__",),
+)
+
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in ("__init__", "shipped_implementations"):
+            yield path, parts
+
+
+def imported(path):
+    """Yield the top-level part of gradcheck that each import statement names."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if module == "gradcheck":
+                yield from (alias.name for alias in node.names)
+            elif module.startswith("gradcheck."):
+                yield module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("gradcheck."):
+                    yield alias.name.split(".")[1]
+
+
+def test_every_module_has_a_place_in_the_layers():
+    homeless = {parts[0] for _, parts in modules()} - set(RANK)
+    assert not homeless, f"give these modules a layer in {__file__}: {sorted(homeless)}"
+
+
+def test_no_layer_is_listed_that_does_not_exist():
+    known = {parts[0] for _, parts in modules()}
+    gone = set(RANK) - known
+    assert not gone, f"these layers have no module any more: {sorted(gone)}"
+
+
+def test_imports_point_downwards_only():
+    upwards = [
+        f"{'/'.join(parts)} imports {name}"
+        for path, parts in modules()
+        for name in imported(path)
+        if name != parts[0] and RANK[name] >= RANK[parts[0]]
+    ]
+    assert not upwards, "imports that point up or sideways:\n" + "\n".join(upwards)
+
+
+def test_the_package_never_imports_the_implementations():
+    for path, _ in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+        names |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        assert not any(name.startswith("implementations") for name in names), (
+            f"{path.name} imports an implementation; they are loaded by path, as a student's is"
+        )
+
+
+def loaded_by(statement):
+    code = f"import sys; {statement}; print(' '.join(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in run.stdout.split()}
+
+
+def test_import_gradcheck_loads_nothing_heavy():
+    heavy = {"jax", "scipy", "hypothesis", "pytest", "rich", "typer"} & loaded_by("import gradcheck")
+    assert not heavy, f"import gradcheck loads {sorted(heavy)}"
+
+
+def test_the_checker_itself_loads_neither_jax_nor_scipy_nor_test_tools():
+    heavy = {"jax", "scipy", "hypothesis", "pytest"} & loaded_by("import gradcheck; gradcheck.check")
+    assert not heavy, f"gradcheck.check loads {sorted(heavy)}"
+
+
+def test_every_public_name_can_be_fetched():
+    missing = [name for name in gradcheck.__all__ if getattr(gradcheck, name, None) is None]
+    assert not missing, f"in __all__ but not to be had: {missing}"
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    try:
+        gradcheck.nonsense  # noqa: B018
+    except AttributeError as error:
+        assert "nonsense" in str(error), f"the message does not name what is missing: {error}"
+    else:
+        raise AssertionError("gradcheck.nonsense should not exist")

@@ -1,0 +1,103 @@
+"""``gradcheck report``: everything in one run, written whole."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gradcheck.bugs import CATALOGUE
+from gradcheck.worked_examples import EXAMPLES
+from tests.integration import students
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """Run a quick report with a further, wrong implementation."""
+    folder = tmp_path_factory.mktemp("report")
+    student = folder / "student.py"
+    student.write_text(students.TAN_BUG, encoding="utf-8")
+    output = folder / "out"
+    command = [sys.executable, "-m", "gradcheck", "report", "--quick"]
+    command += ["--output", str(output), "--implementation", str(student)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return run, output
+
+
+@pytest.fixture(scope="module")
+def record(reported):
+    run, output = reported
+    path = output / "report.json"
+    assert path.is_file(), f"no report.json: {run.stdout}{run.stderr}"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_wrong_implementation_decides_the_exit_code(reported):
+    run, _ = reported
+    assert run.returncode == 1, f"exit code {run.returncode}: {run.stderr}"
+
+
+def test_each_implementation_gets_its_own_verdict(record):
+    verdicts = {entry["name"]: entry["verdict"] for entry in record["implementations"]}
+    assert verdicts == {
+        "scalar_loops": "correct",
+        "matrix": "correct",
+        "jax_autodiff": "correct",
+        "student": "wrong",
+    }, f"verdicts {verdicts}"
+
+
+def test_every_planted_bug_is_listed_as_caught(record):
+    missed = [bug["slug"] for bug in record["bugs"] if not bug["caught"]]
+    assert not missed, f"missed: {missed}"
+    assert {bug["slug"] for bug in record["bugs"]} == set(CATALOGUE), "bugs are missing"
+
+
+def test_every_worked_example_runs_on_every_shipped_implementation(record):
+    done = {(r["implementation"], r["name"]) for r in record["worked_examples"]}
+    wanted = {
+        (name, example.name)
+        for name in ("scalar_loops", "matrix", "jax_autodiff")
+        for example in EXAMPLES
+    }
+    assert wanted <= done, f"not run: {sorted(wanted - done)}"
+    off = [r for r in record["worked_examples"] if not r["agrees"]]
+    assert not off, f"not reproduced: {off}"
+
+
+def test_what_an_implementation_does_not_support_is_noted_and_not_counted(record):
+    entry = next(e for e in record["implementations"] if e["name"] == "student")
+    assert any("not run" in note for note in entry["notes"]), f"notes {entry['notes']}"
+
+
+def test_the_markdown_tells_the_same_verdicts(reported, record):
+    _, output = reported
+    text = (output / "report.md").read_text(encoding="utf-8")
+    for entry in record["implementations"]:
+        name = entry["name"].replace("_", "\\_")
+        assert f"{name} is **{entry['verdict']}**" in text, f"{entry['name']} is missing"
+
+
+def test_the_report_can_be_replayed_from_its_command(record):
+    assert "report --seed 0" in record["command"], record["command"]
+
+
+def test_without_jax_one_sentence_says_so_and_the_others_run(tmp_path):
+    blocked = tmp_path / "blocked" / "jax"
+    blocked.mkdir(parents=True)
+    (blocked / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')", encoding="utf-8"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(blocked.parent)}
+    command = [sys.executable, "-m", "gradcheck", "report", "--quick"]
+    command += ["--output", str(tmp_path / "out")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    record = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    verdicts = {entry["name"]: entry["verdict"] for entry in record["implementations"]}
+    assert verdicts["matrix"] == verdicts["scalar_loops"] == "correct", f"verdicts {verdicts}"
+    assert verdicts["jax_autodiff"] == "error", f"a check that did not run counted: {verdicts}"
+    said = [line for line in run.stdout.splitlines() if "needs the package jax" in line]
+    assert len(said) == 1, f"one sentence should say that jax is missing: {run.stdout}"

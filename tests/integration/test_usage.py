@@ -1,0 +1,121 @@
+"""Bad input: one clear line, exit code 2, and nothing half written."""
+
+import os
+
+import pytest
+
+from gradcheck.execution.loading import shipped
+from tests.integration import students
+
+
+def refused(result, *parts):
+    """Assert exit code 2 and a single line on standard error that holds the parts."""
+    assert result.code == 2, f"exit code {result.code}: {result.err}{result.out}"
+    lines = result.err.strip().splitlines()
+    assert len(lines) == 1, f"expected one line, got: {result.err!r}"
+    for part in parts:
+        assert part in lines[0], f"{part!r} is missing from {lines[0]!r}"
+
+
+def test_a_missing_path_is_named(run, tmp_path):
+    refused(run("check", tmp_path / "nowhere.py"), "nowhere.py", "no such file")
+
+
+def test_a_folder_is_refused(run, tmp_path):
+    refused(run("check", tmp_path), "folder")
+
+
+def test_a_file_that_is_no_python_is_refused(run, write):
+    refused(run("check", write("hello", "notes.txt")), "not a .py file")
+
+
+def test_a_link_is_refused(run, write, tmp_path):
+    link = tmp_path / "link.py"
+    try:
+        link.symlink_to(write(students.TANH))
+    except (OSError, NotImplementedError):
+        pytest.skip("this system lets us make no links")
+    refused(run("check", link), "link")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no device files here")  # noqa: PTH110
+def test_a_device_is_refused(run):
+    refused(run("check", "/dev/null"), "device")
+
+
+def test_a_file_that_is_too_large_is_refused(run, write):
+    refused(run("check", write("#" * 10_000_001)), "at most")
+
+
+def test_a_file_without_the_function_is_told_what_to_add(run, write):
+    refused(run("check", write("x = 1")), "loss_and_grads")
+
+
+def test_a_second_bad_path_stops_before_any_work(run, write, tmp_path):
+    refused(run("check", write(students.TANH), tmp_path / "nowhere.py"), "nowhere.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("2-2 foo half_squared_error", "foo"),
+        ("2 sigmoid half_squared_error", "widths"),
+        ("2-2 sigmoid", "cannot read"),
+        ("2-2 sigmoid cross_entropy", "softmax"),
+    ],
+)
+def test_a_bad_network_is_explained(run, write, text, part):
+    refused(run("check", write(students.TANH), "--network", text), part)
+
+
+@pytest.mark.parametrize("option", [("--examples", "0"), ("--seed", "-1"), ("--seed", "x")])
+def test_a_bad_number_is_explained(run, write, option):
+    refused(run("check", write(students.TANH), *option))
+
+
+def test_a_record_that_cannot_be_written_is_refused_before_any_work(run, write, tmp_path):
+    target = tmp_path / "missing" / "out.json"
+    refused(run("check", write(students.TANH), "--json", target), "no folder")
+    assert not target.parent.exists(), "a folder was made that nobody asked for"
+
+
+def test_an_output_that_is_a_file_is_refused(run, write):
+    refused(run("report", "--output", write("x", "taken")), "--output")
+
+
+def test_a_missing_implementation_of_a_report_is_named(run, tmp_path):
+    result = run("report", "--implementation", tmp_path / "no.py", "--output", tmp_path / "out")
+    refused(result, "no.py")
+    assert not list((tmp_path / "out").glob("*")), "a report was left half written"
+
+
+def test_an_unknown_command_is_refused(run):
+    refused(run("frobnicate"), "frobnicate")
+
+
+def test_a_missing_argument_is_refused(run):
+    refused(run("check"), "PATH")
+
+
+def test_the_version_is_printed(run):
+    result = run("--version")
+    assert result.code == 0, f"exit code {result.code}"
+    assert result.out.startswith("gradcheck 0."), result.out
+
+
+def test_help_is_no_error(run):
+    result = run("--help")
+    assert result.code == 0, f"exit code {result.code}"
+    assert "report" in result.out, result.out
+
+
+def test_a_fault_of_our_own_has_exit_code_4(run, write, monkeypatch):
+    monkeypatch.setattr("gradcheck.oracle.witness.SLACK", -1.0)
+    result = run("check", write(students.TANH), "--examples", "5", "--seed", "1")
+    assert result.code == 4, f"exit code {result.code}: {result.err}"
+    assert "witnesses" in result.err, result.err
+
+
+def test_the_shipped_implementations_are_found():
+    for name in ("scalar_loops", "matrix", "jax_autodiff"):
+        assert shipped(name).is_file(), f"{name} is not shipped"

@@ -1,0 +1,81 @@
+"""The oracle's error bars hold the true gradient, and are not idle."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from mpmath import mp
+from mpmath_truth import DIGITS, Definition, errors_in_bars
+
+from gradcheck import sampling
+from gradcheck.network import Network
+from gradcheck.oracle import Truth
+from gradcheck.problem import Batch, Params, Problem
+
+#: Entries whose truth is looked at in each problem.
+ENTRIES = 10
+
+#: Part of the entries whose truth lies within one bar, and how far out the rest may be.
+COVERED = 0.999
+FURTHEST = 10.0
+
+Report = Callable[[str, object], None]
+
+
+def assert_covered(seed: int, problems: int, report: Report) -> None:
+    rng = np.random.default_rng(seed)
+    found = [
+        errors_in_bars(sampling.problem(seed, index), ENTRIES, rng) for index in range(problems)
+    ]
+    in_bars, relative = np.array(found)[..., 0], np.array(found)[..., 1]
+    coverage, furthest = float((in_bars <= 1).mean()), float(in_bars.max())
+    report("coverage", coverage)
+    report("largest error in bars", furthest)
+    report("median relative error", float(np.median(relative)))
+    print(  # noqa: T201 (shown by -s and -rP: these are the numbers of the report)
+        f"\n{in_bars.size} entries of {problems} problems of seed {seed}: {coverage:.4%} within "
+        f"a bar, largest error {furthest:.3g} bars, median relative error "
+        f"{np.median(relative):.2g}, 99 % below {np.quantile(relative, 0.99):.2g}"
+    )
+    worst = int(in_bars.max(axis=1).argmax())
+    assert furthest <= FURTHEST, (
+        f"an entry of problem({seed}, {worst}) is {furthest:.3g} bars from the mpmath truth"
+    )
+    assert coverage >= COVERED, (
+        f"only {coverage:.3%} of {in_bars.size} entries of seed {seed} lie within a bar of the "
+        f"mpmath truth; outside are problems {np.flatnonzero((in_bars > 1).any(axis=1))}"
+    )
+    assert np.median(relative) < 1e-15, (
+        f"the median relative error on seed {seed} is {np.median(relative):.2g}"
+    )
+
+
+@pytest.mark.slow
+def test_bars_cover_the_mpmath_truth_on_a_thousand_problems(record_property: Report) -> None:
+    assert_covered(20240607, 1000, record_property)
+
+
+def test_bars_cover_the_mpmath_truth_on_sixty_problems(record_property: Report) -> None:
+    assert_covered(5, 60, record_property)
+
+
+def test_the_loss_lies_within_its_error_of_the_mpmath_loss() -> None:
+    for index in range(100):
+        problem = sampling.problem(8, index)
+        truth, true = Truth(problem), Definition(problem).loss()
+        assert abs(truth.loss - true) <= truth.loss_error(), (
+            f"problem(8, {index}), {problem.network}: loss {truth.loss!r}, mpmath says {true!r}, "
+            f"granted error {truth.loss_error():.1e}"
+        )
+
+
+def test_the_mpmath_truth_of_one_tanh_unit_is_its_textbook_derivative() -> None:
+    network = Network.parse("1-1 tanh half_squared_error l2=0.5")
+    problem = Problem(network, Params([([[0.75]], [0.25])]), Batch([[0.5]], [[-1.0]]))
+    definition = Definition(problem)
+    with mp.workdps(DIGITS):
+        a = mp.tanh(mp.mpf("0.625"))
+        delta = (a + 1) * (1 - a**2)
+        expected = {"W1": float(delta / 2 + mp.mpf("0.375")), "b1": float(delta)}
+    got = {"W1": definition.derivative("W1", (0, 0)), "b1": definition.derivative("b1", (0,))}
+    assert got == expected, f"mpmath differences say {got}, the formula {expected}"

@@ -1,0 +1,136 @@
+"""The primary estimate: two ways to it agree, in bounded memory."""
+
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from gradcheck import sampling, strategies
+from gradcheck.network import Network
+from gradcheck.oracle import Estimate, Truth, complex_step, kinks
+from gradcheck.problem import Batch, Problem
+
+MEGABYTE = 1e6
+
+
+def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
+    """Estimate a gradient at the pre-activations and at every parameter by itself."""
+    pairs = complex_step.moved(problem.params, np.random.default_rng(1))
+    on_kink = kinks.find(problem)
+    apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
+    short = complex_step.estimates(complex_step.by_preactivation(problem, pairs, apply))
+    plain = complex_step.estimates(complex_step.by_parameter(problem, pairs, apply))
+    return [(name, short[name], plain[name]) for name in short]
+
+
+def assert_both_ways_agree(problem: Problem, called: str) -> None:
+    for name, short, plain in both_ways(problem):
+        apart = np.abs(short.value - plain.value) - (short.error + plain.error)
+        assert (apart <= 0).all(), (
+            f"{called}, {problem.network}, {name}: at the pre-activations {short.value.tolist()}, "
+            f"one parameter at a time {plain.value.tolist()}: their bars do not overlap"
+        )
+        bars = np.linalg.norm(short.error), np.linalg.norm(plain.error)
+        assert max(bars) <= 10 * min(bars), (
+            f"{called}, {problem.network}, {name}: bars of norm {bars[0]:.1e} at the "
+            f"pre-activations and {bars[1]:.1e} one parameter at a time"
+        )
+
+
+@given(strategies.problems())
+def test_both_ways_agree_on_every_kind_of_network(problem: Problem) -> None:
+    assert_both_ways_agree(problem, "a drawn problem")
+
+
+@pytest.mark.parametrize(("output", "loss"), sampling.PAIRINGS)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_both_ways_agree_for_every_output_and_loss(output: str, loss: str, reduction: str) -> None:
+    support = replace(
+        sampling.EVERYTHING, pairings=((output, loss),), reductions=(reduction,), depths=(1, 2, 3)
+    )
+    for index in range(0, 15, 3):
+        problem = sampling.problem(3, index, support)
+        assert_both_ways_agree(problem, f"problem(3, {index}) of that pairing")
+
+
+@pytest.mark.parametrize("block", [1, 2000, 50_000])
+def test_the_size_of_a_block_changes_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(0, 60, 5):
+        problem = sampling.problem(4, index)
+        pairs = complex_step.moved(problem.params, np.random.default_rng(index))
+        for way in (complex_step.by_preactivation, complex_step.by_parameter):
+            with monkeypatch.context() as patch:
+                whole = way(problem, pairs)
+                patch.setattr(complex_step, "BLOCK", block)
+                pieces = way(problem, pairs)
+            for layer, (one, two) in enumerate(zip(whole, pieces, strict=True), start=1):
+                for kind, a, b in zip("Wb", one, two, strict=True):
+                    assert np.array_equal(a, b), (
+                        f"problem(4, {index}), {way.__name__}, {kind}{layer}: blocks of {block} "
+                        f"bytes change the estimate by {np.abs(a - b).max():.1e}"
+                    )
+
+
+def test_the_weight_penalty_adds_exactly_l2_times_the_weights() -> None:
+    for index in range(40):
+        problem = sampling.problem(6, index)
+        with_it = replace(problem, network=replace(problem.network, l2=0.37))
+        without = replace(problem, network=replace(problem.network, l2=0.0))
+        pairs = complex_step.moved(problem.params, np.random.default_rng(index), runs=0)
+        one = complex_step.by_preactivation(with_it, pairs)
+        two = complex_step.by_preactivation(without, pairs)
+        for layer, (w, _) in enumerate(problem.params, start=1):
+            (dw, db), (dw_plain, db_plain) = one[layer - 1], two[layer - 1]
+            assert np.array_equal(dw[0], dw_plain[0] + 0.37 * w), (
+                f"problem(6, {index}), W{layer}: the penalty adds something else than l2 W"
+            )
+            assert np.array_equal(db, db_plain), (
+                f"problem(6, {index}), b{layer}: the penalty reaches a bias"
+            )
+
+
+def test_the_gradient_of_the_penalty_alone_is_exact() -> None:
+    for index in range(20):
+        problem = sampling.problem(7, index)
+        network = replace(problem.network, l2=0.37)
+        silent = replace(problem, network=network, batch=_no_input(problem))
+        gradient = Truth(silent).gradient["W1"].value
+        expected = 0.37 * problem.params.pairs[0][0]
+        assert np.array_equal(gradient, expected), (
+            f"problem(7, {index}) with x = 0: dW1 is {gradient.tolist()}, l2 W is "
+            f"{expected.tolist()}"
+        )
+
+
+def _no_input(problem: Problem) -> Batch:
+    return Batch(np.zeros_like(problem.batch.x), problem.batch.y)
+
+
+@pytest.fixture(scope="module")
+def large() -> Problem:
+    network = Network.parse("784-30-10 sigmoid,softmax cross_entropy")
+    problem = sampling.fill(np.random.default_rng(0), network, 32)
+    return problem
+
+
+@pytest.mark.parametrize("what", ["gradient", "rounding", "testimonies"])
+def test_a_784_30_10_network_stays_below_200_megabytes(what: str, large: Problem) -> None:
+    truth = Truth(large)
+    _ = truth.gradient if what == "testimonies" else None
+    tracemalloc.start()
+    try:
+        _ = truth.rounding() if what == "rounding" else getattr(truth, what)
+        peak = tracemalloc.get_traced_memory()[1] / MEGABYTE
+    finally:
+        tracemalloc.stop()
+    assert peak < 200, f"{what} of {large.network} with N = 32 takes {peak:.0f} MB"
+
+
+def test_a_784_30_10_network_is_estimated_sharply_and_both_witnesses_agree(large: Problem) -> None:
+    truth = Truth(large)
+    assert truth.gradient["W1"].value.shape == (784, 30), "dW1 has the wrong shape"
+    coarse = {name: e.resolution for name, e in truth.gradient.items() if e.resolution > 1e-12}
+    assert not coarse, f"{large.network}: resolutions {coarse}"
+    assert not truth.disagreements, f"{large.network}: {truth.disagreements}"
