@@ -104,9 +104,20 @@ def _gelu(z: Array) -> Array:
     return result
 
 
+def largest(z: Array) -> Array:
+    """Return the entry with the largest real part along the last axis, which is kept.
+
+    Shifting by all of it, imaginary part too, makes its own power exactly 1. Under a
+    complex step nothing cancels then, even where softmax saturates: with the real
+    part alone, ``1 - p`` would have lost its digits.
+    """
+    where = z.real.argmax(axis=-1)[..., None]
+    return np.take_along_axis(z, where, axis=-1)
+
+
 def softmax(z: Array) -> Array:
-    """Softmax over the last axis, shifted by the largest real part."""
-    powers: Array = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    """Softmax over the last axis, shifted by the largest entry."""
+    powers: Array = np.exp(z - largest(z))
     shares: Array = powers / powers.sum(axis=-1, keepdims=True)
     return shares
 

@@ -11,7 +11,7 @@ from gradcheck.errors import LoadError
 from gradcheck.network import Network
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record
-from gradcheck.subjects import from_object, from_path, reference_peer
+from gradcheck.subjects import from_object, from_path, peers
 
 
 def fresh_seed() -> int:
@@ -76,10 +76,10 @@ def _is_path(target: Any) -> bool:
 
 def _entry(target: Any, examination: Examination) -> Entry:
     if not _is_path(target):
-        examination.peers = reference_peer(None)
+        examination.peers = peers()
         return examination.examine(from_object(target))
     path = Path(os.fspath(target))
-    examination.peers = reference_peer(path)
+    examination.peers = peers(examined=str(path))
     try:
         return examination.examine(from_path(path))
     except LoadError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.activations import ACTIVATIONS, Array, softplus
+from gradcheck.activations import ACTIVATIONS, Array, largest, softplus
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def _squares(a: Array, y: Array) -> Array:
 
 
 def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    largest = z.real.max(axis=-1, keepdims=True)
-    log_sum = np.log(np.exp(z - largest).sum(axis=-1, keepdims=True))
-    total: Array = (y * (log_sum - (z - largest))).sum(axis=-1)
+    shifted = z - largest(z)
+    log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    total: Array = (y * (log_sum - shifted)).sum(axis=-1)
     return total
 
 

@@ -69,7 +69,7 @@ class Record:
         """
         try:
             data = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UsageError("this is not a gradcheck record: it is not JSON") from None
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise UsageError(f"this is not a gradcheck record of schema {SCHEMA}")
@@ -221,10 +221,17 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     UsageError
-        When it is a folder, or its folder does not exist or is closed to us.
+        When it is a folder, a device or a pipe, or its folder does not exist or is
+        closed to us.
     """
-    if path.is_dir():
+    try:
+        folder, special = path.is_dir(), path.exists() and not path.is_file()
+    except OSError as error:  # such as a name that is too long
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    if folder:
         raise UsageError(f"cannot write {path}: it is a folder; name a file in it")
+    if special:
+        raise UsageError(f"cannot write {path}: it is a device or pipe; name a file")
     if not path.parent.is_dir():
         raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if not os.access(path.parent, os.W_OK):
@@ -234,21 +241,29 @@ def check_writable(path: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all.
 
+    Half of a surrogate pair, as in a message of code under test, is written as its
+    escape: it has no UTF-8.
+
     Raises
     ------
     UsageError
         When the place cannot be written to; nothing is left behind.
     """
-    temporary = ""
+    check_writable(path)
+    data = text.encode("utf-8", errors="backslashreplace")
+    temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+            dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
         ) as file:
-            temporary = file.name
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+            temporary = Path(file.name)
+            file.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        temporary = None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {path}: {reason}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

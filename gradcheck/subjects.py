@@ -1,5 +1,6 @@
 """From what a user points at to something that can be examined."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,6 @@ from gradcheck.errors import UsageError
 from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.session import InProcess
 from gradcheck.protocol import Call
-
-#: The implementation that every other one is compared with.
-REFERENCE_PEER = "matrix"
 
 #: Those that come with gradcheck, in the order of a report.
 SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
@@ -53,9 +51,8 @@ def from_object(implementation: Any, name: str = "", path: str = "") -> Subject:
     )
 
 
-def reference_peer(path: Path | None) -> dict[str, InProcess]:
-    """Return the implementation to compare with, unless it is the very file examined."""
-    matrix = shipped(REFERENCE_PEER)
-    if path is not None and path.resolve() == matrix.resolve():
-        return {}
-    return {REFERENCE_PEER: InProcess(load(matrix))}
+def peers(names: Iterable[str] = ("matrix",), examined: str = "") -> dict[str, InProcess]:
+    """Return shipped implementations to compare with, but for the very file examined."""
+    files = {name: shipped(name) for name in names}
+    own = Path(examined).resolve() if examined else None
+    return {name: InProcess(load(file)) for name, file in files.items() if file.resolve() != own}

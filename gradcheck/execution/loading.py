@@ -56,6 +56,8 @@ def load(path: Path) -> ModuleType:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
+    The file is compiled afresh each time: cached bytecode would leave a folder beside
+    it, and stands for the text of a moment ago when a file changes within a second.
 
     Raises
     ------
@@ -66,13 +68,15 @@ def load(path: Path) -> ModuleType:
     """
     check_path(path)
     spec = importlib.util.spec_from_file_location(f"_gradcheck_loaded_{path.stem}", path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise LoadError(f"{path}: Python does not know how to import it")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up here
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            spec.loader.exec_module(module)
+            source = path.read_bytes()
+            code = compile(source, spec.origin or path, "exec", dont_inherit=True)
+            exec(code, vars(module))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a file may raise anything, SystemExit too
@@ -86,8 +90,14 @@ def _import_message(path: Path, error: BaseException) -> str:
     name = type(error).__name__
     missing = getattr(error, "name", None)
     if isinstance(error, ModuleNotFoundError) and missing:
-        return f"{path.name} needs the package {missing.partition('.')[0]}, which is not installed"
+        package = missing.partition(".")[0]
+        if package in sys.modules:
+            return f"{path.name} needs {missing}, which the installed {package} does not have"
+        return f"{path.name} needs the package {package}, which is not installed"
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     place = f" (line {line})" if line else ""
-    text = str(error).splitlines()[0][:200] if str(error) else ""
+    try:
+        text = "".join(str(error).splitlines()[:1])[:200]
+    except Exception:  # its __str__ is the file's own
+        text = ""
     return f"{path.name} could not be imported{place}: {name}{': ' + text if text else ''}"

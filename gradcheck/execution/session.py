@@ -168,7 +168,10 @@ def _bytes(array: Any) -> bytes:
 
 
 def _one_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # its __str__ is the code's own
+        return ""
     return lines[0][:300] if lines else ""
 
 

@@ -96,12 +96,16 @@ def loaded_by(statement):
 
 
 def test_import_gradcheck_loads_nothing_heavy():
-    heavy = {"jax", "scipy", "hypothesis", "pytest", "rich", "typer"} & loaded_by("import gradcheck")
+    heavy = {"jax", "scipy", "hypothesis", "pytest", "rich", "typer"} & loaded_by(
+        "import gradcheck"
+    )
     assert not heavy, f"import gradcheck loads {sorted(heavy)}"
 
 
 def test_the_checker_itself_loads_neither_jax_nor_scipy_nor_test_tools():
-    heavy = {"jax", "scipy", "hypothesis", "pytest"} & loaded_by("import gradcheck; gradcheck.check")
+    heavy = {"jax", "scipy", "hypothesis", "pytest"} & loaded_by(
+        "import gradcheck; gradcheck.check"
+    )
     assert not heavy, f"gradcheck.check loads {sorted(heavy)}"
 
 

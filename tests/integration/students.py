@@ -1,6 +1,6 @@
 """Small hand-written backprops, right and wrong, as a student would hand them in."""
 
-ONE_NETWORK = '''
+ONE_NETWORK = """
 import numpy as np
 
 networks = ["2-2-2 sigmoid,sigmoid half_squared_error"]
@@ -19,9 +19,9 @@ def loss_and_grads(network, params, batch):
     d1 = (d2 @ W2.T) * h * (1 - h)
     loss = 0.5 * ((o - batch.y) ** 2).sum()
     return loss, [(batch.x.T @ d1, d1[0]), (h.T @ d2, d2[0])]
-'''
+"""
 
-TANH = '''
+TANH = """
 import numpy as np
 
 
@@ -47,7 +47,7 @@ def loss_and_grads(network, params, batch):
         if layer:
             delta = (delta @ W.T) * derivative(zs[layer - 1])
     return loss, grads
-'''
+"""
 
 TAN_BUG = TANH.replace("1 - np.tanh(z) ** 2", "1 - np.tanh(z) * np.tan(z)")
 ALIASING = TANH.replace("return loss, grads", "return loss, [(W, b) for W, b in params]")

@@ -29,9 +29,9 @@ def test_a_right_file_is_correct_with_exit_code_0(run, write):
 def test_code_for_a_single_network_is_judged_on_it(run, write):
     result, entry = checked(run, write(students.ONE_NETWORK))
     assert (result.code, entry["verdict"]) == (0, "correct"), f"findings {verdicts(entry)}"
-    assert entry["supports"]["networks"] == [
-        "2-2-2 sigmoid,sigmoid half_squared_error mean"
-    ], f"supports {entry['supports']}"
+    assert entry["supports"]["networks"] == ["2-2-2 sigmoid,sigmoid half_squared_error mean"], (
+        f"supports {entry['supports']}"
+    )
     compared = next(f["problems"] for f in entry["findings"] if f["check"] == "gradient")
     assert compared >= 20, f"only {compared} problems were compared"
 

@@ -59,11 +59,13 @@ LOSSES: dict[str, Callable[[Row, Row], Number]] = {
     "half_squared_error": lambda a, y: _squares(a, y) / 2,
     "squared_error": _squares,
     "mean_squared_error": lambda a, y: _squares(a, y) / len(y),
-    "cross_entropy": lambda a, y: -mp.fsum(
-        y_j * mp.log(a_j) for a_j, y_j in zip(a, y, strict=True)
+    "cross_entropy": lambda a, y: (
+        -mp.fsum(y_j * mp.log(a_j) for a_j, y_j in zip(a, y, strict=True))
     ),
-    "binary_cross_entropy": lambda a, y: -mp.fsum(
-        y_j * mp.log(a_j) + (1 - y_j) * mp.log(1 - a_j) for a_j, y_j in zip(a, y, strict=True)
+    "binary_cross_entropy": lambda a, y: (
+        -mp.fsum(
+            y_j * mp.log(a_j) + (1 - y_j) * mp.log(1 - a_j) for a_j, y_j in zip(a, y, strict=True)
+        )
     ),
 }
 
@@ -88,7 +90,9 @@ class Definition:
             self.biases.append([mp.mpf(b) for b in b_all.tolist()])
         self.l2 = mp.mpf(self.network.l2)
         with mp.workdps(DIGITS):
-            self.a: list[list[Row]] = [[[mp.mpf(x) for x in row] for row in problem.batch.x.tolist()]]
+            self.a: list[list[Row]] = [
+                [[mp.mpf(x) for x in row] for row in problem.batch.x.tolist()]
+            ]
             self.z: list[list[Row]] = [[]]
             for layer in range(1, self.network.depth + 1):
                 self.z.append([self._sums(layer, row) for row in self.a[-1]])
