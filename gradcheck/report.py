@@ -113,8 +113,8 @@ def make_report(
     paths = [str(shipped(name)) for name in SHIPPED] + [str(path) for path in implementations]
     tasks = list(_tasks(paths, seed, quick))
     answers = dict(_carry_out(tasks, progress))
-    entries = [answers[task][0] for task in tasks if task.kind == "checks"]
     by_path = {task.path: answers[task][0] for task in tasks if task.kind == "checks"}
+    entries = [by_path[path] for path in paths]
     examples: list[Entry] = []
     for task in tasks:
         if task.kind == "example":

@@ -24,7 +24,15 @@ def from_path(path: Path) -> Subject:
     LoadError
         When it cannot be imported.
     """
-    return from_object(load(path), path.stem, str(path))
+    return from_object(load(path), path.stem, shown(path))
+
+
+def shown(path: Path) -> str:
+    """Write a path as it was given; our own files by their place in the repository."""
+    for name in SHIPPED:
+        if path.resolve() == shipped(name).resolve():
+            return f"implementations/{name}.py"
+    return str(path)
 
 
 def from_object(implementation: Any, name: str = "", path: str = "") -> Subject:

@@ -1,4 +1,7 @@
-"""Print the README with its example output as it is now: ``python docs/examples/refresh_readme.py``."""
+"""Put the example output in the README as it is now.
+
+Run ``python docs/examples/refresh_readme.py``.
+"""
 
 import os
 import re

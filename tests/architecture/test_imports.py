@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import gradcheck
 
 PACKAGE = Path(gradcheck.__file__).parent
@@ -115,9 +117,5 @@ def test_every_public_name_can_be_fetched():
 
 
 def test_an_unknown_public_name_is_an_attribute_error():
-    try:
-        gradcheck.nonsense  # noqa: B018
-    except AttributeError as error:
-        assert "nonsense" in str(error), f"the message does not name what is missing: {error}"
-    else:
-        raise AssertionError("gradcheck.nonsense should not exist")
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = gradcheck.nonsense

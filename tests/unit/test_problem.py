@@ -1,6 +1,7 @@
 """Parameters, batches and problems: validation, immutability and the text form."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ WIDTHS = st.lists(st.integers(1, 4), min_size=2, max_size=4)
 @st.composite
 def any_params(draw: st.DrawFn) -> Params:
     widths = draw(WIDTHS)
-    shapes = zip(widths[:-1], widths[1:], strict=True)
+    shapes = itertools.pairwise(widths)
     return Params(
         (
             draw(hnp.arrays(np.float64, shape, elements=FINITE)),
@@ -245,10 +246,12 @@ def test_problems_that_differ_in_one_bit_are_not_equal(
 
 
 def test_arrays_of_the_same_bytes_but_another_shape_are_not_equal() -> None:
-    assert Batch([[1.0, 2.0]], [[1.0]]) != Batch([[1.0], [2.0]], [[1.0], [2.0]]), "shapes differ"
-    assert Batch(np.ones((1, 2)), np.ones((1, 1))) != Params([(np.ones((1, 1)), np.ones(1))]), (
-        "a batch is no parameters"
-    )
+    row, column = Batch([[1.0, 2.0]], [[3.0, 4.0]]), Batch([[1.0], [2.0]], [[3.0], [4.0]])
+    assert row != column, "one sample of two inputs is equal to two samples of one"
+
+
+def test_a_batch_is_not_equal_to_parameters_of_the_same_numbers() -> None:
+    assert Batch([[1.0]], [[2.0]]) != Params([([[1.0]], [2.0])]), "a batch equals parameters"
 
 
 def test_tensors_are_named_by_layer_from_1_and_counted() -> None:
