@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.bugs.textbook import Textbook
+from gradcheck.bugs.textbook import Textbook, only_in
 from gradcheck.problem import Problem
 
 #: A difference of this part of a tensor's norm makes a bug visible.
@@ -46,18 +46,18 @@ class Bug:
     mend: str
     rules: Mapping[str, Callable[..., Any]]
 
-    def planted(self) -> Textbook:
-        """Return an implementation that has this bug and no other."""
-        return Textbook(self.rules)
+    def planted(self, layer: int | None = None) -> Textbook:
+        """Return an implementation that has this bug, everywhere or in one layer."""
+        return Textbook(self.rules if layer is None else only_in(layer, self.rules))
 
-    def visible(self, problem: Problem) -> bool:
+    def visible(self, problem: Problem, layer: int | None = None) -> bool:
         """Whether the bug makes a difference on a problem.
 
         It does when the loss, a tensor of the gradient, or the parameters after a
         step differ from the textbook's by more than :data:`VISIBLE` of their norm,
         or in shape.
         """
-        right, wrong = _answers(Textbook(), problem), _answers(self.planted(), problem)
+        right, wrong = _answers(Textbook(), problem), _answers(self.planted(layer), problem)
         return any(_differ(r, w) for r, w in zip(right, wrong, strict=True))
 
 

@@ -2,7 +2,7 @@
 
 from gradcheck.bugs.bug import Bug
 from gradcheck.bugs.textbook import Pass, propagate
-from gradcheck.problem import Floats
+from gradcheck.problem import Floats, Pair
 
 
 def _first_weight_for_all(p: Pass, layer: int) -> Floats:
@@ -26,7 +26,7 @@ def _update_at_once(p: Pass, layer: int) -> None:
         p.pairs[layer - 1] = (w - p.learning_rate * dw, b - p.learning_rate * db)
 
 
-def _already_updated(p: Pass) -> list[tuple[Floats, Floats]]:
+def _already_updated(p: Pass, grads: list[Pair]) -> list[Pair]:
     return list(p.pairs)
 
 

@@ -1,8 +1,8 @@
-"""Backprop as in a textbook, with every rule replaceable.
+"""Backprop as in a textbook, with every rule and all state replaceable.
 
-A bug is one rule replaced by a wrong one. This simulates bugs; it never judges.
-Each rule sees the whole :class:`Pass`, so that a wrong rule may reach for the wrong
-thing, as real ones do.
+A bug is one rule replaced by a wrong one, everywhere or in one layer. This simulates
+bugs; it never judges. Each rule sees the whole :class:`Pass`, so that a wrong rule
+may reach for the wrong thing, as real ones do.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +16,8 @@ from gradcheck.forward import penalty, reduce, sample_losses
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Pair
 from gradcheck.protocol import BatchLike
+
+Rule = Callable[..., Any]
 
 
 @dataclass
@@ -32,6 +34,8 @@ class Pass:
     rules : dict of str to callable
     learning_rate : float or None
         In a step.
+    memory : dict
+        Kept between calls of one implementation.
     z, a : dict of int to array
         (N, n[l]); ``a[0]`` is x.
     delta : dict of int to array
@@ -42,8 +46,9 @@ class Pass:
     network: Network
     pairs: list[Pair]
     y: Floats
-    rules: Mapping[str, Callable[..., Any]]
+    rules: Mapping[str, Rule]
     learning_rate: float | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
     z: dict[int, Floats] = field(default_factory=dict)
     a: dict[int, Floats] = field(default_factory=dict)
     delta: dict[int, Floats] = field(default_factory=dict)
@@ -53,9 +58,25 @@ class Pass:
         """Apply a rule of this pass."""
         return self.rules[rule](self, *arguments)
 
+    @property
+    def last(self) -> int:
+        """The number of the output layer, L."""
+        return self.network.depth
+
     def weights(self, layer: int) -> Floats:
         """W of a layer."""
         return self.pairs[layer - 1][0]
+
+    def run(self) -> None:
+        """Run forward by this pass's rules."""
+        with np.errstate(all="ignore"):
+            for layer in range(1, self.last + 1):
+                self.z[layer] = self.apply("pre_activation", layer)
+                self.a[layer] = self.apply("activation", layer)
+
+
+def begin(p: Pass, params: list[Pair], x: Floats, y: Floats) -> None:
+    """Called first, with the arguments themselves."""
 
 
 def pre_activation(p: Pass, layer: int) -> Floats:
@@ -65,10 +86,14 @@ def pre_activation(p: Pass, layer: int) -> Floats:
     return z
 
 
+def activation(p: Pass, layer: int) -> Floats:
+    """``a = phi(z)``."""
+    return ACTIVATIONS[p.network.activations[layer - 1]].forward(p.z[layer])
+
+
 def loss(p: Pass) -> float:
     """The batch's loss as defined."""
-    last = p.network.depth
-    losses = sample_losses(p.network, p.z[last], p.a[last], p.y)
+    losses = sample_losses(p.network, p.z[p.last], p.a[p.last], p.y)
     return float(reduce(p.network, losses) + penalty(p.network, p.pairs))
 
 
@@ -76,29 +101,33 @@ def activation_derivative(p: Pass, layer: int) -> Floats:
     """``phi'(z)``."""
     derivative = ACTIVATIONS[p.network.activations[layer - 1]].derivative
     assert derivative is not None, "softmax is handled with its loss"
-    slope: Floats = derivative(p.z[layer])
-    return slope
+    return derivative(p.z[layer])
 
 
 def loss_derivative(p: Pass) -> Floats:
     """Derivative of each sample's squared loss by the outputs."""
     factor = {"half_squared_error": 1.0, "squared_error": 2.0}
     divided = 2.0 / p.network.widths[-1]  # mean_squared_error
-    residual: Floats = p.a[p.network.depth] - p.y
+    residual: Floats = p.a[p.last] - p.y
     return factor.get(p.network.loss, divided) * residual
+
+
+def softmax_product(p: Pass, upstream: Floats) -> Floats:
+    """Multiply by the Jacobian of softmax, ``diag(a) - a a^T``."""
+    a = p.a[p.last]
+    delta: Floats = a * (upstream - (upstream * a).sum(axis=1, keepdims=True))
+    return delta
 
 
 def output_delta(p: Pass) -> Floats:
     """``a - y`` for the logarithmic losses, else ``dL/da`` times the slope."""
-    last = p.network.depth
-    a = p.a[last]
     if p.network.loss in ("cross_entropy", "binary_cross_entropy"):
-        return a - p.y
+        return p.a[p.last] - p.y
     upstream: Floats = p.apply("loss_derivative")
     if p.network.activations[-1] == "softmax":
-        delta: Floats = a * (upstream - (upstream * a).sum(axis=1, keepdims=True))
-        return delta
-    slope: Floats = p.apply("activation_derivative", last)
+        jacobian: Floats = p.apply("softmax_product", upstream)
+        return jacobian
+    slope: Floats = p.apply("activation_derivative", p.last)
     return upstream * slope
 
 
@@ -119,15 +148,33 @@ def scale(p: Pass) -> float:
     return 1.0 / len(p.y) if p.network.reduction == "mean" else 1.0
 
 
+def weight_product(p: Pass, layer: int) -> Floats:
+    """``a[l-1]^T delta[l]``."""
+    product: Floats = p.a[layer - 1].T @ p.delta[layer]
+    return product
+
+
+def penalty_gradient(p: Pass, layer: int) -> Floats:
+    """``l2 W``."""
+    return p.network.l2 * p.weights(layer)
+
+
 def weight_gradient(p: Pass, layer: int) -> Floats:
     """``scale * a[l-1]^T delta[l] + l2 W``."""
-    data: Floats = p.apply("scale") * (p.a[layer - 1].T @ p.delta[layer])
-    return data + p.network.l2 * p.weights(layer)
+    gradient: Floats = p.apply("scale") * p.apply("weight_product", layer)
+    gradient = gradient + p.apply("penalty_gradient", layer)
+    return gradient
+
+
+def bias_sum(p: Pass, layer: int) -> Floats:
+    """``delta[l]``, summed over samples."""
+    total: Floats = p.delta[layer].sum(axis=0)
+    return total
 
 
 def bias_gradient(p: Pass, layer: int) -> Floats:
-    """``scale * sum over samples of delta[l]``."""
-    data: Floats = p.apply("scale") * p.delta[layer].sum(axis=0)
+    """``scale * sum over samples of delta[l]``; biases are not penalised."""
+    data: Floats = p.apply("scale") * p.apply("bias_sum", layer)
     return data
 
 
@@ -135,32 +182,70 @@ def visit(p: Pass, layer: int) -> None:
     """Called when a layer's gradient is known, before the layer below is reached."""
 
 
-def update(p: Pass) -> list[Pair]:
+def returned(p: Pass) -> list[Pair]:
+    """What is handed back: ``[(dW, db), ...]``, layer 1 first."""
+    return [p.grads[layer] for layer in range(1, p.last + 1)]
+
+
+def update(p: Pass, grads: list[Pair]) -> list[Pair]:
     """``W - rate dW``, ``b - rate db``, all from the old weights."""
     rate = p.learning_rate or 0.0
-    return [
-        (w - rate * p.grads[layer][0], b - rate * p.grads[layer][1])
-        for layer, (w, b) in enumerate(p.pairs, start=1)
-    ]
+    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(p.pairs, grads, strict=True)]
 
 
-RULES: dict[str, Callable[..., Any]] = {
+RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
+        begin,
         pre_activation,
+        activation,
         loss,
         activation_derivative,
         loss_derivative,
+        softmax_product,
         output_delta,
         propagate,
         hidden_delta,
         scale,
+        weight_product,
+        penalty_gradient,
         weight_gradient,
+        bias_sum,
         bias_gradient,
         visit,
+        returned,
         update,
     )
 }
+
+#: Rules that are applied layer by layer: ``rule(p, layer)``.
+LAYERED = frozenset(
+    (
+        "pre_activation",
+        "activation",
+        "activation_derivative",
+        "propagate",
+        "hidden_delta",
+        "weight_product",
+        "penalty_gradient",
+        "weight_gradient",
+        "bias_sum",
+        "bias_gradient",
+        "visit",
+    )
+)
+
+
+def only_in(layer: int, planted: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Restrict planted rules to one layer; elsewhere the textbook's apply."""
+
+    def restricted(name: str, wrong: Rule) -> Rule:
+        right = RULES[name]
+        return lambda p, at: wrong(p, at) if at == layer else right(p, at)
+
+    return {
+        name: restricted(name, rule) if name in LAYERED else rule for name, rule in planted.items()
+    }
 
 
 class Textbook:
@@ -172,15 +257,18 @@ class Textbook:
         Rules to replace, by name.
     """
 
-    def __init__(self, planted: Mapping[str, Callable[..., Any]] | None = None) -> None:
+    def __init__(self, planted: Mapping[str, Rule] | None = None) -> None:
         self.rules = {**RULES, **(planted or {})}
+        self.memory: dict[str, Any] = {}
 
     def loss_and_grads(
         self, network: Network, params: list[Pair], batch: BatchLike
     ) -> tuple[float, list[Pair]]:
         """Return the loss and the gradient that these rules give."""
         p = self._pass(network, params, batch.x, batch.y, None)
-        return float(p.apply("loss")), self._backward(p)
+        self._backward(p)
+        grads: list[Pair] = p.apply("returned")
+        return float(p.apply("loss")), grads
 
     def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
         """Return the outputs that these rules give."""
@@ -193,27 +281,23 @@ class Textbook:
         """Return the parameters after a step by these rules."""
         p = self._pass(network, params, batch.x, batch.y, learning_rate)
         self._backward(p)
-        updated: list[Pair] = p.apply("update")
+        updated: list[Pair] = p.apply("update", p.apply("returned"))
         return updated
 
     def _pass(
         self, network: Network, params: list[Pair], x: Floats, y: Floats, rate: float | None
     ) -> Pass:
-        p = Pass(network, list(params), y, self.rules, rate, a={0: x})
-        with np.errstate(all="ignore"):
-            for layer in range(1, network.depth + 1):
-                p.z[layer] = p.apply("pre_activation", layer)
-                activation = ACTIVATIONS[network.activations[layer - 1]]
-                p.a[layer] = activation.forward(p.z[layer])
+        p = Pass(network, list(params), y, self.rules, rate, self.memory, a={0: x})
+        p.apply("begin", params, x, y)
+        p.run()
         return p
 
-    def _backward(self, p: Pass) -> list[Pair]:
-        for layer in range(p.network.depth, 0, -1):
-            last = layer == p.network.depth
+    def _backward(self, p: Pass) -> None:
+        for layer in range(p.last, 0, -1):
+            last = layer == p.last
             p.delta[layer] = p.apply("output_delta") if last else p.apply("hidden_delta", layer)
             p.grads[layer] = (
                 p.apply("weight_gradient", layer),
                 p.apply("bias_gradient", layer),
             )
             p.apply("visit", layer)
-        return [p.grads[layer] for layer in range(1, p.network.depth + 1)]

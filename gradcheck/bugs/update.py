@@ -2,15 +2,12 @@
 
 from gradcheck.bugs.bug import Bug
 from gradcheck.bugs.textbook import Pass
-from gradcheck.problem import Floats
+from gradcheck.problem import Pair
 
 
-def _adds(p: Pass) -> list[tuple[Floats, Floats]]:
+def _adds(p: Pass, grads: list[Pair]) -> list[Pair]:
     rate = p.learning_rate or 0.0
-    return [
-        (w + rate * p.grads[layer][0], b + rate * p.grads[layer][1])
-        for layer, (w, b) in enumerate(p.pairs, start=1)
-    ]
+    return [(w + rate * dw, b + rate * db) for (w, b), (dw, db) in zip(p.pairs, grads, strict=True)]
 
 
 BUGS = (
