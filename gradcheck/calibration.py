@@ -21,7 +21,7 @@ from gradcheck.judging import Arithmetic, named
 from gradcheck.losses import LOSSES
 from gradcheck.oracle import Truths
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.problem import Floats, Params, Problem
+from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.protocol import Call, Observation, Request
 
 UNIT32 = 2.0**-24
@@ -194,6 +194,7 @@ def _share(errors: list[Floats]) -> float:
 
 
 def _nearby(problem: Problem, rng: np.random.Generator) -> Problem:
+    """Move everything a little: data that code casts to float32 are rounded anew too."""
     pairs = [
         (
             w + NEAR * rng.standard_normal(w.shape),
@@ -201,7 +202,11 @@ def _nearby(problem: Problem, rng: np.random.Generator) -> Problem:
         )
         for w, b in problem.params
     ]
-    return replace(problem, params=Params(pairs))
+    x, y = problem.batch.x, problem.batch.y
+    x = x + NEAR * rng.standard_normal(x.shape)
+    if LOSSES[problem.network.loss].targets == "real":
+        y = y + NEAR * rng.standard_normal(y.shape)
+    return replace(problem, params=Params(pairs), batch=Batch(x, y))
 
 
 def _claims(misses: list[_Miss], answers: dict[Problem, Observation]) -> list[Floats]:

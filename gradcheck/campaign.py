@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from gradcheck import counterexample, sampling
 from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
+from gradcheck.diagnosis import Diagnosis, diagnose
+from gradcheck.diagnosis.by_hand import by_hand
+from gradcheck.diagnosis.entry import diagnosis_entry
 from gradcheck.discovery import Discovery, declared_support, discover
 from gradcheck.errors import InternalError, UsageError
 from gradcheck.execution.driving import drive
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
-from gradcheck.judging import Arithmetic
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
@@ -124,8 +126,10 @@ class Examination:
         findings = [_enough(finding) for finding in findings]
         self.progress("counter-example")
         example = drive(_counterexample(plan, findings), panel)
+        self.progress("diagnosis")
+        diagnoses = drive(diagnose(plan, findings), panel)
         seconds = time.perf_counter() - start
-        return _entry(subject, plan, findings, example, heard, seconds)
+        return _entry(subject, plan, findings, example, diagnoses, heard, seconds)
 
     def _plan(self, discovery: Discovery, panel: Panel) -> Plan:
         self.progress("problems")
@@ -212,6 +216,7 @@ def _entry(
     plan: Plan,
     findings: list[Finding],
     example: counterexample.CounterExample | None,
+    diagnoses: list[Diagnosis],
     heard: Entry,
     seconds: float,
 ) -> Entry:
@@ -227,14 +232,22 @@ def _entry(
         "supports": support_entry(plan.support),
         "witness": heard,
         "findings": [finding_entry(finding) for finding in findings],
-        "diagnoses": _numerics(plan.arithmetic),
-        "counterexample": counterexample_entry(example, plan.truth(example.problem))
-        if example
-        else None,
+        "diagnoses": [diagnosis_entry(diagnosis) for diagnosis in diagnoses],
+        "counterexample": _worked(plan, example) if example else None,
         "notes": notes,
         "flags": [],
         "error": {"kind": errors[0].kind, "message": errors[0].message} if errors else None,
     }
+
+
+def _worked(plan: Plan, example: counterexample.CounterExample) -> Entry:
+    """Return the counter-example with every step written out, where it is of a gradient."""
+    truth = plan.truth(example.problem)
+    entry = counterexample_entry(example, truth)
+    if example.got.failure is None and not example.learning_rate:
+        lines = by_hand(example.problem, example.got, truth)
+        entry["by_hand"] = [vars(line) for line in lines]
+    return entry
 
 
 def _head(subject: Subject) -> Entry:
@@ -277,37 +290,3 @@ def _nothing(discovery: Discovery) -> Failure:
         "every network tried raised NotImplementedError; if the code is for one network only, "
         "declare it with networks = [...] or give it with --network",
     )
-
-
-_NUMERICS = {
-    "float16_arithmetic": (
-        "The gradients carry no more digits than float16 has.",
-        "Compute in float64, or at least in float32.",
-    ),
-    "rounded_to_decimals": (
-        "The gradients are rounded to decimals.",
-        "Return them unrounded; round only when printing.",
-    ),
-    "low_precision_arithmetic": (
-        "The error of the gradient jumps from point to point, as with too few digits.",
-        "Compute in float64, or at least in float32, and round nothing on the way.",
-    ),
-}
-
-
-def _numerics(arithmetic: Arithmetic) -> list[Entry]:
-    if not arithmetic.fault:
-        return []
-    explanation, fix = _NUMERICS[arithmetic.fault]
-    return [
-        {
-            "bug": arithmetic.fault,
-            "site": "numerics",
-            "layer": None,
-            "certainty": "named",
-            "also": [],
-            "explanation": explanation,
-            "fix": fix,
-            "recovered": {},
-        }
-    ]

@@ -73,7 +73,7 @@ def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
         support = replace(support, networks=tuple(Network.parse(str(text)) for text in networks))
     if batch_sizes is not None:
         sizes = list(batch_sizes) if isinstance(batch_sizes, Sequence) else []
-        if not sizes or not all(isinstance(n, int) and n >= 1 for n in sizes):
+        if not sizes or not all(type(n) is int and n >= 1 for n in sizes):
             raise UsageError("batch_sizes must be a list of whole numbers, each 1 or more")
         support = replace(support, batch_sizes=tuple(sizes))
     return support

@@ -81,19 +81,27 @@ def check_function(
     Raises
     ------
     UsageError
-        When the shapes differ or there is nothing to compare.
+        When the shapes differ, the point is not finite, or there is nothing to compare.
     """
     x, claim = np.array(point, dtype=float), np.array(gradient, dtype=float)
     if x.shape != claim.shape or x.size == 0:
         raise UsageError(f"the gradient must have the point's shape {x.shape}; got {claim.shape}")
+    if not np.isfinite(x).all():
+        raise UsageError("the point has an entry that is not finite")
     if directions < 1:
         raise UsageError(f"directions must be 1 or more; got {directions}")
+    if not np.isfinite(claim).all():
+        message = "The gradient is wrong: it has entries that are not finite."
+        return FunctionCheck(Verdict.WRONG, message, float("inf"), float("inf"), 1.0, False)
     norm = float(np.linalg.norm(claim))
     rounding = UNIT * float(np.sqrt(x.size)) * norm
     bar, kink, far, size = 0.0, False, 0.0, norm
     for v in gaussian(np.random.default_rng(seed), directions, x.shape):
         estimate = directional(lambda p: function(p.copy()), x, v)
         bars = BARS * estimate.error + SLACK * rounding
+        if not np.isfinite((estimate.low, estimate.high, bars)).all():
+            bar = float("inf")  # the function has no finite values here: nothing to compare with
+            continue
         off = estimate.distance(float((claim * v).sum()))
         bar, kink = max(bar, bars), kink or estimate.low < estimate.high
         far = max(far, off / bars if bars > 0 else (np.inf if off > 0 else 0.0))
@@ -101,16 +109,22 @@ def check_function(
     resolution = bar / size if size > 0 else float("inf")
     missed = miss_probability(1e-3 * size / bar, directions) if bar > 0 else 0.0
     seen = smallest_seen(resolution, directions)
-    verdict, message = _verdict(far, resolution, size, bar, kink, seen)
+    verdict, message = _verdict(far, resolution, size, bar, kink, seen, norm > 0)
     return FunctionCheck(verdict, message, resolution, seen, missed, kink)
 
 
 def _verdict(
-    far: float, resolution: float, size: float, bar: float, kink: bool, seen: float
+    far: float,
+    resolution: float,
+    size: float,
+    bar: float,
+    kink: bool,
+    seen: float,
+    claimed: bool,
 ) -> tuple[Verdict, str]:
     if far > 1 and np.isfinite(bar):
         return Verdict.WRONG, f"The gradient is wrong: it is off by {far:.1e} error bars."
-    if size <= bar:
+    if size <= bar and not claimed:
         return Verdict.UNRESOLVED, "Gradient and estimate are both zero here: nothing was compared."
     if not resolution <= RESOLVED:
         return Verdict.UNRESOLVED, "The function is too noisy or too rough here to tell."

@@ -269,6 +269,8 @@ def _plant(task: Task) -> Entry:
         "visible": sum(bug.visible(p) for p in problems),
         "problems": len(problems),
         "caught": bool(by),
-        "named": False,
+        "named": any(
+            bug.slug in (d["bug"], *(a["bug"] for a in d["also"])) for d in entry["diagnoses"]
+        ),
         "by": by,
     }

@@ -146,7 +146,7 @@ def fill(
     kind : str
         One of :data:`KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
         layer near ``|z| = 8``, ``duplicates`` repeats a sample, ``small`` makes
-        weights about 0.1.
+        weights about 0.3.
     """
     size = 0.3 if kind == "small" else 1.0
     x = _short(rng.standard_normal((samples, network.widths[0])))
@@ -177,7 +177,7 @@ def targets(rng: np.random.Generator, network: Network, samples: int) -> Floats:
 
 
 def saturated(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
-    """Draw a problem with one layer whose largest |z| is 10, 20, 30, 100, 1000 or 10000."""
+    """Draw a problem with one layer whose largest |z| is 10, 20, 29, 100, 1000 or 10000."""
     rng = np.random.default_rng((seed, index, 1))
     base = problem(seed, index, support)
     run = evaluate(base.network, base.params.pairs, base.batch.x)

@@ -20,7 +20,7 @@ def networks(draw: st.DrawFn, support: Support = EVERYTHING) -> Network:
     depths = [d for d in support.depths if d == 1 or support.activations]
     depth = draw(st.sampled_from(sorted(depths)))
     width = st.integers(1, MAX_WIDTH)
-    square = st.integers(2, 5).map(lambda n: [n] * (depth + 1))
+    square = st.integers(1, 5).map(lambda n: [n] * (depth + 1))  # fewest choices: simplest
     widths = draw(st.one_of(st.lists(width, min_size=depth + 1, max_size=depth + 1), square))
     hidden = [draw(st.sampled_from(support.activations)) for _ in range(depth - 1)]
     output, loss = draw(st.sampled_from(support.pairings))

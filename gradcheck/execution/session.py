@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradcheck.problem import Pair, Params, Problem
+from gradcheck.problem import Pair, Problem
 from gradcheck.protocol import (
     Call,
     ContractError,
@@ -130,7 +130,7 @@ class InProcess:
             return code.loss_and_grads(network, pairs, batch)
         for _ in range(request.rounds - 1):
             raw = code.step(network, pairs, batch, request.learning_rate)
-            pairs = Params(read_tensors(raw, problem, "")[0]).copies()
+            pairs = list(read_tensors(raw, problem, "")[0])  # copies, finite or not
         return code.step(network, pairs, batch, request.learning_rate)
 
 
@@ -141,8 +141,9 @@ def _read(request: Request, problem: Problem, raw: Any) -> Observation:
         tensors, notes = read_tensors(raw, problem, "")
         return Observation(tensors=tensors, notes=notes)
     if not isinstance(raw, tuple | list) or len(raw) != 2:
+        length = f" of length {len(raw)}" if isinstance(raw, tuple | list) else ""
         raise ContractError(
-            f"loss_and_grads must return (loss, [(dW, db), ...]); got {type(raw).__name__}"
+            f"loss_and_grads must return (loss, [(dW, db), ...]); got {type(raw).__name__}{length}"
         )
     tensors, notes = read_tensors(raw[1], problem, "d")
     return Observation(loss=read_loss(raw[0]), tensors=tensors, notes=notes)

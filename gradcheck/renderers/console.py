@@ -53,8 +53,7 @@ def _in_full(entry: dict[str, Any]) -> RenderableType:
     else:
         parts.append(Padding(Text(clean(entry["error"]["message"])), (0, 0, 0, 2)))
     for diagnosis in entry["diagnoses"]:
-        text = Text(f"{diagnosis['explanation']} {diagnosis['fix']}", style="bold")
-        parts.append(Padding(text, (1, 0, 0, 2)))
+        parts.append(Padding(_diagnosis(diagnosis), (1, 0, 0, 2)))
     if entry["counterexample"]:
         parts.append(Padding(_counterexample(entry["counterexample"]), (1, 0, 0, 2)))
     for note in entry["notes"]:
@@ -99,6 +98,21 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     return Group(*parts)
 
 
+def _diagnosis(diagnosis: dict[str, Any]) -> RenderableType:
+    """What is wrong, how to mend it, and how sure that is."""
+    lines: list[RenderableType] = [Text(clean(diagnosis["explanation"]), style="bold")]
+    lines.append(Text(clean(diagnosis["fix"])))
+    names = [d["bug"] for d in (diagnosis, *diagnosis["also"]) if d["bug"]]
+    if diagnosis["certainty"] == "named":
+        sure = f"This is the bug {names[0]}: it explains every number, and no other does."
+    elif diagnosis["certainty"] == "class":
+        sure = f"These are one and the same here: {', '.join(dict.fromkeys(names))}."
+    else:
+        sure = "The place is sure; the formula is in no dictionary."
+    lines.append(Text(sure, style="dim"))
+    return Group(*lines)
+
+
 def _counterexample(example: dict[str, Any]) -> RenderableType:
     rows = len(example["x"])
     title = f"The smallest network on which it shows: {example['network']}, {count(rows, 'sample')}"
@@ -111,9 +125,25 @@ def _counterexample(example: dict[str, Any]) -> RenderableType:
     parts += [Padding(Text(line), (0, 0, 0, 2)) for line in inputs]
     if "failure" in example:
         parts.append(Padding(Text(clean(example["failure"]["message"])), (0, 0, 0, 2)))
+    elif "by_hand" in example:
+        parts.append(Padding(_by_hand(example["by_hand"]), (0, 0, 0, 2)))
     else:
         parts.append(Padding(_comparison(example), (0, 0, 0, 2)))
     return Group(*parts)
+
+
+def _by_hand(lines: list[dict[str, Any]]) -> Table:
+    """Every step; what the code has is beside it where it can be known."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "", "right", "your code", ""):
+        table.add_column(heading, no_wrap=True)
+    first = next((line["quantity"] for line in lines if line["differs"]), None)
+    for line in lines:
+        code = "" if line["code"] is None else _matrix(line["code"])
+        mark = "<- differs first here" if line["quantity"] == first else "<-"
+        flag = Text(mark if line["differs"] else "", style="bold red")
+        table.add_row(line["quantity"], f"= {line['formula']}", _matrix(line["right"]), code, flag)
+    return table
 
 
 def _comparison(example: dict[str, Any]) -> Table:
@@ -224,9 +254,8 @@ def _bugs(bugs: list[dict[str, Any]]) -> Table:
     for heading in ("bug", "shows in", "caught", "by"):
         table.add_column(heading, no_wrap=heading != "by")
     for bug in bugs:
-        caught = (
-            Text("caught", style="green") if bug["caught"] else Text("MISSED", style="bold red")
-        )
+        word = "named" if bug["named"] else "caught" if bug["caught"] else "MISSED"
+        caught = Text(word, style="green" if bug["caught"] else "bold red")
         shows = f"{bug['visible']} of {bug['problems']}"
         table.add_row(bug["slug"], shows, caught, ", ".join(bug["by"]))
     return table

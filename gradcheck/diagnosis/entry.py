@@ -1,0 +1,27 @@
+"""A diagnosis as it stands in a record."""
+
+from typing import Any
+
+from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+
+
+def diagnosis_entry(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis in the form of schema 1."""
+    entry: dict[str, Any] = {
+        **_name(diagnosis.name),
+        "certainty": diagnosis.certainty,
+        "also": [_name(name) for name in diagnosis.also],
+        "explanation": diagnosis.explanation,
+        "fix": diagnosis.fix,
+        "recovered": dict(diagnosis.recovered),
+        "residual": diagnosis.residual,
+        "rival_residual": diagnosis.rival_residual,
+    }
+    if diagnosis.implied is not None:
+        points = vars(diagnosis.implied).items()
+        entry["implied"] = {name: values for name, values in points if values is not None}
+    return entry
+
+
+def _name(name: Name) -> dict[str, Any]:
+    return {"bug": name.bug or None, "site": name.site, "layer": name.layer}

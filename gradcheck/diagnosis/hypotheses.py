@@ -1,0 +1,87 @@
+"""Catalogued bugs as hypotheses, and how well each explains what was seen."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gradcheck.bugs import CATALOGUE, Bug
+from gradcheck.bugs.textbook import RULES, Rule
+from gradcheck.diagnosis.diagnosis import Name
+from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.network import Network
+
+#: A hypothesis that leaves less than this of the error unexplained is accepted...
+ACCEPT = 1e-6
+
+#: ... if every rival leaves at least this much.
+REJECT = 1e-2
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A bug, in one layer or (``layer`` None) everywhere it can strike.
+
+    Attributes
+    ----------
+    bug : Bug
+    layer : int or None
+    everywhere : bool
+        True for a layered bug in all its layers at once.
+    """
+
+    bug: Bug
+    layer: int | None
+    everywhere: bool = False
+
+    def rules(self) -> Mapping[str, Rule]:
+        """The textbook's rules that it replaces."""
+        planted = self.bug.planted(self.layer).rules
+        return {name: rule for name, rule in planted.items() if rule is not RULES[name]}
+
+    def names(self, network: Network) -> tuple[Name, ...]:
+        """Return the bug by name, once for each layer it strikes."""
+        layers = self.bug.layers(network) if self.everywhere else (self.layer,)
+        return tuple(Name(self.bug.slug, self.bug.site, layer) for layer in layers)
+
+
+def hypotheses(network: Network, sites: Iterable[str] | None = None) -> list[Hypothesis]:
+    """List every bug that can be planted in a network, layer by layer and everywhere."""
+    wanted = None if sites is None else set(sites)
+    listed = []
+    for bug in CATALOGUE.values():
+        if wanted is not None and bug.site not in wanted:
+            continue
+        layers = bug.layers(network)
+        listed += [Hypothesis(bug, layer) for layer in layers]
+        if len(layers) > 1:
+            listed.append(Hypothesis(bug, None, everywhere=True))
+    return listed
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Hypotheses in order of what they leave unexplained.
+
+    Attributes
+    ----------
+    fitting : list of (float, Hypothesis)
+        Those that are accepted, best first.
+    rival : float
+        What the best of the others leaves; infinite when there is none.
+    """
+
+    fitting: list[tuple[float, Hypothesis]]
+    rival: float
+
+
+def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
+    """Simulate each hypothesis and compare."""
+    fitting: list[tuple[float, Hypothesis]] = []
+    rival = float("inf")
+    for hypothesis in candidates:
+        left = unexplained(evidence, simulate(hypothesis.rules(), evidence.requests), noise)
+        if left <= ACCEPT:
+            fitting.append((left, hypothesis))
+        else:
+            rival = min(rival, left)
+    fitting.sort(key=lambda item: (item[1].everywhere, item[0]))
+    return Ranking(fitting, rival)

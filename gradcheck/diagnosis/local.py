@@ -1,0 +1,85 @@
+"""A hypothesis at one flagged place, fed with the code's own numbers around it.
+
+Because everything above the place is taken from the code itself, other bugs elsewhere
+do not disturb: each place is judged alone.
+"""
+
+import numpy as np
+
+from gradcheck.bugs.textbook import Pass
+from gradcheck.diagnosis.hypotheses import Hypothesis
+from gradcheck.diagnosis.survey import Flag, Survey, textbook_pass
+from gradcheck.problem import Floats
+
+#: Sites whose bugs can raise a flag of each kind.
+SITES = {
+    "delta": ("activation_derivative", "delta_recursion", "loss_derivative"),
+    "weight": ("weight_gradient", "regularisation"),
+    "bias": ("bias_gradient", "regularisation"),
+}
+
+
+def left_unexplained(
+    hypothesis: Hypothesis, flag: Flag, surveys: list[Survey], noise: float
+) -> float:
+    """Return what a bug leaves of the error at a flagged place, at worst over surveys."""
+    worst = 0.0
+    told = False
+    for survey in surveys:
+        observed = observed_at(flag, survey)
+        if observed is None:
+            continue
+        right = predicted_by({}, flag, survey)
+        guess = predicted_by(hypothesis.bug.rules, flag, survey)
+        if right is None or guess is None or guess.shape != observed.shape:
+            return float("inf")
+        error = float(np.linalg.norm(observed - right))
+        size = float(np.linalg.norm(right))
+        left = float(np.linalg.norm(observed - guess))
+        floor = 300 * noise * max(size, float(np.linalg.norm(observed)))
+        told = told or error > floor
+        if not left <= floor:
+            worst = max(worst, left / max(error, 1e-3 * size, 1e-300))
+    return worst if told else float("inf")
+
+
+def observed_at(flag: Flag, survey: Survey) -> Floats | None:
+    """Return what the code has at a place; None where that cannot be told."""
+    if flag.part == "delta":
+        return survey.deltas.get(flag.layer)
+    if flag.layer not in survey.deltas:
+        return None
+    return survey.claims[f"{'W' if flag.part == 'weight' else 'b'}{flag.layer}"]
+
+
+def predicted_by(rules: object, flag: Flag, survey: Survey) -> Floats | None:
+    """Apply rules at one place, to the code's own numbers above it."""
+    p = _prepared(rules, flag, survey)
+    if p is None:
+        return None
+    with np.errstate(all="ignore"):
+        if flag.part == "delta":
+            top = flag.layer == p.last
+            value = p.apply("output_delta") if top else p.apply("hidden_delta", flag.layer)
+        elif flag.part == "weight":
+            value = p.apply("weight_gradient", flag.layer)
+        else:
+            value = p.apply("bias_gradient", flag.layer)
+    return np.asarray(value)
+
+
+def _prepared(rules: object, flag: Flag, survey: Survey) -> Pass | None:
+    p = textbook_pass(survey.problem)
+    p.rules = {**p.rules, **dict(rules)}  # type: ignore[call-overload]
+    lowest = flag.layer + 1 if flag.part == "delta" else flag.layer
+    for layer in range(p.last, lowest - 1, -1):
+        if layer not in survey.deltas:
+            return None
+        p.delta[layer] = survey.deltas[layer]
+        if layer > flag.layer:
+            p.grads[layer] = (survey.claims[f"W{layer}"], survey.claims[f"b{layer}"])
+            p.apply("visit", layer)
+    if survey.factor is not None:
+        scale, factor = p.rules["scale"], survey.factor
+        p.rules = {**p.rules, "scale": lambda q: factor * scale(q)}
+    return p

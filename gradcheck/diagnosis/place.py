@@ -1,0 +1,179 @@
+"""A flagged place that no catalogued bug explains: which site, and what is implied.
+
+A delta is the product of what comes back and of a slope. Where the targets and
+everything above change and the implied slope ``D / (D_above W^T)`` does not, the
+slope is at fault; where it changes, what comes back is. What a wrong weight gradient
+adds to the right one is a penalty when it stays as the targets change.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.bugs.textbook import Pass
+from gradcheck.diagnosis.diagnosis import Diagnosis, Implied, Name
+from gradcheck.diagnosis.probes import other_targets, other_weights_above
+from gradcheck.diagnosis.survey import Flag, Survey, same, survey, textbook_pass
+from gradcheck.problem import Floats, Problem
+from gradcheck.protocol import Call, Observation, Request
+
+Questions = Generator[Request, Observation, Diagnosis]
+
+_PARTS = {
+    "activation_derivative": "the derivative of {activation} is not what your code multiplies by",
+    "loss_derivative": "the derivative of the loss is not what your code starts from",
+    "delta_recursion": "what comes back from layer {above} is not delta W^T",
+    "weight_gradient": "the weight gradient is not a^T delta of your own delta",
+    "bias_gradient": "the bias gradient is not the sum of your own delta over the samples",
+    "regularisation": "the gradient of the weight penalty is not l2 W",
+}
+
+_MENDS = {
+    "activation_derivative": "Look at the derivative of {activation} in layer {layer}.",
+    "loss_derivative": "Look at the line that forms the error of the outputs.",
+    "delta_recursion": "Look at the line that carries the delta from layer {above} down.",
+    "weight_gradient": "Look at the line that forms dW of layer {layer}.",
+    "bias_gradient": "Look at the line that forms db of layer {layer}.",
+    "regularisation": "Look at the term of the weight penalty in layer {layer}.",
+}
+
+
+def localise(flag: Flag, found: Survey, tolerance: float) -> Questions:
+    """Find the site of a flag; asks one more problem."""
+    other: Survey | None = None
+    problem = (
+        other_weights_above(found.problem, flag.layer, 3)
+        if flag.part == "delta" and flag.layer < found.problem.network.depth
+        else other_targets(found.problem, 3)
+    )
+    observation = yield Request(Call.LOSS_AND_GRADS, problem)
+    if observation.failure is None:
+        other = survey(problem, observation, tolerance, found.factor)
+    if flag.part == "delta":
+        return _delta(flag, found, other, tolerance)
+    return _tensor(flag, found, other, tolerance)
+
+
+def _delta(flag: Flag, found: Survey, other: Survey | None, tolerance: float) -> Diagnosis:
+    layer, last = flag.layer, found.problem.network.depth
+    loose = 1e3 * tolerance
+    above = "loss_derivative" if layer == last else "delta_recursion"
+    if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
+        return _told([above, "activation_derivative"], layer, found.problem, {}, None)
+    if layer == last and not _output_has_slope(found.problem):
+        return _told([above], layer, found.problem, _constant(found, layer, loose), None)
+    first = _implied_slope(found, layer)
+    second = _implied_slope(other, layer) if other is not None else None
+    stays = first is not None and second is not None and _same_where_known(first, second, loose)
+    recovered = _constant(found, layer, loose)
+    if not stays or first is None:
+        return _told([above], layer, found.problem, recovered, None)
+    known = np.isfinite(first)
+    z = textbook_pass(found.problem).z[layer][known]
+    order = np.argsort(z)
+    implied = Implied(z=z[order], derivative=first[known][order])
+    # a constant factor may stand in either place
+    sites = ["activation_derivative", above] if recovered else ["activation_derivative"]
+    return _told(sites, layer, found.problem, recovered, implied)
+
+
+def _tensor(flag: Flag, found: Survey, other: Survey | None, tolerance: float) -> Diagnosis:
+    """Is what the code adds to the right tensor independent of the targets?"""
+    site = "weight_gradient" if flag.part == "weight" else "bias_gradient"
+    extra = _extra(flag, found)
+    moved = _extra(flag, other) if other is not None else None
+    if extra is not None and moved is not None and same(extra, moved, 1e4 * tolerance):
+        site = "regularisation"
+    recovered = {}
+    factor = _factor(flag, found, tolerance)
+    if factor is not None:
+        recovered["factor"] = factor
+    return _told([site], flag.layer, found.problem, recovered, None)
+
+
+def _told(
+    sites: list[str],
+    layer: int,
+    problem: Problem,
+    recovered: dict[str, float],
+    implied: Implied | None,
+) -> Diagnosis:
+    words = {
+        "activation": problem.network.activations[layer - 1],
+        "layer": layer,
+        "above": layer + 1,
+    }
+    explanation = f"In layer {layer} {_PARTS[sites[0]].format(**words)}."
+    if "factor" in recovered:
+        explanation += f" It is {recovered['factor']:.6g} times what it should be."
+    names = [Name("", site, layer) for site in sites]
+    diagnosis = Diagnosis(
+        names[0],
+        "localised",
+        explanation,
+        _MENDS[sites[0]].format(**words),
+        also=tuple(names[1:]),
+        recovered=recovered,
+    )
+    return replace(diagnosis, implied=implied)
+
+
+def _pass(found: Survey) -> Pass:
+    p = textbook_pass(found.problem)
+    p.delta = dict(found.deltas)
+    return p
+
+
+def _implied_slope(found: Survey, layer: int) -> Floats | None:
+    """Return what the code's delta is of what comes back; NaN where nothing comes back."""
+    if layer not in found.deltas:
+        return None
+    p = _pass(found)
+    back = p.apply("loss_derivative") if layer == p.last else p.apply("propagate", layer)
+    usable = np.abs(back) > 1e-7 * np.abs(back).max(initial=0.0)
+    slope: Floats = np.where(usable, found.deltas[layer] / np.where(usable, back, 1.0), np.nan)
+    return slope
+
+
+def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
+    known = np.isfinite(one) & np.isfinite(two)
+    return bool(known.any()) and same(one[known], two[known], tolerance)
+
+
+def _constant(found: Survey, layer: int, tolerance: float) -> dict[str, float]:
+    """Recover the factor when the delta is a multiple of the right one."""
+    delta, expected = found.deltas[layer], found.expected[layer]
+    square = float((expected * expected).sum())
+    factor = float((delta * expected).sum()) / square if square else 0.0
+    return {"factor": factor} if same(delta, factor * expected, tolerance) else {}
+
+
+def _output_has_slope(problem: Problem) -> bool:
+    logarithmic = problem.network.loss in ("cross_entropy", "binary_cross_entropy")
+    return not logarithmic and problem.network.activations[-1] != "softmax"
+
+
+def _extra(flag: Flag, found: Survey) -> Floats | None:
+    if flag.layer not in found.deltas:
+        return None
+    p = _pass(found)
+    rule = "weight_gradient" if flag.part == "weight" else "bias_gradient"
+    name = f"{'W' if flag.part == 'weight' else 'b'}{flag.layer}"
+    right: Floats = p.apply(rule, flag.layer)
+    return found.claims[name] - right
+
+
+def _factor(flag: Flag, found: Survey, tolerance: float) -> float | None:
+    """Return c when the data part is c times the right one."""
+    extra = _extra(flag, found)
+    if extra is None:
+        return None
+    p = _pass(found)
+    rule = "weight_product" if flag.part == "weight" else "bias_sum"
+    data = p.apply("scale") * p.apply(rule, flag.layer)
+    square = float((data * data).sum())
+    if not square:
+        return None
+    c = 1.0 + float((extra * data).sum()) / square
+    return c if same(extra, (c - 1.0) * data, 1e3 * tolerance) else None

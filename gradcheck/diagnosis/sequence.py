@@ -1,0 +1,315 @@
+"""The order of a diagnosis: from cheap to expensive, stopping at what is sure."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.bugs import CATALOGUE
+from gradcheck.bugs.textbook import Pass, Textbook
+from gradcheck.diagnosis import local
+from gradcheck.diagnosis.arithmetic import of_arithmetic
+from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.diagnosis.hypotheses import (
+    ACCEPT,
+    REJECT,
+    Hypothesis,
+    Ranking,
+    hypotheses,
+    rank,
+)
+from gradcheck.diagnosis.place import localise
+from gradcheck.diagnosis.probes import probe
+from gradcheck.diagnosis.survey import SAME, Flag, Survey, survey
+from gradcheck.diagnosis.words import FIX_FIRST, explain
+from gradcheck.network import Network
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.plan import Plan
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.verdict import Finding, Verdict
+
+Asked = Generator[Request, Observation, tuple[Observation, ...]]
+Questions = Generator[Request, Observation, list[Diagnosis]]
+
+#: Learning rates of probing steps: no fraction that anything else has.
+RATES = (0.173, 0.37)
+
+#: More members than this and a class says nothing.
+LARGEST_CLASS = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """The network a diagnosis is made on, and how the code computes.
+
+    Attributes
+    ----------
+    network : Network
+    sizes : tuple of int
+        Batch sizes to probe: one sample if it can be had, then several.
+    noise : float
+        Relative roundoff that is held against no hypothesis.
+    tolerance : float
+        For vectors recovered from gradients.
+    calls : tuple of Call
+        What to ask: gradients, or steps where only those are wrong.
+    repeated : bool
+        Ask the same questions again, in another order.
+    """
+
+    network: Network
+    sizes: tuple[int, ...]
+    noise: float
+    tolerance: float
+    calls: tuple[Call, ...]
+    repeated: bool
+
+
+def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
+    """Name what is wrong, or say how far it can be told.
+
+    Parameters
+    ----------
+    plan : Plan
+    findings : list of Finding
+        Of every check.
+    """
+    bad = {f.check: f for f in findings if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
+    failing = [Problem.parse(text) for f in bad.values() for text in f.failing]
+    if plan.arithmetic.fault:
+        return of_arithmetic(plan.arithmetic)
+    if not failing:
+        return []
+    case = _case(plan, bad, failing)
+    evidence = yield from _gather(_probes(case, 0), case)
+    if any(_broken(answer) for answer in evidence.answers):
+        return []
+    if _all_right(evidence, case.noise):
+        return []
+    ranking = rank(evidence, hypotheses(case.network), case.noise)
+    if ranking.fitting:
+        held_out = yield from _gather(_probes(case, 1), case)
+        ranking = _confirmed(ranking, held_out, case.noise)
+    if ranking.fitting and ranking.rival >= REJECT and _classes(ranking, case) <= LARGEST_CLASS:
+        return _named(ranking, case.network)
+    if case.calls != (Call.LOSS_AND_GRADS,):
+        return []
+    return (yield from _place_by_place(case, evidence))
+
+
+def _broken(answer: Observation) -> bool:
+    """Whether an answer holds nothing to diagnose from."""
+    return answer.failure is not None and answer.failure.kind != "contract"
+
+
+def _case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
+    network = max(dict.fromkeys(p.network for p in failing), key=_telling)
+    several = [n for n in plan.support.batch_sizes if n > 1]
+    fit = [n for n in several if n <= min(network.widths[:-1])] or several
+    sizes = (1,) if 1 in plan.support.batch_sizes else ()
+    sizes += (min(fit, key=lambda n: abs(n - 4)),) if fit else ()
+    exact = plan.arithmetic.unit == UNIT
+    step_only = "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad)
+    return Case(
+        network,
+        sizes,
+        noise=1e-13 if exact else 3e-6,
+        tolerance=SAME if exact else 1e-3,
+        calls=(Call.STEP,) if step_only else (Call.LOSS_AND_GRADS,),
+        repeated="purity" in bad,
+    )
+
+
+def _telling(network: Network) -> tuple[int, int, int]:
+    """Prefer three layers, distinct widths and curved activations."""
+    flat = sum(name in ("identity", "relu", "leaky_relu") for name in network.activations)
+    size = sum(network.widths)
+    return 3 * min(network.depth, 3) + len(set(network.widths)) - flat, min(network.widths), -size
+
+
+def _probes(case: Case, seed: int) -> tuple[Request, ...]:
+    """Make the questions: held-out ones have other values and, for several, another N."""
+    requests = []
+    for index, samples in enumerate(case.sizes):
+        n = samples + 1 if seed and samples > 1 and case.sizes != (samples,) else samples
+        problem = probe(case.network, n, (seed, index, 5))
+        for call in case.calls:
+            rate = RATES[index % 2] if call is Call.STEP else 0.0
+            requests.append(Request(call, problem, learning_rate=rate, fresh=case.repeated))
+    return (*requests, *requests, requests[0]) if case.repeated else tuple(requests)
+
+
+def _gather(requests: tuple[Request, ...], case: Case) -> Generator[Request, Observation, Evidence]:
+    answers = []
+    kept = []
+    for request in requests:
+        answer = yield request
+        if answer.supported:
+            answers.append(answer)
+            kept.append(request)
+    return Evidence(tuple(kept), tuple(answers), simulate({}, tuple(kept)))
+
+
+def _all_right(evidence: Evidence, noise: float) -> bool:
+    return unexplained(evidence, evidence.right, noise) == 0.0
+
+
+def _confirmed(ranking: Ranking, held_out: Evidence, noise: float) -> Ranking:
+    """Keep what also explains problems that it was not chosen on."""
+    kept = [
+        (left, hypothesis)
+        for left, hypothesis in ranking.fitting
+        if unexplained(held_out, simulate(hypothesis.rules(), held_out.requests), noise) <= ACCEPT
+    ]
+    return Ranking(kept, ranking.rival)
+
+
+def _classes(ranking: Ranking, case: Case) -> int:
+    return len({name for _, h in ranking.fitting for name in h.names(case.network)[:1]})
+
+
+def _named(ranking: Ranking, network: Network) -> list[Diagnosis]:
+    """One diagnosis for each layer that the best hypothesis strikes, from the top down."""
+    left, best = ranking.fitting[0]
+    singles = [h for _, h in ranking.fitting if h.everywhere == best.everywhere]
+    others = [name for h in singles if h is not best for name in h.names(network)]
+    result = []
+    for name in sorted(best.names(network), key=lambda n: -(n.layer or 0)):
+        also = tuple(o for o in others if not best.everywhere or o.layer in (name.layer, None))
+        result.append(
+            Diagnosis(
+                name,
+                "class" if also else "named",
+                explain(best.bug, name, network),
+                best.bug.mend,
+                also=also,
+                residual=left,
+                rival_residual=ranking.rival,
+            )
+        )
+    return result
+
+
+def _place_by_place(case: Case, evidence: Evidence) -> Questions:
+    """Recover the code's deltas, and judge each rule alone."""
+    held_out = yield from _gather(_probes(case, 1), case)
+    surveys = _surveys(case, evidence, held_out)
+    flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
+    flags.sort(key=lambda flag: -flag.layer)
+    result = _whole(surveys)
+    blind = max((s.blind_below for s in surveys), default=0)
+    for flag in flags:
+        mine = [s for s in surveys if flag in s.flags]
+        diagnosis = _from_catalogue(case, flag, mine)
+        if diagnosis is None:
+            known = [s for s in mine if flag.layer in s.deltas] or mine
+            diagnosis = yield from localise(flag, known[0], case.tolerance)
+        if flag.layer == blind:
+            diagnosis = replace(diagnosis, explanation=f"{diagnosis.explanation} {FIX_FIRST}")
+        result.append(diagnosis)
+    return result
+
+
+def _surveys(case: Case, *parts: Evidence) -> list[Survey]:
+    """Survey every probe; a factor that only batches have is taken out first."""
+    answered = [
+        (request.problem, answer)
+        for part in parts
+        for request, answer in zip(part.requests, part.answers, strict=True)
+        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
+    ]
+    answered.sort(key=lambda item: item[0].batch.size)
+    surveys: list[Survey] = []
+    clean_top = False
+    for problem, answer in answered:
+        found = survey(problem, answer, case.tolerance)
+        top = case.network.depth
+        if problem.batch.size == 1:
+            clean_top = clean_top or Flag("delta", top) not in found.flags
+        elif clean_top and Flag("delta", top) in found.flags and top in found.deltas:
+            c = _multiple(found, top, case.tolerance)
+            if c is not None:
+                found = survey(problem, answer, case.tolerance, c)
+        surveys.append(found)
+    return surveys
+
+
+def _multiple(found: Survey, layer: int, tolerance: float) -> float | None:
+    delta, expected = found.deltas[layer], found.expected[layer]
+    square = float((expected * expected).sum())
+    c = float((delta * expected).sum()) / square if square else 0.0
+    close = float(np.linalg.norm(delta - c * expected)) <= tolerance * float(np.linalg.norm(delta))
+    return c if close and c else None
+
+
+def _whole(surveys: list[Survey]) -> list[Diagnosis]:
+    """Is every data part off by one factor, in batches only?"""
+    factors = {s.problem.batch.size: s.factor for s in surveys if s.factor is not None}
+    if not factors:
+        return []
+    n, c = max(factors.items())
+    site = "returned_gradient" if 1 in factors else "batch_reduction"
+    if len(set(factors)) > 1 and len({round(f, 6) for f in factors.values()}) == 1:
+        site = "returned_gradient" if 1 in factors else site
+    bug = _reduction(surveys[0].problem.network, factors)
+    text = f"Every data part of the gradient is {c:.6g} times what it should be (N = {n})."
+    explanation = (
+        f"{explain(CATALOGUE[bug], Name(bug, site, None), surveys[0].problem.network)}"
+        if bug
+        else text
+    )
+    return [
+        Diagnosis(
+            Name(bug, CATALOGUE[bug].site if bug else site, None),
+            "named" if bug else "localised",
+            explanation,
+            CATALOGUE[bug].mend if bug else "Look at where the gradient is divided by the batch.",
+            recovered={"factor": c},
+        )
+    ]
+
+
+def _reduction(network: Network, factors: dict[int, float | None]) -> str:
+    """Name the factor when one catalogued reduction gives it at every batch size."""
+    for bug in CATALOGUE.values():
+        if bug.site != "batch_reduction" or set(bug.rules) != {"scale"}:
+            continue
+        fits = True
+        for n, c in factors.items():
+            y = np.zeros((n, network.widths[-1]))
+            p = Pass(network, [], y, Textbook().rules, a={0: np.zeros((n, network.widths[0]))})
+            right = p.apply("scale")
+            wrong = bug.rules["scale"](p)
+            fits = fits and c is not None and abs(wrong / right - c) <= 1e-6 * abs(c)
+        if fits:
+            return bug.slug
+    return ""
+
+
+def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> Diagnosis | None:
+    """Name the bug at a place, if one and only one function in the catalogue is it."""
+    fitting: list[tuple[float, Hypothesis]] = []
+    rival = float("inf")
+    for hypothesis in hypotheses(case.network, local.SITES[flag.part]):
+        if hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
+            continue
+        left = local.left_unexplained(hypothesis, flag, surveys, case.noise)
+        if left <= ACCEPT:
+            fitting.append((left, hypothesis))
+        else:
+            rival = min(rival, left)
+    if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(surveys) < 2:
+        return None
+    left, best = fitting[0]
+    names = [Name(h.bug.slug, h.bug.site, flag.layer) for _, h in fitting]
+    return Diagnosis(
+        names[0],
+        "named" if len(names) == 1 else "class",
+        explain(best.bug, names[0], case.network),
+        best.bug.mend,
+        also=tuple(names[1:]),
+        residual=left,
+        rival_residual=rival,
+    )

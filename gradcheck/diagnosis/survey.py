@@ -1,0 +1,174 @@
+"""Which rule is wrong, in which layer: read off the gradients, no dictionary needed.
+
+From ``dW = s a^T D + l2 W`` and ``db = s sum D`` the code's own deltas D are recovered,
+layer by layer from the top, and each is held against what the textbook makes of the
+code's own delta *above*. So a wrong rule is seen where it stands, and does not make
+every layer below it look wrong.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.bugs.textbook import Pass, Textbook
+from gradcheck.judging import named
+from gradcheck.problem import Floats, Problem
+from gradcheck.protocol import Observation
+
+#: Two vectors closer than this part of their length are the same, in float64.
+SAME = 1e-8
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something that is not what the textbook makes of the code's own numbers.
+
+    Attributes
+    ----------
+    part : str
+        ``delta``, ``weight`` or ``bias``.
+    layer : int
+    """
+
+    part: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the gradients of one problem give away.
+
+    Attributes
+    ----------
+    problem : Problem
+    deltas : dict of int to array
+        The code's own, (N, n[l]).
+    expected : dict of int to array
+        What the textbook makes of the code's delta above.
+    claims : dict of str to array
+    flags : tuple of Flag
+        From the top layer down.
+    blind_below : int
+        Deltas of layers below this one vanish, so that nothing shows there; 0 if none.
+    factor : float or None
+        When every data part of every tensor is off by one factor, that factor.
+    """
+
+    problem: Problem
+    deltas: dict[int, Floats]
+    expected: dict[int, Floats]
+    claims: dict[str, Floats]
+    flags: tuple[Flag, ...]
+    blind_below: int = 0
+    factor: float | None = None
+
+
+def same(one: Floats, two: Floats, tolerance: float) -> bool:
+    """Whether two arrays agree within a part of their length."""
+    if one.shape != two.shape or not (np.isfinite(one).all() and np.isfinite(two).all()):
+        return False
+    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)))
+    return float(np.linalg.norm(one - two)) <= tolerance * size + 1e-13
+
+
+def textbook_pass(problem: Problem) -> Pass:
+    """Run the textbook's forward on a problem; its backward is left to the caller."""
+    code = Textbook()
+    p = Pass(
+        problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
+    )
+    p.a[0] = problem.batch.x
+    p.run()
+    return p
+
+
+def survey(
+    problem: Problem,
+    observation: Observation,
+    tolerance: float = SAME,
+    factor: float | None = None,
+) -> Survey:
+    """Recover the code's deltas and flag what does not follow from them.
+
+    Parameters
+    ----------
+    tolerance : float
+        Part of its length by which a vector may be off.
+    factor : float, optional
+        By which every data part is known to be off.
+    """
+    p = textbook_pass(problem)
+    claims = named(observation.tensors)
+    factor = factor or _common_factor(problem, claims, tolerance)
+    scale = p.apply("scale") * (factor or 1.0)
+    flags: list[Flag] = []
+    deltas: dict[int, Floats] = {}
+    expected: dict[int, Floats] = {}
+    blind = 0
+    for layer in range(p.last, 0, -1):
+        predicted = p.apply("output_delta") if layer == p.last else p.apply("hidden_delta", layer)
+        data = (claims[f"W{layer}"] - p.apply("penalty_gradient", layer)) / scale
+        bias = claims[f"b{layer}"] / scale
+        delta, found = _layer(p.a[layer - 1], data, bias, predicted, layer, tolerance)
+        flags += found
+        expected[layer] = predicted
+        if delta is None:
+            blind = layer
+            break
+        deltas[layer] = p.delta[layer] = delta
+        p.grads[layer] = (claims[f"W{layer}"], claims[f"b{layer}"])
+        if layer > 1 and not delta.any():
+            blind = layer
+            break
+    return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor)
+
+
+def _layer(
+    a: Floats, data: Floats, bias: Floats, predicted: Floats, layer: int, tolerance: float
+) -> tuple[Floats | None, list[Flag]]:
+    """Decide between delta, weight and bias at one layer; no delta when none can be told."""
+    weight_fits = same(data, a.T @ predicted, tolerance)
+    bias_fits = same(bias, predicted.sum(axis=0), tolerance)
+    if weight_fits:
+        return predicted, [] if bias_fits else [Flag("bias", layer)]
+    recovered, solved = _recover(a, data, tolerance)
+    if solved and recovered is not None and same(recovered.sum(axis=0), bias, tolerance):
+        return recovered, [Flag("delta", layer)]
+    if bias_fits:
+        return predicted, [Flag("weight", layer)]
+    if len(a) == 1 and not solved:
+        return bias[None, :], [Flag("delta", layer), Flag("weight", layer)]
+    if solved:
+        return recovered, [Flag("delta", layer), Flag("bias", layer)]
+    return None, [Flag("delta", layer)]
+
+
+def _recover(a: Floats, data: Floats, tolerance: float) -> tuple[Floats | None, bool]:
+    """Solve ``a^T D = data`` for D; say whether it has a solution."""
+    if len(a) > a.shape[1] or np.linalg.matrix_rank(a) < len(a):
+        return None, False
+    solution: Floats = np.linalg.lstsq(a.T, data, rcond=None)[0]
+    return solution, same(a.T @ solution, data, 10 * tolerance)
+
+
+def _common_factor(problem: Problem, claims: dict[str, Floats], tolerance: float) -> float | None:
+    """Return c when every data part is c times the true one, and c is not 1."""
+    right = named(
+        tuple(Textbook().loss_and_grads(problem.network, problem.params.copies(), problem.batch)[1])
+    )
+    parts = []
+    for name, true in right.items():
+        if claims[name].shape != true.shape:
+            return None
+        penalty = np.zeros_like(true)
+        if name.startswith("W"):
+            penalty = problem.network.l2 * problem.params.pairs[int(name[1:]) - 1][0]
+        parts.append((claims[name] - penalty, true - penalty))
+    claimed = np.concatenate([c.ravel() for c, _ in parts])
+    true_all = np.concatenate([t.ravel() for _, t in parts])
+    square = float(true_all @ true_all)
+    if not square or not np.isfinite(claimed).all():
+        return None
+    c = float(claimed @ true_all) / square
+    every = all(same(one, c * two, tolerance) for one, two in parts)
+    return c if every and abs(c - 1) > tolerance and c != 0 else None
