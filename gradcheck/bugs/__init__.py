@@ -1,32 +1,46 @@
-"""The catalogue of backprop bugs, one file a site.
+"""The catalogue of backprop bugs, one file a site (the activations' take three).
 
 They are planted in :mod:`gradcheck.bugs.textbook` to prove, in every report, that
 the checks catch them. Nothing here ever judges code under test.
 """
 
 from gradcheck.bugs import (
+    activation_branches,
     activation_derivative,
+    activation_formulas,
     batch_reduction,
     bias_gradient,
     delta_recursion,
     forward,
     loss_derivative,
+    numerics,
+    regularisation,
+    returned_gradient,
+    state,
     update,
+    weight_gradient,
 )
-from gradcheck.bugs.bug import Bug
+from gradcheck.bugs.bug import SITES, Bug
 
 CATALOGUE: dict[str, Bug] = {
     bug.slug: bug
     for site in (
         activation_derivative,
+        activation_formulas,
+        activation_branches,
         loss_derivative,
         delta_recursion,
+        weight_gradient,
         bias_gradient,
         batch_reduction,
+        regularisation,
+        returned_gradient,
         update,
+        state,
+        numerics,
         forward,
     )
     for bug in site.BUGS
 }
 
-__all__ = ["CATALOGUE", "Bug"]
+__all__ = ["CATALOGUE", "SITES", "Bug"]

@@ -1,22 +1,165 @@
-"""Bugs in how a batch's gradient is made of its samples': a factor that depends on N."""
+"""Bugs in how a batch's gradient is made of its samples': most are a factor of N."""
+
+from collections.abc import Callable
 
 from gradcheck.bugs.bug import Bug
-from gradcheck.bugs.textbook import Pass
+from gradcheck.bugs.parts import averaged
+from gradcheck.bugs.textbook import Pass, Rule
+from gradcheck.problem import Floats
+
+SITE = "batch_reduction"
+
+_NET = "2-3-2 tanh,identity half_squared_error"
 
 
-def _never_divided(p: Pass) -> float:
-    return 1.0
+def _mean_by(divisor: Callable[[Pass], float]) -> dict[str, Rule]:
+    """Divide by something else than N, where the loss is a mean."""
+    return {"scale": lambda p: 1.0 / divisor(p) if averaged(p) else 1.0}
+
+
+def _rows(chosen: slice) -> dict[str, Rule]:
+    """Use some samples only, for weights and biases alike."""
+
+    def product(p: Pass, layer: int) -> Floats:
+        result: Floats = p.a[layer - 1][chosen].T @ p.delta[layer][chosen]
+        return result
+
+    def total(p: Pass, layer: int) -> Floats:
+        result: Floats = p.delta[layer][chosen].sum(axis=0)
+        return result
+
+    return {"weight_product": product, "bias_sum": total}
 
 
 BUGS = (
     Bug(
         "batch_mean_missing",
         "the gradient is a sum where the loss is a mean",
-        "batch_reduction",
+        SITE,
         "a^T delta",
         "a^T delta / N",
         "The loss is divided by N when it is printed; the gradient is not.",
         "Divide the gradient by the number of samples, as the loss is.",
-        {"scale": _never_divided},
+        _mean_by(lambda p: 1.0),
+        "whole",
+        "a batch of one; a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "batch_mean_extra",
+        "the gradient is a mean where the loss is a sum",
+        SITE,
+        "a^T delta / N",
+        "a^T delta",
+        "Dividing by N is a habit, and this loss is a sum.",
+        "Leave the division out, or make the loss a mean too.",
+        {"scale": lambda p: 1.0 / len(p.y)},
+        "whole",
+        "a batch of one; a loss that is a mean",
+        "2-3-2 tanh,identity half_squared_error sum",
+    ),
+    Bug(
+        "batch_mean_twice",
+        "the gradient is divided by N twice",
+        SITE,
+        "a^T delta / N^2",
+        "a^T delta / N",
+        "The error is divided by N when it is formed, and the gradient again.",
+        "Divide in one place only.",
+        _mean_by(lambda p: len(p.y) ** 2),
+        "whole",
+        "a batch of one; a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "nominal_batch_size",
+        "the gradient is divided by the batch size of the settings",
+        SITE,
+        "a^T delta / 32",
+        "a^T delta / N",
+        "The configured size is used, and the last batch is smaller.",
+        "Divide by the number of samples in the batch at hand.",
+        _mean_by(lambda p: 32.0),
+        "whole",
+        "full batches; a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "divided_by_samples_minus_one",
+        "the gradient is divided by N - 1",
+        SITE,
+        "a^T delta / (N - 1)",
+        "a^T delta / N",
+        "A mean is mistaken for an unbiased variance, or a last index for a count.",
+        "Divide by N.",
+        _mean_by(lambda p: max(len(p.y) - 1, 1)),
+        "whole",
+        "a batch of one, for which the division is left out; a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "divided_by_twice_the_samples",
+        "the half of the loss is written into the mean",
+        SITE,
+        "a^T delta / (2 N)",
+        "a^T delta / N",
+        "The cost is 1/(2 N) times a sum of squares, and 2 N is divided by once more.",
+        "The 2 cancels with that of the square: divide by N.",
+        _mean_by(lambda p: 2.0 * len(p.y)),
+        "whole",
+        "a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "divided_by_outputs_not_samples",
+        "the gradient is divided by the number of outputs, not of samples",
+        SITE,
+        "a^T delta / n[L]",
+        "a^T delta / N",
+        "len() is taken of the wrong array, or shape[1] for shape[0].",
+        "Divide by the number of samples.",
+        _mean_by(lambda p: p.y.shape[1]),
+        "whole",
+        "as many samples as outputs; a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "divided_by_inputs_not_samples",
+        "the gradient is divided by the number of inputs, not of samples",
+        SITE,
+        "a^T delta / n[0]",
+        "a^T delta / N",
+        "x.shape[1] is taken for the number of samples: the layout was turned.",
+        "Divide by the number of samples.",
+        _mean_by(lambda p: p.a[0].shape[1]),
+        "whole",
+        "as many samples as inputs; a loss that is a sum",
+        _NET,
+    ),
+    Bug(
+        "last_sample_left_out",
+        "the last sample is left out of the gradient",
+        SITE,
+        "sum over n < N of a_n delta_n",
+        "sum over n <= N of a_n delta_n",
+        "A loop or a slice stops one sample too early.",
+        "Let the loop run over all samples.",
+        _rows(slice(None, -1)),
+        "whole",
+        "a last sample with no error",
+        _NET,
+    ),
+    Bug(
+        "gradient_of_last_sample",
+        "the gradient of the last sample stands for the batch",
+        SITE,
+        "a_N delta_N",
+        "sum over samples of a_n delta_n",
+        "Each sample overwrites the gradients of the one before.",
+        "Add the gradients of all samples.",
+        _rows(slice(-1, None)),
+        "whole",
+        "a batch of one",
+        _NET,
     ),
 )

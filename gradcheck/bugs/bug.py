@@ -1,18 +1,43 @@
 """What a catalogued bug is: data."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import numpy as np
 
 from gradcheck.bugs.textbook import Textbook, only_in
-from gradcheck.problem import Problem
+from gradcheck.losses import LOSSES
+from gradcheck.network import Network
+from gradcheck.problem import Batch, Params, Problem
 
 #: A difference of this part of a tensor's norm makes a bug visible.
 VISIBLE = 1e-9
 
-_RATE = 0.173
+#: The rate of the step that is compared.
+RATE = 0.173
+
+#: Where a wrong rule can stand, in the order of the catalogue.
+SITES = (
+    "activation_derivative",
+    "loss_derivative",
+    "delta_recursion",
+    "weight_gradient",
+    "bias_gradient",
+    "batch_reduction",
+    "regularisation",
+    "returned_gradient",
+    "update",
+    "state",
+    "numerics",
+    "forward",
+)
+
+#: At which layers a bug can be planted: those whose delta asks for a slope phi', the
+#: hidden ones, those with weights or biases (all), the output, or none in particular.
+Strikes = Literal["slopes", "hidden", "weights", "biases", "output", "whole"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +51,7 @@ class Bug:
     title : str
         One line.
     site : str
-        Which kind of rule is wrong; see the design's list of sites.
+        Which kind of rule is wrong: one of :data:`SITES`.
     wrong, right : str
         The formulas, side by side.
     why : str
@@ -35,6 +60,16 @@ class Bug:
         What to change.
     rules : mapping of str to callable
         The textbook's rules that it replaces.
+    strikes : str
+        At which layers it can be planted; see :data:`Strikes`.
+    hides : str
+        Where it cannot be seen.
+    example : str
+        The text form of a network on which it shows.
+    samples : int
+        How many samples it takes there.
+    activation : str or None
+        The only activation it concerns.
     """
 
     slug: str
@@ -45,6 +80,34 @@ class Bug:
     why: str
     mend: str
     rules: Mapping[str, Callable[..., Any]]
+    strikes: Strikes
+    hides: str
+    example: str
+    samples: int = 4
+    activation: str | None = None
+
+    def layers(self, network: Network) -> tuple[int | None, ...]:
+        """Return the layers of a network at which this bug can be planted.
+
+        A layer is the one whose delta, dW or db the wrong rule computes; None stands
+        for a rule that belongs to no layer.
+        """
+        if self.strikes == "whole":
+            return (None,)
+        last = network.depth
+        first = last if self.strikes == "output" else 1
+        end = last if self.strikes == "hidden" or self._no_slope(network) else last + 1
+        return tuple(
+            layer
+            for layer in range(first, end)
+            if self.activation in (None, network.activations[layer - 1])
+        )
+
+    def _no_slope(self, network: Network) -> bool:
+        """Whether the output's delta is formed without the slope that is struck."""
+        logarithmic = LOSSES[network.loss].through_logarithm is not None
+        softmax = network.activations[-1] == "softmax"
+        return self.strikes == "slopes" and (logarithmic or softmax)
 
     def planted(self, layer: int | None = None) -> Textbook:
         """Return an implementation that has this bug, everywhere or in one layer."""
@@ -55,22 +118,95 @@ class Bug:
 
         It does when the loss, a tensor of the gradient, or the parameters after a
         step differ from the textbook's by more than :data:`VISIBLE` of their norm,
-        or in shape.
+        or in shape; when the code writes to its arguments, or returns their memory or
+        memory that it overwrites later. A bug of state is asked about :func:`others`
+        first.
         """
-        right, wrong = _answers(Textbook(), problem), _answers(self.planted(layer), problem)
-        return any(_differ(r, w) for r, w in zip(right, wrong, strict=True))
+        code = self.planted(layer)
+        right = _right(problem)
+        calls = (*others(problem), problem) if self.site == "state" else (problem,)
+        kept: list[tuple[np.ndarray, bytes]] = []
+        with np.errstate(all="ignore"):
+            for ask in (_gradient, _step):
+                for asked in calls:
+                    answer = ask(code, asked)
+                    if answer.impure or any(array.tobytes() != was for array, was in kept):
+                        return True
+                    kept += [(array, array.tobytes()) for array in answer.raw]
+                    if asked is problem:
+                        expected = right[ask is _step]
+                        pairs = zip(expected, answer.numbers, strict=True)
+                        if any(_differ(r, w) for r, w in pairs):
+                            return True
+        return False
 
 
-def _answers(code: Textbook, problem: Problem) -> list[np.ndarray]:
-    """Everything the code says of a problem: loss, gradient, and where a step leads."""
-    params = problem.params
-    loss, grads = code.loss_and_grads(problem.network, params.copies(), problem.batch)
-    stepped = code.step(problem.network, params.copies(), problem.batch, _RATE)
-    moved = [
-        tuple((after - before) / _RATE for after, before in zip(new, old, strict=True))
-        for new, old in zip(stepped, params, strict=True)
-    ]
-    return [np.array(loss), *(t for pair in grads for t in pair), *(t for p in moved for t in p)]
+@dataclass(frozen=True)
+class _Answer:
+    """What a call said, and whether it touched what is not its own."""
+
+    numbers: list[np.ndarray]
+    raw: list[np.ndarray]
+    impure: bool
+
+
+class _Arguments:
+    """Fresh, writable copies, watched."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.pairs = problem.params.copies()
+        self.batch = SimpleNamespace(x=problem.batch.x.copy(), y=problem.batch.y.copy())
+        # the code may put other arrays in its lists: these are ours
+        self._arrays = [*_flat(self.pairs), self.batch.x, self.batch.y]
+        self._before = [array.tobytes() for array in self._arrays]
+
+    def touched(self, answer: Sequence[np.ndarray]) -> bool:
+        """Whether they were written to, or the answer shares their memory."""
+        written = any(
+            array.tobytes() != was for array, was in zip(self._arrays, self._before, strict=True)
+        )
+        return written or any(np.may_share_memory(a, r) for a in self._arrays for r in answer)
+
+
+def _gradient(code: Textbook, problem: Problem) -> _Answer:
+    given = _Arguments(problem)
+    loss, grads = code.loss_and_grads(problem.network, given.pairs, given.batch)
+    raw = list(_flat(grads))
+    return _Answer([np.array(loss), *(array.copy() for array in raw)], raw, given.touched(raw))
+
+
+def _step(code: Textbook, problem: Problem) -> _Answer:
+    """What a step did, turned back into a gradient."""
+    given = _Arguments(problem)
+    raw = list(_flat(code.step(problem.network, given.pairs, given.batch, RATE)))
+    before = _flat(problem.params)
+    numbers = [(after - old) / RATE for after, old in zip(raw, before, strict=True)]
+    return _Answer(numbers, raw, given.touched(raw))
+
+
+def _flat(pairs: Any) -> Iterator[np.ndarray]:
+    return (np.asarray(array) for pair in pairs for array in pair)
+
+
+@lru_cache(maxsize=1024)
+def _right(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What the textbook says of a gradient and of a step."""
+    return _gradient(Textbook(), problem).numbers, _step(Textbook(), problem).numbers
+
+
+@lru_cache(maxsize=1024)
+def others(problem: Problem) -> tuple[Problem, Problem]:
+    """Return problems for the same network with other numbers: one sample more, and as many."""
+    pairs = [(0.7 * w + 0.05, 0.7 * b - 0.05) for w, b in problem.params]
+    y = problem.batch.y
+    targets = LOSSES[problem.network.loss].targets
+    if targets == "one_hot":
+        y = np.roll(y, 1, axis=1)
+    else:
+        y = 1.0 - y if targets == "binary" else 0.4 - 0.9 * y
+    as_many = Problem(problem.network, Params(pairs), Batch(0.25 - 0.8 * problem.batch.x, y))
+    rows = (*range(problem.batch.size), 0)
+    return replace(as_many, batch=as_many.batch.select(rows)), as_many
 
 
 def _differ(right: np.ndarray, wrong: np.ndarray) -> bool:

@@ -1,14 +1,39 @@
 """Bugs on the way from one layer's delta to the one below."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
 from gradcheck.bugs.bug import Bug
-from gradcheck.bugs.textbook import Pass, propagate
-from gradcheck.problem import Floats, Pair
+from gradcheck.bugs.parts import OWN_RATE, averaged, logarithmic, width
+from gradcheck.bugs.textbook import Pass, Rule, hidden_delta, loss_derivative, propagate
+from gradcheck.problem import Floats
+
+SITE = "delta_recursion"
+
+_WIDE = "2-3-2 tanh,identity half_squared_error"
+_SQUARE = "3-3-3 tanh,identity half_squared_error"
 
 
-def _first_weight_for_all(p: Pass, layer: int) -> Floats:
-    first = p.weights(layer + 1)[:, 0]
-    back: Floats = p.delta[layer + 1].sum(axis=1, keepdims=True) * first
-    return back
+def _through(matrix: Callable[[Floats], Any]) -> dict[str, Rule]:
+    """Go back through another matrix than W: ``delta' matrix(W')^T``."""
+
+    def rule(p: Pass, layer: int) -> Floats:
+        back: Floats = p.delta[layer + 1] @ matrix(p.weights(layer + 1)).T
+        return back
+
+    return {"propagate": rule}
+
+
+def _afterwards(change: Callable[[Pass, Floats], Any]) -> dict[str, Rule]:
+    """Do something to what came back through the weights."""
+
+    def rule(p: Pass, layer: int) -> Floats:
+        back: Floats = change(p, propagate(p, layer))
+        return back
+
+    return {"propagate": rule}
 
 
 def _not_transposed(p: Pass, layer: int) -> Floats:
@@ -19,46 +44,383 @@ def _not_transposed(p: Pass, layer: int) -> Floats:
     return back
 
 
-def _update_at_once(p: Pass, layer: int) -> None:
-    if p.learning_rate is not None:
-        w, b = p.pairs[layer - 1]
-        dw, db = p.grads[layer]
-        p.pairs[layer - 1] = (w - p.learning_rate * dw, b - p.learning_rate * db)
+def _updated(p: Pass, layer: int, rate: float) -> Floats:
+    w, dw = p.weights(layer + 1), p.grads[layer + 1][0]
+    back: Floats = p.delta[layer + 1] @ (w - rate * dw).T
+    return back
 
 
-def _already_updated(p: Pass, grads: list[Pair]) -> list[Pair]:
-    return list(p.pairs)
+def _error(p: Pass, layer: int) -> Floats:
+    """The raw error of a layer: no slope has been multiplied in on the way."""
+    if layer < p.last:
+        back: Floats = _error(p, layer + 1) @ p.weights(layer + 1).T
+        return back
+    return p.delta[p.last] if logarithmic(p) else loss_derivative(p)
+
+
+def _raw_error(p: Pass, layer: int) -> Floats:
+    back: Floats = _error(p, layer + 1) @ p.weights(layer + 1).T
+    return back
+
+
+def _output_delta_again(p: Pass, layer: int) -> Floats:
+    if width(p, p.last) != width(p, layer + 1):
+        return propagate(p, layer)
+    back: Floats = p.delta[p.last] @ p.weights(layer + 1).T
+    return back
+
+
+def _own_weights(p: Pass, layer: int) -> Floats:
+    if not width(p, layer - 1) == width(p, layer) == width(p, layer + 1):
+        return propagate(p, layer)
+    back: Floats = p.delta[layer + 1] @ p.weights(layer).T
+    return back
+
+
+def _bias_row_kept(p: Pass, layer: int) -> Floats:
+    w, b = p.pairs[layer]
+    back: Floats = p.delta[layer + 1] @ np.vstack([b, w])[:-1].T
+    return back
+
+
+def _dot(p: Pass, layer: int) -> Floats:
+    delta = hidden_delta(p, layer)
+    return np.repeat(delta.sum(axis=1, keepdims=True), delta.shape[1], axis=1)
+
+
+def _shares(w: Floats) -> Floats:
+    total = w.sum(axis=0)
+    return w / np.where(total == 0, 1.0, total)
+
+
+def _first_skipped(p: Pass, back: Floats) -> Floats:
+    return np.where(np.arange(back.shape[1]) == 0, 0.0, back)
 
 
 BUGS = (
     Bug(
         "first_output_weight_reused",
         "one weight serves every output in the hidden delta",
-        "delta_recursion",
+        SITE,
         "sum_k delta_k W[j, 0]",
         "sum_k delta_k W[j, k]",
         "A line is copied from one output to the next and its index is not changed.",
         "Give each output its own weight: delta @ W.T.",
-        {"propagate": _first_weight_for_all},
+        _through(lambda w: w[:, :1] + np.zeros_like(w)),
+        "hidden",
+        "one unit in the layer above",
+        _WIDE,
     ),
     Bug(
         "transpose_missing",
         "the weights are not transposed on the way back",
-        "delta_recursion",
-        "delta W",
-        "delta W^T",
+        SITE,
+        "delta' W'",
+        "delta' W'^T",
         "On a square layer the shapes fit either way, so nothing complains.",
         "Go back through the transposed matrix: delta @ W.T.",
         {"propagate": _not_transposed},
+        "hidden",
+        "layers that are not square, where it raises and is noticed; symmetric weights",
+        _SQUARE,
+    ),
+    Bug(
+        "weights_reshaped_not_transposed",
+        "the weights are reshaped where they should be transposed",
+        SITE,
+        "delta' W'.reshape(n', n)",
+        "delta' W'^T",
+        "reshape gives the shape that is asked for, and nothing complains.",
+        "Transpose: W.T. A reshape keeps the order of the numbers and moves them elsewhere.",
+        _through(lambda w: w.reshape(w.shape[::-1]).T),
+        "hidden",
+        "one unit in this layer or the one above",
+        _WIDE,
     ),
     Bug(
         "weights_updated_before_hidden_delta",
         "the weights are updated before the hidden delta reads them",
-        "delta_recursion",
-        "delta (W - rate dW)^T",
-        "delta W^T",
+        SITE,
+        "delta' (W' - rate dW')^T",
+        "delta' W'^T",
         "Going backwards, each layer is updated as soon as its gradient is known.",
         "Compute every gradient first, then update; or keep a copy of the old weights.",
-        {"visit": _update_at_once, "update": _already_updated},
+        {"propagate": lambda p, layer: _updated(p, layer, p.learning_rate or 0.0)},
+        "hidden",
+        "the gradient alone, without a step; a small rate; one layer",
+        _WIDE,
+    ),
+    Bug(
+        "weights_updated_inside_gradient",
+        "the gradient of a layer is taken through weights that are updated already",
+        SITE,
+        "delta' (W' - 0.1 dW')^T",
+        "delta' W'^T",
+        "The backward pass updates as it goes, by a rate of its own.",
+        "Compute every gradient first, then update; or keep a copy of the old weights.",
+        {"propagate": lambda p, layer: _updated(p, layer, OWN_RATE)},
+        "hidden",
+        "a small rate: the error is the rate's size; one layer",
+        _WIDE,
+    ),
+    Bug(
+        "delta_added_before_and_after_update",
+        "the hidden delta is summed twice, before and after the update",
+        SITE,
+        "delta' (2 W' - 0.1 dW')^T",
+        "delta' W'^T",
+        "Two loops over the weights each add to the same sum, one of them after the update.",
+        "Add delta * W once, before the weights change.",
+        {"propagate": lambda p, layer: propagate(p, layer) + _updated(p, layer, OWN_RATE)},
+        "hidden",
+        "one layer",
+        _WIDE,
+    ),
+    Bug(
+        "weights_left_out",
+        "the deltas of the layer above are summed without their weights",
+        SITE,
+        "sum_k delta_k",
+        "sum_k delta_k W[j, k]",
+        "The sum over the layer above is written, and the weight forgotten.",
+        "Multiply each delta by the weight that it came through.",
+        _through(np.ones_like),
+        "hidden",
+        "weights of exactly 1",
+        _WIDE,
+    ),
+    Bug(
+        "weights_made_shares",
+        "each weight is divided by the sum of the weights into its unit",
+        SITE,
+        "sum_k delta_k W[j, k] / sum_i W[i, k]",
+        "sum_k delta_k W[j, k]",
+        "The error is split by shares of blame, as a popular book explains it.",
+        "Multiply by the weight itself: that is what the chain rule gives.",
+        _through(_shares),
+        "hidden",
+        "weights that sum to 1",
+        _WIDE,
+    ),
+    Bug(
+        "pseudo_inverse_for_transpose",
+        "the error is sent back through the inverse of the weights",
+        SITE,
+        "delta' pinv(W')",
+        "delta' W'^T",
+        "Going back seems to ask for the inverse of going forth.",
+        "The chain rule asks for the transposed matrix, not for an inverse.",
+        _through(lambda w: np.linalg.pinv(w).T if np.isfinite(w).all() else w),
+        "hidden",
+        "orthogonal weights",
+        _WIDE,
+    ),
+    Bug(
+        "absolute_weights",
+        "the error is sent back through absolute weights",
+        SITE,
+        "sum_k delta_k |W[j, k]|",
+        "sum_k delta_k W[j, k]",
+        "A share of blame cannot be negative, it seems.",
+        "Keep the sign of the weight.",
+        _through(np.abs),
+        "hidden",
+        "weights that are all positive",
+        _WIDE,
+    ),
+    Bug(
+        "deltas_averaged_not_summed",
+        "the deltas of the layer above are averaged",
+        SITE,
+        "mean_k delta_k W[j, k]",
+        "sum_k delta_k W[j, k]",
+        "A mean keeps the numbers small, or np.mean is typed for np.sum.",
+        "Sum over the units of the layer above.",
+        _through(lambda w: w / w.shape[1]),
+        "hidden",
+        "one unit in the layer above",
+        _WIDE,
+    ),
+    Bug(
+        "only_first_output_propagated",
+        "only the first unit of the layer above sends its delta back",
+        SITE,
+        "delta_0 W[j, 0]",
+        "sum_k delta_k W[j, k]",
+        "The code was written for one output and grew.",
+        "Sum over all units of the layer above.",
+        _through(lambda w: np.where(np.arange(w.shape[1]) == 0, w, 0.0)),
+        "hidden",
+        "one unit in the layer above",
+        _WIDE,
+    ),
+    Bug(
+        "hidden_delta_overwritten",
+        "each output overwrites the hidden delta instead of adding to it",
+        SITE,
+        "delta_n W[j, n], of the last output n",
+        "sum_k delta_k W[j, k]",
+        "= is typed for += in the loop over the layer above.",
+        "Start from zero and add: several paths lead to a hidden unit.",
+        _through(lambda w: np.where(np.arange(w.shape[1]) == w.shape[1] - 1, w, 0.0)),
+        "hidden",
+        "one unit in the layer above",
+        _WIDE,
+    ),
+    Bug(
+        "sum_not_reset",
+        "the sum is not set back to zero for the next hidden unit",
+        SITE,
+        "sum_(i <= j) sum_k delta_k W[i, k]",
+        "sum_k delta_k W[j, k]",
+        "error = 0 stands outside the loop over the hidden units.",
+        "Set the sum to zero inside the loop, for every unit.",
+        _afterwards(lambda p, back: np.cumsum(back, axis=1)),
+        "hidden",
+        "one unit in this layer; the first unit",
+        _WIDE,
+    ),
+    Bug(
+        "raw_error_passed_back",
+        "the error is passed back in place of the delta",
+        SITE,
+        "e W'^T, with e = a - y",
+        "delta' W'^T, with delta' = (a - y) phi'(z')",
+        "'The error of the hidden layer is W^T times the error of the output': a slope is missing.",
+        "Pass back the delta, which has the derivative of the layer above multiplied in.",
+        {"propagate": _raw_error},
+        "hidden",
+        "identity above; the logarithmic losses in the last hidden layer",
+        "2-3-2 tanh,sigmoid half_squared_error",
+    ),
+    Bug(
+        "output_delta_for_every_layer",
+        "every hidden layer gets the delta of the output",
+        SITE,
+        "delta[L] W[l+1]^T",
+        "delta[l+1] W[l+1]^T",
+        "The variable delta is not overwritten as the loop goes down.",
+        "Use the delta of the layer just above.",
+        {"propagate": _output_delta_again},
+        "hidden",
+        "one hidden layer; layers of unequal width, where it raises and is noticed",
+        "3-3-3-3 tanh,tanh,identity half_squared_error",
+    ),
+    Bug(
+        "weights_of_own_layer",
+        "the delta goes back through the weights of its own layer",
+        SITE,
+        "delta[l+1] W[l]^T",
+        "delta[l+1] W[l+1]^T",
+        "The list of weights counts from 0 or from 1, and the index is off by one.",
+        "Use the weights between this layer and the one above.",
+        {"propagate": _own_weights},
+        "hidden",
+        "layers of unequal width, where it raises and is noticed",
+        _SQUARE,
+    ),
+    Bug(
+        "bias_row_not_removed",
+        "the bias row is left in, and every weight is read one row too early",
+        SITE,
+        "sum_k delta_k [b; W][j, k]",
+        "sum_k delta_k W[j, k]",
+        "Bias and weights share one matrix, and the wrong row of it is removed.",
+        "Remove the row of the bias: it leads to no unit of the layer below.",
+        {"propagate": _bias_row_kept},
+        "hidden",
+        "weights that equal their bias",
+        _WIDE,
+    ),
+    Bug(
+        "gradient_cut",
+        "nothing is passed back to the layers below",
+        SITE,
+        "0",
+        "delta' W'^T",
+        "A detach, a copy or a zeroed array cuts the graph.",
+        "Pass the delta back through the weights.",
+        _afterwards(lambda p, back: np.zeros_like(back)),
+        "hidden",
+        "one layer",
+        _WIDE,
+    ),
+    Bug(
+        "batch_mean_at_every_layer",
+        "the delta is divided by the batch size at every layer",
+        SITE,
+        "delta' W'^T / N",
+        "delta' W'^T",
+        "A function for one layer divides by N, and is called for each.",
+        "Divide once, when the gradient of a tensor is formed.",
+        _afterwards(lambda p, back: back / len(p.y) if averaged(p) else back),
+        "hidden",
+        "a batch of one; a loss that is a sum",
+        _WIDE,
+    ),
+    Bug(
+        "delta_averaged_over_batch",
+        "every sample gets the mean delta of the batch",
+        SITE,
+        "mean over samples of delta' W'^T",
+        "delta' W'^T, for each sample",
+        "The delta is averaged over the batch too early, to make the shapes fit.",
+        "Keep one row a sample, and average the gradients.",
+        _afterwards(lambda p, back: back.mean(axis=0) + np.zeros_like(back)),
+        "hidden",
+        "a batch of one, equal rows",
+        _WIDE,
+    ),
+    Bug(
+        "hidden_delta_negated",
+        "the sign turns at every hidden layer",
+        SITE,
+        "-delta' W'^T",
+        "delta' W'^T",
+        "The minus of the step or of the error is put into the recursion.",
+        "Leave signs to the error and to the step.",
+        _afterwards(lambda p, back: -back),
+        "hidden",
+        "every second layer, where two of them cancel",
+        _WIDE,
+    ),
+    Bug(
+        "learning_rate_inside_delta",
+        "the learning rate is multiplied into the delta",
+        SITE,
+        "0.1 delta' W'^T",
+        "delta' W'^T",
+        "delta is taken for the step, and passed back with its rate.",
+        "Multiply by the rate once, in the update.",
+        _afterwards(lambda p, back: OWN_RATE * back),
+        "hidden",
+        "a rate of 1",
+        _WIDE,
+    ),
+    Bug(
+        "delta_is_dot_product",
+        "np.dot makes one number of the hidden delta",
+        SITE,
+        "sum_j d_j phi'(z_j), for every unit",
+        "d_j phi'(z_j)",
+        "np.dot is typed where entries are to be multiplied.",
+        "Multiply entry by entry: * in place of np.dot.",
+        {"hidden_delta": _dot},
+        "hidden",
+        "one unit in this layer",
+        _WIDE,
+    ),
+    Bug(
+        "first_hidden_unit_skipped",
+        "the first hidden unit gets no delta",
+        SITE,
+        "delta_0 = 0",
+        "delta_0 = sum_k delta_k W[0, k] phi'(z_0)",
+        "A loop starts at 1, because 0 was the bias in another layout.",
+        "Let the loop start at the first unit.",
+        _afterwards(_first_skipped),
+        "hidden",
+        "nowhere",
+        _WIDE,
     ),
 )

@@ -48,7 +48,7 @@ class Pass:
     y: Floats
     rules: Mapping[str, Rule]
     learning_rate: float | None = None
-    memory: dict[str, Any] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict)
     z: dict[int, Floats] = field(default_factory=dict)
     a: dict[int, Floats] = field(default_factory=dict)
     delta: dict[int, Floats] = field(default_factory=dict)
@@ -69,10 +69,9 @@ class Pass:
 
     def run(self) -> None:
         """Run forward by this pass's rules."""
-        with np.errstate(all="ignore"):
-            for layer in range(1, self.last + 1):
-                self.z[layer] = self.apply("pre_activation", layer)
-                self.a[layer] = self.apply("activation", layer)
+        for layer in range(1, self.last + 1):
+            self.z[layer] = self.apply("pre_activation", layer)
+            self.a[layer] = self.apply("activation", layer)
 
 
 def begin(p: Pass, params: list[Pair], x: Floats, y: Floats) -> None:
@@ -161,9 +160,9 @@ def penalty_gradient(p: Pass, layer: int) -> Floats:
 
 def weight_gradient(p: Pass, layer: int) -> Floats:
     """``scale * a[l-1]^T delta[l] + l2 W``."""
-    gradient: Floats = p.apply("scale") * p.apply("weight_product", layer)
-    gradient = gradient + p.apply("penalty_gradient", layer)
-    return gradient
+    data: Floats = p.apply("scale") * p.apply("weight_product", layer)
+    penalty: Floats = p.apply("penalty_gradient", layer)
+    return data + penalty
 
 
 def bias_sum(p: Pass, layer: int) -> Floats:
@@ -259,30 +258,33 @@ class Textbook:
 
     def __init__(self, planted: Mapping[str, Rule] | None = None) -> None:
         self.rules = {**RULES, **(planted or {})}
-        self.memory: dict[str, Any] = {}
+        self.memory: dict[Any, Any] = {}
 
     def loss_and_grads(
         self, network: Network, params: list[Pair], batch: BatchLike
     ) -> tuple[float, list[Pair]]:
         """Return the loss and the gradient that these rules give."""
-        p = self._pass(network, params, batch.x, batch.y, None)
-        self._backward(p)
-        grads: list[Pair] = p.apply("returned")
-        return float(p.apply("loss")), grads
+        with np.errstate(all="ignore"):
+            p = self._pass(network, params, batch.x, batch.y, None)
+            self._backward(p)
+            grads: list[Pair] = p.apply("returned")
+            return float(p.apply("loss")), grads
 
     def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
         """Return the outputs that these rules give."""
         y = np.zeros((len(x), network.widths[-1]))
-        return self._pass(network, params, x, y, None).a[network.depth]
+        with np.errstate(all="ignore"):
+            return self._pass(network, params, x, y, None).a[network.depth]
 
     def step(
         self, network: Network, params: list[Pair], batch: BatchLike, learning_rate: float
     ) -> list[Pair]:
         """Return the parameters after a step by these rules."""
-        p = self._pass(network, params, batch.x, batch.y, learning_rate)
-        self._backward(p)
-        updated: list[Pair] = p.apply("update", p.apply("returned"))
-        return updated
+        with np.errstate(all="ignore"):
+            p = self._pass(network, params, batch.x, batch.y, learning_rate)
+            self._backward(p)
+            updated: list[Pair] = p.apply("update", p.apply("returned"))
+            return updated
 
     def _pass(
         self, network: Network, params: list[Pair], x: Floats, y: Floats, rate: float | None
