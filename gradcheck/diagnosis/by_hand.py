@@ -61,7 +61,7 @@ def by_hand(problem: Problem, observation: Observation, truth: Truth) -> list[Li
     loss, claimed = np.array(loss_of(problem)), np.array(observation.loss)
     off = abs(observation.loss - truth.loss) > truth.loss_error()
     lines.append(Line("loss", _loss_formula(network), loss, claimed, bool(off)))
-    found = survey(problem, observation, SAME)
+    found = survey(problem, observation, SAME, factor=1.0)
     claims = named(observation.tensors)
     scale = "" if network.reduction == "sum" or len(p.y) == 1 else f" / {len(p.y)}"
     for layer in range(p.last, 0, -1):

@@ -37,44 +37,58 @@ def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[
     return tuple(session.ask(request) for request in requests)
 
 
-def unexplained(evidence: Evidence, simulated: tuple[Observation, ...], noise: float) -> float:
-    """Return how much of the error a simulation leaves, at worst over all numbers.
+def unexplained(
+    evidence: Evidence, rules: Mapping[str, Rule], noise: float, enough: float = float("inf")
+) -> float:
+    """Return how much of the error a hypothesis leaves, at worst over all numbers.
 
     Infinite if it fails where the code answers, or the other way round.
 
     Parameters
     ----------
+    rules : mapping of str to callable
+        The textbook's rules that the hypothesis replaces.
     noise : float
         Relative roundoff of the code under test: nothing below it is held against a
         hypothesis.
+    enough : float
+        Stop asking once this much is left.
     """
+    session = InProcess(Textbook(rules))
     worst = 0.0
-    for request, answer, right, guess in zip(
-        evidence.requests, evidence.answers, evidence.right, simulated, strict=True
+    for request, answer, right in zip(
+        evidence.requests, evidence.answers, evidence.right, strict=True
     ):
-        if (answer.failure is None) != (guess.failure is None):
-            return float("inf")
-        if answer.failure is not None and guess.failure is not None:
-            if answer.failure != guess.failure:
-                return float("inf")
-            continue
-        if (answer.changed, answer.aliased, answer.overwrote) != (
-            guess.changed,
-            guess.aliased,
-            guess.overwrote,
-        ):
-            return float("inf")
-        seen, true, guessed = (numbers(request, each) for each in (answer, right, guess))
-        whole = float(np.sqrt(sum(np.sum(a * a) for n, a in true.items() if n != "loss")))
-        for name, values in seen.items():
-            size = float(np.linalg.norm(true[name]))
-            error = float(np.linalg.norm(values - true[name]))
-            left = float(np.linalg.norm(values - guessed[name]))
-            scale = max(error, 1e-3 * size, 1e-6 * whole, 1e-300)
-            floor = 30 * noise * max(size, float(np.linalg.norm(values)), 1e-3 * whole)
-            if not left <= floor:  # NaN is unexplained
-                worst = max(worst, left / scale) if np.isfinite(left) else float("inf")
+        guess = session.ask(request)
+        worst = max(worst, _left(request, answer, right, guess, noise))
+        if worst >= enough:
+            break
     return worst
+
+
+def _left(
+    request: Request, answer: Observation, right: Observation, guess: Observation, noise: float
+) -> float:
+    if answer.failure is not None or guess.failure is not None:
+        return 0.0 if answer.failure == guess.failure else float("inf")
+    if _touched(answer) != _touched(guess):
+        return float("inf")
+    seen, true, guessed = (numbers(request, each) for each in (answer, right, guess))
+    whole = float(np.sqrt(sum(np.sum(a * a) for n, a in true.items() if n != "loss")))
+    worst = 0.0
+    for name, values in seen.items():
+        size = float(np.linalg.norm(true[name]))
+        error = float(np.linalg.norm(values - true[name]))
+        left = float(np.linalg.norm(values - guessed[name]))
+        scale = max(error, 1e-3 * size, 1e-6 * whole, 1e-300)
+        floor = 30 * noise * max(size, float(np.linalg.norm(values)), 1e-3 * whole)
+        if not left <= floor:  # NaN is unexplained
+            worst = max(worst, left / scale) if np.isfinite(left) else float("inf")
+    return worst
+
+
+def _touched(observation: Observation) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    return observation.changed, observation.aliased, observation.overwrote
 
 
 def numbers(request: Request, observation: Observation) -> dict[str, Floats]:

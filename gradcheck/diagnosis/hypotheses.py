@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gradcheck.bugs import CATALOGUE, Bug
 from gradcheck.bugs.textbook import RULES, Rule
 from gradcheck.diagnosis.diagnosis import Name
-from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.diagnosis.evidence import Evidence, unexplained
 from gradcheck.network import Network
 
 #: A hypothesis that leaves less than this of the error unexplained is accepted...
@@ -78,7 +78,7 @@ def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> 
     fitting: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
     for hypothesis in candidates:
-        left = unexplained(evidence, simulate(hypothesis.rules(), evidence.requests), noise)
+        left = unexplained(evidence, hypothesis.rules(), noise, enough=REJECT)
         if left <= ACCEPT:
             fitting.append((left, hypothesis))
         else:

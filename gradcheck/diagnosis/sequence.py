@@ -108,7 +108,7 @@ def _case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
     network = max(dict.fromkeys(p.network for p in failing), key=_telling)
     several = [n for n in plan.support.batch_sizes if n > 1]
     fit = [n for n in several if n <= min(network.widths[:-1])] or several
-    sizes = (1,) if 1 in plan.support.batch_sizes else ()
+    sizes: tuple[int, ...] = (1,) if 1 in plan.support.batch_sizes else ()
     sizes += (min(fit, key=lambda n: abs(n - 4)),) if fit else ()
     exact = plan.arithmetic.unit == UNIT
     step_only = "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad)
@@ -153,7 +153,7 @@ def _gather(requests: tuple[Request, ...], case: Case) -> Generator[Request, Obs
 
 
 def _all_right(evidence: Evidence, noise: float) -> bool:
-    return unexplained(evidence, evidence.right, noise) == 0.0
+    return unexplained(evidence, {}, noise) == 0.0
 
 
 def _confirmed(ranking: Ranking, held_out: Evidence, noise: float) -> Ranking:
@@ -161,7 +161,7 @@ def _confirmed(ranking: Ranking, held_out: Evidence, noise: float) -> Ranking:
     kept = [
         (left, hypothesis)
         for left, hypothesis in ranking.fitting
-        if unexplained(held_out, simulate(hypothesis.rules(), held_out.requests), noise) <= ACCEPT
+        if unexplained(held_out, hypothesis.rules(), noise) <= ACCEPT
     ]
     return Ranking(kept, ranking.rival)
 
@@ -271,7 +271,7 @@ def _whole(surveys: list[Survey]) -> list[Diagnosis]:
     ]
 
 
-def _reduction(network: Network, factors: dict[int, float | None]) -> str:
+def _reduction(network: Network, factors: dict[int, float]) -> str:
     """Name the factor when one catalogued reduction gives it at every batch size."""
     for bug in CATALOGUE.values():
         if bug.site != "batch_reduction" or set(bug.rules) != {"scale"}:
@@ -282,7 +282,7 @@ def _reduction(network: Network, factors: dict[int, float | None]) -> str:
             p = Pass(network, [], y, Textbook().rules, a={0: np.zeros((n, network.widths[0]))})
             right = p.apply("scale")
             wrong = bug.rules["scale"](p)
-            fits = fits and c is not None and abs(wrong / right - c) <= 1e-6 * abs(c)
+            fits = fits and abs(wrong / right - c) <= 1e-6 * abs(c)
         if fits:
             return bug.slug
     return ""

@@ -147,7 +147,7 @@ def _recover(a: Floats, data: Floats, tolerance: float) -> tuple[Floats | None, 
     """Solve ``a^T D = data`` for D; say whether it has a solution."""
     if len(a) > a.shape[1] or np.linalg.matrix_rank(a) < len(a):
         return None, False
-    solution: Floats = np.linalg.lstsq(a.T, data, rcond=None)[0]
+    solution: Floats = np.asarray(np.linalg.lstsq(a.T, data, rcond=None)[0], dtype=np.float64)
     return solution, same(a.T @ solution, data, 10 * tolerance)
 
 

@@ -52,8 +52,8 @@ def _in_full(entry: dict[str, Any]) -> RenderableType:
         parts.append(_findings(entry["findings"]))
     else:
         parts.append(Padding(Text(clean(entry["error"]["message"])), (0, 0, 0, 2)))
-    for diagnosis in entry["diagnoses"]:
-        parts.append(Padding(_diagnosis(diagnosis), (1, 0, 0, 2)))
+    for same in _grouped(entry["diagnoses"]):
+        parts.append(Padding(_diagnosis(same), (1, 0, 0, 2)))
     if entry["counterexample"]:
         parts.append(Padding(_counterexample(entry["counterexample"]), (1, 0, 0, 2)))
     for note in entry["notes"]:
@@ -98,9 +98,21 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     return Group(*parts)
 
 
-def _diagnosis(diagnosis: dict[str, Any]) -> RenderableType:
+def _grouped(diagnoses: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Put one bug in several layers together; the places of unnamed ones stay apart."""
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for index, diagnosis in enumerate(diagnoses):
+        groups.setdefault(diagnosis["bug"] or index, []).append(diagnosis)
+    return list(groups.values())
+
+
+def _diagnosis(same: list[dict[str, Any]]) -> RenderableType:
     """What is wrong, how to mend it, and how sure that is."""
+    diagnosis = same[0]
     lines: list[RenderableType] = [Text(clean(diagnosis["explanation"]), style="bold")]
+    if len(same) > 1:
+        layers = ", ".join(str(other["layer"]) for other in same[1:])
+        lines.append(Text(f"The same in layer {layers}."))
     lines.append(Text(clean(diagnosis["fix"])))
     names = [d["bug"] for d in (diagnosis, *diagnosis["also"]) if d["bug"]]
     if diagnosis["certainty"] == "named":
@@ -135,14 +147,17 @@ def _counterexample(example: dict[str, Any]) -> RenderableType:
 def _by_hand(lines: list[dict[str, Any]]) -> Table:
     """Every step; what the code has is beside it where it can be known."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("", "", "right", "your code", ""):
-        table.add_column(heading, no_wrap=True)
+    table.add_column("")
+    for heading in ("right", "your code"):
+        table.add_column(heading, min_width=9)
+    table.add_column("", no_wrap=True)
     first = next((line["quantity"] for line in lines if line["differs"]), None)
     for line in lines:
-        code = "" if line["code"] is None else _matrix(line["code"])
-        mark = "<- differs first here" if line["quantity"] == first else "<-"
+        code = "" if line["code"] is None else _matrix(_bare(line["code"]))
+        mark = "<- differs first" if line["quantity"] == first else "<- differs"
         flag = Text(mark if line["differs"] else "", style="bold red")
-        table.add_row(line["quantity"], f"= {line['formula']}", _matrix(line["right"]), code, flag)
+        step = f"{line['quantity']} = {line['formula']}"
+        table.add_row(step, _matrix(_bare(line["right"])), code, flag)
     return table
 
 
@@ -188,6 +203,13 @@ def _matrix(values: Any) -> str:
     if isinstance(values, list):
         return f"[{', '.join(_matrix(value) for value in values)}]"
     return number(values)
+
+
+def _bare(values: Any) -> Any:
+    """Take a single number out of its brackets."""
+    while isinstance(values, list) and len(values) == 1:
+        values = values[0]
+    return values
 
 
 def _lines(entries: list[dict[str, Any]]) -> Table:
