@@ -14,23 +14,20 @@ from functools import cache
 from pathlib import Path
 
 from gradcheck.api import unloaded
-from gradcheck.bugs import CATALOGUE
+from gradcheck.bugs import CATALOGUE, Bug
 from gradcheck.campaign import EXAMPLES, Examination, Subject, failed
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.driving import drive
 from gradcheck.execution.loading import check_path, shipped
 from gradcheck.judging import FLOAT64, judge
 from gradcheck.oracle import Truths
+from gradcheck.power import prove
 from gradcheck.protocol import Call, Failure, Request
 from gradcheck.record import Entry, Record, new_record
-from gradcheck.sampling import problem
-from gradcheck.subjects import SHIPPED, from_object, from_path, peers
+from gradcheck.subjects import SHIPPED, from_path, peers
 from gradcheck.verdict import Verdict
 from gradcheck.worked_examples import EXAMPLES as WORKED_EXAMPLES
 from gradcheck.worked_examples import NotRun
-
-#: Problems on which planted bugs are looked for.
-BUG_PROBLEMS = 60
 
 #: Problems in a quick report.
 QUICK = 60
@@ -56,9 +53,9 @@ class Task:
     Attributes
     ----------
     kind : str
-        ``checks``, ``example`` or ``bug``.
+        ``checks``, ``example`` or ``bugs``.
     name : str
-        Of the worked example or the bug.
+        Of the worked example, or of the bugs' site.
     path : str
         Of the implementation.
     seed, examples : int
@@ -78,7 +75,7 @@ class Task:
         """What the progress bar says."""
         stem = Path(self.path).stem
         return {"checks": f"{stem}: checks", "example": f"{stem}: {self.name}"}.get(
-            self.kind, f"planted: {self.name}"
+            self.kind, f"planted bugs: {self.name}"
         )
 
 
@@ -123,7 +120,7 @@ def make_report(
                     by_path[task.path]["notes"].append(f"{task.name} not run: {entry['not_run']}")
                 else:
                     examples.append(entry)
-    bugs = [answers[task][0] for task in tasks if task.kind == "bug"]
+    bugs = [entry for task in tasks if task.kind == "bugs" for entry in answers[task]]
     missed = [bug["slug"] for bug in bugs if bug["visible"] and not bug["caught"]]
     if missed:
         raise InternalError(
@@ -143,8 +140,8 @@ def _tasks(paths: list[str], seed: int, quick: bool) -> Iterator[Task]:
         for example in WORKED_EXAMPLES:
             short = quick or example.name in SHORT.get(Path(path).stem, ())
             yield Task("example", example.name, path, seed, 0, "short" if short else "full")
-    for slug in CATALOGUE:
-        yield Task("bug", slug, "", seed, BUG_PROBLEMS)
+    for site in dict.fromkeys(bug.site for bug in CATALOGUE.values()):
+        yield Task("bugs", site, "", seed, 0)
 
 
 def _carry_out(tasks: list[Task], progress: Progress) -> Iterator[tuple[Task, list[Entry]]]:
@@ -168,8 +165,9 @@ def _carry_out(tasks: list[Task], progress: Progress) -> Iterator[tuple[Task, li
 
 def carry_out(task: Task) -> list[Entry]:
     """Do one task; runs in a worker process."""
-    if task.kind == "bug":
-        return [_plant(task)]
+    if task.kind == "bugs":
+        bugs = (bug for bug in CATALOGUE.values() if bug.site == task.name)
+        return [_plant(bug, task.seed) for bug in bugs]
     if task.kind == "checks":
         return [_check(task)]
     return _work_through(task)
@@ -249,28 +247,17 @@ def _result(
     }
 
 
-def _plant(task: Task) -> Entry:
-    """Plant a bug, and see which checks find it."""
-    bug = CATALOGUE[task.name]
-    problems = [problem(task.seed, index) for index in range(task.examples)]
-    examination = Examination(task.seed, task.examples, peers=peers(), truths=_truths())
-    entry = examination.examine(from_object(bug.planted(), bug.slug))
-    by = [
-        finding["check"]
-        for finding in entry["findings"]
-        if finding["verdict"] in (Verdict.WRONG, Verdict.ERROR)
-    ]
+def _plant(bug: Bug, seed: int) -> Entry:
+    proof = prove(bug, seed, _truths())
     return {
         "slug": bug.slug,
         "title": bug.title,
         "site": bug.site,
         "wrong": bug.wrong,
         "right": bug.right,
-        "visible": sum(bug.visible(p) for p in problems),
-        "problems": len(problems),
-        "caught": bool(by),
-        "named": any(
-            bug.slug in (d["bug"], *(a["bug"] for a in d["also"])) for d in entry["diagnoses"]
-        ),
-        "by": by,
+        "visible": proof.visible,
+        "problems": proof.problems,
+        "caught": bool(proof.by),
+        "named": proof.names(bug.slug),
+        "by": proof.by,
     }

@@ -36,6 +36,9 @@ Questions = Generator[Request, Observation, list[Diagnosis]]
 #: Learning rates of probing steps: no fraction that anything else has.
 RATES = (0.173, 0.37)
 
+#: A factor closer to one is none.
+FACTOR = 1e-3
+
 #: More members than this and a class says nothing.
 LARGEST_CLASS = 4
 
@@ -88,7 +91,10 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         return []
     if _all_right(evidence, case.noise):
         return []
-    ranking = rank(evidence, hypotheses(case.network), case.noise)
+    likely, others = _by_likelihood(case, bad, evidence)
+    ranking = rank(evidence, likely, case.noise)
+    if not ranking.fitting:
+        ranking = rank(evidence, others, case.noise)
     if ranking.fitting:
         held_out = yield from _gather(_probes(case, 1), case)
         ranking = _confirmed(ranking, held_out, case.noise)
@@ -97,6 +103,31 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
     if case.calls != (Call.LOSS_AND_GRADS,):
         return []
     return (yield from _place_by_place(case, evidence))
+
+
+def _by_likelihood(
+    case: Case, bad: dict[str, Finding], evidence: Evidence
+) -> tuple[list[Hypothesis], list[Hypothesis]]:
+    """Put first the bugs that can raise the flags that were raised."""
+    listed = hypotheses(case.network)
+    surveys = _surveys(case, evidence)
+    flags = {flag for found in surveys for flag in found.flags}
+    places = {(site, flag.layer) for flag in flags for site in local.SITES[flag.part]}
+    whole = {"returned_gradient", "batch_reduction", "numerics"}
+    whole |= {"state"} if case.repeated else set()
+    whole |= {"update"} if "step" in bad else set()
+    whole |= {"forward"} if {"loss", "forward"} & set(bad) else set()
+    if not flags or any(found.factor for found in surveys):
+        return listed, []  # nothing to go by, or a factor, which may stand anywhere
+
+    def likely(h: Hypothesis) -> bool:
+        if h.bug.site in whole:
+            return True
+        if h.everywhere:
+            return all((h.bug.site, layer) in places for layer in h.bug.layers(case.network))
+        return (h.bug.site, h.layer) in places
+
+    return [h for h in listed if likely(h)], [h for h in listed if not likely(h)]
 
 
 def _broken(answer: Observation) -> bool:
@@ -241,7 +272,7 @@ def _multiple(found: Survey, layer: int, tolerance: float) -> float | None:
     square = float((expected * expected).sum())
     c = float((delta * expected).sum()) / square if square else 0.0
     close = float(np.linalg.norm(delta - c * expected)) <= tolerance * float(np.linalg.norm(delta))
-    return c if close and c else None
+    return c if close and c and abs(c - 1.0) > FACTOR else None
 
 
 def _whole(surveys: list[Survey]) -> list[Diagnosis]:
@@ -282,7 +313,11 @@ def _reduction(network: Network, factors: dict[int, float]) -> str:
             p = Pass(network, [], y, Textbook().rules, a={0: np.zeros((n, network.widths[0]))})
             right = p.apply("scale")
             wrong = bug.rules["scale"](p)
-            fits = fits and abs(wrong / right - c) <= 1e-6 * abs(c)
+            fits = (
+                fits
+                and abs(wrong / right - 1.0) > FACTOR
+                and abs(wrong / right - c) <= 1e-6 * abs(c)
+            )
         if fits:
             return bug.slug
     return ""
