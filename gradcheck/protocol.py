@@ -121,7 +121,7 @@ class Failure:
 Tensors = tuple[Pair, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observation:
     """What an implementation did when asked.
 

@@ -87,13 +87,20 @@ def _finite(observation: Observation) -> bool:
     return bool(np.isfinite(observation.loss)) and all(np.isfinite(a).all() for a in arrays)
 
 
+def _norm(truth: Truth) -> float:
+    """The norm of the whole gradient."""
+    return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
+
+
 def _misses(plan: Plan, truth: Truth, observation: Observation) -> list[str]:
     """Name the tensors that are too far off."""
-    whole = float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
+    whole = _norm(truth)
     rounding = truth.rounding(plan.arithmetic.unit)
     part = PART
-    if truth.epsilon:  # 1 - a + epsilon is known no better than this
+    if truth.epsilon:
+        # 1 - a + epsilon is known no better than this, even where it leaves next to no gradient
         part = max(part, 8 * plan.arithmetic.unit / truth.epsilon)
+        whole = max(whole, _norm(plan.truths.of(truth.problem)))
     places = []
     for name, claim in named(observation.tensors).items():
         estimate = truth.gradient[name]

@@ -59,7 +59,7 @@ def test_the_worst_entry_of_a_wrong_tensor_is_named(run, write):
 
 def test_a_console_run_shows_verdict_entry_counterexample_and_replay(run, write):
     result = run("check", write(students.TAN_BUG), "--examples", 40, "--seed", 3)
-    for text in ("WRONG", "your code", "expected", "differs", "Replay:", "--seed 3"):
+    for text in ("WRONG", "right", "your code", "differs first", "Replay:", "--seed 3"):
         assert text in result.out, f"{text!r} is missing from:\n{result.out}"
 
 
