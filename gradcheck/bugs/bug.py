@@ -40,7 +40,7 @@ SITES = (
 Strikes = Literal["slopes", "hidden", "weights", "biases", "output", "whole"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bug:
     """One bug that people write.
 
