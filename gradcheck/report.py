@@ -15,15 +15,16 @@ from pathlib import Path
 
 from gradcheck.api import unloaded
 from gradcheck.bugs import CATALOGUE
-from gradcheck.campaign import EXAMPLES, Examination, Subject, failed
+from gradcheck.campaign import ENOUGH, EXAMPLES, Examination, Subject, failed
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.driving import drive
 from gradcheck.execution.loading import check_path, shipped
 from gradcheck.judging import FLOAT64, judge
+from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.protocol import Call, Failure, Request
 from gradcheck.record import Entry, Record, new_record
-from gradcheck.sampling import problem
+from gradcheck.sampling import Support, problem
 from gradcheck.subjects import SHIPPED, from_object, from_path, peers
 from gradcheck.verdict import Verdict
 from gradcheck.worked_examples import EXAMPLES as WORKED_EXAMPLES
@@ -144,7 +145,7 @@ def _tasks(paths: list[str], seed: int, quick: bool) -> Iterator[Task]:
             short = quick or example.name in SHORT.get(Path(path).stem, ())
             yield Task("example", example.name, path, seed, 0, "short" if short else "full")
     for slug in CATALOGUE:
-        yield Task("bug", slug, "", seed, BUG_PROBLEMS)
+        yield Task("bug", slug, "", seed, ENOUGH if quick else BUG_PROBLEMS)
 
 
 def _carry_out(tasks: list[Task], progress: Progress) -> Iterator[tuple[Task, list[Entry]]]:
@@ -250,10 +251,18 @@ def _result(
 
 
 def _plant(task: Task) -> Entry:
-    """Plant a bug, and see which checks find it."""
+    """Plant a bug, and see which checks find it.
+
+    Where none of the problems that are drawn can show it, its own example is taken.
+    """
     bug = CATALOGUE[task.name]
     problems = [problem(task.seed, index) for index in range(task.examples)]
-    examination = Examination(task.seed, task.examples, peers=peers(), truths=_truths())
+    only = None
+    if not any(bug.visible(p) for p in problems):
+        only = Network.parse(bug.example)
+        support = Support(networks=(only,))
+        problems = [problem(task.seed, index, support) for index in range(task.examples)]
+    examination = Examination(task.seed, task.examples, only=only, peers=peers(), truths=_truths())
     entry = examination.examine(from_object(bug.planted(), bug.slug))
     by = [
         finding["check"]

@@ -69,7 +69,7 @@ def test_an_entry_is_well_written(slug):
         assert getattr(bug, field).endswith("."), f"{field} is not a sentence"
     for field in ("title", "hides"):
         assert not getattr(bug, field).endswith("."), f"{field} is not a phrase"
-        assert getattr(bug, field)[0].islower() or bug.title[:2] == "np", f"{field} is not a phrase"
+        assert getattr(bug, field)[0].islower(), f"{field} is not a phrase"
 
 
 @each_bug
