@@ -112,6 +112,31 @@ def report(
     _deliver(record, console, json, written)
 
 
+@app.command()
+def bugs(
+    slug: Annotated[
+        str | None,
+        typer.Argument(metavar="[SLUG]", help="Explain this one; list all unless given."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """List the catalogue of backprop bugs, or explain one of them."""
+    from gradcheck.bugs import CATALOGUE
+    from gradcheck.bugs.showing import find
+    from gradcheck.record import write_whole
+    from gradcheck.renderers import catalogue
+
+    _check_json(json)
+    chosen = [find(slug)] if slug else list(CATALOGUE.values())
+    text = catalogue.to_json(chosen, worked_out=bool(slug))
+    if json == "-":
+        sys.stdout.write(text)
+    elif json is not None:
+        write_whole(Path(json), text)
+    if json != "-":
+        catalogue.show(chosen, _console(json), in_full=bool(slug))
+
+
 def _check_json(json: str | None) -> None:
     from gradcheck.record import check_writable
 

@@ -40,7 +40,7 @@ SITES = (
 Strikes = Literal["slopes", "hidden", "weights", "biases", "output", "whole"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bug:
     """One bug that people write.
 
@@ -124,26 +124,36 @@ class Bug:
         """
         code = self.planted(layer)
         right = _right(problem)
-        calls = (*others(problem), problem) if self.site == "state" else (problem,)
+        calls = (*asked_before(self, problem), problem)
         kept: list[tuple[np.ndarray, bytes]] = []
         with np.errstate(all="ignore"):
-            for ask in (_gradient, _step):
+            for ask in (gradient, step):
                 for asked in calls:
                     answer = ask(code, asked)
                     if answer.impure or any(array.tobytes() != was for array, was in kept):
                         return True
                     kept += [(array, array.tobytes()) for array in answer.raw]
                     if asked is problem:
-                        expected = right[ask is _step]
+                        expected = right[ask is step]
                         pairs = zip(expected, answer.numbers, strict=True)
-                        if any(_differ(r, w) for r, w in pairs):
+                        if any(differ(r, w) for r, w in pairs):
                             return True
         return False
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What a call said, and whether it touched what is not its own."""
+class Answer:
+    """What a call said, and whether it touched what is not its own.
+
+    Attributes
+    ----------
+    numbers : list of array
+        The loss and the gradient, or a step turned back into a gradient.
+    raw : list of array
+        The arrays that were returned.
+    impure : bool
+        Whether arguments were written to or their memory returned.
+    """
 
     numbers: list[np.ndarray]
     raw: list[np.ndarray]
@@ -168,20 +178,21 @@ class _Arguments:
         return written or any(np.may_share_memory(a, r) for a in self._arrays for r in answer)
 
 
-def _gradient(code: Textbook, problem: Problem) -> _Answer:
+def gradient(code: Textbook, problem: Problem) -> Answer:
+    """Ask for the loss and the gradient."""
     given = _Arguments(problem)
     loss, grads = code.loss_and_grads(problem.network, given.pairs, given.batch)
     raw = list(_flat(grads))
-    return _Answer([np.array(loss), *(array.copy() for array in raw)], raw, given.touched(raw))
+    return Answer([np.array(loss), *(array.copy() for array in raw)], raw, given.touched(raw))
 
 
-def _step(code: Textbook, problem: Problem) -> _Answer:
-    """What a step did, turned back into a gradient."""
+def step(code: Textbook, problem: Problem) -> Answer:
+    """Ask for a step, and turn it back into a gradient."""
     given = _Arguments(problem)
     raw = list(_flat(code.step(problem.network, given.pairs, given.batch, RATE)))
     before = _flat(problem.params)
     numbers = [(after - old) / RATE for after, old in zip(raw, before, strict=True)]
-    return _Answer(numbers, raw, given.touched(raw))
+    return Answer(numbers, raw, given.touched(raw))
 
 
 def _flat(pairs: Any) -> Iterator[np.ndarray]:
@@ -191,7 +202,12 @@ def _flat(pairs: Any) -> Iterator[np.ndarray]:
 @lru_cache(maxsize=1024)
 def _right(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """What the textbook says of a gradient and of a step."""
-    return _gradient(Textbook(), problem).numbers, _step(Textbook(), problem).numbers
+    return gradient(Textbook(), problem).numbers, step(Textbook(), problem).numbers
+
+
+def asked_before(bug: Bug, problem: Problem) -> tuple[Problem, ...]:
+    """Return what a bug is asked before a problem: something, if it has a memory."""
+    return others(problem) if bug.site == "state" else ()
 
 
 @lru_cache(maxsize=1024)
@@ -209,8 +225,9 @@ def others(problem: Problem) -> tuple[Problem, Problem]:
     return replace(as_many, batch=as_many.batch.select(rows)), as_many
 
 
-def _differ(right: np.ndarray, wrong: np.ndarray) -> bool:
+def differ(right: np.ndarray, wrong: np.ndarray) -> bool:
+    """Whether two tensors differ by more than :data:`VISIBLE`, or in shape."""
     if right.shape != wrong.shape:
-        return wrong.shape != (1, *right.shape) or _differ(right, wrong[0])
+        return wrong.shape != (1, *right.shape) or differ(right, wrong[0])
     size = float(np.linalg.norm(right))
     return not float(np.linalg.norm(right - wrong)) <= VISIBLE * size + 1e-14

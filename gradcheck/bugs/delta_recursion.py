@@ -399,7 +399,7 @@ BUGS = (
     ),
     Bug(
         "delta_is_dot_product",
-        "np.dot makes one number of the hidden delta",
+        "one number is made of the hidden delta by np.dot",
         SITE,
         "sum_j d_j phi'(z_j), for every unit",
         "d_j phi'(z_j)",

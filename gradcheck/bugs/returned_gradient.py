@@ -130,7 +130,7 @@ BUGS = (
         _scaled(lambda norm: 1.0 / norm if norm > 0 else 1.0),
         "whole",
         "gradients of norm 1",
-        _NET,
+        "2-3-1 sigmoid,sigmoid half_squared_error",
     ),
     Bug(
         "only_signs_returned",

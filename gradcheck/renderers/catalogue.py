@@ -1,0 +1,158 @@
+"""The catalogue of bugs: a page of Markdown, a table in a terminal, and plain data."""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gradcheck.bugs.bug import Bug, differ
+from gradcheck.bugs.showing import described, worked
+from gradcheck.record import plain
+from gradcheck.renderers.markdown import escape
+from gradcheck.renderers.words import count, number
+
+SCHEMA = 1
+
+#: Entries of a worked example shown before the rest is only counted.
+_MOST = 12
+
+_HEAD = """\
+# The catalogue of backprop bugs
+
+Made by `python docs/examples/refresh_bugs.py` from `gradcheck/bugs/`; change the entries there.
+
+{count} bugs, by the rule that is wrong. Primes belong to the layer above: `delta'` and `W'` are
+those of layer l + 1. `python -m gradcheck bugs SLUG` works an example of each by hand."""
+
+_SITES = {
+    "activation_derivative": "the slope phi'(z) of a layer",
+    "loss_derivative": "the delta of the output",
+    "delta_recursion": "the way from one layer's delta to the one below",
+    "weight_gradient": "dW of a layer",
+    "bias_gradient": "db of a layer",
+    "batch_reduction": "how a batch's gradient is made of its samples'",
+    "regularisation": "the weight penalty",
+    "returned_gradient": "what is handed back",
+    "update": "the step",
+    "state": "what is kept between calls, and what is written to",
+    "numerics": "arithmetic",
+    "forward": "the forward pass and the reported loss",
+}
+
+
+def render(catalogue: Mapping[str, Bug]) -> str:
+    """Return the whole catalogue as Markdown."""
+    parts = [_HEAD.format(count=len(catalogue))]
+    for site, group in groupby(catalogue.values(), key=lambda bug: bug.site):
+        bugs = list(group)
+        parts.append(f"## {site}: {_SITES[site]}")
+        rows = [f"| [`{bug.slug}`](#{bug.slug}) | {escape(bug.title)} |" for bug in bugs]
+        parts.append("\n".join(("| bug | what is wrong |", "| --- | --- |", *rows)))
+        parts += [_section(bug) for bug in bugs]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(bug: Bug) -> str:
+    samples = count(bug.samples, "sample")
+    return "\n".join(
+        (
+            f"### {bug.slug}\n",
+            f"{escape(bug.title[0].upper() + bug.title[1:])}.\n",
+            f"- wrong: `{bug.wrong}`",
+            f"- right: `{bug.right}`",
+            f"- why: {escape(bug.why)}",
+            f"- hides: {escape(bug.hides)}",
+            f"- mend: {escape(bug.mend)}",
+            f"- shows on: `{bug.example}`, {samples}",
+        )
+    )
+
+
+def to_json(bugs: Iterable[Bug], *, worked_out: bool) -> str:
+    """Return bugs as JSON, with or without their worked examples."""
+    entries = [
+        {**described(bug), **({"worked_example": worked(bug)} if worked_out else {})}
+        for bug in bugs
+    ]
+    return json.dumps(plain({"schema": SCHEMA, "bugs": entries}), indent=1) + "\n"
+
+
+def show(bugs: Iterable[Bug], console: Console, *, in_full: bool) -> None:
+    """Print a line for each bug, or all there is to say of each."""
+    if in_full:
+        for bug in bugs:
+            _explain(bug, console)
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("bug", no_wrap=True)
+    table.add_column("what is wrong")
+    table.add_column("site", overflow="fold")
+    for bug in bugs:
+        table.add_row(Text(bug.slug), Text(bug.title), Text(bug.site))
+    console.print(table)
+
+
+def _explain(bug: Bug, console: Console) -> None:
+    console.print(Text.assemble((bug.slug, "bold"), f" ({bug.site})"))
+    console.print(Text(f"{bug.title[0].upper()}{bug.title[1:]}."))
+    formulas = Table(box=None, padding=(0, 4, 0, 0))
+    formulas.add_column("wrong", header_style="bold red")
+    formulas.add_column("right", header_style="green")
+    formulas.add_row(Text(bug.wrong), Text(bug.right))
+    console.print(Padding(formulas, (1, 0, 1, 2)))
+    told = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    told.add_row(Text("why"), Text(bug.why))
+    told.add_row(Text("hides"), Text(bug.hides))
+    told.add_row(Text("mend"), Text(bug.mend, style="bold"))
+    console.print(Padding(told, (0, 0, 1, 2)))
+    _work(worked(bug), console)
+
+
+def _work(example: dict[str, Any], console: Console) -> None:
+    title = f"Worked example: {example['network']}, {count(len(example['x']), 'sample')}"
+    if "learning_rate" in example:
+        title += f", a step with learning rate {number(example['learning_rate'])}"
+    console.print(Text(title, style="bold"))
+    lines = [f"x = {_matrix(example['x'])}   y = {_matrix(example['y'])}"]
+    for layer, pair in enumerate(example["params"], start=1):
+        lines.append(f"W{layer} = {_matrix(pair['W'])}   b{layer} = {_matrix(pair['b'])}")
+    for line in lines:
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    rows = list(_rows(example))
+    if rows:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in ("", "textbook", "with the bug"):
+            table.add_column(heading)
+        for row in rows[:_MOST]:
+            table.add_row(*row)
+        if len(rows) > _MOST:
+            table.add_row(f"and {len(rows) - _MOST} more", "", "")
+        console.print(Padding(table, (1, 0, 0, 2)))
+    if example["note"]:
+        console.print(Padding(Text(f"note: {example['note']}"), (0, 0, 0, 2)))
+
+
+def _rows(example: dict[str, Any]) -> Any:
+    """Yield the entries that differ: name, the textbook's number, the bug's."""
+    for name, right in example["textbook"].items():
+        right, wrong = np.asarray(right), np.asarray(example["bug"][name])
+        if right.shape != wrong.shape:
+            yield name, f"shape {right.shape}", f"shape {wrong.shape}"
+        elif differ(right, wrong):
+            for index in np.ndindex(right.shape):
+                if differ(right[index], wrong[index]):
+                    place = f"[{','.join(map(str, index))}]" if index else ""
+                    yield f"{name}{place}", number(right[index], 9), number(wrong[index], 9)
+
+
+def _matrix(values: Any) -> str:
+    if np.ndim(values):
+        return f"[{', '.join(_matrix(value) for value in values)}]"
+    return number(float(values))

@@ -1,0 +1,41 @@
+"""Planting a bug and looking whether the checks find it, on problems of one's choice."""
+
+import numpy as np
+
+from gradcheck import sampling
+from gradcheck.bugs.bug import others
+from gradcheck.checks import contract, gradient, loss, purity, step
+from gradcheck.execution.driving import drive
+from gradcheck.execution.session import InProcess
+from gradcheck.network import Network
+from gradcheck.plan import Plan
+from gradcheck.verdict import Verdict
+
+BAD = (Verdict.WRONG, Verdict.ERROR)
+
+
+def shown_on(text, samples, seed=0):
+    """A problem for a network given by its text."""
+    return sampling.fill(np.random.default_rng(seed), Network.parse(text), samples)
+
+
+def example(bug):
+    """The problem on which a bug is said to show."""
+    return shown_on(bug.example, bug.samples)
+
+
+def flagged(bug, problem, truths, layer=None):
+    """Name the checks that find a bug, asked about one problem.
+
+    A bug of state is asked about other problems first, in the same session, as
+    :meth:`gradcheck.bugs.Bug.visible` does.
+    """
+    problems = (*others(problem), problem) if bug.site == "state" else (problem,)
+    plan = Plan(problems, truths=truths)
+    session = InProcess(bug.planted(layer))
+    found = set()
+    for check in (contract, loss, gradient, step, purity):
+        for finding in drive(check.run(plan), session):
+            if finding.verdict in BAD:
+                found.add(finding.check)
+    return found
