@@ -31,9 +31,9 @@ LARGEST_EPSILON = 1e-6
 PROBLEMS = 24
 
 #: Nearby points, how near, and on how many problems.
-NEARBY = 4
+NEARBY = 3
 NEAR = 1e-4
-ASKED = 8
+ASKED = 5
 
 #: An error is rough when asking nearby changes it by more than this part of itself.
 ROUGH = 0.2

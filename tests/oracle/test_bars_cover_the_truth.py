@@ -1,6 +1,7 @@
 """The oracle's error bars hold the true gradient, and are not idle."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,30 +24,35 @@ Report = Callable[[str, object], None]
 
 
 def assert_covered(seed: int, problems: int, report: Report) -> None:
-    rng = np.random.default_rng(seed)
-    found = [
-        errors_in_bars(sampling.problem(seed, index), ENTRIES, rng) for index in range(problems)
-    ]
+    assert_these_covered(
+        [sampling.problem(seed, index) for index in range(problems)], f"problem({seed}, .)", report
+    )
+
+
+def assert_these_covered(problems: list[Problem], called: str, report: Report) -> None:
+    rng = np.random.default_rng(len(problems))
+    found = [errors_in_bars(problem, ENTRIES, rng) for problem in problems]
     in_bars, relative = np.array(found)[..., 0], np.array(found)[..., 1]
     coverage, furthest = float((in_bars <= 1).mean()), float(in_bars.max())
     report("coverage", coverage)
     report("largest error in bars", furthest)
     report("median relative error", float(np.median(relative)))
     print(  # noqa: T201 (shown by -s and -rP: these are the numbers of the report)
-        f"\n{in_bars.size} entries of {problems} problems of seed {seed}: {coverage:.4%} within "
+        f"\n{called}: {in_bars.size} entries of {len(problems)} problems, {coverage:.4%} within "
         f"a bar, largest error {furthest:.3g} bars, median relative error "
         f"{np.median(relative):.2g}, 99 % below {np.quantile(relative, 0.99):.2g}"
     )
     worst = int(in_bars.max(axis=1).argmax())
     assert furthest <= FURTHEST, (
-        f"an entry of problem({seed}, {worst}) is {furthest:.3g} bars from the mpmath truth"
+        f"{called}: in number {worst}, {problems[worst].network}, an entry is {furthest:.3g} bars "
+        f"from the mpmath truth"
     )
     assert coverage >= COVERED, (
-        f"only {coverage:.3%} of {in_bars.size} entries of seed {seed} lie within a bar of the "
-        f"mpmath truth; outside are problems {np.flatnonzero((in_bars > 1).any(axis=1))}"
+        f"{called}: only {coverage:.3%} of {in_bars.size} entries lie within a bar of the mpmath "
+        f"truth; outside are numbers {np.flatnonzero((in_bars > 1).any(axis=1))}"
     )
     assert np.median(relative) < 1e-15, (
-        f"the median relative error on seed {seed} is {np.median(relative):.2g}"
+        f"{called}: the median relative error is {np.median(relative):.2g}"
     )
 
 
@@ -57,6 +63,24 @@ def test_bars_cover_the_mpmath_truth_on_a_thousand_problems(record_property: Rep
 
 def test_bars_cover_the_mpmath_truth_on_sixty_problems(record_property: Report) -> None:
     assert_covered(5, 60, record_property)
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"), [pair for pair in sampling.PAIRINGS if pair[0] in ("softmax", "sigmoid")]
+)
+def test_bars_cover_the_mpmath_truth_where_outputs_saturate(
+    output: str, loss: str, record_property: Report
+) -> None:
+    # p (1 - p) and p - y have no digits left to cancel when p is near 1
+    support = replace(
+        sampling.EVERYTHING, pairings=((output, loss),), depths=(1,), batch_sizes=(1, 2)
+    )
+    problems = []
+    for index in range(60):
+        rng = np.random.default_rng((11, index))
+        network, samples = sampling.architecture(rng, support)
+        problems.append(sampling.fill(rng, network, samples, "steep"))
+    assert_these_covered(problems, f"steep {output} with {loss}", record_property)
 
 
 def test_the_loss_lies_within_its_error_of_the_mpmath_loss() -> None:

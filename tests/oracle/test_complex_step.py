@@ -26,17 +26,20 @@ def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
 
 
 def assert_both_ways_agree(problem: Problem, called: str) -> None:
+    norms = []
     for name, short, plain in both_ways(problem):
         apart = np.abs(short.value - plain.value) - (short.error + plain.error)
         assert (apart <= 0).all(), (
             f"{called}, {problem.network}, {name}: at the pre-activations {short.value.tolist()}, "
             f"one parameter at a time {plain.value.tolist()}: their bars do not overlap"
         )
-        bars = np.linalg.norm(short.error), np.linalg.norm(plain.error)
-        assert max(bars) <= 10 * min(bars), (
-            f"{called}, {problem.network}, {name}: bars of norm {bars[0]:.1e} at the "
-            f"pre-activations and {bars[1]:.1e} one parameter at a time"
-        )
+        norms.append((np.linalg.norm(short.error), np.linalg.norm(plain.error)))
+    # over all tensors: in a tensor of one entry, four runs may happen to move nothing
+    bars = np.linalg.norm(norms, axis=0)
+    assert max(bars) <= 10 * min(bars), (
+        f"{called}, {problem.network}: bars of norm {bars[0]:.1e} at the pre-activations and "
+        f"{bars[1]:.1e} one parameter at a time"
+    )
 
 
 @given(strategies.problems())
