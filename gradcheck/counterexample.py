@@ -46,8 +46,8 @@ WIDTHS: tuple[tuple[int, ...], ...] = (
 #: What the entries are made of, in order of preference.
 VALUES = (1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -2.0, 0.25, 3.0, -1.5, 0.75)
 
-#: Where in the table a network's values start: several tries a network.
-STARTS = (0, 2, 5)
+#: Several tries a network: where in the table its values start, and whether it has biases.
+STARTS = ((0, False), (2, False), (5, True))
 
 #: The learning rate of a step: short, and no factor that anything else has.
 RATE = 0.5
@@ -135,8 +135,8 @@ def _enumerate(plan: Plan, failing: tuple[Problem, ...]) -> Iterator[Problem]:
     largest = max((p.params.size * p.batch.size for p in failing), default=10**9)
     cases = sorted(_cases(plan, failing), key=lambda case: _cost(*case))
     for network, samples in cases:
-        for start in STARTS:
-            problem = _fill(network, samples, start)
+        for start, biased in STARTS:
+            problem = _fill(network, samples, start, biased)
             if problem.params.size * samples > largest:
                 continue
             truth = plan.truth(problem)
@@ -186,7 +186,7 @@ def _cost(network: Network, samples: int) -> tuple[int, int]:
     return parameters * samples, network.depth
 
 
-def _fill(network: Network, samples: int, start: int) -> Problem:
+def _fill(network: Network, samples: int, start: int, biased: bool) -> Problem:
     values = itertools.islice(itertools.cycle(VALUES), start, None)
 
     def take(*shape: int) -> Floats:
@@ -194,7 +194,10 @@ def _fill(network: Network, samples: int, start: int) -> Problem:
         return np.array(list(itertools.islice(values, count))).reshape(shape)
 
     x = take(samples, network.widths[0])
-    pairs = [(take(n_in, n_out), np.zeros(n_out)) for n_in, n_out in network.shapes]
+    pairs = [
+        (take(n_in, n_out), take(n_out) if biased else np.zeros(n_out))
+        for n_in, n_out in network.shapes
+    ]
     width, wanted = network.widths[-1], LOSSES[network.loss].targets
     if wanted == "one_hot":
         y = np.eye(width)[np.arange(samples) % width]

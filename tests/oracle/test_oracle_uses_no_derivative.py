@@ -1,0 +1,90 @@
+"""No derivative written by hand reaches the oracle: with all of them broken it says the same."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import sampling
+from gradcheck.activations import ACTIVATIONS
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.network import Network
+from gradcheck.oracle import Truth
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.problem import Batch, Params, Problem
+
+PROBLEMS = 60
+
+
+class DerivativeUsedError(Exception):
+    """A declared derivative was called."""
+
+
+def refuse(z: Any) -> Any:
+    raise DerivativeUsedError("a declared derivative was called")
+
+
+@pytest.fixture
+def no_derivatives(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, activation in list(ACTIVATIONS.items()):
+        monkeypatch.setitem(ACTIVATIONS, name, replace(activation, derivative=refuse))
+
+
+def everything(problem: Problem, epsilon: float = 0.0) -> dict[str, bytes]:
+    """All that the oracle says of a problem, bit by bit."""
+    truth = Truth(problem, epsilon)
+    said = {"loss": np.float64(truth.loss).tobytes(), "outputs": truth.outputs.tobytes()}
+    said["loss_error"] = np.float64(truth.loss_error()).tobytes()
+    said["outputs_error"] = truth.outputs_error().tobytes()
+    for name, estimate in truth.gradient.items():
+        said[f"gradient {name}"] = estimate.value.tobytes()
+        said[f"error {name}"] = estimate.error.tobytes()
+        said[f"interval {name}"] = np.asarray(estimate.interval).tobytes()
+    for unit in (UNIT, 2.0**-24):
+        for name, grant in truth.rounding(unit).items():
+            said[f"rounding {unit} {name}"] = grant.tobytes()
+    for i, t in enumerate(truth.testimonies):
+        numbers = (t.slope.value, t.slope.error, t.slope.step, t.expected, t.error)
+        said[f"testimony {i}"] = np.array(numbers).tobytes()
+    return said
+
+
+def on_a_kink() -> Problem:
+    network = Network.parse("1-2-1 relu,identity half_squared_error")
+    params = Params([([[1.0, 2.0]], [-1.0, 0.5]), ([[0.5], [1.5]], [0.25])])
+    return Problem(network, params, Batch([[1.0]], [[2.0]]))
+
+
+CASES = [*(sampling.problem(31, index) for index in range(PROBLEMS)), on_a_kink()]
+
+WITH_DERIVATIVES = [everything(problem) for problem in CASES]
+
+
+@pytest.mark.usefixtures("no_derivatives")
+def test_the_oracle_says_the_same_to_the_bit_without_any_derivative() -> None:
+    for number, (problem, before) in enumerate(zip(CASES, WITH_DERIVATIVES, strict=True)):
+        after = everything(problem)
+        changed = [what for what in before if before[what] != after[what]]
+        assert not changed, f"problem(31, {number}), {problem.network}: {changed} changed"
+
+
+@pytest.mark.usefixtures("no_derivatives")
+def test_no_derivative_is_needed_for_a_loss_with_a_constant_in_its_logarithm() -> None:
+    index = next(i for i, p in enumerate(CASES) if p.network.loss == "cross_entropy")
+    said = everything(CASES[index], 1e-8)
+    assert "gradient W1" in said, f"problem(31, {index}) with epsilon 1e-8 has no gradient"
+
+
+@pytest.mark.usefixtures("no_derivatives")
+def test_the_derivatives_are_really_broken() -> None:
+    case = on_a_kink()
+    with pytest.raises(DerivativeUsedError):
+        Textbook().loss_and_grads(case.network, case.params.copies(), case.batch)
+
+
+def test_every_kind_of_activation_and_loss_is_among_the_cases() -> None:
+    activations = {name for p in CASES for name in p.network.activations}
+    losses = {p.network.loss for p in CASES}
+    assert activations == set(ACTIVATIONS), f"missing: {set(ACTIVATIONS) - activations}"
+    assert len(losses) == 5, f"only the losses {losses} occur"

@@ -1,0 +1,111 @@
+"""What honest code loses to its own arithmetic is granted to it, and not much more."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import sampling
+from gradcheck.execution.loading import load
+from gradcheck.judging import named
+from gradcheck.oracle import Truth
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.problem import Floats, Problem
+
+UNIT32 = 2.0**-24
+
+Naive = load(Path(__file__).parents[1] / "quality" / "naive.py").Naive
+
+
+def granted(code: Any, unit: float, problems: int) -> Iterator[tuple[Problem, str, float]]:
+    """For every tensor, how much of what it is granted the code's rounding uses up."""
+    for index in range(problems):
+        problem = sampling.problem(21, index)
+        truth = Truth(problem)
+        if truth.kinks.count:
+            continue
+        _, grads = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
+        budget = truth.rounding(unit)
+        for name, claimed in named(tuple(grads)).items():
+            estimate = truth.gradient[name]
+            error = np.abs(np.asarray(claimed, dtype=float) - estimate.value)
+            allowed = estimate.error + budget[name]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = np.where(error > 0, error / allowed, 0.0)
+            yield problem, f"problem(21, {index}), {name}", float(share.max())
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [("float64", UNIT), ("float32", UNIT32)])
+def test_careless_code_stays_within_what_it_is_granted(dtype: str, unit: float) -> None:
+    shares = list(granted(Naive(dtype), unit, 500))
+    problem, where, most = max(shares, key=lambda item: item[2])
+    assert most <= 1, (
+        f"{dtype}: textbook code uses up {most:.2f} of its grant in {where} of {problem.network}"
+    )
+
+
+def test_float32_code_is_beyond_the_grant_of_float64() -> None:
+    shares = [share for _, _, share in granted(Naive("float32"), UNIT, 100)]
+    beyond = float(np.mean(np.array(shares) > 1))
+    assert beyond > 0.95, f"only {beyond:.1%} of float32 tensors exceed the grant of float64"
+
+
+@pytest.mark.parametrize(("unit", "median", "most"), [(UNIT, 1e-13, 1e-9), (UNIT32, 1e-4, 1.0)])
+def test_the_grant_is_small(unit: float, median: float, most: float) -> None:
+    shares = []
+    for index in range(300):
+        truth = Truth(sampling.problem(22, index))
+        for name, estimate in truth.gradient.items():
+            norm = float(np.linalg.norm(estimate.value))
+            if norm > 0:
+                shares.append(float(np.linalg.norm(truth.rounding(unit)[name])) / norm)
+    assert np.median(shares) < median, f"the median grant is {np.median(shares):.1e} of a tensor"
+    quantile = float(np.quantile(shares, 0.99))
+    assert quantile < most, f"1 % of tensors are granted more than {quantile:.1e} of themselves"
+
+
+def test_the_grant_grows_with_the_unit_roundoff() -> None:
+    ratios = []
+    for index in range(60):
+        truth = Truth(sampling.problem(23, index))
+        wide, narrow = truth.rounding(UNIT32), truth.rounding(UNIT)
+        ratios += [
+            float(np.linalg.norm(wide[n]) / np.linalg.norm(narrow[n]))
+            for n in wide
+            if narrow[n].any()
+        ]
+    expected = UNIT32 / UNIT
+    share = float(np.median(ratios)) / expected
+    assert 0.5 < share < 2, f"float32 is granted {share:.2g} times 2^29 as much as float64"
+
+
+def test_the_grant_has_the_shape_of_the_tensor_and_is_finite() -> None:
+    for index in range(100):
+        problem = sampling.problem(24, index)
+        grants = Truth(problem).rounding()
+        for name, tensor in problem.params.tensors():
+            grant = grants[name]
+            assert grant.shape == tensor.shape, f"problem(24, {index}), {name}: {grant.shape}"
+            fine = np.isfinite(grant).all() and (grant >= 0).all()
+            assert fine, f"problem(24, {index}), {name}: granted {grant.tolist()}"
+
+
+def test_the_same_problem_is_granted_the_same_every_time() -> None:
+    problem = sampling.problem(25, 0)
+    one, two = Truth(problem).rounding(), Truth(problem).rounding()
+    for name in one:
+        assert np.array_equal(one[name], two[name]), f"problem(25, 0), {name}: another grant"
+
+
+def test_asking_for_one_grant_does_not_change_another() -> None:
+    problem = sampling.problem(25, 1)
+    alone: dict[str, Floats] = Truth(problem).rounding(UNIT32)
+    truth = Truth(problem)
+    truth.rounding(UNIT)
+    _ = truth.testimonies
+    for name, grant in truth.rounding(UNIT32).items():
+        assert np.array_equal(grant, alone[name]), (
+            f"problem(25, 1), {name}: the grant depends on what was asked before"
+        )
