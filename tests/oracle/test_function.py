@@ -352,5 +352,3 @@ def test_arguments_that_cannot_be_used_are_usage_errors(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         check_function(lambda x: float(x.sum()), at, claim, **options)
-
-

@@ -18,8 +18,6 @@ from gradcheck.verdict import Verdict
 Choice = Mapping[int, Floats]
 
 
-
-
 def claim(problem: Problem, chosen: Choice) -> tuple[tuple[Floats, Floats], ...]:
     """Backprop as in a textbook, with these slopes where z is zero."""
 
@@ -235,7 +233,7 @@ def test_few_random_problems_lie_on_a_kink() -> None:
     assert len(on_kink) <= 10, f"problems {on_kink} of 1000 of seed 16 lie on a kink"
 
 
-def rows_of(problem: Problem) -> Rows:
+def rows_of(problem: Problem) -> list[list[float]]:
     return [e.value.ravel().tolist() for e in Truth(problem).gradient.values()]
 
 

@@ -1,0 +1,352 @@
+"""Every catalogued bug is caught wherever it is visible, and only there."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck import sampling, strategies
+from gradcheck.bugs import CATALOGUE, Bug
+from gradcheck.bugs.bug import RATE, others
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.campaign import Examination
+from gradcheck.checks.step import judge_step
+from gradcheck.execution.session import InProcess
+from gradcheck.judging import loss_differs, named
+from gradcheck.network import Network
+from gradcheck.oracle import Truths
+from gradcheck.plan import Plan
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.record import Entry
+from gradcheck.subjects import from_object
+from gradcheck.verdict import Verdict
+
+SEED = 71
+
+#: A few hundred problems, of which each bug is planted in every tenth.
+PROBLEMS = 300
+EVERY = 10
+
+#: Answers this close are the same.
+SAME = 1e-14
+
+#: Shared by the tests of this file, so that a problem's truth is formed once.
+PLAN = Plan((), truths=Truths())
+
+BY_SLUG = pytest.mark.parametrize("slug", list(CATALOGUE))
+
+
+@cache
+def random_problem(index: int) -> Problem:
+    return sampling.problem(SEED, index)
+
+
+@cache
+def example_of(slug: str, draw: int) -> Problem:
+    """The network that a bug gives as its example, filled at random."""
+    network, samples = Network.parse(CATALOGUE[slug].example), CATALOGUE[slug].samples
+    return sampling.fill(np.random.default_rng((SEED, draw)), network, samples)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What code says of a problem, and whether it touched what is not its own."""
+
+    gradient: Observation
+    step: Observation
+    impure: bool
+
+
+def answers(code: Any, problem: Problem, after_others: bool) -> Answers:
+    """Ask for a gradient and a step; for code with a memory, after other questions."""
+    session = InProcess(code)
+    calls = (*others(problem), problem) if after_others else (problem,)
+    last: list[Observation] = []
+    impure = False
+    for call in (Call.LOSS_AND_GRADS, Call.STEP):
+        for asked in calls:
+            said = session.ask(Request(call, asked, learning_rate=RATE, fresh=True))
+            impure = impure or bool(said.changed or said.aliased or said.overwrote)
+        last.append(said)
+    return Answers(last[0], last[1], impure)
+
+
+@cache
+def right_answers(problem: Problem) -> Answers:
+    return answers(Textbook(), problem, after_others=False)
+
+
+def flags(said: Answers, problem: Problem) -> list[str]:
+    """By what code with these answers is found out on this very problem."""
+    found = ["purity"] if said.impure else []
+    if said.gradient.failure:
+        found.append(f"contract: {said.gradient.failure.message}")
+    else:
+        judgements = PLAN.judge(problem, said.gradient.tensors)
+        found += [f"gradient of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
+        if loss_differs(said.gradient.loss, PLAN.truth(problem), PLAN.arithmetic):
+            found.append("loss")
+    if said.step.failure:
+        found.append(f"contract: {said.step.failure.message}")
+    else:
+        judgements = judge_step(PLAN, problem, said.step, RATE)
+        found += [f"step of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
+    return found
+
+
+def makes_no_difference(said: Answers, problem: Problem) -> bool:
+    """Whether all answers are the textbook's, up to 1e-14 of a tensor's norm."""
+    if said.impure or said.gradient.failure or said.step.failure:
+        return False
+    right = right_answers(problem)
+    pairs = [(np.array([right.gradient.loss]), np.array([said.gradient.loss]))]
+    for one, two in ((right.gradient, said.gradient), (right.step, said.step)):
+        pairs += zip(named(one.tensors).values(), named(two.tensors).values(), strict=True)
+    return all(
+        float(np.linalg.norm(one - two)) <= SAME * float(np.linalg.norm(one)) for one, two in pairs
+    )
+
+
+def assert_caught_where_visible(
+    bug: Bug, problem: Problem, called: str, layer: int | None = None
+) -> bool:
+    """Return whether the bug is visible there."""
+    if PLAN.truth(problem).kinks.count:
+        return False  # there a wrong slope may be a right one
+    said = answers(bug.planted(layer), problem, after_others=bug.site == "state")
+    found = flags(said, problem)
+    if bug.visible(problem, layer):
+        assert found, f"{bug.slug} is visible on {called}, {problem.network}, and not flagged"
+        return True
+    if makes_no_difference(said, problem):
+        assert not found, (
+            f"{bug.slug} makes no difference on {called}, {problem.network}, and is flagged: "
+            f"{found}"
+        )
+    return False
+
+
+@BY_SLUG
+def test_a_planted_bug_is_flagged_on_its_own_example(slug: str) -> None:
+    visible = [
+        assert_caught_where_visible(
+            CATALOGUE[slug], example_of(slug, draw), f"draw {draw} of its example"
+        )
+        for draw in range(3)
+    ]
+    assert any(visible), f"{slug} is not visible on its own example {CATALOGUE[slug].example}"
+
+
+@pytest.mark.slow
+@BY_SLUG
+def test_a_planted_bug_is_flagged_where_it_is_visible_and_nowhere_else(slug: str) -> None:
+    visible = 0
+    start = list(CATALOGUE).index(slug) % EVERY
+    for step in range(EVERY):  # until it was seen somewhere
+        for index in range((start + step) % EVERY, PROBLEMS, EVERY):
+            called = f"problem({SEED}, {index})"
+            visible += assert_caught_where_visible(CATALOGUE[slug], random_problem(index), called)
+        if visible:
+            return
+    pytest.fail(f"{slug} is visible on none of {PROBLEMS} problems: sampling does not reach it")
+
+
+@pytest.mark.slow
+@BY_SLUG
+def test_a_bug_planted_in_one_layer_is_flagged_where_it_is_visible_and_nowhere_else(
+    slug: str,
+) -> None:
+    bug = CATALOGUE[slug]
+    for index in range(list(CATALOGUE).index(slug) % EVERY, PROBLEMS, 3 * EVERY):
+        problem = random_problem(index)
+        for layer in bug.layers(problem.network):
+            if layer is not None:
+                called = f"problem({SEED}, {index}), planted in layer {layer}"
+                assert_caught_where_visible(bug, problem, called, layer)
+
+
+@given(st.sampled_from(list(CATALOGUE)), strategies.problems())
+def test_any_bug_on_any_problem_is_flagged_if_and_only_if_it_is_visible(
+    slug: str, problem: Problem
+) -> None:
+    assert_caught_where_visible(CATALOGUE[slug], problem, "a drawn problem")
+
+
+def test_the_textbook_without_a_bug_is_never_flagged() -> None:
+    for index in range(PROBLEMS):
+        problem = random_problem(index)
+        for after_others in (False, True):
+            found = flags(answers(Textbook(), problem, after_others), problem)
+            assert not found, f"problem({SEED}, {index}): the plain textbook is flagged: {found}"
+
+
+# ---------------------------------------------------------------------- whole campaigns
+
+#: All of them take minutes: GRADCHECK_PROFILE=thorough does. Else one in six, of every site.
+THOROUGH = os.environ.get("GRADCHECK_PROFILE") == "thorough"
+CHOSEN = list(CATALOGUE) if THOROUGH else list(CATALOGUE)[::6]
+
+#: Parameters times samples of a counter-example.
+SMALL = 12
+
+#: The checks that a counter-example is looked for by.
+SHOWN = {"contract", "gradient", "step", "loss"}
+
+#: Short values such as 1/2 are the same in float16: only random ones show it.
+NOT_SMALL = {"weights_in_float16"}
+
+
+@pytest.fixture(scope="module")
+def examination() -> Examination:
+    return Examination(72, examples=25)
+
+
+def bad_findings(entry: Entry) -> dict[str, str]:
+    return {
+        f["check"]: f"{f['verdict'].value}: {f['message']}"
+        for f in entry["findings"]
+        if f["verdict"] is not Verdict.CORRECT
+    }
+
+
+def size(example: Entry) -> int:
+    """Parameters times samples of a counter-example."""
+    network = Network.parse(example["network"])
+    parameters = sum((n_in + 1) * n_out for n_in, n_out in network.shapes)
+    return parameters * len(example["x"])
+
+
+def for_the_example(bug: Bug) -> Any:
+    """Code with a bug that handles the activations and the loss of the bug's example only."""
+    code, example = bug.planted(), Network.parse(bug.example)
+    known = {*example.activations, example.loss}
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(network: Network, *rest: Any) -> Any:
+            for name in (*network.activations, network.loss):
+                if name not in known:
+                    raise NotImplementedError(name)
+            return function(network, *rest)
+
+        return call
+
+    return SimpleNamespace(
+        __name__=bug.slug,
+        loss_and_grads=guarded(code.loss_and_grads),
+        forward=guarded(code.forward),
+        step=guarded(code.step),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", CHOSEN)
+def test_a_campaign_catches_a_planted_bug_and_shows_it_on_a_small_network(
+    slug: str, examination: Examination
+) -> None:
+    entry = examination.examine(from_object(for_the_example(CATALOGUE[slug])))
+    found = bad_findings(entry)
+    assert entry["verdict"] in (Verdict.WRONG, Verdict.ERROR), f"{slug}: {entry['verdict'].value}"
+    if not SHOWN & set(found):
+        return  # only a relation between several answers is broken, or an argument changed
+    example = entry["counterexample"]
+    assert example is not None, f"{slug}: there is no counter-example for {found}"
+    assert size(example) <= SMALL or slug in NOT_SMALL, (
+        f"{slug}: the counter-example {example['network']} with {len(example['x'])} samples has "
+        f"parameters times samples of {size(example)}, more than {SMALL}"
+    )
+
+
+def test_every_site_is_among_the_chosen_bugs() -> None:
+    missing = {bug.site for bug in CATALOGUE.values()} - {CATALOGUE[slug].site for slug in CHOSEN}
+    assert not missing, f"no campaign is run over a bug of the sites {missing}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_the_tanh_bug_is_shown_on_one_tanh_unit_and_one_sample(seed: int) -> None:
+    code = CATALOGUE["tanh_derivative_uses_tan"].planted()
+    example = Examination(seed, examples=60).examine(from_object(code))["counterexample"]
+    widths = Network.parse(example["network"]).widths
+    assert len(widths) <= 3, f"seed {seed}: the counter-example is {example['network']}"
+    assert max(widths) == 1, f"seed {seed}: the counter-example is {example['network']}"
+    assert len(example["x"]) == 1, f"seed {seed}: it has {len(example['x'])} samples"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_campaign_finds_the_textbook_without_a_bug_correct(seed: int) -> None:
+    entry = Examination(seed, examples=100).examine(from_object(Textbook()))
+    assert entry["verdict"] is Verdict.CORRECT, f"seed {seed}: {bad_findings(entry)}"
+
+
+# ----------------------------------------------------------- code for one network alone
+
+ONE = "2-3-1 tanh,sigmoid half_squared_error mean"
+
+
+def for_one_network(code: Textbook, samples: int | None = 1) -> Any:
+    """Code that breaks on every network but one, and says so beforehand."""
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(network: Any, params: Any, data: Any, *rest: Any) -> Any:
+            x = getattr(data, "x", data)
+            if str(network) != ONE or (samples and len(x) != samples):
+                raise ValueError(f"written for {ONE} and {samples} samples")
+            return function(network, params, data, *rest)
+
+        return call
+
+    return SimpleNamespace(
+        __name__="one_network",
+        networks=[ONE.removesuffix(" mean")],
+        **({"batch_sizes": [samples]} if samples else {}),
+        loss_and_grads=guarded(code.loss_and_grads),
+        forward=guarded(code.forward),
+        step=guarded(code.step),
+    )
+
+
+def shows_on_one_network(bug: Bug) -> bool:
+    support = sampling.Support(networks=(Network.parse(ONE),), batch_sizes=(1,))
+    return any(bug.visible(sampling.problem(72, i, support)) for i in range(20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("samples", [1, None])
+def test_right_code_for_one_network_is_correct_on_enough_problems(
+    samples: int | None, examination: Examination
+) -> None:
+    entry = examination.examine(from_object(for_one_network(Textbook(), samples)))
+    assert entry["verdict"] is Verdict.CORRECT, f"{samples} samples: {bad_findings(entry)}"
+    gradient = next(f for f in entry["findings"] if f["check"] == "gradient")
+    assert gradient["problems"] >= 20, f"only {gradient['problems']} problems were compared"
+    assert entry["supports"]["networks"] == [ONE], f"supports {entry['supports']['networks']}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", CHOSEN)
+def test_code_for_one_network_is_wrong_just_where_its_bug_is_visible_on_it(
+    slug: str, examination: Examination
+) -> None:
+    bug = CATALOGUE[slug]
+    entry = examination.examine(from_object(for_one_network(bug.planted())))
+    if shows_on_one_network(bug):
+        caught = entry["verdict"] in (Verdict.WRONG, Verdict.ERROR)
+        assert caught, f"{slug} shows on {ONE}: {bad_findings(entry)}"
+    else:
+        right = entry["verdict"] is Verdict.CORRECT
+        assert right, f"{slug} does not show on {ONE} with one sample: {bad_findings(entry)}"
+
+
+def test_some_bugs_show_on_the_one_network_and_some_do_not() -> None:
+    shown = {slug: shows_on_one_network(bug) for slug, bug in CATALOGUE.items()}
+    assert shown["tanh_derivative_uses_tan"], "the tanh bug does not show on a tanh network"
+    assert not shown["batch_mean_missing"], "a missing 1/N shows with one sample"
