@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -257,13 +257,14 @@ def _plant(task: Task) -> Entry:
     """
     bug = CATALOGUE[task.name]
     problems = [problem(task.seed, index) for index in range(task.examples)]
-    only = None
+    subject, only = from_object(bug.planted(), bug.slug), None
     if not any(bug.visible(p) for p in problems):
         only = Network.parse(bug.example)
-        support = Support(networks=(only,))
+        subject = replace(subject, batch_sizes=(bug.samples,))
+        support = Support(networks=(only,), batch_sizes=(bug.samples,))
         problems = [problem(task.seed, index, support) for index in range(task.examples)]
     examination = Examination(task.seed, task.examples, only=only, peers=peers(), truths=_truths())
-    entry = examination.examine(from_object(bug.planted(), bug.slug))
+    entry = examination.examine(subject)
     by = [
         finding["check"]
         for finding in entry["findings"]
