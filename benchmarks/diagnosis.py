@@ -171,7 +171,9 @@ def tell_singles(results: list[Outcome], title: str) -> None:
     for name, count in lost.most_common(15):
         print(f"    not named {count} times: {name}")
     unfound = [r for r in results if not r.found]
-    print(f"{title}: planted and visible, but not found by any check: {len(unfound)} of {len(results)}")
+    print(
+        f"{title}: planted and visible, but not found by any check: {len(unfound)} of {len(results)}"
+    )
     for r in unfound[:8]:
         print("    ", r.planted)
 

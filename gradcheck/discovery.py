@@ -144,24 +144,27 @@ def _network(hidden: Sequence[str], pairing: tuple[str, str], reduction: str, l2
     return Network(widths, (*hidden, output), loss, reduction, l2)
 
 
-def _candidates() -> Iterator[Network]:
-    for hidden in ([name] for name in HIDDEN_ACTIVATIONS):
-        for pairing in PAIRINGS:
-            for reduction in REDUCTIONS:
-                yield _network(hidden, pairing, reduction, 0.0)
-    for pairing in PAIRINGS:
-        for reduction in REDUCTIONS:
-            yield _network([], pairing, reduction, 0.0)
+def _candidates(samples: int) -> Iterator[Network]:
+    """Two layers first, as most code has them; for unusual batch sizes nothing else."""
+    usual = samples in (_BATCH, 1, 2)
+    for depth in (2, 1, 3, 4, 5) if usual else (2,):
+        reductions = REDUCTIONS if usual and depth <= 2 else REDUCTIONS[:1]
+        for name in HIDDEN_ACTIVATIONS if depth > 1 else ("",):
+            for pairing in PAIRINGS:
+                for reduction in reductions:
+                    yield _network([name] * (depth - 1), pairing, reduction, 0.0)
 
 
 def _base(
     prober: _Prober, sizes: tuple[int, ...]
 ) -> Generator[Request, Observation, tuple[Network, int] | None]:
     """Find a first network and batch size that get an answer."""
-    preferred = [n for n in (_BATCH, 1, 2) if n in sizes] or list(sizes[:1])
-    for samples in preferred:
+    usual = [n for n in (_BATCH, 1, 2) if n in sizes]
+    for samples in (*usual, *(n for n in sizes if n not in usual)):
         before = len(prober.faults)
-        for network in _candidates():
+        if before > HOPELESS and samples not in usual:
+            break  # it raises on everything: other batch sizes will not help
+        for network in _candidates(samples):
             if (yield from prober.answers(network, samples)):
                 return network, samples
             if len(prober.faults) - before > HOPELESS:
@@ -181,7 +184,7 @@ def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) ->
 
     activations, pairings, reductions, depths, batches = [], [], [], [], []
     for name in HIDDEN_ACTIVATIONS if hidden else ():
-        if (yield from supported([name], pairing, reduction, 0.0, samples)):
+        if (yield from supported([name] * len(hidden), pairing, reduction, 0.0, samples)):
             activations.append(name)
     for pair in PAIRINGS:
         if (yield from supported(hidden, pair, reduction, 0.0, samples)):

@@ -32,6 +32,9 @@ from gradcheck.worked_examples import NotRun
 #: Problems in a quick report.
 QUICK = 60
 
+#: Bugs of each site that a quick report plants.
+QUICK_BUGS = 3
+
 #: Compared with one another and with all others. jax is compared from its own side:
 #: compiling in one process is enough.
 PEERS = ("matrix", "scalar_loops")
@@ -58,7 +61,9 @@ class Task:
         Of the worked example, or of the bugs' site.
     path : str
         Of the implementation.
-    seed, examples : int
+    seed : int
+    examples : int
+        Problems to compare, or bugs to plant.
     extent : str
         Of a worked example.
     """
@@ -141,7 +146,7 @@ def _tasks(paths: list[str], seed: int, quick: bool) -> Iterator[Task]:
             short = quick or example.name in SHORT.get(Path(path).stem, ())
             yield Task("example", example.name, path, seed, 0, "short" if short else "full")
     for site in dict.fromkeys(bug.site for bug in CATALOGUE.values()):
-        yield Task("bugs", site, "", seed, 0)
+        yield Task("bugs", site, "", seed, QUICK_BUGS if quick else len(CATALOGUE))
 
 
 def _carry_out(tasks: list[Task], progress: Progress) -> Iterator[tuple[Task, list[Entry]]]:
@@ -166,8 +171,8 @@ def _carry_out(tasks: list[Task], progress: Progress) -> Iterator[tuple[Task, li
 def carry_out(task: Task) -> list[Entry]:
     """Do one task; runs in a worker process."""
     if task.kind == "bugs":
-        bugs = (bug for bug in CATALOGUE.values() if bug.site == task.name)
-        return [_plant(bug, task.seed) for bug in bugs]
+        bugs = [bug for bug in CATALOGUE.values() if bug.site == task.name]
+        return [_plant(bug, task.seed) for bug in bugs[: task.examples]]
     if task.kind == "checks":
         return [_check(task)]
     return _work_through(task)

@@ -72,6 +72,8 @@ def load(path: Path) -> ModuleType:
         raise LoadError(f"{path}: Python does not know how to import it")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up here
+    beside = str(path.resolve().parent)  # last, so that it can shadow nothing installed
+    sys.path.append(beside)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             source = path.read_bytes()
@@ -83,6 +85,7 @@ def load(path: Path) -> ModuleType:
         raise LoadError(_import_message(path, error)) from error
     finally:
         sys.modules.pop(spec.name, None)
+        sys.path.remove(beside)
     return module
 
 

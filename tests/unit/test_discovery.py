@@ -287,3 +287,26 @@ def test_batch_sizes_up_to_the_largest_drawn_are_probed() -> None:
 
     found(handles)
     assert asked == set(range(1, MAX_BATCH + 1)), f"probed were the batch sizes {sorted(asked)}"
+
+
+def test_code_that_is_for_deep_networks_only_is_found() -> None:
+    class Deep(Textbook):
+        def loss_and_grads(self, network, params, batch):
+            if network.depth != 4:
+                raise NotImplementedError(f"{network.depth} layers")
+            return super().loss_and_grads(network, params, batch)
+
+    found = drive(discover(None, None, 0), InProcess(Deep()))
+    assert found.support.depths == (4,), f"depths found: {found.support.depths}"
+    assert "tanh" in found.support.activations, f"activations: {found.support.activations}"
+
+
+def test_code_that_takes_five_samples_only_is_found() -> None:
+    class Five(Textbook):
+        def loss_and_grads(self, network, params, batch):
+            if len(batch.x) != 5:
+                raise NotImplementedError(f"{len(batch.x)} samples")
+            return super().loss_and_grads(network, params, batch)
+
+    found = drive(discover(None, None, 0), InProcess(Five()))
+    assert found.support.batch_sizes == (5,), f"batch sizes found: {found.support.batch_sizes}"

@@ -199,3 +199,19 @@ def test_the_shipped_implementations_are_found_and_may_be_loaded(name: str) -> N
 def test_an_implementation_that_is_not_shipped_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="ships no implementation named 'student'"):
         shipped("student")
+
+
+def test_a_module_beside_the_file_can_be_imported(tmp_path):
+    (tmp_path / "helper_beside.py").write_text("answer = 42", encoding="utf-8")
+    path = tmp_path / "student.py"
+    path.write_text("import helper_beside\nanswer = helper_beside.answer", encoding="utf-8")
+    assert load(path).answer == 42, "the file's own folder is not searched"
+    sys.modules.pop("helper_beside", None)
+
+
+def test_loading_leaves_the_search_path_as_it_was(tmp_path):
+    path = tmp_path / "student.py"
+    path.write_text("x = 1", encoding="utf-8")
+    before = list(sys.path)
+    load(path)
+    assert sys.path == before, "the search path was left changed"
