@@ -114,8 +114,7 @@ def _no_input(problem: Problem) -> Batch:
 @pytest.fixture(scope="module")
 def large() -> Problem:
     network = Network.parse("784-30-10 sigmoid,softmax cross_entropy")
-    problem = sampling.fill(np.random.default_rng(0), network, 32)
-    return problem
+    return sampling.fill(np.random.default_rng(0), network, 32)
 
 
 @pytest.mark.parametrize("what", ["gradient", "rounding", "testimonies"])

@@ -1,6 +1,7 @@
 """Gaussian directions, and the bound on what they miss."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_the_bound_is_not_idle() -> None:
 def test_more_directions_miss_less() -> None:
     for ratio in np.geomspace(1.1, 1e6, 40).tolist():
         chances = [miss_probability(ratio, k) for k in range(1, 10)]
-        assert all(a > b for a, b in zip(chances, chances[1:], strict=False)), (
+        assert all(a > b for a, b in pairwise(chances)), (
             f"at {ratio:.3g} bars the chances for 1, 2, ... directions are {chances}"
         )
 
@@ -67,7 +68,7 @@ def test_more_directions_miss_less() -> None:
 def test_larger_errors_are_missed_less() -> None:
     for directions in (1, 3, 7):
         chances = [miss_probability(ratio, directions) for ratio in np.geomspace(1.1, 1e6, 40)]
-        assert all(a > b for a, b in zip(chances, chances[1:], strict=False)), (
+        assert all(a > b for a, b in pairwise(chances)), (
             f"with {directions} directions the chances for growing errors are {chances}"
         )
 
