@@ -91,6 +91,8 @@ class Request:
         Ask the code even if the same question was answered before.
     of : str or None
         The name of a peer to ask in place of the code under test.
+    anew : bool
+        Start the code afresh before asking: whatever it kept is gone.
     """
 
     call: Call
@@ -99,6 +101,7 @@ class Request:
     rounds: int = 1
     fresh: bool = False
     of: str | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True)

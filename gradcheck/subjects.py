@@ -1,6 +1,6 @@
 """From what a user points at to something that can be examined."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def from_path(path: Path) -> Subject:
     LoadError
         When it cannot be imported.
     """
-    return from_object(load(path), path.stem, shown(path))
+    return from_object(load(path), path.stem, shown(path), lambda: load(path))
 
 
 def shown(path: Path) -> str:
@@ -35,8 +35,18 @@ def shown(path: Path) -> str:
     return str(path)
 
 
-def from_object(implementation: Any, name: str = "", path: str = "") -> Subject:
+def from_object(
+    implementation: Any,
+    name: str = "",
+    path: str = "",
+    renew: Callable[[], Any] | None = None,
+) -> Subject:
     """Wrap a module or object that follows the contract.
+
+    Parameters
+    ----------
+    renew : callable, optional
+        Returns the implementation as it was before its first call.
 
     Raises
     ------
@@ -44,7 +54,7 @@ def from_object(implementation: Any, name: str = "", path: str = "") -> Subject:
         When it has no ``loss_and_grads``.
     """
     name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
-    session = InProcess(implementation)
+    session = InProcess(implementation, renew)
     if not session.offers(Call.LOSS_AND_GRADS):
         raise UsageError(
             f"{path or name} has no function loss_and_grads(network, params, batch); "

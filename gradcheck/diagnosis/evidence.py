@@ -64,14 +64,14 @@ def unexplained(
         Stop asking once this much is left.
     """
     code = Textbook(rules)
-    session = InProcess(code)
     watched = any(_touched(answer) != _UNTOUCHED for answer in evidence.answers)
     watched = watched or any(request.fresh for request in evidence.requests)
+    session = InProcess(code) if watched else None
     worst = 0.0
     for request, answer, right in zip(
         evidence.requests, evidence.answers, evidence.right, strict=True
     ):
-        guess = session.ask(request) if watched else _quickly(code, request)
+        guess = session.ask(request) if session else _quickly(code, request)
         worst = max(worst, _left(request, answer, right, guess, noise))
         if worst >= enough:
             break

@@ -21,7 +21,7 @@ from gradcheck.diagnosis.hypotheses import (
 )
 from gradcheck.diagnosis.place import localise
 from gradcheck.diagnosis.probes import probe
-from gradcheck.diagnosis.survey import SAME, Flag, Survey, survey
+from gradcheck.diagnosis.survey import FACTOR, SAME, Flag, Survey, survey
 from gradcheck.diagnosis.words import FIX_FIRST, explain
 from gradcheck.network import Network
 from gradcheck.oracle.estimate import UNIT
@@ -36,11 +36,17 @@ Questions = Generator[Request, Observation, list[Diagnosis]]
 #: Learning rates of probing steps: no fraction that anything else has.
 RATES = (0.173, 0.37)
 
-#: A factor closer to one is none.
-FACTOR = 1e-3
-
 #: More members than this and a class says nothing.
 LARGEST_CLASS = 4
+
+
+_KEPT = Diagnosis(
+    Name("", "state", None),
+    "localised",
+    "Asked afresh your code is right; after other calls it is wrong: it keeps something between "
+    "calls.",
+    "Look for what outlives a call: module variables, attributes, caches, default arguments.",
+)
 
 
 @dataclass(frozen=True)
@@ -81,16 +87,19 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
     """
     bad = {f.check: f for f in findings if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
     failing = [Problem.parse(text) for f in bad.values() for text in f.failing]
-    if plan.arithmetic.fault:
-        return of_arithmetic(plan.arithmetic)
     if not failing:
-        return []
+        return of_arithmetic(plan.arithmetic)
     case = _case(plan, bad, failing)
     evidence = yield from _gather(_probes(case, 0), case)
     if any(_broken(answer) for answer in evidence.answers):
         return []
     if _all_right(evidence, case.noise):
-        return []
+        kept = {"gradient", "loss", "step"} & set(bad) and not plan.arithmetic.fault
+        return [_KEPT] if kept else of_arithmetic(plan.arithmetic)
+    if plan.arithmetic.fault:
+        ranking = rank(evidence, hypotheses(case.network, ("numerics",)), case.noise)
+        named = _named(ranking, case.network) if ranking.fitting else []
+        return named or of_arithmetic(plan.arithmetic)
     likely, others = _by_likelihood(case, bad, evidence)
     ranking = rank(evidence, likely, case.noise)
     if not ranking.fitting:
@@ -100,7 +109,7 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         ranking = _confirmed(ranking, held_out, case.noise)
     if ranking.fitting and ranking.rival >= REJECT and _classes(ranking, case) <= LARGEST_CLASS:
         return _named(ranking, case.network)
-    if case.calls != (Call.LOSS_AND_GRADS,):
+    if Call.LOSS_AND_GRADS not in case.calls or case.repeated:
         return []
     return (yield from _place_by_place(case, evidence))
 
@@ -142,15 +151,23 @@ def _case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
     sizes: tuple[int, ...] = (1,) if 1 in plan.support.batch_sizes else ()
     sizes += (min(fit, key=lambda n: abs(n - 4)),) if fit else ()
     exact = plan.arithmetic.unit == UNIT
-    step_only = "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad)
     return Case(
         network,
         sizes,
         noise=1e-13 if exact else 3e-6,
         tolerance=SAME if exact else 1e-3,
-        calls=(Call.STEP,) if step_only else (Call.LOSS_AND_GRADS,),
+        calls=_calls(plan, bad),
         repeated="purity" in bad,
     )
+
+
+def _calls(plan: Plan, bad: dict[str, Finding]) -> tuple[Call, ...]:
+    """Ask for gradients; for steps where only those are wrong; for both of state."""
+    if "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad):
+        return (Call.STEP,)
+    if "purity" in bad and Call.STEP in plan.offers:
+        return (Call.LOSS_AND_GRADS, Call.STEP)
+    return (Call.LOSS_AND_GRADS,)
 
 
 def _telling(network: Network) -> tuple[int, int, int]:
@@ -169,7 +186,10 @@ def _probes(case: Case, seed: int) -> tuple[Request, ...]:
         for call in case.calls:
             rate = RATES[index % 2] if call is Call.STEP else 0.0
             requests.append(Request(call, problem, learning_rate=rate, fresh=case.repeated))
-    return (*requests, *requests, requests[0]) if case.repeated else tuple(requests)
+    if case.repeated:
+        requests += [*requests, requests[0]]
+    requests[0] = replace(requests[0], anew=True)  # a simulation knows of no earlier calls
+    return tuple(requests)
 
 
 def _gather(requests: tuple[Request, ...], case: Case) -> Generator[Request, Observation, Evidence]:

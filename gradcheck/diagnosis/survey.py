@@ -19,6 +19,10 @@ from gradcheck.protocol import Observation
 SAME = 1e-8
 
 
+#: A factor closer to one is none.
+FACTOR = 1e-3
+
+
 @dataclass(frozen=True)
 class Flag:
     """Something that is not what the textbook makes of the code's own numbers.
@@ -171,4 +175,4 @@ def _common_factor(problem: Problem, claims: dict[str, Floats], tolerance: float
         return None
     c = float(claimed @ true_all) / square
     every = all(same(one, c * two, tolerance) for one, two in parts)
-    return c if every and abs(c - 1) > tolerance and c != 0 else None
+    return c if every and abs(c - 1) > FACTOR and c != 0 else None

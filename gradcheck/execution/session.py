@@ -6,10 +6,11 @@ implementations and for people who check their own code.
 """
 
 import contextlib
+import copy
 import sys
 import warnings
-from collections.abc import Iterator
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,10 +52,14 @@ class InProcess:
     ----------
     implementation : object
         A module or object that follows :class:`gradcheck.protocol.Implementation`.
+    renew : callable, optional
+        Returns the implementation as it was before its first call. Without it, a copy
+        is kept of what can be copied; a module cannot, and keeps its state.
     """
 
-    def __init__(self, implementation: Any) -> None:
+    def __init__(self, implementation: Any, renew: Callable[[], Any] | None = None) -> None:
         self.implementation = implementation
+        self._renew = renew or _copier(implementation)
         self._calls = 0
         self._memory: dict[Request, Observation] = {}
         self._returned: list[tuple[Any, bytes]] = []
@@ -70,9 +75,12 @@ class InProcess:
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one."""
-        if request.fresh or request not in self._memory:
+        if request.anew and self._renew is not None:
+            self.implementation = self._renew()
+            self._returned = []
+        if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)
-            if request.fresh or request.call is Call.STEP:
+            if request.fresh or request.anew or request.call is Call.STEP:
                 return observation
             self._memory[request] = observation
         return self._memory[request]
@@ -132,6 +140,17 @@ class InProcess:
             raw = code.step(network, pairs, batch, request.learning_rate)
             pairs = list(read_tensors(raw, problem, "")[0])  # copies, finite or not
         return code.step(network, pairs, batch, request.learning_rate)
+
+
+def _copier(implementation: Any) -> Callable[[], Any] | None:
+    """Keep a copy of an object as it is now; None when it cannot be copied."""
+    if isinstance(implementation, ModuleType):
+        return None
+    try:
+        kept = copy.deepcopy(implementation)
+    except Exception:  # the object's own code may raise anything
+        return None
+    return lambda: copy.deepcopy(kept)
 
 
 def _read(request: Request, problem: Problem, raw: Any) -> Observation:
