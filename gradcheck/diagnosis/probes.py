@@ -10,19 +10,37 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.bugs.textbook import Textbook
 from gradcheck.forward import evaluate
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.sampling import targets
 
+#: How often another draw is tried where a layer is dead.
+ATTEMPTS = 12
+
 #: Largest |z| of a probe.
 REACH = 2.5
 
 
 def probe(network: Network, samples: int, seed: Sequence[int]) -> Problem:
-    """Make a problem of generic values."""
-    rng = np.random.default_rng(list(seed))
+    """Make a problem of generic values on which every layer is alive."""
+    for attempt in range(ATTEMPTS):
+        problem = _draw(network, samples, np.random.default_rng([*seed, attempt]))
+        if alive(problem):
+            break
+    return problem
+
+
+def alive(problem: Problem) -> bool:
+    """Whether every tensor gets some gradient: no layer of relu is dead."""
+    _, grads = Textbook().loss_and_grads(problem.network, problem.params.copies(), problem.batch)
+    sizes = [float(np.abs(db).max()) for _, db in grads]
+    return min(sizes) > 1e-6 * max(sizes)
+
+
+def _draw(network: Network, samples: int, rng: np.random.Generator) -> Problem:
     x = rng.standard_normal((samples, network.widths[0]))
     pairs: list[tuple[Floats, Floats]] = []
     a = x

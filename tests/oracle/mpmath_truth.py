@@ -112,6 +112,17 @@ class Definition:
             a = _activate(self._phi(later), self._sums(later, a))
         return LOSSES[self.network.loss](a, y)
 
+    def _moved_loss(self, layer: int, sample: int, unit: int, shift: Number) -> Number:
+        """Return a sample's loss with z[layer][sample][unit] moved."""
+        z, y = list(self.z[layer][sample]), self.y[sample]
+        z[unit] += shift
+        if layer == self.network.depth:
+            return self._sample_loss(layer, z, y)
+        # one unit of this layer changed, so the sums of the next change by its share alone
+        change = ACTIVATIONS[self._phi(layer)](z[unit]) - self.a[layer][sample][unit]
+        sums = zip(self.z[layer + 1][sample], self.columns[layer + 1], strict=True)
+        return self._sample_loss(layer + 1, [s + change * w[unit] for s, w in sums], y)
+
     def _reduced(self, losses: list[Number]) -> Number:
         total = mp.fsum(losses)
         return total / len(losses) if self.network.reduction == "mean" else total
@@ -129,16 +140,14 @@ class Definition:
         layer, unit = int(name[1:]), entry[-1]
         with mp.workdps(DIGITS):
             differences = []
-            for z, a, y in zip(self.z[layer], self.a[layer - 1], self.y, strict=True):
+            for sample, a in enumerate(self.a[layer - 1]):
                 shift = STEP * a[entry[0]] if name[0] == "W" else STEP
                 if not shift:
                     differences.append(mp.zero)  # the entry does not touch this sample
                     continue
-                up, down = list(z), list(z)
-                up[unit] += shift
-                down[unit] -= shift
-                change = self._sample_loss(layer, up, y) - self._sample_loss(layer, down, y)
-                differences.append(change / (2 * STEP))
+                up = self._moved_loss(layer, sample, unit, shift)
+                down = self._moved_loss(layer, sample, unit, -shift)
+                differences.append((up - down) / (2 * STEP))
             return float(self._reduced(differences) + self._penalty_slope(name, entry))
 
     def _penalty_slope(self, name: str, entry: tuple[int, ...]) -> Number:

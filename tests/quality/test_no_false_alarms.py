@@ -230,16 +230,8 @@ def test_careless_textbook_code_is_correct(
     assert not note or any(note in each for each in entry["notes"]), (
         f"{name}, seed {seed}: the notes {entry['notes']} do not say {note!r}"
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["float64", "epsilon 1e-8"])
-def test_code_in_float64_is_not_said_to_be_in_float32(
-    name: str, examinations: dict[int, Examination]
-) -> None:
-    for seed in SEEDS:
-        notes = examined(RIGHT[name][0], seed, examinations)["notes"]
-        assert "float32 arithmetic" not in notes, f"{name}, seed {seed}: notes {notes}"
+    in_float32 = "float32 arithmetic" in entry["notes"]
+    assert in_float32 == ("float32" in note), f"{name}, seed {seed}: notes {entry['notes']}"
 
 
 def off(entries: Callable[[np.ndarray], None], tensor: int) -> Callable[[list[Any]], list[Any]]:
@@ -282,7 +274,7 @@ OFF = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize("name", list(OFF))
 def test_an_error_of_a_millionth_in_one_tensor_is_wrong_and_in_that_tensor_only(
     name: str, seed: int, examinations: dict[int, Examination]
@@ -296,7 +288,7 @@ def test_an_error_of_a_millionth_in_one_tensor_is_wrong_and_in_that_tensor_only(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 def test_a_real_bug_in_float32_code_is_wrong(
     seed: int, examinations: dict[int, Examination]
 ) -> None:
@@ -310,7 +302,7 @@ def test_a_real_bug_in_float32_code_is_wrong(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize("where", ["epsilon", "in_loss"])
 def test_an_epsilon_of_1e_4_is_wrong(
     where: str, seed: int, examinations: dict[int, Examination]
@@ -330,7 +322,7 @@ FAULTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_a_fault_of_arithmetic_is_wrong_and_diagnosed_as_one(
     name: str, seed: int, examinations: dict[int, Examination]
