@@ -107,7 +107,7 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
     if exceeds.any() or arithmetic.unit > UNIT:
         bars = bars + truth.rounding(arithmetic.unit)[name]
     allowed = bars + estimate.interval
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         excess = np.where(difference > 0, difference / allowed, 0.0)
     excess = np.where(np.isfinite(claim), excess, np.inf)
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), claim.shape))

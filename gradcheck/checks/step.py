@@ -69,7 +69,8 @@ def _judge(plan: Plan, problem: Problem, name: str, taken: Floats, rate: float) 
     bars = estimate.error + truth.rounding(unit)[name] + 8 * unit * size / rate
     allowed = bars + estimate.interval
     difference = np.abs(taken - estimate.value)
-    excess = np.where(np.isfinite(taken), difference / np.maximum(allowed, 1e-300), np.inf)
+    with np.errstate(over="ignore"):
+        excess = np.where(np.isfinite(taken), difference / np.maximum(allowed, 1e-300), np.inf)
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), taken.shape))
     norm, noise = float(np.linalg.norm(estimate.value)), float(np.linalg.norm(bars))
     return Judgement(

@@ -104,7 +104,7 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         return [_KEPT] if kept else of_arithmetic(plan.arithmetic)
     if plan.arithmetic.fault:
         ranking = rank(evidence, hypotheses(case.network, ("numerics",)), case.noise)
-        named = _named(ranking, case.network) if ranking.fitting else []
+        named = _named(ranking, case.network, evidence) if ranking.fitting else []
         return named or of_arithmetic(plan.arithmetic)
     likely, others = _by_likelihood(case, bad, evidence)
     ranking = rank(evidence, likely, case.noise)
@@ -114,7 +114,7 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         held_out = yield from _gather(_probes(case, 1), case)
         ranking = _confirmed(ranking, held_out, case.noise)
     if ranking.fitting and ranking.rival >= REJECT and _classes(ranking, case) <= LARGEST_CLASS:
-        return _named(ranking, case.network)
+        return _named(ranking, case.network, evidence)
     if Call.LOSS_AND_GRADS not in case.calls or case.repeated:
         return []
     return (yield from _place_by_place(case, evidence))
@@ -240,15 +240,18 @@ def _classes(ranking: Ranking, case: Case) -> int:
     return len({name for _, h in ranking.fitting for name in h.names(case.network)[:1]})
 
 
-def _named(ranking: Ranking, network: Network) -> list[Diagnosis]:
-    """One diagnosis for each layer that the best hypothesis strikes, from the top down."""
+def _named(ranking: Ranking, network: Network, evidence: Evidence) -> list[Diagnosis]:
+    """One diagnosis for each layer where the best hypothesis shows, from the top down."""
     left, best = ranking.fitting[0]
     rivals = [
         h for _, h in ranking.fitting if h is not best and not (h.everywhere and h.bug is best.bug)
     ]
     others = tuple(dict.fromkeys(name for h in rivals for name in h.names(network)))
     result = []
+    problems = [request.problem for request in evidence.requests]
     for name in sorted(best.names(network), key=lambda n: -(n.layer or 0)):
+        if best.everywhere and not any(best.bug.visible(p, name.layer) for p in problems):
+            continue
         also = tuple(o for o in others if not best.everywhere or o.layer in (name.layer, None))
         also = tuple(o for o in also if o != name)
         result.append(

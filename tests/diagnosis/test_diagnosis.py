@@ -1,0 +1,148 @@
+"""A planted bug is named, at its place; what is in no dictionary is localised, never guessed."""
+
+import numpy as np
+import pytest
+
+import gradcheck
+from gradcheck import sampling
+from gradcheck.bugs import CATALOGUE
+from gradcheck.bugs.textbook import RULES, Textbook, only_in
+from gradcheck.calibration import calibrate
+from gradcheck.checks import CHECKS
+from gradcheck.diagnosis import Name, diagnose
+from gradcheck.execution.driving import drive
+from gradcheck.execution.session import InProcess
+from gradcheck.network import Network
+from gradcheck.oracle import Truths
+from gradcheck.plan import Plan
+from gradcheck.power import FINDERS, prove
+from gradcheck.sampling import Support
+
+TRUTHS = Truths()
+NETWORK = Network.parse("3-5-4-2 tanh,sigmoid,identity half_squared_error mean l2=0.1")
+
+
+def diagnosed(code, network=NETWORK, sizes=(1, 2, 3, 4)):
+    """Let code that supports one network be found wrong, and diagnosed."""
+    session = InProcess(code)
+    support = Support(networks=(network,), batch_sizes=sizes)
+    problems = tuple(sampling.problem(3, i, support) for i in range(25))
+    plan = Plan(problems, support, drive(calibrate(problems, TRUTHS), session), TRUTHS, 3)
+    findings = [
+        f for check in CHECKS if check.slug in FINDERS for f in drive(check.run(plan), session)
+    ]
+    return drive(diagnose(plan, findings), session)
+
+
+def names(diagnoses):
+    return {name for d in diagnoses for name in (d.name, *d.also)}
+
+
+def test_right_code_gets_no_diagnosis():
+    assert diagnosed(Textbook()) == [], "right code was given a diagnosis"
+
+
+@pytest.mark.parametrize(
+    ("slug", "layer"),
+    [
+        ("tanh_derivative_uses_tan", 1),
+        ("derivative_at_activated_value", 2),
+        ("first_output_weight_reused", 2),
+        ("weights_updated_before_hidden_delta", 1),
+        ("output_error_sign_lost", 3),
+        ("batch_mean_missing", None),
+        ("bias_gradient_not_summed", 1),
+    ],
+)
+def test_a_bug_in_one_layer_is_named_there(slug, layer):
+    bug = CATALOGUE[slug]
+    found = diagnosed(bug.planted(layer))
+    assert Name(slug, bug.site, layer) in names(found), f"diagnosed: {found}"
+
+
+def test_a_bug_in_every_layer_is_told_of_each():
+    found = diagnosed(CATALOGUE["derivative_at_activated_value"].planted())
+    layers = [d.name.layer for d in found]
+    assert layers == [2, 1], f"told of layers {layers}"
+
+
+def test_two_bugs_are_each_named_from_the_top_down():
+    one = only_in(2, CATALOGUE["derivative_at_activated_value"].rules)
+    two = only_in(1, CATALOGUE["bias_gradient_negated"].rules)
+    found = diagnosed(Textbook({**one, **two}))
+    assert [(d.name.bug, d.name.layer) for d in found] == [
+        ("derivative_at_activated_value", 2),
+        ("bias_gradient_negated", 1),
+    ], f"diagnosed: {found}"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("rule", "site", "layer"),
+    [
+        ("activation_derivative", "activation_derivative", 1),
+        ("propagate", "delta_recursion", 2),
+        ("loss_derivative", "loss_derivative", 3),
+        ("weight_product", "weight_gradient", 2),
+        ("bias_sum", "bias_gradient", 3),
+    ],
+)
+def test_a_formula_in_no_dictionary_is_localised_and_not_named(rule, site, layer, seed):
+    a, b, c = np.random.default_rng(seed).uniform(0.3, 1.7, 3)
+
+    def odd(t):
+        return c * np.sin(a * t + b) + 0.3 * np.tanh(t) ** 2
+
+    rules = {
+        "activation_derivative": lambda p, at: odd(p.z[at]),
+        "propagate": lambda p, at: p.delta[at + 1] @ odd(p.weights(at + 1)).T,
+        "loss_derivative": lambda p: odd(p.a[p.last] - p.y),
+        "weight_product": lambda p, at: odd(p.a[at - 1]).T @ p.delta[at],
+        "bias_sum": lambda p, at: odd(p.delta[at]).sum(axis=0),
+    }
+    found = diagnosed(Textbook(only_in(layer, {rule: rules[rule]})))
+    assert {(d.certainty, d.name.bug) for d in found} == {("localised", "")}, f"named: {found}"
+    assert (site, layer) in {(n.site, n.layer) for n in names(found)}, f"localised: {found}"
+
+
+def test_the_implied_derivative_lies_on_the_wrong_formula():
+    rules = {"activation_derivative": lambda p, at: np.cos(p.z[at]) + 0.2}
+    found = diagnosed(Textbook(only_in(1, rules)))
+    implied = found[0].implied
+    off = np.abs(implied.derivative - (np.cos(implied.z) + 0.2)).max()
+    assert off < 1e-9, f"the implied derivative is off by {off}"
+
+
+def test_a_factor_is_recovered():
+    rules = {"bias_sum": lambda p, at: 0.37 * RULES["bias_sum"](p, at)}
+    found = diagnosed(Textbook(only_in(2, rules)))
+    factor = found[0].recovered.get("factor", 0.0)
+    assert abs(factor - 0.37) < 1e-9, f"recovered {found[0].recovered}"
+
+
+def test_in_code_for_one_tiny_network_a_bug_is_still_placed():
+    network = Network.parse("2-2-2 sigmoid,sigmoid half_squared_error")
+    bug = CATALOGUE["first_output_weight_reused"]
+    found = diagnosed(bug.planted(), network, sizes=(1,))
+    assert ("delta_recursion", 1) in {(n.site, n.layer) for n in names(found)}, f"{found}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", list(CATALOGUE)[::6])
+def test_catalogued_bugs_are_found_and_never_given_a_wrong_name(slug):
+    bug = CATALOGUE[slug]
+    proof = prove(bug, 0, TRUTHS)
+    assert proof.by, f"{slug} was not found by any check"
+    claimed = [d for d in proof.diagnoses if d.certainty in ("named", "class")]
+    assert not claimed or proof.names(slug), f"{slug} was called {claimed}"
+
+
+def test_the_record_carries_the_diagnosis_and_the_example_by_hand():
+    record = gradcheck.check(CATALOGUE["tanh_derivative_uses_tan"].planted(), examples=60, seed=1)
+    entry = record.data["implementations"][0]
+    diagnosis = entry["diagnoses"][0]
+    assert diagnosis["bug"] == "tanh_derivative_uses_tan", f"{diagnosis}"
+    assert diagnosis["certainty"] == "named", f"{diagnosis}"
+    lines = entry["counterexample"]["by_hand"]
+    first = next(line["quantity"] for line in lines if line["differs"])
+    assert first.startswith("delta"), f"the first line that differs is {first}"
