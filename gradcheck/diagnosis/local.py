@@ -4,11 +4,12 @@ Because everything above the place is taken from the code itself, other bugs els
 do not disturb: each place is judged alone.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from gradcheck.bugs.textbook import Pass
-from gradcheck.diagnosis.hypotheses import Hypothesis
-from gradcheck.diagnosis.survey import Flag, Survey, textbook_pass
+from gradcheck.bugs.textbook import Pass, Rule
+from gradcheck.diagnosis.survey import Flag, Survey
 from gradcheck.problem import Floats
 
 #: Sites whose bugs can raise a flag of each kind.
@@ -20,9 +21,9 @@ SITES = {
 
 
 def left_unexplained(
-    hypothesis: Hypothesis, flag: Flag, surveys: list[Survey], noise: float
+    rules: Mapping[str, Rule], flag: Flag, surveys: list[Survey], noise: float
 ) -> float:
-    """Return what a bug leaves of the error at a flagged place, at worst over surveys."""
+    """Return what wrong rules leave of the error at a flagged place, at worst over surveys."""
     worst = 0.0
     told = False
     for survey in surveys:
@@ -30,7 +31,7 @@ def left_unexplained(
         if observed is None:
             continue
         right = predicted_by({}, flag, survey)
-        guess = predicted_by(hypothesis.bug.rules, flag, survey)
+        guess = predicted_by(rules, flag, survey)
         if right is None or guess is None or guess.shape != observed.shape:
             return float("inf")
         error = float(np.linalg.norm(observed - right))
@@ -52,7 +53,7 @@ def observed_at(flag: Flag, survey: Survey) -> Floats | None:
     return survey.claims[f"{'W' if flag.part == 'weight' else 'b'}{flag.layer}"]
 
 
-def predicted_by(rules: object, flag: Flag, survey: Survey) -> Floats | None:
+def predicted_by(rules: Mapping[str, Rule], flag: Flag, survey: Survey) -> Floats | None:
     """Apply rules at one place, to the code's own numbers above it."""
     p = _prepared(rules, flag, survey)
     if p is None:
@@ -68,9 +69,9 @@ def predicted_by(rules: object, flag: Flag, survey: Survey) -> Floats | None:
     return np.asarray(value)
 
 
-def _prepared(rules: object, flag: Flag, survey: Survey) -> Pass | None:
-    p = textbook_pass(survey.problem)
-    p.rules = {**p.rules, **dict(rules)}  # type: ignore[call-overload]
+def _prepared(rules: Mapping[str, Rule], flag: Flag, survey: Survey) -> Pass | None:
+    p = survey.textbook()
+    p.rules = {**p.rules, **rules}
     lowest = flag.layer + 1 if flag.part == "delta" else flag.layer
     for layer in range(p.last, lowest - 1, -1):
         if layer not in survey.deltas:

@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck.bugs.textbook import Pass
 from gradcheck.diagnosis.diagnosis import Diagnosis, Implied, Name
 from gradcheck.diagnosis.probes import other_targets, other_weights_above
-from gradcheck.diagnosis.survey import Flag, Survey, same, survey, textbook_pass
+from gradcheck.diagnosis.survey import Flag, Survey, same, survey
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
 
@@ -49,7 +49,7 @@ def localise(flag: Flag, found: Survey, tolerance: float) -> Questions:
     )
     observation = yield Request(Call.LOSS_AND_GRADS, problem)
     if observation.failure is None:
-        other = survey(problem, observation, tolerance, found.factor)
+        other = survey(problem, observation, tolerance, found.factor, found.forward)
     if flag.part == "delta":
         return _delta(flag, found, other, tolerance)
     return _tensor(flag, found, other, tolerance)
@@ -70,7 +70,7 @@ def _delta(flag: Flag, found: Survey, other: Survey | None, tolerance: float) ->
     if not stays or first is None:
         return _told([above], layer, found.problem, recovered, None)
     known = np.isfinite(first)
-    z = textbook_pass(found.problem).z[layer][known]
+    z = found.textbook().z[layer][known]
     order = np.argsort(z)
     implied = Implied(z=z[order], derivative=first[known][order])
     # a constant factor may stand in either place
@@ -120,7 +120,7 @@ def _told(
 
 
 def _pass(found: Survey) -> Pass:
-    p = textbook_pass(found.problem)
+    p = found.textbook()
     p.delta = dict(found.deltas)
     return p
 

@@ -1,12 +1,13 @@
 """The order of a diagnosis: from cheap to expensive, stopping at what is sure."""
 
-from collections.abc import Generator
+import itertools
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import Pass, Textbook
+from gradcheck.bugs.textbook import Pass, Rule, Textbook
 from gradcheck.diagnosis import local
 from gradcheck.diagnosis.arithmetic import of_arithmetic
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
@@ -21,7 +22,7 @@ from gradcheck.diagnosis.hypotheses import (
 )
 from gradcheck.diagnosis.place import localise
 from gradcheck.diagnosis.probes import alive, probe
-from gradcheck.diagnosis.survey import FACTOR, SAME, Flag, Survey, survey
+from gradcheck.diagnosis.survey import FACTOR, SAME, Flag, Survey, survey, textbook_pass
 from gradcheck.diagnosis.words import FIX_FIRST, explain
 from gradcheck.network import Network
 from gradcheck.oracle.estimate import UNIT
@@ -38,6 +39,9 @@ RATES = (0.173, 0.37)
 
 #: Networks tried in search of one on which every layer gets some gradient.
 TRIED = 10
+
+#: Rules that make the forward and the loss.
+FORWARD = {"pre_activation", "activation", "loss"}
 
 #: More members than this and a class says nothing.
 LARGEST_CLASS = 4
@@ -114,10 +118,13 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         held_out = yield from _gather(_probes(case, 1), case)
         ranking = _confirmed(ranking, held_out, case.noise)
     if ranking.fitting and ranking.rival >= REJECT and _classes(ranking, case) <= LARGEST_CLASS:
-        return _named(ranking, case.network, evidence)
+        result = _named(ranking, case.network, evidence)
+        if "step" in bad and case.calls == (Call.LOSS_AND_GRADS,):
+            result += yield from _update(case, ranking.fitting[0][1].rules())
+        return result
     if Call.LOSS_AND_GRADS not in case.calls or case.repeated:
         return []
-    return (yield from _place_by_place(case, evidence))
+    return (yield from _place_by_place(case, evidence, "step" in bad))
 
 
 def _by_likelihood(
@@ -268,27 +275,171 @@ def _named(ranking: Ranking, network: Network, evidence: Evidence) -> list[Diagn
     return result
 
 
-def _place_by_place(case: Case, evidence: Evidence) -> Questions:
+def _place_by_place(case: Case, evidence: Evidence, stepped: bool) -> Questions:
     """Recover the code's deltas, and judge each rule alone."""
     held_out = yield from _gather(_probes(case, 1), case)
-    surveys = _surveys(case, evidence, held_out)
+    result, forward = _forward(case, evidence, held_out)
+    surveys = _surveys(case, evidence, held_out, forward=forward)
     flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
     flags.sort(key=lambda flag: -flag.layer)
-    result = _whole(surveys)
+    result += _whole(surveys)
     blind = max((s.blind_below for s in surveys), default=0)
     for flag in flags:
         mine = [s for s in surveys if flag in s.flags]
-        diagnosis = _from_catalogue(case, flag, mine)
-        if diagnosis is None:
+        several = _from_catalogue(case, flag, mine) or _two_at_once(case, flag, mine)
+        if not several:
             known = [s for s in mine if flag.layer in s.deltas] or mine
-            diagnosis = yield from localise(flag, known[0], case.tolerance)
+            several = [(yield from localise(flag, known[0], case.tolerance))]
         if flag.layer == blind:
-            diagnosis = replace(diagnosis, explanation=f"{diagnosis.explanation} {FIX_FIRST}")
-        result.append(diagnosis)
+            several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
+        result += several
+    if stepped:
+        result += yield from _update(case, _known(result))
     return result
 
 
-def _surveys(case: Case, *parts: Evidence) -> list[Survey]:
+def _known(diagnoses: list[Diagnosis]) -> dict[str, Rule]:
+    """Merge the rules of what was named, each in its layer."""
+    rules: dict[str, Rule] = {}
+    for diagnosis in diagnoses:
+        if diagnosis.name.bug:
+            bug, layer = CATALOGUE[diagnosis.name.bug], diagnosis.name.layer
+            rules |= Hypothesis(bug, layer).rules()
+    return rules
+
+
+def _forward(
+    case: Case, evidence: Evidence, held_out: Evidence
+) -> tuple[list[Diagnosis], Mapping[str, Rule] | None]:
+    """Name what is wrong in the forward from the losses alone."""
+    losses = [
+        (request.problem, answer.loss)
+        for part in (evidence, held_out)
+        for request, answer in zip(part.requests, part.answers, strict=True)
+        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
+    ]
+    if all(_same_loss(p, claimed, {}, case) for p, claimed in losses):
+        return [], None
+    fitting = [
+        h
+        for h in hypotheses(case.network)
+        if set(h.bug.rules) <= FORWARD
+        and all(_same_loss(p, claimed, h.rules(), case) for p, claimed in losses)
+    ]
+    if not fitting or len(fitting) > LARGEST_CLASS:
+        name = Name("", "forward", None)
+        text = "The loss is not the loss as defined, and no catalogued bug of the forward fits."
+        return [Diagnosis(name, "localised", text, "Look at the forward pass and the loss.")], None
+    best = fitting[0]
+    names = [n for h in fitting for n in h.names(case.network)]
+    certainty = "named" if len({n.bug for n in names}) == 1 else "class"
+    text = explain(best.bug, names[0], case.network)
+    diagnosis = Diagnosis(names[0], certainty, text, best.bug.mend, also=tuple(names[1:]))
+    return [diagnosis], best.rules()
+
+
+def _same_loss(problem: Problem, claimed: float, rules: Mapping[str, Rule], case: Case) -> bool:
+    loss = float(textbook_pass(problem, rules).apply("loss"))
+    return abs(claimed - loss) <= 30 * case.noise * (1.0 + abs(loss))
+
+
+def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+    """Two bugs in one place: of different rules that make one tensor."""
+    if len(surveys) < 2:
+        return []
+    here = [
+        h
+        for h in hypotheses(case.network, local.SITES[flag.part])
+        if not h.everywhere and h.layer in (flag.layer, None)
+    ]
+    for one, two in itertools.combinations(here, 2):
+        if set(one.bug.rules) & set(two.bug.rules):
+            continue
+        rules = {**one.bug.rules, **two.bug.rules}
+        if local.left_unexplained(rules, flag, surveys[:1], case.noise) > ACCEPT:
+            continue
+        left = local.left_unexplained(rules, flag, surveys, case.noise)
+        if left <= ACCEPT:
+            return [
+                Diagnosis(
+                    Name(h.bug.slug, h.bug.site, flag.layer),
+                    "named",
+                    explain(h.bug, Name(h.bug.slug, h.bug.site, flag.layer), case.network),
+                    h.bug.mend,
+                    residual=left,
+                )
+                for h in (one, two)
+            ]
+    return []
+
+
+def _update(case: Case, known: Mapping[str, Rule]) -> Questions:
+    """Is the step what the code's own gradient makes of it?
+
+    Parameters
+    ----------
+    known : mapping of str to callable
+        Wrong rules that were named: a step has them too.
+    """
+    seen = []
+    for seed in (0, 1):
+        for request in _probes(replace(case, calls=(Call.LOSS_AND_GRADS,)), seed):
+            gradient = yield replace(request, anew=False)
+            step = yield Request(Call.STEP, request.problem, learning_rate=RATES[seed])
+            if gradient.failure is None and step.failure is None:
+                seen.append((request.problem, gradient, step, RATES[seed]))
+    if not seen or _updates_by({}, seen, case):
+        return []
+    fitting = [
+        h
+        for h in hypotheses(case.network, ("update",))
+        if set(h.bug.rules) == {"update"} and _updates_by(h.bug.rules, seen, case)
+    ]
+    if not fitting:
+        requests = tuple(Request(Call.STEP, p, learning_rate=rate) for p, _, _, rate in seen)
+        steps = Evidence(requests, tuple(s for _, _, s, _ in seen), simulate({}, requests))
+        fitting = [
+            h
+            for h in hypotheses(case.network, ("update", "delta_recursion"))
+            if not set(h.bug.rules) & set(known)
+            and unexplained(steps, {**known, **h.rules()}, case.noise, REJECT) <= ACCEPT
+        ]
+        fitting.sort(key=lambda h: h.everywhere)
+    if not fitting:
+        name = Name("", "update", None)
+        text = "The step is not what your own gradient makes of it: params - rate * gradient."
+        fix = "Look at the lines that change the parameters."
+        return [Diagnosis(name, "localised", text, fix)]
+    names = [n for h in fitting for n in h.names(case.network)[:1]]
+    certainty = "named" if len(names) == 1 else "class"
+    bug = fitting[0].bug
+    text = explain(bug, names[0], case.network)
+    return [Diagnosis(names[0], certainty, text, bug.mend, also=tuple(names[1:]))]
+
+
+def _updates_by(
+    rules: Mapping[str, Rule],
+    seen: list[tuple[Problem, Observation, Observation, float]],
+    case: Case,
+) -> bool:
+    """Whether an update rule, fed with the code's own gradient, gives the code's own step."""
+    for problem, gradient, step, rate in seen:
+        p = textbook_pass(problem)
+        p.rules, p.learning_rate = {**p.rules, **rules}, rate
+        p.grads = dict(enumerate(gradient.tensors, start=1))
+        moved = p.apply("update", list(gradient.tensors))
+        for new, took in zip(moved, step.tensors, strict=True):
+            for one, two in zip(new, took, strict=True):
+                if one.shape != two.shape or np.abs(one - two).max() > 1e3 * case.noise * (
+                    1.0 + np.abs(two).max()
+                ):
+                    return False
+    return True
+
+
+def _surveys(
+    case: Case, *parts: Evidence, forward: Mapping[str, Rule] | None = None
+) -> list[Survey]:
     """Survey every probe; a factor that only batches have is taken out first."""
     answered = [
         (request.problem, answer)
@@ -300,14 +451,14 @@ def _surveys(case: Case, *parts: Evidence) -> list[Survey]:
     surveys: list[Survey] = []
     clean_top = False
     for problem, answer in answered:
-        found = survey(problem, answer, case.tolerance)
+        found = survey(problem, answer, case.tolerance, forward=forward)
         top = case.network.depth
         if problem.batch.size == 1:
             clean_top = clean_top or Flag("delta", top) not in found.flags
         elif clean_top and Flag("delta", top) in found.flags and top in found.deltas:
             c = _multiple(found, top, case.tolerance)
             if c is not None:
-                found = survey(problem, answer, case.tolerance, c)
+                found = survey(problem, answer, case.tolerance, c, forward)
         surveys.append(found)
     return surveys
 
@@ -368,28 +519,30 @@ def _reduction(network: Network, factors: dict[int, float]) -> str:
     return ""
 
 
-def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> Diagnosis | None:
+def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
     """Name the bug at a place, if one and only one function in the catalogue is it."""
     fitting: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
     for hypothesis in hypotheses(case.network, local.SITES[flag.part]):
         if hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
             continue
-        left = local.left_unexplained(hypothesis, flag, surveys, case.noise)
+        left = local.left_unexplained(hypothesis.bug.rules, flag, surveys, case.noise)
         if left <= ACCEPT:
             fitting.append((left, hypothesis))
         else:
             rival = min(rival, left)
     if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(surveys) < 2:
-        return None
+        return []
     left, best = fitting[0]
     names = [Name(h.bug.slug, h.bug.site, flag.layer) for _, h in fitting]
-    return Diagnosis(
-        names[0],
-        "named" if len(names) == 1 else "class",
-        explain(best.bug, names[0], case.network),
-        best.bug.mend,
-        also=tuple(names[1:]),
-        residual=left,
-        rival_residual=rival,
-    )
+    return [
+        Diagnosis(
+            names[0],
+            "named" if len(names) == 1 else "class",
+            explain(best.bug, names[0], case.network),
+            best.bug.mend,
+            also=tuple(names[1:]),
+            residual=left,
+            rival_residual=rival,
+        )
+    ]

@@ -6,11 +6,12 @@ code's own delta *above*. So a wrong rule is seen where it stands, and does not 
 every layer below it look wrong.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.bugs.textbook import Pass, Textbook
+from gradcheck.bugs.textbook import Pass, Rule, Textbook
 from gradcheck.judging import named
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Observation
@@ -56,6 +57,8 @@ class Survey:
         Deltas of layers below this one vanish, so that nothing shows there; 0 if none.
     factor : float or None
         When every data part of every tensor is off by one factor, that factor.
+    forward : mapping of str to callable or None
+        Rules of the code's forward, where that is known to be wrong.
     """
 
     problem: Problem
@@ -65,6 +68,11 @@ class Survey:
     flags: tuple[Flag, ...]
     blind_below: int = 0
     factor: float | None = None
+    forward: Mapping[str, Rule] | None = None
+
+    def textbook(self) -> Pass:
+        """Run the forward on this problem, as far as it is known."""
+        return textbook_pass(self.problem, self.forward)
 
 
 def same(one: Floats, two: Floats, tolerance: float) -> bool:
@@ -75,9 +83,15 @@ def same(one: Floats, two: Floats, tolerance: float) -> bool:
     return float(np.linalg.norm(one - two)) <= tolerance * size + 1e-13
 
 
-def textbook_pass(problem: Problem) -> Pass:
-    """Run the textbook's forward on a problem; its backward is left to the caller."""
-    code = Textbook()
+def textbook_pass(problem: Problem, forward: Mapping[str, Rule] | None = None) -> Pass:
+    """Run a forward on a problem; its backward is left to the caller.
+
+    Parameters
+    ----------
+    forward : mapping of str to callable, optional
+        Rules of a forward that is known to be wrong, and how.
+    """
+    code = Textbook(forward)
     p = Pass(
         problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
     )
@@ -91,6 +105,7 @@ def survey(
     observation: Observation,
     tolerance: float = SAME,
     factor: float | None = None,
+    forward: Mapping[str, Rule] | None = None,
 ) -> Survey:
     """Recover the code's deltas and flag what does not follow from them.
 
@@ -100,10 +115,12 @@ def survey(
         Part of its length by which a vector may be off.
     factor : float, optional
         By which every data part is known to be off.
+    forward : mapping of str to callable, optional
+        Rules of the code's forward, where that is known to be wrong.
     """
-    p = textbook_pass(problem)
+    p = textbook_pass(problem, forward)
     claims = named(observation.tensors)
-    factor = factor or _common_factor(problem, claims, tolerance)
+    factor = factor or _common_factor(problem, claims, tolerance, forward)
     scale = p.apply("scale") * (factor or 1.0)
     flags: list[Flag] = []
     deltas: dict[int, Floats] = {}
@@ -124,7 +141,7 @@ def survey(
         if layer > 1 and not delta.any():
             blind = layer
             break
-    return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor)
+    return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
 
 
 def _layer(
@@ -155,11 +172,16 @@ def _recover(a: Floats, data: Floats, tolerance: float) -> tuple[Floats | None, 
     return solution, same(a.T @ solution, data, 10 * tolerance)
 
 
-def _common_factor(problem: Problem, claims: dict[str, Floats], tolerance: float) -> float | None:
+def _common_factor(
+    problem: Problem,
+    claims: dict[str, Floats],
+    tolerance: float,
+    forward: Mapping[str, Rule] | None,
+) -> float | None:
     """Return c when every data part is c times the true one, and c is not 1."""
-    right = named(
-        tuple(Textbook().loss_and_grads(problem.network, problem.params.copies(), problem.batch)[1])
-    )
+    code = Textbook(forward)
+    answer = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
+    right = named(tuple(answer[1]))
     parts = []
     for name, true in right.items():
         if claims[name].shape != true.shape:

@@ -158,3 +158,14 @@ def _relative_error_of_differences(problem: Problem, name: str, step: float) -> 
         difference = (losses[0] - losses[1]) / (2 * step)
         worst = max(worst, abs(difference - true[entry]) / abs(true[entry]))
     return worst
+
+
+def test_a_claim_far_beyond_a_bar_of_nearly_nothing_is_wrong_and_warns_of_nothing() -> None:
+    # a dead unit with an input of 1e-290: the bar of dW1 is of the order of 1e-320
+    network = Network.parse("1-1-1 relu,identity half_squared_error")
+    params = Params([([[1.0]], [-5.0]), ([[1.0]], [0.0])])
+    problem = Problem(network, params, Batch([[1e-290]], [[1e-160]]))
+    (_, db), *rest = claim(problem)
+    found = judge(((np.array([[1e10]]), db), *rest), Truth(problem), FLOAT64)
+    assert found[0].bar < 1e-300, f"the bar of dW1 is {found[0].bar}: the test is too easy"
+    assert found[0].verdict is Verdict.WRONG, f"dW1 = 1e10 where it is zero: {verdicts(found)}"
