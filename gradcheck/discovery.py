@@ -186,19 +186,20 @@ def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) ->
     for name in HIDDEN_ACTIVATIONS if hidden else ():
         if (yield from supported([name] * len(hidden), pairing, reduction, 0.0, samples)):
             activations.append(name)
-    for pair in PAIRINGS:
-        if (yield from supported(hidden, pair, reduction, 0.0, samples)):
-            pairings.append(pair)
-    for other in REDUCTIONS:
-        if (yield from supported(hidden, pairing, other, 0.0, samples)):
-            reductions.append(other)
-    l2 = yield from supported(hidden, pairing, reduction, 0.37, samples)
     for depth in range(1, MAX_DEPTH + 1):
         layers = [(hidden or ["sigmoid"])[0]] * (depth - 1)
         if (yield from supported(layers, pairing, reduction, 0.0, samples)):
             depths.append(depth)
+    small: list[str] = [] if 1 in depths else hidden  # what follows is not about hidden layers
+    for pair in PAIRINGS:
+        if (yield from supported(small, pair, reduction, 0.0, samples)):
+            pairings.append(pair)
+    for other in REDUCTIONS:
+        if (yield from supported(small, pairing, other, 0.0, samples)):
+            reductions.append(other)
+    l2 = yield from supported(small, pairing, reduction, 0.37, samples)
     for n in [n for n in sizes if n <= MAX_BATCH] or sizes:
-        if (yield from supported(hidden, pairing, reduction, 0.0, n)):
+        if (yield from supported(small, pairing, reduction, 0.0, n)):
             batches.append(n)
     support = Support(
         tuple(activations),

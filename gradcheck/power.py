@@ -25,7 +25,7 @@ FINDERS = ("contract", "loss", "gradient", "purity", "step")
 LAST = ("saturation", "batch_additivity", "permutation")
 
 #: Random problems, beside the bug's own example.
-PROBLEMS = 16
+PROBLEMS = 12
 
 
 @dataclass(frozen=True)

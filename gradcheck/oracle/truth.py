@@ -96,8 +96,10 @@ class Truth:
         return self.kinks.pinned(self.problem, np.zeros(self.kinks.count))
 
     def _estimates(self, apply: Activate | None) -> dict[str, Estimate]:
-        pairs = complex_step.moved(self.problem.params, self._rng(1))
-        stack = complex_step.by_preactivation(self.problem, pairs, apply, self.epsilon)
+        rng = self._rng(1)
+        pairs = complex_step.moved(self.problem.params, rng)
+        batch = complex_step.moved_batch(self.problem.batch, rng)
+        stack = complex_step.by_preactivation(self.problem, pairs, apply, self.epsilon, batch=batch)
         return complex_step.estimates(stack)
 
     @cached_property

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mpmath import mp
-from mpmath_truth import DIGITS, Definition, errors_in_bars
+from mpmath_truth import DIGITS, Definition, coordinates, errors_in_bars
 
 from gradcheck import sampling
 from gradcheck.network import Network
@@ -81,6 +81,37 @@ def test_bars_cover_the_mpmath_truth_where_outputs_saturate(
         network, samples = sampling.architecture(rng, support)
         problems.append(sampling.fill(rng, network, samples, "steep"))
     assert_these_covered(problems, f"steep {output} with {loss}", record_property)
+
+
+def assert_every_entry_covered(problem: Problem, called: str) -> None:
+    definition, gradient = Definition(problem), Truth(problem).gradient
+    for name, entry in coordinates(problem, problem.params.size, np.random.default_rng(0)):
+        true, value = definition.derivative(name, entry), float(gradient[name].value[entry])
+        error, bar = abs(true - value), float(gradient[name].error[entry])
+        assert error <= bar, (
+            f"{called}: {name}{list(entry)} is {value!r} ± {bar:.1e}, mpmath says {true!r}: "
+            f"{error / bar:.3g} bars off"
+        )
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "tanh", "softmax"])
+def test_bars_cover_the_mpmath_truth_where_a_saturated_output_meets_its_target(output: str) -> None:
+    # a - y cancels, and moving the parameters by an ulp no longer changes a
+    width = 2 if output == "softmax" else 1
+    network = Network.parse(f"1-{width} {output} half_squared_error")
+    for z in np.arange(3.0, 8.01, 0.25).tolist():
+        params = Params([([[z, -z][:width]], [0.0] * width)])
+        problem = Problem(network, params, Batch([[1.0]], [[1.0, 0.0][:width]]))
+        assert_every_entry_covered(problem, f"{output} at z = {z} with target 1")
+
+
+def test_bars_cover_the_mpmath_truth_where_saturated_samples_cancel() -> None:
+    # one sample pulls with all but 1, the other with all but -1
+    network = Network.parse("1-1 sigmoid binary_cross_entropy sum")
+    for z in np.arange(3.0, 8.01, 0.25).tolist():
+        params = Params([([[1.0]], [0.25])])
+        problem = Problem(network, params, Batch([[z], [0.3 - z]], [[0.0], [1.0]]))
+        assert_every_entry_covered(problem, f"sigmoid at z = {z + 0.25} and {0.55 - z}")
 
 
 def test_the_loss_lies_within_its_error_of_the_mpmath_loss() -> None:

@@ -17,11 +17,15 @@ MEGABYTE = 1e6
 
 def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     """Estimate a gradient at the pre-activations and at every parameter by itself."""
-    pairs = complex_step.moved(problem.params, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    pairs = complex_step.moved(problem.params, rng)
+    batch = complex_step.moved_batch(problem.batch, rng)
     on_kink = kinks.find(problem)
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
-    short = complex_step.estimates(complex_step.by_preactivation(problem, pairs, apply))
-    plain = complex_step.estimates(complex_step.by_parameter(problem, pairs, apply))
+    short = complex_step.estimates(
+        complex_step.by_preactivation(problem, pairs, apply, batch=batch)
+    )
+    plain = complex_step.estimates(complex_step.by_parameter(problem, pairs, apply, batch))
     return [(name, short[name], plain[name]) for name in short]
 
 
