@@ -266,8 +266,7 @@ class Textbook:
         """Return the loss and the gradient that these rules give."""
         with np.errstate(all="ignore"):
             p = self._pass(network, params, batch.x, batch.y, None)
-            self._backward(p)
-            grads: list[Pair] = p.apply("returned")
+            grads = self.backward(p)
             return float(p.apply("loss")), grads
 
     def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
@@ -282,8 +281,7 @@ class Textbook:
         """Return the parameters after a step by these rules."""
         with np.errstate(all="ignore"):
             p = self._pass(network, params, batch.x, batch.y, learning_rate)
-            self._backward(p)
-            updated: list[Pair] = p.apply("update", p.apply("returned"))
+            updated: list[Pair] = p.apply("update", self.backward(p))
             return updated
 
     def _pass(
@@ -294,7 +292,8 @@ class Textbook:
         p.run()
         return p
 
-    def _backward(self, p: Pass) -> None:
+    def backward(self, p: Pass) -> list[Pair]:
+        """Run backward from a finished forward, and return the gradient."""
         for layer in range(p.last, 0, -1):
             last = layer == p.last
             p.delta[layer] = p.apply("output_delta") if last else p.apply("hidden_delta", layer)
@@ -303,3 +302,5 @@ class Textbook:
                 p.apply("bias_gradient", layer),
             )
             p.apply("visit", layer)
+        grads: list[Pair] = p.apply("returned")
+        return grads
