@@ -16,7 +16,7 @@ from gradcheck.verdict import Finding, Verdict
 SLUG = "batch_additivity"
 
 #: How many batches are taken apart.
-BATCHES = 12
+BATCHES = 8
 
 
 def run(plan: Plan) -> Run:
