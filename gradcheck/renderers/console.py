@@ -271,13 +271,23 @@ def _examples(results: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _bugs(bugs: list[dict[str, Any]]) -> Table:
+def _bugs(bugs: list[dict[str, Any]]) -> RenderableType:
+    """A line a site; the bugs themselves are in report.md."""
     table = _table("Planted bugs")
-    for heading in ("bug", "shows in", "caught", "by"):
-        table.add_column(heading, no_wrap=heading != "by")
-    for bug in bugs:
-        word = "named" if bug["named"] else "caught" if bug["caught"] else "MISSED"
-        caught = Text(word, style="green" if bug["caught"] else "bold red")
-        shows = f"{bug['visible']} of {bug['problems']}"
-        table.add_row(bug["slug"], shows, caught, ", ".join(bug["by"]))
-    return table
+    for heading in ("site", "planted", "caught", "named", "found by"):
+        table.add_column(heading)
+    for site in dict.fromkeys(bug["site"] for bug in bugs):
+        mine = [bug for bug in bugs if bug["site"] == site]
+        caught, named = (sum(bug[word] for bug in mine) for word in ("caught", "named"))
+        style = "green" if caught == len(mine) else "bold red"
+        by = dict.fromkeys(check for bug in mine for check in bug["by"])
+        cells = (str(len(mine)), Text(str(caught), style=style), str(named), ", ".join(by))
+        table.add_row(site, *cells)
+    missed = [bug["slug"] for bug in bugs if not bug["caught"]]
+    unnamed = [bug["slug"] for bug in bugs if bug["caught"] and not bug["named"]]
+    parts: list[RenderableType] = [table]
+    if missed:
+        parts.append(Text(f"MISSED: {', '.join(missed)}", style="bold red"))
+    if unnamed:
+        parts.append(Text(f"caught, but not named: {', '.join(unnamed)}", style="dim"))
+    return Group(*parts, Text(""))

@@ -85,7 +85,7 @@ def _bugs(bugs: list[dict[str, Any]]) -> str:
             f"`{bug['slug']}`",
             bug["site"],
             f"{bug['visible']} of {bug['problems']}",
-            "caught" if bug["caught"] else "**MISSED**",
+            "named" if bug["named"] else "caught" if bug["caught"] else "**MISSED**",
             ", ".join(bug["by"]),
         ]
         for bug in bugs
