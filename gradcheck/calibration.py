@@ -38,6 +38,10 @@ ASKED = 5
 #: An error is rough when asking nearby changes it by more than this part of itself.
 ROUGH = 0.2
 
+#: A coarse error by more than this: float16 often rounds nearby points alike. Over 40 seeds
+#: the part is above 0.10 for float16, and below 0.006 for tan, which varies fast at its poles.
+ROUGH16 = 0.05
+
 #: Coarse misses are looked into when there are more than this many for each fine one.
 MANY = 0.25
 
@@ -116,7 +120,7 @@ def _gradient_arithmetic(
         return _faulty(arithmetic, "float16_arithmetic", note)
     if len(coarse) > MANY * len(fine):
         rough = yield from _roughness(coarse, truths, arithmetic.epsilon)
-        if rough >= ROUGH:
+        if rough >= ROUGH16:
             note = "the error jumps from point to point, as with too few digits"
             return _faulty(arithmetic, "low_precision_arithmetic", note)
     if fine:

@@ -330,4 +330,4 @@ def test_a_fault_of_arithmetic_is_wrong_and_diagnosed_as_one(
     entry = examined(FAULTS[name], seed, examinations)
     assert entry["verdict"] is Verdict.WRONG, f"{name}, seed {seed}: {bad_findings(entry)}"
     sites = [diagnosis["site"] for diagnosis in entry["diagnoses"]]
-    assert sites == ["numerics"], f"{name}, seed {seed}: diagnosed sites {sites}"
+    assert set(sites) == {"numerics"}, f"{name}, seed {seed}: diagnosed sites {sites}"
