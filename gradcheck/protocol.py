@@ -93,6 +93,8 @@ class Request:
         The name of a peer to ask in place of the code under test.
     anew : bool
         Start the code afresh before asking: whatever it kept is gone.
+    reading : int or None
+        Which of the session's readings of the code to use; the settled one unless given.
     """
 
     call: Call
@@ -102,6 +104,7 @@ class Request:
     fresh: bool = False
     of: str | None = None
     anew: bool = False
+    reading: int | None = None
 
 
 @dataclass(frozen=True)

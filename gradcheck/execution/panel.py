@@ -1,8 +1,8 @@
 """Several sessions behind one: requests that name a peer go to that peer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from gradcheck.execution.session import Session
+from gradcheck.execution.session import Described, Session
 from gradcheck.protocol import Call, Observation, Request
 
 
@@ -23,6 +23,20 @@ class Panel:
     def calls(self) -> int:
         """How often the code under test was called."""
         return self.main.calls
+
+    @property
+    def readings(self) -> Sequence[Described]:
+        """The ways in which the code under test can be read."""
+        return self.main.readings
+
+    @property
+    def settled(self) -> int:
+        """Which of them is asked."""
+        return self.main.settled
+
+    @settled.setter
+    def settled(self, reading: int) -> None:
+        self.main.settled = reading
 
     def offers(self, call: Call) -> bool:
         """Say whether the code under test has a function."""

@@ -9,12 +9,13 @@ import contextlib
 import copy
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
 
+from gradcheck.adapters import readings
 from gradcheck.problem import Pair, Problem
 from gradcheck.protocol import (
     Call,
@@ -28,12 +29,34 @@ from gradcheck.protocol import (
 )
 
 
+class Described(Protocol):
+    """What can be said of a reading without running it."""
+
+    @property
+    def adapter(self) -> str:
+        """Its adapter: ``native``, ``cs231n``, ..."""
+        ...
+
+    @property
+    def conventions(self) -> Mapping[str, str]:
+        """What it takes the code to do."""
+        ...
+
+
 class Session(Protocol):
     """Whatever can be asked. The only way from a check to code under test."""
+
+    #: Which of ``readings`` is asked when a request names none.
+    settled: int
 
     @property
     def calls(self) -> int:
         """How often the code under test was called."""
+        ...
+
+    @property
+    def readings(self) -> Sequence[Described]:
+        """The ways in which the code can be read, the likeliest first."""
         ...
 
     def ask(self, request: Request) -> Observation:
@@ -58,7 +81,8 @@ class InProcess:
     """
 
     def __init__(self, implementation: Any, renew: Callable[[], Any] | None = None) -> None:
-        self.implementation = implementation
+        self.readings = readings(implementation)
+        self.settled = 0
         self._renew = renew or _copier(implementation)
         self._calls = 0
         self._memory: dict[Request, Observation] = {}
@@ -71,12 +95,15 @@ class InProcess:
 
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
-        return callable(getattr(self.implementation, call.value, None))
+        return callable(getattr(self._code(None), call.value, None))
+
+    def _code(self, reading: int | None) -> Any:
+        return self.readings[self.settled if reading is None else reading].implementation
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one."""
         if request.anew and self._renew is not None:
-            self.implementation = self._renew()
+            self.readings = readings(self._renew())
             self._returned = []
         if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)
@@ -86,7 +113,7 @@ class InProcess:
         return self._memory[request]
 
     def _ask(self, request: Request) -> Observation:
-        if not self.offers(request.call):
+        if not callable(getattr(self._code(request.reading), request.call.value, None)):
             failure = Failure("unsupported", f"there is no function {request.call.value}")
             return Observation(failure=failure)
         try:
@@ -131,7 +158,7 @@ class InProcess:
         self, request: Request, problem: Problem, pairs: list[Pair], batch: SimpleNamespace
     ) -> Any:
         self._calls += 1
-        code, network = self.implementation, problem.network
+        code, network = self._code(request.reading), problem.network
         if request.call is Call.FORWARD:
             return code.forward(network, pairs, batch.x)
         if request.call is Call.LOSS_AND_GRADS:

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("losses",),
     ("network",),
     ("problem",),
-    ("protocol", "forward"),
+    ("protocol", "forward", "adapters"),
     ("oracle",),
     ("verdict", "sampling"),
     ("judging", "bugs", "strategies"),
