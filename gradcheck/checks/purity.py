@@ -35,8 +35,11 @@ def run(plan: Plan) -> Run:
     chosen = plan.problems[:REPEATED]
     first: dict[tuple[Call, int], Observation] = {}
     forth = [(call, index) for index in range(len(chosen)) for call in calls]
-    for call, index in (*forth, *reversed(forth), *forth[:1] * 2):
-        request = Request(call, chosen[index], learning_rate=0.1, fresh=True)
+    for turn, (call, index) in enumerate((*forth, *reversed(forth), *forth[:1] * 2)):
+        # the way back begins with code that was asked nothing yet: what the very first call
+        # left behind is the same for all that follow, and would not show
+        anew = turn == len(forth)
+        request = Request(call, chosen[index], learning_rate=0.1, fresh=True, anew=anew)
         observation = yield request
         if observation.failure:
             if (call, index) in first:

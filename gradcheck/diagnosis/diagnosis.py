@@ -62,6 +62,8 @@ class Diagnosis:
         What the accepted hypothesis leaves unexplained, and the best rival, as a
         part of the error.
     implied : Implied or None
+    network : str
+        The text form of the network that was probed: layers are counted in it.
     """
 
     name: Name
@@ -73,3 +75,4 @@ class Diagnosis:
     residual: float = float("nan")
     rival_residual: float = float("nan")
     implied: Implied | None = None
+    network: str = ""

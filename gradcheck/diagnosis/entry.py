@@ -17,6 +17,8 @@ def diagnosis_entry(diagnosis: Diagnosis) -> dict[str, Any]:
         "residual": diagnosis.residual,
         "rival_residual": diagnosis.rival_residual,
     }
+    if diagnosis.network:
+        entry["network"] = diagnosis.network
     if diagnosis.implied is not None:
         points = vars(diagnosis.implied).items()
         entry["implied"] = {name: values for name, values in points if values is not None}

@@ -131,7 +131,10 @@ def _ruler(request: Request, answer: Observation, right: Observation, noise: flo
     size = norms(true)
     gradient = size if request.call is Call.STEP else size[1:]
     whole = float(np.linalg.norm(gradient))
-    scale = np.maximum.reduce([norms(seen - true), 1e-3 * size, np.full_like(size, 1e-6 * whole)])
+    error = norms(seen - true)
+    # of tensors that are right a hypothesis may spoil a part, no larger than the error is elsewhere
+    part = min(1e-3, float((error / np.maximum(size, 1e-3 * whole + 1e-300)).max()))
+    scale = np.maximum.reduce([error, part * size, np.full_like(size, 1e-3 * part * whole)])
     floor = 30 * noise * np.maximum.reduce([size, norms(seen), np.full_like(size, 1e-3 * whole)])
     return _Ruler(starts, np.maximum(scale, 1e-300), floor)
 

@@ -1,0 +1,130 @@
+"""What a diagnosis is made on: one network, its probes, and what was answered."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+from gradcheck.diagnosis.evidence import Evidence, simulate
+from gradcheck.diagnosis.probes import alive, probe
+from gradcheck.diagnosis.survey import SAME
+from gradcheck.network import Network
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.plan import Plan
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.verdict import Finding
+
+#: Learning rates of probing steps: no fraction that anything else has.
+RATES = (0.173, 0.37)
+
+#: Networks tried in search of one on which every layer gets some gradient.
+TRIED = 10
+
+#: Failing problems that are asked again.
+AGAIN = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """The network a diagnosis is made on, and how the code computes.
+
+    Attributes
+    ----------
+    network : Network
+    sizes : tuple of int
+        Batch sizes to probe: one sample if it can be had, then several.
+    noise : float
+        Relative roundoff that is held against no hypothesis.
+    tolerance : float
+        For vectors recovered from gradients.
+    calls : tuple of Call
+        What to ask: gradients, or steps where only those are wrong.
+    repeated : bool
+        Ask questions again, with others of the same shape in between: something is
+        kept between calls.
+    """
+
+    network: Network
+    sizes: tuple[int, ...]
+    noise: float
+    tolerance: float
+    calls: tuple[Call, ...]
+    repeated: bool
+
+
+def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
+    """Choose the network that tells most, among those on which something is wrong."""
+    ordered = sorted(dict.fromkeys(p.network for p in failing), key=_telling, reverse=True)
+    network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
+    several = [n for n in plan.support.batch_sizes if n > 1]
+    fit = [n for n in several if n <= min(network.widths[:-1])] or several
+    sizes: tuple[int, ...] = (1,) if 1 in plan.support.batch_sizes else ()
+    sizes += (min(fit, key=lambda n: abs(n - 4)),) if fit else ()
+    exact = plan.arithmetic.unit == UNIT
+    return Case(
+        network,
+        sizes,
+        noise=1e-13 if exact else 3e-6,
+        tolerance=SAME if exact else 1e-3,
+        calls=_calls(plan, bad),
+        repeated="purity" in bad,
+    )
+
+
+def _calls(plan: Plan, bad: dict[str, Finding]) -> tuple[Call, ...]:
+    """Ask for gradients; for steps where only those are wrong; for both of state."""
+    if "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad):
+        return (Call.STEP,)
+    if "purity" in bad and Call.STEP in plan.offers:
+        return (Call.LOSS_AND_GRADS, Call.STEP)
+    return (Call.LOSS_AND_GRADS,)
+
+
+def _telling(network: Network) -> tuple[int, int, int]:
+    """Prefer three layers, distinct widths and curved activations."""
+    flat = sum(name in ("identity", "relu", "leaky_relu") for name in network.activations)
+    size = sum(network.widths)
+    return 3 * min(network.depth, 3) + len(set(network.widths)) - flat, min(network.widths), -size
+
+
+def probes(case: Case, seed: int) -> tuple[Request, ...]:
+    """Make the questions: held-out ones have other values and, for several, another N."""
+    problems = []
+    for index, samples in enumerate(case.sizes):
+        n = samples + 1 if seed and samples > 1 and case.sizes != (samples,) else samples
+        problems.append(probe(case.network, n, (seed, index, 5)))
+    if case.repeated:  # what is kept shows when other numbers of the same shape come next
+        others = [probe(case.network, p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
+        problems = [*problems, *others, *problems, problems[0]]
+    return _asking(case, problems)
+
+
+def again(case: Case, failing: list[Problem]) -> tuple[Request, ...]:
+    """Ask the failing problems of a network again, of code that has kept nothing."""
+    return _asking(case, [p for p in failing if p.network == case.network][:AGAIN])
+
+
+def _asking(case: Case, problems: list[Problem]) -> tuple[Request, ...]:
+    requests = [
+        Request(
+            call,
+            problem,
+            learning_rate=RATES[index % 2] if call is Call.STEP else 0.0,
+            fresh=case.repeated,
+        )
+        for call in case.calls  # one after the other: who reuses arrays does so in one function
+        for index, problem in enumerate(problems)
+    ]
+    requests[0] = replace(requests[0], anew=True)  # a simulation knows of no earlier calls
+    return tuple(requests)
+
+
+def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Evidence]:
+    """Ask, and set the answers beside the right ones; what is not supported is left out."""
+    answers = []
+    kept = []
+    for request in requests:
+        answer = yield request
+        if answer.supported:
+            answers.append(answer)
+            kept.append(request)
+    return Evidence(tuple(kept), tuple(answers), simulate({}, tuple(kept)))

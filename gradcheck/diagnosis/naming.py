@@ -1,0 +1,83 @@
+"""From hypotheses that fit to diagnoses that say so."""
+
+from collections.abc import Iterable, Mapping
+
+from gradcheck.bugs import CATALOGUE
+from gradcheck.bugs.textbook import Rule
+from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.diagnosis.evidence import Evidence, unexplained
+from gradcheck.diagnosis.hypotheses import ACCEPT, Hypothesis, Ranking
+from gradcheck.diagnosis.words import explain
+from gradcheck.network import Network
+
+#: More members than this and a class says nothing.
+LARGEST_CLASS = 4
+
+
+def confirmed(ranking: Ranking, held_out: Evidence, noise: float) -> Ranking:
+    """Keep what also explains problems that it was not chosen on."""
+    kept = [
+        (left, hypothesis)
+        for left, hypothesis in ranking.fitting
+        if unexplained(held_out, hypothesis.rules(), noise) <= ACCEPT
+    ]
+    return Ranking(kept, ranking.rival)
+
+
+def classes(ranking: Ranking, network: Network) -> int:
+    """Count the bugs among the hypotheses that fit."""
+    return len({name for _, h in ranking.fitting for name in h.names(network)[:1]})
+
+
+def name_fitting(ranking: Ranking, network: Network, evidence: Evidence) -> list[Diagnosis]:
+    """One diagnosis for each layer where the best hypothesis shows, from the top down."""
+    left, best = ranking.fitting[0]
+    rivals = [
+        h for _, h in ranking.fitting if h is not best and not (h.everywhere and h.bug is best.bug)
+    ]
+    others = tuple(dict.fromkeys(name for h in rivals for name in h.names(network)))
+    result = []
+    problems = [request.problem for request in evidence.requests]
+    for name in sorted(best.names(network), key=lambda n: -(n.layer or 0)):
+        if best.everywhere and not any(best.bug.visible(p, name.layer) for p in problems):
+            continue
+        also = tuple(o for o in others if not best.everywhere or o.layer in (name.layer, None))
+        also = tuple(o for o in also if o != name)
+        result.append(of_class(best, [name, *also], network, left, ranking.rival))
+    return result
+
+
+def of_class(
+    best: Hypothesis,
+    names: list[Name],
+    network: Network,
+    residual: float = float("nan"),
+    rival: float = float("nan"),
+) -> Diagnosis:
+    """Return the diagnosis of a bug, or of several that are one function here.
+
+    Parameters
+    ----------
+    best : Hypothesis
+        The bug that is explained.
+    names : list of Name
+        Its own first.
+    """
+    return Diagnosis(
+        names[0],
+        "class" if len(names) > 1 else "named",
+        explain(best.bug, names[0], network),
+        best.bug.mend,
+        also=tuple(names[1:]),
+        residual=residual,
+        rival_residual=rival,
+    )
+
+
+def known_rules(diagnoses: Iterable[Diagnosis]) -> Mapping[str, Rule]:
+    """Merge the rules of what was named, each in its layer."""
+    rules: dict[str, Rule] = {}
+    for diagnosis in diagnoses:
+        if diagnosis.name.bug:
+            rules |= Hypothesis(CATALOGUE[diagnosis.name.bug], diagnosis.name.layer).rules()
+    return rules

@@ -1,0 +1,124 @@
+"""Each rule judged alone, on the code's own deltas: for several bugs, and unknown ones."""
+
+import itertools
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.bugs.textbook import Rule
+from gradcheck.diagnosis import local
+from gradcheck.diagnosis.case import Case, gather, probes
+from gradcheck.diagnosis.common_factor import common_factor
+from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.diagnosis.evidence import Evidence
+from gradcheck.diagnosis.forward_fault import forward_fault
+from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, hypotheses
+from gradcheck.diagnosis.naming import LARGEST_CLASS, known_rules, of_class
+from gradcheck.diagnosis.place import localise
+from gradcheck.diagnosis.survey import FACTOR, Flag, Survey, survey
+from gradcheck.diagnosis.update_fault import update_fault
+from gradcheck.diagnosis.words import FIX_FIRST
+from gradcheck.protocol import Call, Observation, Request
+
+Questions = Generator[Request, Observation, list[Diagnosis]]
+
+
+def place_by_place(case: Case, evidence: Evidence, stepped: bool) -> Questions:
+    """Recover the code's deltas, and judge each rule alone."""
+    held_out = yield from gather(probes(case, 1))
+    result, forward = forward_fault(case, evidence, held_out)
+    surveys = _surveys(case, evidence, held_out, forward=forward)
+    flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
+    flags.sort(key=lambda flag: -flag.layer)
+    result += common_factor(surveys)
+    blind = max((s.blind_below for s in surveys), default=0)
+    for flag in flags:
+        mine = [s for s in surveys if flag in s.flags]
+        several = _from_catalogue(case, flag, mine) or _two_at_once(case, flag, mine)
+        if not several:
+            known = [s for s in mine if flag.layer in s.deltas] or mine
+            several = [(yield from localise(flag, known[0], case.tolerance))]
+        if flag.layer == blind:
+            several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
+        result += several
+    if stepped:
+        result += yield from update_fault(case, known_rules(result))
+    return result
+
+
+def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+    """Two bugs in one place: of different rules that make one tensor."""
+    if len(surveys) < 2:
+        return []
+    here = [
+        h
+        for h in hypotheses(case.network, local.SITES[flag.part])
+        if not h.everywhere and h.layer in (flag.layer, None)
+    ]
+    for one, two in itertools.combinations(here, 2):
+        if set(one.bug.rules) & set(two.bug.rules):
+            continue
+        rules = {**one.bug.rules, **two.bug.rules}
+        if local.left_unexplained(rules, flag, surveys[:1], case.noise) > ACCEPT:
+            continue
+        left = local.left_unexplained(rules, flag, surveys, case.noise)
+        if left <= ACCEPT:
+            return [
+                of_class(h, [Name(h.bug.slug, h.bug.site, flag.layer)], case.network, left)
+                for h in (one, two)
+            ]
+    return []
+
+
+def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+    """Name the bug at a place, if one and only one function in the catalogue is it."""
+    fitting: list[tuple[float, Hypothesis]] = []
+    rival = float("inf")
+    for hypothesis in hypotheses(case.network, local.SITES[flag.part]):
+        if hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
+            continue
+        left = local.left_unexplained(hypothesis.bug.rules, flag, surveys, case.noise)
+        if left <= ACCEPT:
+            fitting.append((left, hypothesis))
+        else:
+            rival = min(rival, left)
+    if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(surveys) < 2:
+        return []
+    left, best = fitting[0]
+    names = [Name(h.bug.slug, h.bug.site, flag.layer) for _, h in fitting]
+    return [of_class(best, names, case.network, left, rival)]
+
+
+def _surveys(
+    case: Case, *parts: Evidence, forward: Mapping[str, Rule] | None = None
+) -> list[Survey]:
+    """Survey every probe; a factor that only batches have is taken out first."""
+    answered = [
+        (request.problem, answer)
+        for part in parts
+        for request, answer in zip(part.requests, part.answers, strict=True)
+        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
+    ]
+    answered.sort(key=lambda item: item[0].batch.size)
+    surveys: list[Survey] = []
+    clean_top = False
+    for problem, answer in answered:
+        found = survey(problem, answer, case.tolerance, forward=forward)
+        top = case.network.depth
+        if problem.batch.size == 1:
+            clean_top = clean_top or Flag("delta", top) not in found.flags
+        elif clean_top and Flag("delta", top) in found.flags and top in found.deltas:
+            c = _multiple(found, top, case.tolerance)
+            if c is not None:
+                found = survey(problem, answer, case.tolerance, c, forward)
+        surveys.append(found)
+    return surveys
+
+
+def _multiple(found: Survey, layer: int, tolerance: float) -> float | None:
+    delta, expected = found.deltas[layer], found.expected[layer]
+    square = float((expected * expected).sum())
+    c = float((delta * expected).sum()) / square if square else 0.0
+    close = float(np.linalg.norm(delta - c * expected)) <= tolerance * float(np.linalg.norm(delta))
+    return c if close and c and abs(c - 1.0) > FACTOR else None

@@ -1,0 +1,79 @@
+"""A step that is not what the code's own gradient makes of it."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.bugs.textbook import Rule
+from gradcheck.diagnosis.case import RATES, Case, probes
+from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, hypotheses
+from gradcheck.diagnosis.naming import of_class
+from gradcheck.diagnosis.survey import textbook_pass
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+
+Questions = Generator[Request, Observation, list[Diagnosis]]
+
+
+def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
+    """Is the step what the code's own gradient makes of it?
+
+    Parameters
+    ----------
+    known : mapping of str to callable
+        Wrong rules that were named: a step has them too.
+    """
+    seen = []
+    for seed in (0, 1):
+        for request in probes(replace(case, calls=(Call.LOSS_AND_GRADS,)), seed):
+            gradient = yield replace(request, anew=False)
+            step = yield Request(Call.STEP, request.problem, learning_rate=RATES[seed])
+            if gradient.failure is None and step.failure is None:
+                seen.append((request.problem, gradient, step, RATES[seed]))
+    if not seen or _updates_by({}, seen, case):
+        return []
+    fitting = [
+        h
+        for h in hypotheses(case.network, ("update",))
+        if set(h.bug.rules) == {"update"} and _updates_by(h.bug.rules, seen, case)
+    ]
+    if not fitting:
+        requests = tuple(Request(Call.STEP, p, learning_rate=rate) for p, _, _, rate in seen)
+        steps = Evidence(requests, tuple(s for _, _, s, _ in seen), simulate({}, requests))
+        fitting = [
+            h
+            for h in hypotheses(case.network, ("update", "delta_recursion"))
+            if not set(h.bug.rules) & set(known)
+            and unexplained(steps, {**known, **h.rules()}, case.noise, REJECT) <= ACCEPT
+        ]
+        fitting.sort(key=lambda h: h.everywhere)
+    if not fitting:
+        name = Name("", "update", None)
+        text = "The step is not what your own gradient makes of it: params - rate * gradient."
+        fix = "Look at the lines that change the parameters."
+        return [Diagnosis(name, "localised", text, fix)]
+    names = [n for h in fitting for n in h.names(case.network)[:1]]
+    return [of_class(fitting[0], names, case.network)]
+
+
+def _updates_by(
+    rules: Mapping[str, Rule],
+    seen: list[tuple[Problem, Observation, Observation, float]],
+    case: Case,
+) -> bool:
+    """Whether an update rule, fed with the code's own gradient, gives the code's own step."""
+    for problem, gradient, step, rate in seen:
+        p = textbook_pass(problem)
+        p.rules, p.learning_rate = {**p.rules, **rules}, rate
+        p.grads = dict(enumerate(gradient.tensors, start=1))
+        moved = p.apply("update", list(gradient.tensors))
+        for new, took in zip(moved, step.tensors, strict=True):
+            for one, two in zip(new, took, strict=True):
+                if one.shape != two.shape or np.abs(one - two).max() > 1e3 * case.noise * (
+                    1.0 + np.abs(two).max()
+                ):
+                    return False
+    return True
