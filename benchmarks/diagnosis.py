@@ -1,273 +1,229 @@
 """How often is a planted bug named, and named right? ``python benchmarks/diagnosis.py``.
 
 Prints one line for each claim that the diagnosis makes, as measured in this run. Bugs
-are planted layer by layer in random architectures, in code that supports only that
-architecture and in code that supports all; in pairs at different sites; as random
-formulas that are in no dictionary; and through float32. ``--full`` takes everything,
-the default a random sample.
+are planted layer by layer in random architectures, in code for that architecture alone
+and in code for all; in pairs at different sites; as random formulas that are in no
+dictionary; and through float32. The default takes a random sample of the plantings,
+``--full`` all of them (hours); ``--only`` some parts.
 """
 
 import argparse
+import os
 import statistics
-import time
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
+from planting import (
+    SEED,
+    TRUTHS,
+    Outcome,
+    alien,
+    architectures,
+    cases,
+    draw_pair,
+    examine_within,
+    name_of,
+    pair,
+    sight,
+    single,
+    visible,
+)
 
 from gradcheck import sampling
-from gradcheck.bugs import CATALOGUE, Bug
-from gradcheck.bugs.textbook import RULES, Rule, Textbook, only_in
-from gradcheck.calibration import calibrate
-from gradcheck.checks import CHECKS
-from gradcheck.diagnosis import Diagnosis, Name, diagnose
-from gradcheck.execution.driving import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.bugs import CATALOGUE
+from gradcheck.bugs.textbook import Textbook
 from gradcheck.network import Network
-from gradcheck.oracle import Truths
-from gradcheck.plan import Plan
-from gradcheck.protocol import Call
-from gradcheck.sampling import Support
-from gradcheck.verdict import Verdict
-
-#: Checks whose findings start a diagnosis; the others only repeat them.
-FINDERS = ("contract", "loss", "gradient", "purity", "step")
 
 ARCHITECTURES = 20
 
+#: The only thing that some code can do.
+ONE = Network.parse("2-2-2 sigmoid,sigmoid half_squared_error")
 
-@dataclass
-class Outcome:
-    """One planted bug (or several) and what was said of it."""
+#: Random problems on which every bug is looked at, in every layer.
+SIGHTS = 40
 
-    planted: tuple[Name, ...]
-    diagnoses: list[Diagnosis]
-    seconds: float
-    calls: int
-    found: bool
-
-    def names(self) -> list[Name]:
-        return [n for d in self.diagnoses for n in (d.name, *d.also)]
-
-    def right(self, name: Name) -> bool:
-        return name in self.names()
-
-    def site_right(self, name: Name) -> bool:
-        return any((n.site, n.layer) == (name.site, name.layer) for n in self.names())
-
-    def layer_right(self, name: Name) -> bool:
-        return any(n.layer == name.layer for n in self.names())
-
-    def wrong_name(self) -> bool:
-        """Whether a bug is named that is neither planted nor the same function."""
-        slugs = {n.bug for n in self.planted}
-        for d in self.diagnoses:
-            if d.certainty in ("named", "class"):
-                class_of = {n.bug for n in (d.name, *d.also)}
-                if not class_of & slugs:
-                    return True
-        return False
+#: Implementations without a bug that are diagnosed, on some 2000 problems in all.
+RIGHT = 40
 
 
-class Cast:
-    """The textbook, computing in a narrower type."""
-
-    def __init__(self, code: Textbook, dtype: type) -> None:
-        self.code, self.dtype = code, dtype
-
-    def loss_and_grads(self, network, params, batch):
-        narrow = [(w.astype(self.dtype), b.astype(self.dtype)) for w, b in params]
-        cast = type("Batch", (), {"x": batch.x.astype(self.dtype), "y": batch.y.astype(self.dtype)})
-        loss, grads = self.code.loss_and_grads(network, narrow, cast)
-        return loss, [(w.astype(self.dtype), b.astype(self.dtype)) for w, b in grads]
-
-
-def outcome(
-    code: object, planted: tuple[Name, ...], support: Support, seed: int, truths: Truths
-) -> Outcome:
-    """Run the finders and the diagnosis over one implementation."""
-    session = InProcess(code)
-    problems = tuple(dict.fromkeys(sampling.problem(seed, i, support) for i in range(25)))
-    arithmetic = drive(calibrate(problems, truths), session)
-    offers = tuple(call for call in Call if session.offers(call))
-    plan = Plan(problems, support, arithmetic, truths, seed, offers)
-    findings = [
-        f for check in CHECKS if check.slug in FINDERS for f in drive(check.run(plan), session)
-    ]
-    found = any(f.verdict in (Verdict.WRONG, Verdict.ERROR) for f in findings)
-    before, start = session.calls, time.perf_counter()
-    diagnoses = drive(diagnose(plan, findings), session)
-    seconds = time.perf_counter() - start
-    return Outcome(planted, diagnoses, seconds, session.calls - before, found)
-
-
-def architectures(count: int, seed: int) -> Iterator[Network]:
-    """Random networks of at least two layers (and some of one)."""
-    rng = np.random.default_rng((seed, 77))
-    while count:
-        network, _ = sampling.architecture(rng)
-        if network.depth > 1 or rng.random() < 0.2:
-            yield network
-            count -= 1
-
-
-def only(network: Network) -> Support:
-    return Support(networks=(network,))
-
-
-def visible(bug: Bug, network: Network, layer: int | None) -> bool:
-    rng = np.random.default_rng(5)
-    return any(bug.visible(sampling.fill(rng, network, n), layer) for n in (1, 4, 5))
-
-
-def cases(network: Network) -> list[tuple[Bug, int | None]]:
-    return [
-        (bug, layer)
-        for bug in CATALOGUE.values()
-        for layer in bug.layers(network)
-        if visible(bug, network, layer)
-    ]
-
-
-def share(values: list[bool]) -> str:
+def share(values: Iterable[bool]) -> str:
+    """Write a share in per cent, with the number it is of."""
+    values = list(values)
     return f"{100 * sum(values) / max(len(values), 1):.1f} % of {len(values)}"
 
 
-def singles(per_network: int, seed: int, cast: bool = False) -> list[Outcome]:
-    """Plant single bugs, in one-architecture code and in code that does all."""
-    rng = np.random.default_rng(seed)
-    truths = Truths()
-    results = []
-    for index, network in enumerate(architectures(ARCHITECTURES, seed)):
-        every = cases(network)
-        chosen = rng.permutation(len(every))[:per_network]
-        for i in chosen:
-            bug, layer = every[int(i)]
-            name = Name(bug.slug, bug.site, layer)
-            for general in (False, True):
-                code: object = bug.planted(layer)
-                if cast:
-                    code = Cast(bug.planted(layer), np.float32)
-                support = sampling.EVERYTHING if general else only(network)
-                results.append(outcome(code, (name,), support, seed + index, truths))
-                results[-1].general = general
-    return results
+def listed(title: str, lines: Iterable[object], most: int = 12) -> None:
+    """Print what a share leaves out."""
+    counted = Counter(str(line) for line in lines)
+    for line, count in counted.most_common(most):
+        print(f"    {title} ({count}): {line}")
 
 
-def tell_singles(results: list[Outcome], title: str) -> None:
+def told(outcome: Outcome) -> str:
+    """What was planted, and what was said."""
+    return f"{[_short(n) for n in outcome.planted]} in {outcome.network}: " + (
+        "; ".join(
+            f"{d.certainty} {[_short(n) for n in (d.name, *d.also)]}" for d in outcome.diagnoses
+        )
+        or "nothing"
+    )
+
+
+def _short(name) -> str:
+    return f"{name.bug or '?'}@{name.site}{'' if name.layer is None else name.layer}"
+
+
+def tell_singles(results: list[tuple[bool, Outcome]], title: str) -> None:
+    """Print what became of single bugs."""
     for general in (False, True):
-        mine = [r for r in results if r.general is general and r.found]
+        every = [r for wide, r in results if wide is general]
+        mine = [r for r in every if r.found]
         kind = "code for all networks" if general else "code for one network"
         print(
-            f"{title}, {kind}: bug, site and layer right {share([r.right(r.planted[0]) for r in mine])}; "
-            f"layer right {share([r.layer_right(r.planted[0]) for r in mine])}; "
-            f"wrong names {sum(r.wrong_name() for r in mine)}"
+            f"{title}, {kind}: bug, site and layer right "
+            f"{share(r.right(r.planted[0]) for r in mine)}; layer right "
+            f"{share(r.layer_right(r.planted[0]) for r in mine)}; "
+            f"wrong names {sum(r.wrong_name() for r in mine)}; found by a check "
+            f"{share(r.found for r in every)}"
         )
-    sizes = [1 + len(d.also) for r in results for d in r.diagnoses if d.certainty != "localised"]
+        listed("not right", (told(r) for r in mine if not r.right(r.planted[0])))
+        listed("wrong name", (told(r) for r in mine if r.wrong_name()))
+        listed("not found", (told(r) for r in every if not r.found), 6)
+    diagnoses = [d for _, r in results for d in r.diagnoses if d.certainty in ("named", "class")]
+    sizes = [1 + len({n.bug for n in d.also} - {d.name.bug}) for d in diagnoses]
     if sizes:
-        print(f"{title}: class size median {statistics.median(sizes)}, largest {max(sizes)}")
-    lost = Counter(r.planted[0] for r in results if r.found and not r.right(r.planted[0]))
-    for name, count in lost.most_common(15):
-        print(f"    not named {count} times: {name}")
-    unfound = [r for r in results if not r.found]
+        print(f"{title}: class size median {statistics.median(sizes):g}, largest {max(sizes)}")
+
+
+def tell_cost(results: list[Outcome], of: str) -> None:
+    """Print what a diagnosis costs."""
+    seconds, calls = [r.seconds for r in results], [r.calls for r in results]
     print(
-        f"{title}: planted and visible, but not found by any check: {len(unfound)} of {len(results)}"
+        f"a diagnosis of {of}: {statistics.median(seconds):.2f} s and {statistics.median(calls):g} calls "
+        f"(median), {max(seconds):.2f} s and {max(calls)} calls (worst)"
     )
-    for r in unfound[:8]:
-        print("    ", r.planted)
 
 
-def pairs(count: int, seed: int) -> list[Outcome]:
-    """Plant two bugs at different sites of one network."""
+def singles(pool: Callable, per_network: int, seed: int, cast: bool) -> None:
+    """Single bugs in every layer of random architectures."""
+    rng = np.random.default_rng(seed)
+    jobs = []
+    for network in architectures(ARCHITECTURES, seed):
+        every = cases(network)
+        for i in rng.permutation(len(every))[:per_network]:
+            jobs += [(network, *every[int(i)], general, cast) for general in (False, True)]
+    results = list(pool(single, *zip(*jobs, strict=True)))
+    both = [(job[3], result) for job, result in zip(jobs, results, strict=True)]
+    tell_singles(both, "through float32" if cast else "single bugs")
+    if not cast:
+        tell_cost(results, "a single bug")
+
+
+def pairs(pool: Callable, count: int, seed: int) -> None:
+    """Two bugs at different sites."""
     rng = np.random.default_rng(seed + 1)
-    truths = Truths()
-    results: list[Outcome] = []
     networks = [n for n in architectures(2 * ARCHITECTURES, seed) if n.depth > 1]
-    listed = {n: cases(n) for n in networks}
-    while len(results) < count:
-        network = networks[int(rng.integers(len(networks)))]
-        (one, first), (two, second) = (
-            listed[network][int(i)] for i in rng.integers(len(listed[network]), size=2)
-        )
-        if (one.site, first) == (two.site, second) or {one.site, two.site} & {"state", "numerics"}:
-            continue
-        rules = merge(planted(one, first), planted(two, second))
-        if rules is None:
-            continue
-        names = (Name(one.slug, one.site, first), Name(two.slug, two.site, second))
-        results.append(outcome(Textbook(rules), names, only(network), seed, truths))
-    return results
+    jobs = [draw_pair(rng, networks) for _ in range(count)]
+    results = [r for r in pool(pair, *zip(*jobs, strict=True)) if r.found]
+    both = [all(r.site_right(n) for n in r.planted) for r in results]
+    one = [any(r.site_right(n) for n in r.planted) for r in results]
+    wrong = sum(r.wrong_name() for r in results)
+    print(f"pairs: both sites right {share(both)}; at least one {share(one)}; wrong names {wrong}")
+    tell_cost(results, "two bugs")
+    listed("neither", (told(r) for r, ok in zip(results, one, strict=True) if not ok))
+    listed("wrong name", (told(r) for r in results if r.wrong_name()))
+    listed("one only", (told(r) for r, ok in zip(results, both, strict=True) if not ok), 40)
 
 
-def planted(bug: Bug, layer: int | None) -> dict[str, Rule]:
-    rules = bug.planted(layer).rules
-    return {name: rule for name, rule in rules.items() if rule is not RULES[name]}
-
-
-def merge(one: Mapping[str, Rule], two: Mapping[str, Rule]) -> dict[str, Rule] | None:
-    """Plant both; None when both replace the same rule."""
-    return None if set(one) & set(two) else {**one, **two}
-
-
-UNARY: tuple[Callable, ...] = (np.tanh, np.sin, np.cos, np.arctan, np.exp, np.square, np.abs)
-
-
-def expression(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
-    """A random smooth function of one array, bounded on the probes."""
-    f, g = (UNARY[int(i)] for i in rng.integers(len(UNARY), size=2))
-    a, b, c, d = rng.uniform(0.3, 1.7, 4) * rng.choice((-1, 1), 4)
-    return lambda t: c * f(a * np.clip(t, -30, 30) + b) + d * g(0.5 * np.clip(t, -30, 30)) * 0.5
-
-
-def aliens(count: int, seed: int) -> list[Outcome]:
-    """Plant random formulas that are in no dictionary."""
-    rng = np.random.default_rng(seed + 2)
-    truths = Truths()
-    results: list[Outcome] = []
-    networks = [n for n in architectures(3 * ARCHITECTURES, seed + 9) if n.depth > 1]
-    while len(results) < count:
-        network = networks[int(rng.integers(len(networks)))]
-        rule, site, layer = _alien(rng, network)
-        if rule is None:
-            continue
-        name = Name("", site, layer)
-        results.append(outcome(Textbook(rule), (name,), only(network), seed, truths))
-    return results
-
-
-def _alien(rng: np.random.Generator, network: Network) -> tuple[dict[str, Rule] | None, str, int]:
-    depth = network.depth
-    f = expression(rng)
-    site = str(
-        rng.choice(
-            (
-                "activation_derivative",
-                "delta_recursion",
-                "loss_derivative",
-                "weight_gradient",
-                "bias_gradient",
-            )
-        )
+def aliens(pool: Callable, count: int, seed: int) -> None:
+    """Formulas that are in no dictionary."""
+    results = [r for r in pool(alien, range(seed, seed + count)) if r.found]
+    named = [r for r in results if any(d.certainty in ("named", "class") for d in r.diagnoses)]
+    print(
+        f"formulas in no dictionary: site and layer right "
+        f"{share(r.site_right(r.planted[0]) for r in results)}; wrong names {len(named)}"
     )
-    layer = int(rng.integers(1, depth + 1))
-    if site == "activation_derivative":
-        layer = int(rng.integers(1, depth))
-        rules: dict[str, Rule] = {"activation_derivative": lambda p, at: f(p.z[at])}
-    elif site == "delta_recursion":
-        layer = int(rng.integers(1, depth))
-        rules = {"propagate": lambda p, at: p.delta[at + 1] @ f(p.weights(at + 1)).T}
-    elif site == "loss_derivative":
-        layer = depth
-        if network.loss in ("cross_entropy", "binary_cross_entropy"):
-            rules = {"output_delta": lambda p: f(p.a[p.last]) - p.y}
-        else:
-            rules = {"loss_derivative": lambda p: f(p.a[p.last] - p.y)}
-    elif site == "weight_gradient":
-        rules = {"weight_product": lambda p, at: f(p.a[at - 1]).T @ p.delta[at]}
-    else:
-        rules = {"bias_sum": lambda p, at: f(p.delta[at]).sum(axis=0)}
-    return only_in(layer, rules), site, layer
+    tell_cost(results, "a formula in no dictionary")
+    listed("not right", (told(r) for r in results if not r.site_right(r.planted[0])))
+    listed("named", (told(r) for r in named))
+
+
+def seen(slug: str) -> list[tuple[str, bool, str]]:
+    """Look at one bug, layer by layer, on problems of its example and of all kinds."""
+    bug = CATALOGUE[slug]
+    problems = [sampling.problem(SEED, index) for index in range(SIGHTS)]
+    own = Network.parse(bug.example)
+    for index in range(3):
+        problems.append(sampling.fill(np.random.default_rng((SEED, index)), own, bug.samples))
+    return [
+        (*sight(slug, layer, p), f"{slug}@{layer} on {p.network}, N = {p.batch.size}")
+        for p in problems
+        if not TRUTHS.of(p).kinks.count
+        for layer in bug.layers(p.network)
+    ]
+
+
+def visibility(pool: Callable) -> None:
+    """Is every bug caught where its predicate says it is visible, and nowhere else?"""
+    results = [each for listed in pool(seen, CATALOGUE) for each in listed]
+    by = {
+        kind: [(found, text) for shows, found, text in results if shows == kind]
+        for kind in ("visible", "the same", "roundoff")
+    }
+    print(
+        f"{len(CATALOGUE)} bugs: caught where visible {share(f for f, _ in by['visible'])}; "
+        f"caught where no number differs {share(f for f, _ in by['the same'])}; between the two, "
+        f"where a wrong formula differs in its roundoff only: {share(f for f, _ in by['roundoff'])}"
+    )
+    listed("missed", (text for found, text in by["visible"] if not found))
+    listed("flagged for nothing", (text for found, text in by["the same"] if found))
+
+
+def right_code(index: int) -> Outcome:
+    """Diagnose right code: every other one is for one network alone."""
+    network = architectures(RIGHT, SEED)[index]
+    support = sampling.Support(networks=(network,)) if index % 2 else sampling.EVERYTHING
+    return examine_within(Textbook(), (), network, support)
+
+
+def right(pool: Callable) -> None:
+    """Code without a bug."""
+    results = list(pool(right_code, range(RIGHT)))
+    said, problems = sum(bool(r.diagnoses) for r in results), sum(r.problems for r in results)
+    print(f"right code, {len(results)} implementations, {problems} problems: diagnoses {said}")
+
+
+def alone(slug: str, layer: int | None) -> Outcome:
+    """Plant a bug in code for 2-2-2 sigmoid and one sample."""
+    support = sampling.Support(networks=(ONE,), batch_sizes=(1,))
+    code = CATALOGUE[slug].planted(layer)
+    return examine_within(code, (name_of(slug, layer),), ONE, support)
+
+
+def one_network(pool: Callable) -> None:
+    """Code that supports a single small network and one sample."""
+    jobs = [
+        (bug.slug, layer)
+        for bug in CATALOGUE.values()
+        for layer in bug.layers(ONE)
+        if visible(bug, ONE, layer, (1,))
+    ]
+    results = [r for r in pool(alone, *zip(*jobs, strict=True)) if r.found]
+    vague = [d for r in results for d in r.diagnoses if d.certainty == "localised" or d.also]
+    print(
+        f"code for {ONE} and one sample: right class "
+        f"{share(r.class_right(r.planted[0]) for r in results)}; site and layer right "
+        f"{share(r.site_right(r.planted[0]) for r in results)}; wrong names "
+        f"{sum(r.wrong_name() for r in results)}; diagnoses that name others too {len(vague)}"
+    )
+    listed("not right", (told(r) for r in results if not r.class_right(r.planted[0])), 60)
 
 
 def main() -> None:
@@ -275,41 +231,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="sight,right,single,float32,pair,alien,one")
+    parser.add_argument("--per-network", type=int, default=20, help="plantings a network")
+    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--aliens", type=int, default=300)
     options = parser.parse_args()
-    many = options.full
-    parts = options.only.split(",") if options.only else ["single", "pair", "alien", "float32"]
-    if "single" in parts:
-        results = singles(10**6 if many else 20, options.seed)
-        tell_singles(results, "single bugs")
-        seconds = sorted(r.seconds for r in results)
-        calls = sorted(r.calls for r in results)
-        print(
-            f"a diagnosis: {statistics.median(seconds):.2f} s and "
-            f"{statistics.median(calls):.0f} calls (median), {seconds[-1]:.2f} s and {calls[-1]} (worst)"
-        )
-    if "pair" in parts:
-        results = pairs(400 if many else 100, options.seed)
-        found = [r for r in results if r.found]
-        both = [all(r.site_right(n) for n in r.planted) for r in found]
-        one = [any(r.site_right(n) for n in r.planted) for r in found]
-        print(
-            f"pairs: both sites right {share(both)}; at least one {share(one)}; wrong names "
-            f"{sum(r.wrong_name() for r in found)}"
-        )
-    if "alien" in parts:
-        results = aliens(300 if many else 100, options.seed)
-        found = [r for r in results if r.found]
-        print(
-            f"formulas in no dictionary: site and layer right "
-            f"{share([r.site_right(r.planted[0]) for r in found])}; wrong names "
-            f"{sum(any(d.certainty in ('named', 'class') for d in r.diagnoses) for r in found)}"
-        )
-        for r in [r for r in found if not r.site_right(r.planted[0])][:10]:
-            print("    ", r.planted[0], "->", [(d.name, d.also) for d in r.diagnoses])
-    if "float32" in parts:
-        results = singles(10**6 if many else 6, options.seed + 3, cast=True)
-        tell_singles(results, "through float32")
+    per_network = 10**6 if options.full else options.per_network
+    with ProcessPoolExecutor() as executor:
+
+        def pool(function, *columns):
+            return executor.map(function, *columns, chunksize=4)
+
+        parts = {
+            "sight": lambda: visibility(pool),
+            "right": lambda: right(pool),
+            "single": lambda: singles(pool, per_network, options.seed, False),
+            "float32": lambda: singles(pool, max(per_network // 3, 1), options.seed + 3, True),
+            "pair": lambda: pairs(pool, options.pairs, options.seed),
+            "alien": lambda: aliens(pool, options.aliens, options.seed),
+            "one": lambda: one_network(pool),
+        }
+        for part in options.only.split(","):
+            parts[part]()
 
 
 if __name__ == "__main__":

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from gradcheck import sampling
 from gradcheck.bugs import Bug
+from gradcheck.bugs.bug import RATE
+from gradcheck.bugs.textbook import Textbook
 from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
+from gradcheck.checks.step import judge_step
 from gradcheck.diagnosis import Diagnosis, diagnose
 from gradcheck.execution.driving import drive
 from gradcheck.execution.session import InProcess
+from gradcheck.judging import loss_differs, named
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
 from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
 from gradcheck.verdict import Finding, Verdict
 
 #: Checks that look at the code itself; the others compare its answers with one another.
@@ -23,6 +30,9 @@ FINDERS = ("contract", "loss", "gradient", "purity", "step")
 
 #: Asked only when none of the finders has found anything: it takes longer.
 LAST = ("saturation", "batch_additivity", "permutation")
+
+#: Answers this close are the same.
+SAME = 1e-14
 
 #: Random problems, beside the bug's own example.
 PROBLEMS = 12
@@ -78,3 +88,69 @@ def _problems(bug: Bug, seed: int) -> Iterator[Problem]:
         yield sampling.fill(rng, network, bug.samples)
     for index in range(PROBLEMS):
         yield sampling.problem(seed, index)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What code says of a problem.
+
+    Attributes
+    ----------
+    gradient, step : Observation
+    impure : bool
+        Whether it touched what is not its own.
+    """
+
+    gradient: Observation
+    step: Observation
+    impure: bool
+
+
+def answers(code: Any, problem: Problem, after: tuple[Problem, ...] = ()) -> Answers:
+    """Ask for a gradient and a step; of code with a memory, after other questions."""
+    session = InProcess(code)
+    calls = (*after, problem)
+    last: list[Observation] = []
+    impure = False
+    for call in (Call.LOSS_AND_GRADS, Call.STEP):
+        for asked in calls:
+            said = session.ask(Request(call, asked, learning_rate=RATE, fresh=True))
+            impure = impure or bool(said.changed or said.aliased or said.overwrote)
+        last.append(said)
+    return Answers(last[0], last[1], impure)
+
+
+def flags(said: Answers, problem: Problem, plan: Plan) -> list[str]:
+    """Say by what code with these answers is found out on this very problem."""
+    found = ["purity"] if said.impure else []
+    if said.gradient.failure:
+        found.append(f"contract: {said.gradient.failure.message}")
+    else:
+        judgements = plan.judge(problem, said.gradient.tensors)
+        found += [f"gradient of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
+        if loss_differs(said.gradient.loss, plan.truth(problem), plan.arithmetic):
+            found.append("loss")
+    if said.step.failure:
+        found.append(f"contract: {said.step.failure.message}")
+    else:
+        judgements = judge_step(plan, problem, said.step, RATE)
+        found += [f"step of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
+    return found
+
+
+def makes_no_difference(said: Answers, problem: Problem) -> bool:
+    """Whether all answers are the textbook's, up to 1e-14 of a tensor's norm."""
+    if said.impure or said.gradient.failure or said.step.failure:
+        return False
+    right = _right_answers(problem)
+    pairs = [(np.array([right.gradient.loss]), np.array([said.gradient.loss]))]
+    for one, two in ((right.gradient, said.gradient), (right.step, said.step)):
+        pairs += zip(named(one.tensors).values(), named(two.tensors).values(), strict=True)
+    return all(
+        float(np.linalg.norm(one - two)) <= SAME * float(np.linalg.norm(one)) for one, two in pairs
+    )
+
+
+@lru_cache(maxsize=1024)
+def _right_answers(problem: Problem) -> Answers:
+    return answers(Textbook(), problem)

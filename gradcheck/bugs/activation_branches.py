@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from gradcheck.bugs.activation_formulas import formula
-from gradcheck.bugs.bug import Bug
-from gradcheck.bugs.parts import sigmoid
+from gradcheck.bugs.bug import Bug, Free
+from gradcheck.bugs.parts import in_layers_of, sigmoid
 from gradcheck.bugs.textbook import Pass, hidden_delta
 from gradcheck.problem import Floats
 
@@ -39,6 +39,16 @@ def _sigmoid_gelu(z: Floats) -> Floats:
     s = sigmoid(1.702 * z)
     slope: Floats = s + 1.702 * z * s * (1.0 - s)
     return slope
+
+
+def _leaking(activation: str, planted: float) -> Free:
+    """A slope on the left of zero."""
+    return Free(
+        "slope",
+        lambda slope: in_layers_of(activation, lambda z, a: np.where(z > 0, 1.0, slope)),
+        "1 if z > 0 else {}",
+        planted,
+    )
 
 
 _relu = partial(formula, "relu", "1 if z > 0 else 0")
@@ -84,6 +94,7 @@ BUGS = (
         "Let forward and backward pass be of the same function: 0 where z <= 0.",
         lambda z, a: np.where(z > 0, 1.0, 0.01),
         "units that are all active",
+        _leaking("relu", 0.01),
     ),
     Bug(
         "relu_mask_from_delta",
@@ -116,6 +127,7 @@ BUGS = (
         "Keep the slope in one constant that both passes use.",
         lambda z, a: np.where(z > 0, 1.0, 0.1),
         "units that are all active",
+        _leaking("leaky_relu", 0.1),
     ),
     _leaky(
         "leaky_slope_negative",

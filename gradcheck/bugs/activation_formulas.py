@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.bugs.bug import Bug
+from gradcheck.bugs.bug import Bug, Free
 from gradcheck.bugs.parts import in_layers_of, sigmoid
 
 
@@ -20,6 +20,7 @@ def formula(
     mend: str,
     derivative: Callable[..., Any],
     hides: str,
+    free: Free | None = None,
 ) -> Bug:
     """Make a bug of one activation's derivative, ``derivative(z, a)``."""
     return Bug(
@@ -35,6 +36,7 @@ def formula(
         hides,
         f"2-3-1 {activation},identity half_squared_error",
         activation=activation,
+        free=free,
     )
 
 

@@ -40,6 +40,29 @@ SITES = (
 Strikes = Literal["slopes", "hidden", "weights", "biases", "output", "whole"]
 
 
+@dataclass(frozen=True)
+class Free:
+    """A number that is part of a bug and another one in every code.
+
+    Attributes
+    ----------
+    name : str
+        As it is recovered: ``learning_rate``, ``slope``.
+    rules : callable
+        ``rules(number)`` returns the textbook's rules that the bug replaces; what they
+        compute is linear in the number.
+    wrong : str
+        The wrong formula, with a place ``{}`` for the number.
+    planted : float
+        The number of the catalogue's own bug.
+    """
+
+    name: str
+    rules: Callable[[float], Mapping[str, Callable[..., Any]]]
+    wrong: str
+    planted: float
+
+
 @dataclass(frozen=True, eq=False)
 class Bug:
     """One bug that people write.
@@ -70,6 +93,8 @@ class Bug:
         How many samples it takes there.
     activation : str or None
         The only activation it concerns.
+    free : Free or None
+        The number in it that other code may have another value of.
     """
 
     slug: str
@@ -85,6 +110,7 @@ class Bug:
     example: str
     samples: int = 4
     activation: str | None = None
+    free: Free | None = None
 
     def layers(self, network: Network) -> tuple[int | None, ...]:
         """Return the layers of a network at which this bug can be planted.
@@ -112,6 +138,19 @@ class Bug:
     def planted(self, layer: int | None = None) -> Textbook:
         """Return an implementation that has this bug, everywhere or in one layer."""
         return Textbook(self.rules if layer is None else only_in(layer, self.rules))
+
+    def having(self, number: float) -> "Bug":
+        """Return this bug with another number in it.
+
+        Raises
+        ------
+        TypeError
+            When there is no free number in it.
+        """
+        if self.free is None:
+            raise TypeError(f"{self.slug} has no free number")
+        wrong = self.free.wrong.format(f"{number:.6g}")
+        return replace(self, rules=self.free.rules(number), wrong=wrong)
 
     def visible(self, problem: Problem, layer: int | None = None) -> bool:
         """Whether the bug makes a difference on a problem.

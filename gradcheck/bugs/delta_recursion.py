@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.bugs.bug import Bug
+from gradcheck.bugs.bug import Bug, Free
 from gradcheck.bugs.parts import OWN_RATE, averaged, logarithmic, width
 from gradcheck.bugs.textbook import Pass, Rule, hidden_delta, loss_derivative, propagate
 from gradcheck.problem import Floats
@@ -97,6 +97,22 @@ def _first_skipped(p: Pass, back: Floats) -> Floats:
     return np.where(np.arange(back.shape[1]) == 0, 0.0, back)
 
 
+_INSIDE = Free(
+    "learning_rate",
+    lambda rate: {"propagate": lambda p, layer: _updated(p, layer, rate)},
+    "delta' (W' - {} dW')^T",
+    OWN_RATE,
+)
+
+_TWICE = Free(
+    "learning_rate",
+    lambda rate: {
+        "propagate": lambda p, layer: propagate(p, layer) + _updated(p, layer, rate),
+    },
+    "delta' (2 W' - {} dW')^T",
+    OWN_RATE,
+)
+
 BUGS = (
     Bug(
         "first_output_weight_reused",
@@ -158,10 +174,11 @@ BUGS = (
         "delta' W'^T",
         "The backward pass updates as it goes, by a rate of its own.",
         "Compute every gradient first, then update; or keep a copy of the old weights.",
-        {"propagate": lambda p, layer: _updated(p, layer, OWN_RATE)},
+        _INSIDE.rules(OWN_RATE),
         "hidden",
         "a small rate: the error is the rate's size; one layer",
         _WIDE,
+        free=_INSIDE,
     ),
     Bug(
         "delta_added_before_and_after_update",
@@ -171,10 +188,11 @@ BUGS = (
         "delta' W'^T",
         "Two loops over the weights each add to the same sum, one of them after the update.",
         "Add delta * W once, before the weights change.",
-        {"propagate": lambda p, layer: propagate(p, layer) + _updated(p, layer, OWN_RATE)},
+        _TWICE.rules(OWN_RATE),
         "hidden",
         "one layer",
         _WIDE,
+        free=_TWICE,
     ),
     Bug(
         "weights_left_out",

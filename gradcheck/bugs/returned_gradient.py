@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.bugs.bug import Bug
+from gradcheck.bugs.bug import Bug, Free
 from gradcheck.bugs.parts import OWN_RATE
 from gradcheck.bugs.textbook import Pass, Rule, returned
 from gradcheck.problem import Floats, Pair
@@ -50,9 +50,9 @@ def _biases_of_next(p: Pass) -> list[Pair]:
     return [(dw, db) for (dw, _), db in zip(pairs, shifted, strict=True)] if fits else pairs
 
 
-def _updated(p: Pass) -> list[Pair]:
+def _updated(p: Pass, rate: float) -> list[Pair]:
     return [
-        (w - OWN_RATE * dw, b - OWN_RATE * db)
+        (w - rate * dw, b - rate * db)
         for (w, b), (dw, db) in zip(p.pairs, returned(p), strict=True)
     ]
 
@@ -62,9 +62,23 @@ def _first_left_out(p: Pass) -> list[Pair]:
     return [(np.zeros_like(dw), np.zeros_like(db)), *rest]
 
 
-def _decayed(p: Pass) -> list[Pair]:
-    return [(dw + 0.01 * w, db) for (w, _), (dw, db) in zip(p.pairs, returned(p), strict=True)]
+def _decayed(p: Pass, decay: float) -> list[Pair]:
+    return [(dw + decay * w, db) for (w, _), (dw, db) in zip(p.pairs, returned(p), strict=True)]
 
+
+_PARAMETERS = Free(
+    "learning_rate",
+    lambda rate: {"returned": lambda p: _updated(p, rate)},
+    "W - {} dW",
+    OWN_RATE,
+)
+
+_DECAY = Free(
+    "coefficient",
+    lambda decay: {"returned": lambda p: _decayed(p, decay)},
+    "dW + {} W",
+    0.01,
+)
 
 BUGS = (
     Bug(
@@ -179,10 +193,11 @@ BUGS = (
         "dW",
         "The backward pass updates, and returns what it has.",
         "Return dW and db, and update elsewhere.",
-        {"returned": _updated},
+        _PARAMETERS.rules(OWN_RATE),
         "whole",
         "nowhere",
         _NET,
+        free=_PARAMETERS,
     ),
     Bug(
         "first_layer_left_out",
@@ -205,9 +220,10 @@ BUGS = (
         "dW",
         "The decay of an optimiser is built into the backward pass, and the loss knows nothing.",
         "Decay in the update, or put the penalty into the loss.",
-        {"returned": _decayed},
+        _DECAY.rules(_DECAY.planted),
         "whole",
         "weights of zero",
         _NET,
+        free=_DECAY,
     ),
 )

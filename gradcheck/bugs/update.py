@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.bugs.bug import Bug
+from gradcheck.bugs.bug import Bug, Free
 from gradcheck.bugs.textbook import Pass, Rule, update
 from gradcheck.problem import Floats, Pair
 
@@ -47,6 +47,20 @@ def _first_layer_kept(p: Pass, grads: list[Pair]) -> list[Pair]:
     w, b = p.pairs[0]
     return [(w.copy(), b.copy()), *update(p, grads)[1:]]
 
+
+_RATE = Free(
+    "learning_rate",
+    lambda own: _each(lambda w, dw, rate: w - own * dw),
+    "W - {} dW",
+    0.01,
+)
+
+_DECAY = Free(
+    "coefficient",
+    lambda decay: _each(lambda w, dw, rate: w - rate * (dw + decay * w), _subtract),
+    "W (1 - {} rate) - rate dW",
+    0.01,
+)
 
 BUGS = (
     Bug(
@@ -109,10 +123,11 @@ BUGS = (
         "W - rate dW",
         "A default or a global stands in the way of the argument.",
         "Use the rate that is passed.",
-        _each(lambda w, dw, rate: w - 0.01 * dw),
+        _RATE.rules(_RATE.planted),
         "whole",
         "a rate of 0.01",
         _NET,
+        free=_RATE,
     ),
     Bug(
         "step_with_rate_twice",
@@ -187,10 +202,11 @@ BUGS = (
         "W - rate dW",
         "Weight decay is built into the step, and nobody asked for it.",
         "Leave the decay out, or put the penalty into the loss.",
-        _each(lambda w, dw, rate: w - rate * (dw + 0.01 * w), _subtract),
+        _DECAY.rules(_DECAY.planted),
         "whole",
         "weights of zero",
         _NET,
+        free=_DECAY,
     ),
     Bug(
         "step_clips_weights",

@@ -34,12 +34,15 @@ class Implied:
     z, derivative : array
         Points of the derivative that its gradients imply, where that is at fault.
     matrix : array
-        The matrix it goes back through, where that is at fault.
+        The matrix it goes back through, where that is at fault: (n[l], n[l+1]).
+    weights : array
+        The weights it should go back through, W[l+1].
     """
 
     z: Floats | None = None
     derivative: Floats | None = None
     matrix: Floats | None = None
+    weights: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the code did when asked, beside what right code does, and a hypothesis too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -63,35 +63,49 @@ def unexplained(
     enough : float
         Stop asking once this much is left.
     """
-    code = Textbook(rules)
-    watched = any(_touched(answer) != _UNTOUCHED for answer in evidence.answers)
-    watched = watched or any(request.fresh for request in evidence.requests)
-    session = InProcess(code) if watched else None
     worst = 0.0
-    for request, answer, right in zip(
-        evidence.requests, evidence.answers, evidence.right, strict=True
-    ):
-        guess = session.ask(request) if session else _quickly(code, request)
-        worst = max(worst, _left(request, answer, right, guess, noise))
+    for lefts in _lefts(evidence, rules, noise):
+        worst = max(worst, float(lefts.max(initial=0.0)))
         if worst >= enough:
             break
     return worst
 
 
+def explained(evidence: Evidence, rules: Mapping[str, Rule], noise: float) -> int:
+    """Count the tensors, over all answers, of which a hypothesis leaves nothing."""
+    return sum(int((lefts == 0.0).sum()) for lefts in _lefts(evidence, rules, noise))
+
+
+def _lefts(evidence: Evidence, rules: Mapping[str, Rule], noise: float) -> Iterator[Floats]:
+    """For each answer, what a hypothesis leaves of the error of every tensor."""
+    code = Textbook(rules)
+    watched = any(_touched(answer) != _UNTOUCHED for answer in evidence.answers)
+    watched = watched or any(request.fresh for request in evidence.requests)
+    session = InProcess(code) if watched else None
+    for request, answer, right in zip(
+        evidence.requests, evidence.answers, evidence.right, strict=True
+    ):
+        guess = session.ask(request) if session else _quickly(code, request)
+        yield _left(request, answer, right, guess, noise)
+
+
+_NOTHING_FITS = np.array([np.inf])
+
+
 def _left(
     request: Request, answer: Observation, right: Observation, guess: Observation, noise: float
-) -> float:
+) -> Floats:
     if answer.failure is not None or guess.failure is not None:
-        return 0.0 if answer.failure == guess.failure else float("inf")
+        return np.zeros(0) if answer.failure == guess.failure else _NOTHING_FITS
     if _touched(answer) != _touched(guess):
-        return float("inf")
+        return _NOTHING_FITS
     ruler = _ruler(request, answer, right, noise)
     difference = numbers(request, answer) - numbers(request, guess)
     if not np.isfinite(difference).all():
-        return float("inf")
+        return _NOTHING_FITS
     left = np.sqrt(np.add.reduceat(difference * difference, ruler.starts))
-    exceeds = left > ruler.floor
-    return float((left[exceeds] / ruler.scale[exceeds]).max(initial=0.0))
+    shares: Floats = np.where(left > ruler.floor, left / ruler.scale, 0.0)
+    return shares
 
 
 _UNTOUCHED: tuple[tuple[str, ...], tuple[str, ...], bool] = ((), (), False)

@@ -66,12 +66,18 @@ def of_class(
     return Diagnosis(
         names[0],
         "class" if len(names) > 1 else "named",
-        explain(best.bug, names[0], network),
+        explain(best.bug, names[0], network) + _not_told_from(names),
         best.bug.mend,
         also=tuple(names[1:]),
         residual=residual,
         rival_residual=rival,
     )
+
+
+def _not_told_from(names: list[Name]) -> str:
+    """Say which other bugs of the catalogue compute the same here."""
+    others = dict.fromkeys(CATALOGUE[n.bug].title for n in names[1:] if n.bug != names[0].bug)
+    return f" These numbers do not tell it from: {'; '.join(others)}." if others else ""
 
 
 def known_rules(diagnoses: Iterable[Diagnosis]) -> Mapping[str, Rule]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcheck.bugs.textbook import Pass
 from gradcheck.diagnosis.diagnosis import Diagnosis, Implied, Name
+from gradcheck.diagnosis.implied import implied_derivative, implied_slope
 from gradcheck.diagnosis.probes import other_targets, other_weights_above
 from gradcheck.diagnosis.survey import Flag, Survey, same, survey
 from gradcheck.problem import Floats, Problem
@@ -63,16 +64,13 @@ def _delta(flag: Flag, found: Survey, other: Survey | None, tolerance: float) ->
         return _told([above, "activation_derivative"], layer, found.problem, {}, None)
     if layer == last and not _output_has_slope(found.problem):
         return _told([above], layer, found.problem, _constant(found, layer, loose), None)
-    first = _implied_slope(found, layer)
-    second = _implied_slope(other, layer) if other is not None else None
+    first = implied_slope(found, layer)
+    second = implied_slope(other, layer) if other is not None else None
     stays = first is not None and second is not None and _same_where_known(first, second, loose)
     recovered = _constant(found, layer, loose)
     if not stays or first is None:
         return _told([above], layer, found.problem, recovered, None)
-    known = np.isfinite(first)
-    z = found.textbook().z[layer][known]
-    order = np.argsort(z)
-    implied = Implied(z=z[order], derivative=first[known][order])
+    implied = implied_derivative(layer, [found])
     # a constant factor may stand in either place
     sites = ["activation_derivative", above] if recovered else ["activation_derivative"]
     return _told(sites, layer, found.problem, recovered, implied)
@@ -83,13 +81,17 @@ def _tensor(flag: Flag, found: Survey, other: Survey | None, tolerance: float) -
     site = "weight_gradient" if flag.part == "weight" else "bias_gradient"
     extra = _extra(flag, found)
     moved = _extra(flag, other) if other is not None else None
+    sites = [site]
     if extra is not None and moved is not None and same(extra, moved, 1e4 * tolerance):
-        site = "regularisation"
+        # where no gradient arrives, nothing depends on the targets
+        sites = ["regularisation"] if found.deltas[flag.layer].any() else [site, "regularisation"]
     recovered = {}
     factor = _factor(flag, found, tolerance)
     if factor is not None:
         recovered["factor"] = factor
-    return _told([site], flag.layer, found.problem, recovered, None)
+    if sites[0] == "regularisation" and extra is not None:
+        recovered |= _coefficient(flag, found, extra, 1e4 * tolerance)
+    return _told(sites, flag.layer, found.problem, recovered, None)
 
 
 def _told(
@@ -107,6 +109,11 @@ def _told(
     explanation = f"In layer {layer} {_PARTS[sites[0]].format(**words)}."
     if "factor" in recovered:
         explanation += f" It is {recovered['factor']:.6g} times what it should be."
+    if "coefficient" in recovered:
+        explanation += (
+            f" The coefficient in it is {recovered['coefficient']:.6g}, where l2 is "
+            f"{problem.network.l2:.6g}."
+        )
     names = [Name("", site, layer) for site in sites]
     diagnosis = Diagnosis(
         names[0],
@@ -123,17 +130,6 @@ def _pass(found: Survey) -> Pass:
     p = found.textbook()
     p.delta = dict(found.deltas)
     return p
-
-
-def _implied_slope(found: Survey, layer: int) -> Floats | None:
-    """Return what the code's delta is of what comes back; NaN where nothing comes back."""
-    if layer not in found.deltas:
-        return None
-    p = _pass(found)
-    back = p.apply("loss_derivative") if layer == p.last else p.apply("propagate", layer)
-    usable = np.abs(back) > 1e-7 * np.abs(back).max(initial=0.0)
-    slope: Floats = np.where(usable, found.deltas[layer] / np.where(usable, back, 1.0), np.nan)
-    return slope
 
 
 def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
@@ -162,6 +158,14 @@ def _extra(flag: Flag, found: Survey) -> Floats | None:
     name = f"{'W' if flag.part == 'weight' else 'b'}{flag.layer}"
     right: Floats = p.apply(rule, flag.layer)
     return found.claims[name] - right
+
+
+def _coefficient(flag: Flag, found: Survey, extra: Floats, tolerance: float) -> dict[str, float]:
+    """Recover c where the penalty's gradient is c times the parameter, and c is not l2."""
+    w, b = found.problem.params.pairs[flag.layer - 1]
+    l2, parameter = (found.problem.network.l2, w) if flag.part == "weight" else (0.0, b)
+    c = float((extra * parameter).sum()) / float((parameter * parameter).sum())
+    return {"coefficient": l2 + c} if same(extra, c * parameter, tolerance) else {}
 
 
 def _factor(flag: Flag, found: Survey, tolerance: float) -> float | None:

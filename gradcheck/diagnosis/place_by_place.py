@@ -8,25 +8,24 @@ import numpy as np
 
 from gradcheck.bugs.textbook import Rule
 from gradcheck.diagnosis import local
-from gradcheck.diagnosis.case import Case, gather, probes
+from gradcheck.diagnosis.case import Case
 from gradcheck.diagnosis.common_factor import common_factor
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence
 from gradcheck.diagnosis.forward_fault import forward_fault
+from gradcheck.diagnosis.free_numbers import at_a_place
 from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, hypotheses
-from gradcheck.diagnosis.naming import LARGEST_CLASS, known_rules, of_class
+from gradcheck.diagnosis.naming import LARGEST_CLASS, of_class
 from gradcheck.diagnosis.place import localise
 from gradcheck.diagnosis.survey import FACTOR, Flag, Survey, survey
-from gradcheck.diagnosis.update_fault import update_fault
 from gradcheck.diagnosis.words import FIX_FIRST
 from gradcheck.protocol import Call, Observation, Request
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
 
-def place_by_place(case: Case, evidence: Evidence, stepped: bool) -> Questions:
+def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questions:
     """Recover the code's deltas, and judge each rule alone."""
-    held_out = yield from gather(probes(case, 1))
     result, forward = forward_fault(case, evidence, held_out)
     surveys = _surveys(case, evidence, held_out, forward=forward)
     flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
@@ -35,15 +34,17 @@ def place_by_place(case: Case, evidence: Evidence, stepped: bool) -> Questions:
     blind = max((s.blind_below for s in surveys), default=0)
     for flag in flags:
         mine = [s for s in surveys if flag in s.flags]
-        several = _from_catalogue(case, flag, mine) or _two_at_once(case, flag, mine)
+        several = (
+            _from_catalogue(case, flag, mine)
+            or at_a_place(case, flag, mine)
+            or _two_at_once(case, flag, mine)
+        )
         if not several:
             known = [s for s in mine if flag.layer in s.deltas] or mine
             several = [(yield from localise(flag, known[0], case.tolerance))]
         if flag.layer == blind:
             several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
         result += several
-    if stepped:
-        result += yield from update_fault(case, known_rules(result))
     return result
 
 

@@ -3,13 +3,24 @@
 from collections.abc import Generator
 from dataclasses import replace
 
+import numpy as np
+
 from gradcheck.diagnosis.arithmetic import of_arithmetic
-from gradcheck.diagnosis.case import Case, again, gather, make_case, probes
+from gradcheck.diagnosis.case import RATES, Case, again, gather, loosened, make_case, probes
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
-from gradcheck.diagnosis.evidence import Evidence, unexplained
-from gradcheck.diagnosis.hypotheses import REJECT, hypotheses, rank
-from gradcheck.diagnosis.naming import LARGEST_CLASS, classes, confirmed, name_fitting
+from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.diagnosis.free_numbers import with_free_number
+from gradcheck.diagnosis.hypotheses import REJECT, Hypothesis, hypotheses, rank
+from gradcheck.diagnosis.implied import with_pictures
+from gradcheck.diagnosis.naming import (
+    LARGEST_CLASS,
+    classes,
+    confirmed,
+    known_rules,
+    name_fitting,
+)
 from gradcheck.diagnosis.place_by_place import place_by_place
+from gradcheck.diagnosis.two_bugs import two_bugs
 from gradcheck.diagnosis.update_fault import update_fault
 from gradcheck.plan import Plan
 from gradcheck.problem import Problem
@@ -58,33 +69,60 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         if fault:
             return of_arithmetic(plan.arithmetic)
         return [_KEPT] if {"gradient", "loss", "step"} & set(bad) else []
-    sites = ("numerics",) if fault else None
-    ranking = rank(evidence, hypotheses(case.network, sites), case.noise)
-    if ranking.fitting:
-        held_out = yield from gather(probes(case, 1))
-        ranking = confirmed(ranking, held_out, case.noise)
+    if _in_float32(evidence):
+        case = loosened(case)
+    listed = hypotheses(case.network, ("numerics",) if fault else None)
+    if case.calls == (Call.STEP,):
+        listed = _of_steps(case, evidence, listed)
+    ranking = rank(evidence, listed, case.noise)
+    held_out = yield from gather(probes(case, 1))
+    ranking = confirmed(ranking, held_out, case.noise)
     told = ranking.rival >= REJECT and classes(ranking, case.network) <= LARGEST_CLASS
     if ranking.fitting and told:
         result = name_fitting(ranking, case.network, evidence)
-        if "step" in bad and case.calls == (Call.LOSS_AND_GRADS,):
-            result += yield from update_fault(case, ranking.fitting[0][1].rules())
-        return _on(case, result)
-    if fault:
+    elif fault:
         return of_arithmetic(plan.arithmetic)
-    if case.repeated:
+    elif case.repeated:
         return [_KEPT]
-    if Call.LOSS_AND_GRADS not in case.calls:
-        return []
-    return _on(case, (yield from place_by_place(case, evidence, "step" in bad)))
+    else:
+        result = [] if ranking.fitting else with_free_number(case, evidence, held_out, listed)
+        if not ranking.fitting and not result:
+            result = two_bugs(case, evidence, held_out, listed)
+        if not result and Call.LOSS_AND_GRADS in case.calls:
+            result = yield from place_by_place(case, evidence, held_out)
+    if "step" in bad and (case.calls == (Call.LOSS_AND_GRADS,) or not result):
+        result += yield from update_fault(case, known_rules(result))
+    if case.calls == (Call.LOSS_AND_GRADS,):
+        result = yield from with_pictures(case, result)
+    return [_on(case, diagnosis) for diagnosis in result]
 
 
-def _on(case: Case, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
-    return [replace(diagnosis, network=str(case.network)) for diagnosis in diagnoses]
+def _on(case: Case, diagnosis: Diagnosis) -> Diagnosis:
+    """Say on which network, and with which rate a step was found to go wrong inside."""
+    rate = {"learning_rate": RATES[0]}
+    inside = case.calls == (Call.STEP,) and diagnosis.name.site != "update"
+    recovered = {**(rate if inside else {}), **diagnosis.recovered}
+    return replace(diagnosis, network=str(case.network), recovered=recovered)
+
+
+def _of_steps(case: Case, evidence: Evidence, listed: list[Hypothesis]) -> list[Hypothesis]:
+    """Keep the bugs that leave the gradient as it is, where only steps are wrong."""
+    asked = tuple(replace(r, call=Call.LOSS_AND_GRADS) for r in evidence.requests)
+    right = simulate({}, asked)
+    gradients = Evidence(asked, right, right)
+    return [h for h in listed if unexplained(gradients, h.rules(), case.noise, REJECT) == 0.0]
 
 
 def _broken(answer: Observation) -> bool:
     """Whether an answer holds nothing to diagnose from."""
     return answer.failure is not None and answer.failure.kind != "contract"
+
+
+def _in_float32(evidence: Evidence) -> bool:
+    """Whether every number is one that float32 holds: a bug may hide the rounding."""
+    rows = [t for a in evidence.answers if a.failure is None for pair in a.tensors for t in pair]
+    with np.errstate(over="ignore"):
+        return all(np.array_equal(t, t.astype(np.float32), equal_nan=True) for t in rows)
 
 
 def _all_right(evidence: Evidence, noise: float) -> bool:

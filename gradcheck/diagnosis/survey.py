@@ -134,13 +134,12 @@ def survey(
         flags += found
         expected[layer] = predicted
         if delta is None:
-            blind = layer
+            blind = blind or layer
             break
         deltas[layer] = p.delta[layer] = delta
         p.grads[layer] = (claims[f"W{layer}"], claims[f"b{layer}"])
         if layer > 1 and not delta.any():
-            blind = layer
-            break
+            blind = blind or layer
     return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
 
 

@@ -9,6 +9,7 @@ from gradcheck.bugs.textbook import Rule
 from gradcheck.diagnosis.case import RATES, Case, probes
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.diagnosis.free_numbers import with_free_number
 from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, hypotheses
 from gradcheck.diagnosis.naming import of_class
 from gradcheck.diagnosis.survey import textbook_pass
@@ -51,12 +52,24 @@ def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
         ]
         fitting.sort(key=lambda h: h.everywhere)
     if not fitting:
+        told = with_free_number(case, *_halved(steps), hypotheses(case.network, ("update",)))
+        if told:
+            return told
         name = Name("", "update", None)
         text = "The step is not what your own gradient makes of it: params - rate * gradient."
         fix = "Look at the lines that change the parameters."
         return [Diagnosis(name, "localised", text, fix)]
     names = [n for h in fitting for n in h.names(case.network)[:1]]
     return [of_class(fitting[0], names, case.network)]
+
+
+def _halved(steps: Evidence) -> tuple[Evidence, Evidence]:
+    """What a number is fitted to, and what it is confirmed on: another rate, other values."""
+    half = len(steps.requests) // 2
+    return (
+        Evidence(steps.requests[:half], steps.answers[:half], steps.right[:half]),
+        Evidence(steps.requests[half:], steps.answers[half:], steps.right[half:]),
+    )
 
 
 def _updates_by(

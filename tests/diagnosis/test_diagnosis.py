@@ -1,5 +1,7 @@
 """A planted bug is named, at its place; what is in no dictionary is localised, never guessed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,108 @@ def test_a_factor_is_recovered():
     found = diagnosed(Textbook(only_in(2, rules)))
     factor = found[0].recovered.get("factor", 0.0)
     assert abs(factor - 0.37) < 1e-9, f"recovered {found[0].recovered}"
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "number", "network"),
+    [
+        ("weights_updated_inside_gradient", "learning_rate", 0.43, NETWORK),
+        ("delta_added_before_and_after_update", "learning_rate", 0.29, NETWORK),
+        ("updated_parameters_returned", "learning_rate", 0.7, NETWORK),
+        ("weight_decay_in_gradient", "coefficient", 0.21, NETWORK),
+        ("step_with_rate_of_its_own", "learning_rate", 0.053, NETWORK),
+        ("step_decays_weights", "coefficient", 0.3, NETWORK),
+        ("leaky_slope_differs", "slope", 0.23, "3-4-2 leaky_relu,tanh half_squared_error"),
+        ("relu_derivative_leaks", "slope", 0.05, "3-4-2 relu,tanh half_squared_error"),
+    ],
+)
+def test_the_number_in_a_bug_is_recovered(slug, name, number, network):
+    network = Network.parse(network) if isinstance(network, str) else network
+    found = diagnosed(Textbook(CATALOGUE[slug].having(number).rules), network)
+    assert {d.name.bug for d in found} == {slug}, f"diagnosed: {found}"
+    for d in found:
+        assert abs(d.recovered[name] / number - 1) < 1e-9, f"recovered {d.recovered}"
+        assert f"{number:g}" in d.explanation, f"the explanation hides it: {d.explanation}"
+
+
+def test_the_rate_inside_a_step_is_recovered():
+    found = diagnosed(CATALOGUE["weights_updated_before_hidden_delta"].planted(1))
+    assert [d.recovered for d in found] == [{"learning_rate": 0.173}], f"diagnosed: {found}"
+
+
+def test_a_coefficient_of_the_penalty_is_recovered():
+    rules = {"penalty_gradient": lambda p, at: 3.3 * RULES["penalty_gradient"](p, at)}
+    found = diagnosed(Textbook(only_in(2, rules)))
+    assert [(d.name.site, d.name.layer) for d in found] == [("regularisation", 2)], f"{found}"
+    assert abs(found[0].recovered["coefficient"] - 0.33) < 1e-9, f"{found[0].recovered}"
+
+
+def test_the_implied_matrix_is_the_one_the_code_goes_back_through():
+    found = diagnosed(CATALOGUE["first_output_weight_reused"].planted(1))
+    implied = found[0].implied
+    columns = np.repeat(implied.weights[:, :1], implied.weights.shape[1], axis=1)
+    off = np.abs(implied.matrix - columns).max()
+    assert off < 1e-9, f"the implied matrix is off by {off}"
+
+
+def test_a_named_derivative_is_pictured_too():
+    found = diagnosed(CATALOGUE["tanh_derivative_uses_tan"].planted(1))
+    implied = found[0].implied
+    off = np.abs(implied.derivative - (1 - np.tanh(implied.z) * np.tan(implied.z))).max()
+    assert off < 1e-9, f"the points are off the wrong formula by {off}"
+    assert implied.z.size >= 20, f"there are only {implied.z.size} points"
+
+
+@pytest.mark.parametrize("slug", [b.slug for b in CATALOGUE.values() if b.site == "state"])
+def test_what_is_kept_between_calls_is_named(slug):
+    found = diagnosed(CATALOGUE[slug].planted())
+    assert slug in {n.bug for n in names(found)}, f"diagnosed: {found}"
+
+
+@pytest.mark.parametrize(
+    "slugs",
+    [
+        ("descent_direction_returned", "hidden_delta_negated"),
+        ("gradient_times_rate", "bias_gradient_negated"),
+        ("divided_by_inputs_not_samples", "derivative_squared"),
+        ("layers_returned_in_reverse", "derivative_at_activated_value"),
+    ],
+)
+def test_a_bug_of_the_whole_gradient_and_one_in_a_layer_are_both_named(slugs):
+    network = Network.parse("3-3-3 tanh,sigmoid half_squared_error mean l2=0.1")
+    rules = {**CATALOGUE[slugs[0]].rules, **only_in(1, CATALOGUE[slugs[1]].rules)}
+    found = diagnosed(Textbook(rules), network)
+    assert set(slugs) <= {n.bug for n in names(found)}, f"diagnosed: {found}"
+    wrong = {d.name.bug for d in found if not set(slugs) & {d.name.bug, *(n.bug for n in d.also)}}
+    assert not wrong, f"named besides: {wrong}"
+
+
+class Narrow:
+    """Code that computes in float32."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def loss_and_grads(self, network, params, batch):
+        params = [(w.astype(np.float32), b.astype(np.float32)) for w, b in params]
+        batch = SimpleNamespace(x=batch.x.astype(np.float32), y=batch.y.astype(np.float32))
+        loss, grads = self.code.loss_and_grads(network, params, batch)
+        return loss, [(dw.astype(np.float32), db.astype(np.float32)) for dw, db in grads]
+
+
+@pytest.mark.parametrize(
+    "slug", ["tanh_derivative_uses_tan", "first_output_weight_reused", "descent_direction_returned"]
+)
+def test_names_hold_through_float32(slug):
+    found = diagnosed(Narrow(CATALOGUE[slug].planted()))
+    assert {d.name.bug for d in found} == {slug}, f"diagnosed: {found}"
+
+
+def test_what_cannot_be_told_apart_is_said():
+    found = diagnosed(CATALOGUE["activation_in_place"].planted(1))
+    assert found[0].certainty == "class", f"diagnosed: {found}"
+    other = CATALOGUE[next(n.bug for n in found[0].also)].title
+    assert other in found[0].explanation, f"{found[0].explanation}"
 
 
 def test_in_code_for_one_tiny_network_a_bug_is_still_placed():

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -14,17 +13,14 @@ from hypothesis import strategies as st
 
 from gradcheck import sampling, strategies
 from gradcheck.bugs import CATALOGUE, Bug
-from gradcheck.bugs.bug import RATE, others
+from gradcheck.bugs.bug import others
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.campaign import Examination
-from gradcheck.checks.step import judge_step
-from gradcheck.execution.session import InProcess
-from gradcheck.judging import loss_differs, named
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
+from gradcheck.power import answers, flags, makes_no_difference
 from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Observation, Request
 from gradcheck.record import Entry
 from gradcheck.subjects import from_object
 from gradcheck.verdict import Verdict
@@ -34,9 +30,6 @@ SEED = 71
 #: A few hundred problems; each bug is planted in every fifteenth, one after the other.
 PROBLEMS = 300
 EVERY = 15
-
-#: Answers this close are the same.
-SAME = 1e-14
 
 #: Shared by the tests of this file, so that a problem's truth is formed once.
 PLAN = Plan((), truths=Truths())
@@ -56,65 +49,6 @@ def example_of(slug: str, draw: int) -> Problem:
     return sampling.fill(np.random.default_rng((SEED, draw)), network, samples)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What code says of a problem, and whether it touched what is not its own."""
-
-    gradient: Observation
-    step: Observation
-    impure: bool
-
-
-def answers(code: Any, problem: Problem, after: tuple[Problem, ...] = ()) -> Answers:
-    """Ask for a gradient and a step; of code with a memory, after other questions."""
-    session = InProcess(code)
-    calls = (*after, problem)
-    last: list[Observation] = []
-    impure = False
-    for call in (Call.LOSS_AND_GRADS, Call.STEP):
-        for asked in calls:
-            said = session.ask(Request(call, asked, learning_rate=RATE, fresh=True))
-            impure = impure or bool(said.changed or said.aliased or said.overwrote)
-        last.append(said)
-    return Answers(last[0], last[1], impure)
-
-
-@cache
-def right_answers(problem: Problem) -> Answers:
-    return answers(Textbook(), problem)
-
-
-def flags(said: Answers, problem: Problem) -> list[str]:
-    """By what code with these answers is found out on this very problem."""
-    found = ["purity"] if said.impure else []
-    if said.gradient.failure:
-        found.append(f"contract: {said.gradient.failure.message}")
-    else:
-        judgements = PLAN.judge(problem, said.gradient.tensors)
-        found += [f"gradient of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
-        if loss_differs(said.gradient.loss, PLAN.truth(problem), PLAN.arithmetic):
-            found.append("loss")
-    if said.step.failure:
-        found.append(f"contract: {said.step.failure.message}")
-    else:
-        judgements = judge_step(PLAN, problem, said.step, RATE)
-        found += [f"step of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
-    return found
-
-
-def makes_no_difference(said: Answers, problem: Problem) -> bool:
-    """Whether all answers are the textbook's, up to 1e-14 of a tensor's norm."""
-    if said.impure or said.gradient.failure or said.step.failure:
-        return False
-    right = right_answers(problem)
-    pairs = [(np.array([right.gradient.loss]), np.array([said.gradient.loss]))]
-    for one, two in ((right.gradient, said.gradient), (right.step, said.step)):
-        pairs += zip(named(one.tensors).values(), named(two.tensors).values(), strict=True)
-    return all(
-        float(np.linalg.norm(one - two)) <= SAME * float(np.linalg.norm(one)) for one, two in pairs
-    )
-
-
 def assert_caught_where_visible(
     bug: Bug, problem: Problem, called: str, layer: int | None = None
 ) -> bool:
@@ -123,7 +57,7 @@ def assert_caught_where_visible(
         return False  # there a wrong slope may be a right one
     after = others(problem) if bug.site == "state" else ()
     said = answers(bug.planted(layer), problem, after)
-    found = flags(said, problem)
+    found = flags(said, problem, PLAN)
     if bug.visible(problem, layer):
         assert found, f"{bug.slug} is visible on {called}, {problem.network}, and not flagged"
         return True
@@ -185,7 +119,7 @@ def test_the_textbook_without_a_bug_is_never_flagged() -> None:
     for index in range(PROBLEMS):
         problem = random_problem(index)
         for after in ((), others(problem)):
-            found = flags(answers(Textbook(), problem, after), problem)
+            found = flags(answers(Textbook(), problem, after), problem, PLAN)
             assert not found, f"problem({SEED}, {index}): the plain textbook is flagged: {found}"
 
 
@@ -320,7 +254,7 @@ def shows_on_one_network(bug: Bug) -> bool:
     problems = [sampling.problem(72, i, support) for i in range(20)]
     if bug.site == "state":  # here no batch of another size can come before
         after = {p: others(p)[1:] for p in problems}
-        return any(flags(answers(bug.planted(), p, after[p]), p) for p in problems)
+        return any(flags(answers(bug.planted(), p, after[p]), p, PLAN) for p in problems)
     return any(bug.visible(problem) for problem in problems)
 
 
