@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -139,6 +139,20 @@ class Bug:
         """Return an implementation that has this bug, everywhere or in one layer."""
         return Textbook(self.rules if layer is None else only_in(layer, self.rules))
 
+    @cached_property
+    def remembers(self) -> bool:
+        """Whether its code keeps something between calls."""
+        network = Network.parse(self.example)
+        ones = Problem(
+            network,
+            Params([(np.ones(shape), np.ones(shape[1])) for shape in network.shapes]),
+            Batch(np.ones((self.samples, network.widths[0])), _first_class(network, self.samples)),
+        )
+        code = self.planted()
+        gradient(code, ones)
+        step(code, ones)
+        return bool(code.memory)
+
     def having(self, number: float) -> "Bug":
         """Return this bug with another number in it.
 
@@ -178,6 +192,13 @@ class Bug:
                         if any(differ(r, w) for r, w in pairs):
                             return True
         return False
+
+
+def _first_class(network: Network, samples: int) -> np.ndarray:
+    """Targets that every loss takes: all samples of the first class."""
+    y = np.zeros((samples, network.widths[-1]))
+    y[:, 0] = 1.0
+    return y
 
 
 @dataclass(frozen=True)

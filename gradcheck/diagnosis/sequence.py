@@ -20,6 +20,7 @@ from gradcheck.diagnosis.naming import (
     name_fitting,
 )
 from gradcheck.diagnosis.place_by_place import place_by_place
+from gradcheck.diagnosis.separating import separate
 from gradcheck.diagnosis.two_bugs import two_bugs
 from gradcheck.diagnosis.update_fault import update_fault
 from gradcheck.plan import Plan
@@ -72,11 +73,14 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
     if _in_float32(evidence):
         case = loosened(case)
     listed = hypotheses(case.network, ("numerics",) if fault else None)
+    if not case.repeated:
+        listed = [h for h in listed if not h.bug.remembers]
     if case.calls == (Call.STEP,):
         listed = _of_steps(case, evidence, listed)
     ranking = rank(evidence, listed, case.noise)
     held_out = yield from gather(probes(case, 1))
     ranking = confirmed(ranking, held_out, case.noise)
+    ranking = yield from separate(case, (p.network for p in plan.problems), ranking)
     told = ranking.rival >= REJECT and classes(ranking, case.network) <= LARGEST_CLASS
     if ranking.fitting and told:
         result = name_fitting(ranking, case.network, evidence)

@@ -224,6 +224,29 @@ def test_what_cannot_be_told_apart_is_said():
     assert other in found[0].explanation, f"{found[0].explanation}"
 
 
+class Guarded:
+    """Code for two activations and squared losses."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def loss_and_grads(self, network, params, batch):
+        if set(network.activations) - {"relu", "tanh", "softmax", "identity"} or network.l2:
+            raise NotImplementedError
+        return self.code.loss_and_grads(network, params, batch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "slug", ["relu_derivative_missing", "first_output_weight_reused", "transpose_missing"]
+)
+def test_what_one_network_does_not_tell_apart_another_does(slug):
+    record = gradcheck.check(Guarded(CATALOGUE[slug].planted()), examples=80, seed=2)
+    diagnoses = record.data["implementations"][0]["diagnoses"]
+    assert {d["bug"] for d in diagnoses} == {slug}, f"diagnosed: {diagnoses}"
+    assert {d["certainty"] for d in diagnoses} == {"named"}, f"diagnosed: {diagnoses}"
+
+
 def test_in_code_for_one_tiny_network_a_bug_is_still_placed():
     network = Network.parse("2-2-2 sigmoid,sigmoid half_squared_error")
     bug = CATALOGUE["first_output_weight_reused"]
