@@ -35,9 +35,10 @@ def run(plan: Plan) -> Run:
     chosen = plan.problems[:REPEATED]
     first: dict[tuple[Call, int], Observation] = {}
     forth = [(call, index) for index in range(len(chosen)) for call in calls]
-    for turn, (call, index) in enumerate((*forth, *reversed(forth), *forth[:1] * 2)):
-        # the way back begins with code that was asked nothing yet: what the very first call
-        # left behind is the same for all that follow, and would not show
+    back = sorted(reversed(forth), key=lambda asked: _alike(chosen[asked[1]], chosen[0]))
+    for turn, (call, index) in enumerate((*forth, *back, *forth[:1] * 2)):
+        # the way back begins with code that was asked nothing yet, and another batch size: what
+        # the very first call left behind is the same for all that follow, and would not show
         anew = turn == len(forth)
         request = Request(call, chosen[index], learning_rate=0.1, fresh=True, anew=anew)
         observation = yield request
@@ -69,6 +70,10 @@ def run(plan: Plan) -> Run:
     message = "; ".join(f"{text} ({count} times)" for text, (_, count) in faults.items())
     message = f"{message[0].upper()}{message[1:]}."
     return [Finding(SLUG, Verdict.WRONG, compared, message, notes=tuple(notes), failing=texts)]
+
+
+def _alike(one: Problem, two: Problem) -> bool:
+    return one.batch.size == two.batch.size
 
 
 def _told(call: Call, observation: Observation) -> list[str]:
