@@ -32,11 +32,10 @@ def run(plan: Plan) -> Run:
         faults[text] = (first, count + 1)
 
     calls = [call for call in Call if call in plan.offers]
-    chosen = plan.problems[:REPEATED]
+    chosen = _of_two_sizes(plan.problems)
     first: dict[tuple[Call, int], Observation] = {}
     forth = [(call, index) for index in range(len(chosen)) for call in calls]
-    back = sorted(reversed(forth), key=lambda asked: _alike(chosen[asked[1]], chosen[0]))
-    for turn, (call, index) in enumerate((*forth, *back, *forth[:1] * 2)):
+    for turn, (call, index) in enumerate((*forth, *reversed(forth), *forth[:1] * 2)):
         # the way back begins with code that was asked nothing yet, and another batch size: what
         # the very first call left behind is the same for all that follow, and would not show
         anew = turn == len(forth)
@@ -72,8 +71,11 @@ def run(plan: Plan) -> Run:
     return [Finding(SLUG, Verdict.WRONG, compared, message, notes=tuple(notes), failing=texts)]
 
 
-def _alike(one: Problem, two: Problem) -> bool:
-    return one.batch.size == two.batch.size
+def _of_two_sizes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Choose a few, half of them of another batch size: what is kept may be the size."""
+    first = problems[: REPEATED // 2]
+    others = [p for p in problems if p.batch.size != first[0].batch.size][: REPEATED // 2]
+    return (*first, *others) if others else problems[:REPEATED]
 
 
 def _told(call: Call, observation: Observation) -> list[str]:
