@@ -36,9 +36,9 @@ def run(plan: Plan) -> Run:
     first: dict[tuple[Call, int], Observation] = {}
     forth = [(call, index) for index in range(len(chosen)) for call in calls]
     for turn, (call, index) in enumerate((*forth, *reversed(forth), *forth[:1] * 2)):
-        # the way back begins with code that was asked nothing yet, and another batch size: what
-        # the very first call left behind is the same for all that follow, and would not show
-        anew = turn == len(forth)
+        # forth and back begin with code that was asked nothing yet, back with another batch size:
+        # what the very first call leaves behind is the same for all that follow
+        anew = turn in (0, len(forth))
         request = Request(call, chosen[index], learning_rate=0.1, fresh=True, anew=anew)
         observation = yield request
         if observation.failure:
@@ -72,10 +72,14 @@ def run(plan: Plan) -> Run:
 
 
 def _of_two_sizes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Choose a few, half of them of another batch size: what is kept may be the size."""
-    first = problems[: REPEATED // 2]
-    others = [p for p in problems if p.batch.size != first[0].batch.size][: REPEATED // 2]
-    return (*first, *others) if others else problems[:REPEATED]
+    """Choose a few, half of them of another batch size: what is kept may be the size.
+
+    It is used where the loss is a mean, so those come first.
+    """
+    ordered = sorted(problems, key=lambda p: p.network.reduction != "mean")
+    first = ordered[: REPEATED // 2]
+    others = [p for p in ordered if p.batch.size != first[0].batch.size][: REPEATED // 2]
+    return (*first, *others) if others else tuple(ordered[:REPEATED])
 
 
 def _told(call: Call, observation: Observation) -> list[str]:

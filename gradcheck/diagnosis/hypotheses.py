@@ -65,17 +65,21 @@ class Ranking:
     ----------
     fitting : list of (float, Hypothesis)
         Those that are accepted, best first.
+    near : list of (float, Hypothesis)
+        Others that leave less than :data:`REJECT`.
     rival : float
         What the best of the others leaves; infinite when there is none.
     """
 
     fitting: list[tuple[float, Hypothesis]]
+    near: list[tuple[float, Hypothesis]]
     rival: float
 
 
 def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
     """Simulate each hypothesis and compare."""
     fitting: list[tuple[float, Hypothesis]] = []
+    near: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
     for hypothesis in candidates:
         left = unexplained(evidence, hypothesis.rules(), noise, enough=REJECT)
@@ -83,5 +87,6 @@ def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> 
             fitting.append((left, hypothesis))
         else:
             rival = min(rival, left)
+            near += [(left, hypothesis)] if left < REJECT else []
     fitting.sort(key=lambda item: (item[1].everywhere, item[0]))
-    return Ranking(fitting, rival)
+    return Ranking(fitting, near, rival)

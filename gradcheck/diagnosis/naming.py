@@ -15,13 +15,21 @@ LARGEST_CLASS = 4
 
 
 def confirmed(ranking: Ranking, held_out: Evidence, noise: float) -> Ranking:
-    """Keep what also explains problems that it was not chosen on."""
+    """Keep what also explains problems that it was not chosen on.
+
+    Nor is a rival one any more that explains those worse.
+    """
     kept = [
         (left, hypothesis)
         for left, hypothesis in ranking.fitting
         if unexplained(held_out, hypothesis.rules(), noise) <= ACCEPT
     ]
-    return Ranking(kept, ranking.rival)
+    near = [
+        (max(left, unexplained(held_out, hypothesis.rules(), noise)), hypothesis)
+        for left, hypothesis in ranking.near
+    ]
+    rival = min((left for left, _ in near), default=ranking.rival)
+    return Ranking(kept, near, rival)
 
 
 def classes(ranking: Ranking, network: Network) -> int:

@@ -60,6 +60,9 @@ def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosi
     for one, two in itertools.combinations(here, 2):
         if set(one.bug.rules) & set(two.bug.rules):
             continue
+        alone = (local.left_unexplained(h.bug.rules, flag, surveys, case.noise) for h in (one, two))
+        if min(alone) <= ACCEPT:
+            continue  # the other would have no part in it
         rules = {**one.bug.rules, **two.bug.rules}
         if local.left_unexplained(rules, flag, surveys[:1], case.noise) > ACCEPT:
             continue

@@ -50,7 +50,7 @@ def separate(
             if unexplained(evidence, h.rules(), case.noise) <= ACCEPT
         ]
         fitting = kept or fitting
-    return Ranking(fitting, ranking.rival)
+    return replace(ranking, fitting=fitting)
 
 
 def _elsewhere(hypothesis: Hypothesis, network: Network) -> Hypothesis:

@@ -30,6 +30,9 @@ from gradcheck.verdict import Finding, Verdict
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
+#: Seeds of the problems that a hypothesis has to hold on without being chosen on them.
+HELD_OUT = (1, 2, 3)
+
 _KEPT = Diagnosis(
     Name("", "state", None),
     "localised",
@@ -73,13 +76,19 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
     if _in_float32(evidence):
         case = loosened(case)
     listed = hypotheses(case.network, ("numerics",) if fault else None)
-    if not case.repeated:
-        listed = [h for h in listed if not h.bug.remembers]
+    # purity tells whether anything is kept between calls: pure code is not explained by memory,
+    # nor the other way round
+    listed = [
+        h for h in listed if (h.bug.site == "state" if case.repeated else not h.bug.remembers)
+    ]
     if case.calls == (Call.STEP,):
         listed = _of_steps(case, evidence, listed)
     ranking = rank(evidence, listed, case.noise)
-    held_out = yield from gather(probes(case, 1))
-    ranking = confirmed(ranking, held_out, case.noise)
+    for seed in HELD_OUT:
+        held_out = yield from gather(probes(case, seed))
+        ranking = confirmed(ranking, held_out, case.noise)
+        if not ranking.fitting or ranking.rival >= REJECT:
+            break  # else a rival is near by chance: ask again
     ranking = yield from separate(case, (p.network for p in plan.problems), ranking)
     told = ranking.rival >= REJECT and classes(ranking, case.network) <= LARGEST_CLASS
     if ranking.fitting and told:
