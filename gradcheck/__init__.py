@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradcheck.protocol import Implementation
     from gradcheck.record import Record
     from gradcheck.sampling import problem
+    from gradcheck.testing import parametrize_with_checks
     from gradcheck.verdict import Finding, Verdict
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "Verdict": "verdict",
     "check": "api",
     "check_function": "function_check",
+    "parametrize_with_checks": "testing",
     "problem": "sampling",
 }
 
@@ -64,6 +66,7 @@ __all__ = [
     "__version__",
     "check",
     "check_function",
+    "parametrize_with_checks",
     "problem",
 ]
 

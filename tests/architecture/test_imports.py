@@ -32,6 +32,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("subjects",),
     ("api",),
     ("report", "renderers"),
+    ("testing",),
+    ("pytest_plugin",),
     ("cli",),
     ("__main__",),
 )
