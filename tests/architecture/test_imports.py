@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("campaign", "power"),
     ("subjects",),
     ("api",),
-    ("report", "renderers"),
+    ("report", "renderers", "templates"),
     ("testing",),
     ("pytest_plugin",),
     ("cli",),
