@@ -1,5 +1,6 @@
 """One check of an implementation that did not come out correct, as the text of a failed test."""
 
+import textwrap
 from typing import Any
 
 from gradcheck.renderers.words import clean, count, number
@@ -50,9 +51,9 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
     findings = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
     if not findings:
         error = entry["error"] or {"kind": "nothing", "message": "nothing was compared"}
-        lines = [f"{entry['verdict']} ({error['kind']}): {clean(error['message'])}"]
+        lines = _wrapped(f"{entry['verdict']} ({error['kind']}): {clean(error['message'])}")
     else:
-        lines = [f"{f['verdict']}: {clean(f['message'])}" for f in findings]
+        lines = [x for f in findings for x in _wrapped(f"{f['verdict']}: {clean(f['message'])}")]
         lines += [_MEANING[f["verdict"]] for f in findings if _MEANING[f["verdict"]]]
         for finding in findings:
             lines += _tensors(finding.get("tensors", {}))
@@ -102,6 +103,12 @@ def _diagnosis(same: list[dict[str, Any]]) -> list[str]:
     return [
         "",
         f"{first['bug'] or 'no bug of the catalogue'} ({place})",
-        f"  {clean(first['explanation'])}",
-        f"  {clean(first['fix'])}",
+        *_wrapped(clean(first["explanation"]), indent="  "),
+        *_wrapped(clean(first["fix"]), indent="  "),
     ]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """Break a text into lines: pytest prints them as they are."""
+    lines = textwrap.wrap(text, 92, initial_indent=indent, subsequent_indent="  ")
+    return lines or [indent]
