@@ -4,7 +4,7 @@ Everything here works on real and complex numbers, and on stacks: any array may
 carry leading axes, so that one call evaluates many points.
 """
 
-from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart
+from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart, resume
 from gradcheck.forward.objective import batch_loss, loss_of, penalty, reduce, sample_losses
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "penalty",
     "reduce",
     "restart",
+    "resume",
     "sample_losses",
 ]

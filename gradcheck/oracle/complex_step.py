@@ -8,7 +8,9 @@ Two ways to the same numbers:
 
 - :func:`by_preactivation` moves each pre-activation ``z[l][:, j]`` once. A loss is
   a sum over samples, so one move serves all samples, and ``dz/dW = a[l-1]`` is the
-  definition of z: ``dL/dW = a[l-1]^T dL/dz``.
+  definition of z: ``dL/dW = a[l-1]^T dL/dz``. By the same definition a moved unit of a
+  hidden layer moves the next pre-activation along its row of W; from there on the
+  forward is evaluated.
 - :func:`by_parameter` moves every entry of every parameter by itself. It assumes
   nothing and costs the width of a layer more; the suite holds the first way
   against it.
@@ -22,12 +24,14 @@ within 19 spreads, with 8 u of the tensor's norm as a floor.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.activations import Array
-from gradcheck.forward import Activate, evaluate, restart, sample_losses
+from gradcheck.forward import Activate, Evaluation, activate, evaluate, restart, sample_losses
 from gradcheck.forward.evaluation import Pairs
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Batch, Floats, Params, Problem
@@ -121,40 +125,86 @@ def by_preactivation(
     network, x = problem.network, problem.batch.x
     y, shares = batch or (problem.batch.y, np.ones((1, 1, len(x))))
     points = [(w[:, None], b[:, None]) for w, b in pairs]
+    apply = apply or activate(network)
     run = evaluate(network, points, x, apply)
     scale = np.swapaxes(shares, 1, 2) / (len(x) if network.reduction == "mean" else 1.0)
+    objective = _Objective(network, points, y, apply, epsilon, tilt)
     gradients: Stack = []
     for layer, (w, _) in enumerate(pairs, start=1):
-        delta = scale * _delta(network, points, layer, run.z[layer - 1], y, apply, epsilon, tilt)
+        delta = scale * _delta(objective, layer, run)
         a = run.a[layer - 1]
         a = a[:, 0] if a.ndim == 4 else a
         gradients.append((np.swapaxes(a, -1, -2) @ delta + network.l2 * w, delta.sum(axis=-2)))
     return gradients
 
 
-def _delta(
-    network: Network,
-    points: Pairs,
-    layer: int,
-    z: Array,
-    y: Array,
-    apply: Activate | None,
-    epsilon: float,
-    tilt: Array | None,
-) -> Floats:
+@dataclass(frozen=True)
+class _Objective:
+    """The samples' losses as functions of any layer's pre-activation."""
+
+    network: Network
+    points: Pairs
+    y: Array
+    apply: Activate
+    epsilon: float
+    tilt: Array | None
+
+    def slopes(self, layer: int, z: Array) -> Floats:
+        """Return ``Im loss / STEP`` of each sample for moved z[layer], (R, units, N)."""
+        z_out, a_out = restart(self.network, self.points, layer, z, self._needed)
+        losses = sample_losses(self.network, z_out, a_out, self.y, self.epsilon)
+        slopes: Floats = losses.imag
+        if self.tilt is not None:
+            slopes = slopes + (self.tilt * z_out.imag).sum(axis=-1)
+        return slopes / STEP
+
+    def _needed(self, layer: int, z: Array) -> Array:
+        """Apply the activation, but for the output's where the loss is written in z."""
+        written_in_z = LOSSES[self.network.loss].through_logarithm is not None
+        if layer == self.network.depth and written_in_z and not self.epsilon:
+            return z
+        return self.apply(layer, z)
+
+
+def _delta(objective: _Objective, layer: int, run: Evaluation) -> Floats:
     """Return the derivative of each sample's loss by z[layer], (R, N, n[layer])."""
+    network, z = objective.network, run.z[layer - 1]
     runs, _, samples, width = z.shape
     delta = np.empty((runs, samples, width))
     cost = runs * samples * max(network.widths[layer:]) * 16 * _TEMPORARIES
-    for units in _blocks(width, cost):
-        step = 1j * STEP * np.eye(width)[units][:, None, :]  # (units, 1, width)
-        z_out, a_out = restart(network, points, layer, z + step, apply)
-        losses = sample_losses(network, z_out, a_out, y, epsilon)  # (R, units, N)
-        slopes = losses.imag
-        if tilt is not None:
-            slopes = slopes + (tilt * z_out.imag).sum(axis=-1)
-        delta[:, :, units] = np.swapaxes(slopes, 1, 2) / STEP
+    moves = _output_moves if layer == network.depth else _hidden_moves
+    for units, moved in moves(objective, layer, run, cost):
+        slopes = objective.slopes(min(layer + 1, network.depth), moved)
+        delta[:, :, units] = np.swapaxes(slopes, 1, 2)
     return delta
+
+
+Moves = Iterator[tuple[slice, Array]]
+
+
+def _output_moves(objective: _Objective, layer: int, run: Evaluation, cost: int) -> Moves:
+    """Move each unit of the output's pre-activation, (R, units, N, n[L])."""
+    z = run.z[layer - 1]
+    width = z.shape[-1]
+    for units in _blocks(width, cost):
+        yield units, z + 1j * STEP * np.eye(width)[units][:, None, :]
+
+
+def _hidden_moves(objective: _Objective, layer: int, run: Evaluation, cost: int) -> Moves:
+    """Move each unit of a hidden layer; seen at the next layer's pre-activation.
+
+    A hidden activation acts on each unit by itself, so a moved unit changes its own
+    activation alone, and the next pre-activation by that change times its row of W.
+    """
+    reached = objective.apply(layer, run.z[layer - 1] + 1j * STEP).imag  # (R, 1, N, n)
+    columns = np.swapaxes(reached, 1, 3)  # (R, n, N, 1)
+    rows = np.swapaxes(objective.points[layer][0], 1, 2)  # (R, n, 1, m)
+    z_next = run.z[layer]  # (R, 1, N, m)
+    for units in _blocks(columns.shape[1], cost):
+        change = columns[:, units] * rows[:, units]
+        moved = np.empty(change.shape, dtype=np.complex128)
+        moved.real, moved.imag = z_next, change
+        yield units, moved
 
 
 def by_parameter(

@@ -4,6 +4,7 @@ import zlib
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradcheck.forward import Activate, batch_loss, evaluate, loss_of, reduce
 from gradcheck.oracle import complex_step, kinks, rounding, witness
@@ -30,7 +31,18 @@ class Truth:
         self._budgets: dict[float, dict[str, Floats]] = {}
 
     def _rng(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng((zlib.crc32(str(self.problem).encode()), purpose))
+        return np.random.default_rng((*self._seed, purpose))
+
+    @cached_property
+    def _seed(self) -> tuple[int, ...]:
+        """Numbers that depend on every bit of the problem, and on the machine in nothing."""
+        problem = self.problem
+        arrays = [array for _, array in problem.params.tensors()] + [
+            problem.batch.x,
+            problem.batch.y,
+        ]
+        sums = [int(_bits(array).sum(dtype=np.uint64)) for array in arrays]
+        return (zlib.crc32(f"{problem.network} {problem.batch.size} {sums}".encode()),)
 
     @cached_property
     def _run(self) -> tuple[list[Floats], Floats]:
@@ -148,6 +160,11 @@ class Truths:
         if key not in self._known:
             self._known[key] = Truth(problem, epsilon)
         return self._known[key]
+
+
+def _bits(array: Floats) -> NDArray[np.uint64]:
+    """Return the bits of each number, as a whole number."""
+    return np.ascontiguousarray(array).view(np.uint64)
 
 
 def _hull(corners: list[Estimate]) -> Estimate:
