@@ -5,7 +5,14 @@ carry leading axes, so that one call evaluates many points.
 """
 
 from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart, resume
-from gradcheck.forward.objective import batch_loss, loss_of, penalty, reduce, sample_losses
+from gradcheck.forward.objective import (
+    batch_loss,
+    loss_of,
+    penalty,
+    reduce,
+    sample_losses,
+    until_loss,
+)
 
 __all__ = [
     "Activate",
@@ -19,4 +26,5 @@ __all__ = [
     "restart",
     "resume",
     "sample_losses",
+    "until_loss",
 ]

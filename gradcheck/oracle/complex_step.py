@@ -29,9 +29,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.activations import Array
-from gradcheck.forward import Activate, Evaluation, activate, evaluate, restart, sample_losses
+from gradcheck.forward import (
+    Activate,
+    Evaluation,
+    activate,
+    evaluate,
+    restart,
+    sample_losses,
+    until_loss,
+)
 from gradcheck.forward.evaluation import Pairs
-from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Batch, Floats, Params, Problem
@@ -85,9 +92,12 @@ def moved_batch(batch: Batch, rng: np.random.Generator, runs: int = MOVES) -> tu
 
 
 def _moved(array: Floats, rng: np.random.Generator, runs: int) -> Floats:
-    ulps = rng.integers(-2, 3, size=(1 + runs, *array.shape)).astype(np.float64)
-    ulps[0] = 0.0
-    stack: Floats = array + ulps * np.spacing(np.abs(array))
+    ulps = rng.integers(-2, 3, size=(runs, *array.shape), dtype=np.int8)
+    ulp = np.where(array == 0.0, 0.0, np.spacing(np.abs(array)))  # of zero: subnormal, and slow
+    stack = np.empty((1 + runs, *array.shape))
+    stack[0] = array
+    np.multiply(ulps, ulp, out=stack[1:])
+    stack[1:] += array
     return stack
 
 
@@ -134,7 +144,10 @@ def by_preactivation(
         delta = scale * _delta(objective, layer, run)
         a = run.a[layer - 1]
         a = a[:, 0] if a.ndim == 4 else a
-        gradients.append((np.swapaxes(a, -1, -2) @ delta + network.l2 * w, delta.sum(axis=-2)))
+        dw = np.swapaxes(a, -1, -2) @ delta
+        if network.l2:
+            dw += network.l2 * w
+        gradients.append((dw, delta.sum(axis=-2)))
     return gradients
 
 
@@ -151,19 +164,13 @@ class _Objective:
 
     def slopes(self, layer: int, z: Array) -> Floats:
         """Return ``Im loss / STEP`` of each sample for moved z[layer], (R, units, N)."""
-        z_out, a_out = restart(self.network, self.points, layer, z, self._needed)
+        apply = until_loss(self.network, self.apply, self.epsilon)
+        z_out, a_out = restart(self.network, self.points, layer, z, apply)
         losses = sample_losses(self.network, z_out, a_out, self.y, self.epsilon)
         slopes: Floats = losses.imag
         if self.tilt is not None:
             slopes = slopes + (self.tilt * z_out.imag).sum(axis=-1)
         return slopes / STEP
-
-    def _needed(self, layer: int, z: Array) -> Array:
-        """Apply the activation, but for the output's where the loss is written in z."""
-        written_in_z = LOSSES[self.network.loss].through_logarithm is not None
-        if layer == self.network.depth and written_in_z and not self.epsilon:
-            return z
-        return self.apply(layer, z)
 
 
 def _delta(objective: _Objective, layer: int, run: Evaluation) -> Floats:
