@@ -56,8 +56,9 @@ def _measure(text: str, peers: dict[str, Any], say: Say) -> dict[str, Any]:
             runs[name] = peer.checker(name, problem, [] if name == VERDICT else claim)
     times: dict[str, list[float]] = {name: [] for name in runs}
     ratios: dict[str, dict[str, list[float]]] = {name: {} for name in runs}
-    for run_, name in ((run_, name) for name, run_ in runs.items() if predicted[name] < 1.0):
-        seconds(run_)  # compiling and first calls
+    for name, run_ in runs.items():
+        if predicted[name] < 1.0:
+            seconds(run_)  # compiling and first calls
     for round_ in range(ROUNDS):
         say(f"{text}: round {round_ + 1} of {ROUNDS}")
         now: dict[str, float] = {}

@@ -1,11 +1,10 @@
 """The work: networks, points, and the gradient that is claimed."""
 
-import importlib.util
 from types import ModuleType
 
 import numpy as np
 
-from gradcheck.execution.loading import shipped
+from gradcheck.execution.loading import load, shipped
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Pair, Params, Problem
 
@@ -33,11 +32,7 @@ def problem_for(text: str, seed: int = 0, size: float = 1.0) -> Problem:
 
 def implementation(name: str = "matrix") -> ModuleType:
     """Load one of our implementations, as a student's file is loaded."""
-    spec = importlib.util.spec_from_file_location(f"_benchmark_{name}", shipped(name))
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(shipped(name))
 
 
 def flat(pairs: list[Pair] | Params) -> Floats:

@@ -15,12 +15,13 @@ Two ways to the same numbers:
   nothing and costs the width of a layer more; the suite holds the first way
   against it.
 
-The bar is measured, not assumed: the estimate is formed again with every
-parameter, every target and every sample's share of the sum moved by at most 2 ulp,
-and :data:`SPREADS` times the largest change is what rounding may have done. (Targets
-and shares, because ``a - y`` and the sum over samples may cancel where saturated units
-no longer feel their parameters.) Against 80-bit and mpmath truth the error has stayed
-within 19 spreads, with 8 u of the tensor's norm as a floor.
+The bar is measured, not assumed: the gradient is formed again
+(:mod:`gradcheck.oracle.chain`) with every parameter, every target and every sample's
+share of the sum moved by at most 2 ulp, and :data:`SPREADS` times the largest change is
+what rounding may have done. (Targets and shares, because ``a - y`` and the sum over
+samples may cancel where saturated units no longer feel their parameters.) Against 80-bit
+and mpmath truth the error has stayed within 19 spreads, with 8 u of the tensor's norm as
+a floor.
 """
 
 from collections.abc import Iterator
@@ -138,10 +139,10 @@ def by_preactivation(
     apply = apply or activate(network)
     run = evaluate(network, points, x, apply)
     scale = np.swapaxes(shares, 1, 2) / (len(x) if network.reduction == "mean" else 1.0)
-    objective = _Objective(network, points, y, apply, epsilon, tilt)
+    objective = Objective(network, points, y, apply, epsilon, tilt)
     gradients: Stack = []
     for layer, (w, _) in enumerate(pairs, start=1):
-        delta = scale * _delta(objective, layer, run)
+        delta = scale * delta_at(objective, layer, run)
         a = run.a[layer - 1]
         a = a[:, 0] if a.ndim == 4 else a
         dw = np.swapaxes(a, -1, -2) @ delta
@@ -152,7 +153,7 @@ def by_preactivation(
 
 
 @dataclass(frozen=True)
-class _Objective:
+class Objective:
     """The samples' losses as functions of any layer's pre-activation."""
 
     network: Network
@@ -173,7 +174,7 @@ class _Objective:
         return slopes / STEP
 
 
-def _delta(objective: _Objective, layer: int, run: Evaluation) -> Floats:
+def delta_at(objective: Objective, layer: int, run: Evaluation) -> Floats:
     """Return the derivative of each sample's loss by z[layer], (R, N, n[layer])."""
     network, z = objective.network, run.z[layer - 1]
     runs, _, samples, width = z.shape
@@ -189,7 +190,7 @@ def _delta(objective: _Objective, layer: int, run: Evaluation) -> Floats:
 Moves = Iterator[tuple[slice, Array]]
 
 
-def _output_moves(objective: _Objective, layer: int, run: Evaluation, cost: int) -> Moves:
+def _output_moves(objective: Objective, layer: int, run: Evaluation, cost: int) -> Moves:
     """Move each unit of the output's pre-activation, (R, units, N, n[L])."""
     z = run.z[layer - 1]
     width = z.shape[-1]
@@ -197,7 +198,7 @@ def _output_moves(objective: _Objective, layer: int, run: Evaluation, cost: int)
         yield units, z + 1j * STEP * np.eye(width)[units][:, None, :]
 
 
-def _hidden_moves(objective: _Objective, layer: int, run: Evaluation, cost: int) -> Moves:
+def _hidden_moves(objective: Objective, layer: int, run: Evaluation, cost: int) -> Moves:
     """Move each unit of a hidden layer; seen at the next layer's pre-activation.
 
     A hidden activation acts on each unit by itself, so a moved unit changes its own
@@ -272,12 +273,27 @@ def _blocks(count: int, cost: int) -> Iterator[slice]:
         yield slice(start, min(start + size, count))
 
 
-def estimates(stack: Stack) -> dict[str, Estimate]:
-    """Turn a stack of gradients, the exact point first, into estimates by tensor name."""
+def estimates(stack: Stack, moved_runs: Stack | None = None) -> dict[str, Estimate]:
+    """Turn a stack of gradients, the exact point first, into estimates by tensor name.
+
+    Parameters
+    ----------
+    stack : Stack
+        Its first run is the estimate.
+    moved_runs : Stack, optional
+        The runs whose spread makes the bars, if they are others.
+    """
     named = {}
-    for layer, pair in enumerate(stack, start=1):
-        for kind, runs in zip("Wb", pair, strict=True):
-            spread = np.abs(runs[1:] - runs[0]).max(axis=0)
+    for layer, (pair, moved_pair) in enumerate(zip(stack, moved_runs or stack, strict=True), 1):
+        for kind, runs, moved_ in zip("Wb", pair, moved_pair, strict=True):
             floor = FLOOR * UNIT * float(np.linalg.norm(runs[0]))
-            named[f"{kind}{layer}"] = Estimate(runs[0], SPREADS * spread + floor)
+            named[f"{kind}{layer}"] = Estimate(runs[0], SPREADS * spread(moved_) + floor)
     return named
+
+
+def spread(runs: Floats) -> Floats:
+    """Return the largest distance of any run from the first, entry by entry."""
+    largest: Floats = np.abs(runs[1] - runs[0])
+    for run in runs[2:]:
+        np.maximum(largest, np.abs(run - runs[0]), out=largest)
+    return largest

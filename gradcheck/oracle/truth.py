@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.forward import Activate, batch_loss, evaluate, loss_of, reduce
-from gradcheck.oracle import complex_step, kinks, rounding, witness
+from gradcheck.oracle import chain, complex_step, kinks, rounding, witness
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
 
@@ -111,8 +111,10 @@ class Truth:
         rng = self._rng(1)
         pairs = complex_step.moved(self.problem.params, rng)
         batch = complex_step.moved_batch(self.problem.batch, rng)
-        stack = complex_step.by_preactivation(self.problem, pairs, apply, self.epsilon, batch=batch)
-        return complex_step.estimates(stack)
+        point = [(w[:1], b[:1]) for w, b in pairs]
+        stack = complex_step.by_preactivation(self.problem, point, apply, self.epsilon)
+        moved_runs = chain.by_chain(self.problem, pairs, apply, self.epsilon, batch=batch)
+        return complex_step.estimates(stack, moved_runs)
 
     @cached_property
     def _one_sided(self) -> dict[str, Estimate]:

@@ -213,18 +213,13 @@ def _plainly(
     told = [i for i, slope in enumerate(slopes) if np.isfinite(slope.error)]
     for _, same in itertools.groupby(told, key=lambda i: ladders[i].tangent.name):
         tensor = list(same)
-        size = ladders[tensor[0]].tangent.direction.size
-        together = max(1, BLOCK // (size * 2 * 8 * _TEMPORARIES))
-        for start in range(0, len(tensor), together):
-            some = tensor[start : start + together]
-            chosen = np.array([slopes[i].step for i in some])
-            plain = _differences(problem, run, apply, [ladders[i] for i in some], chosen)
-            for i, difference in zip(some, plain, strict=True):
-                ladder, slope = ladders[i], slopes[i]
-                structured = ladder.differences[int(np.flatnonzero(ladder.h == slope.step)[0])]
-                error = slope.error + ladder.noise / slope.step
-                value = slope.value + float(difference - structured)
-                result[i] = Slope(value, error, slope.step)
+        h = np.array([slopes[i].step for i in tensor])
+        plain = _differences(problem, run, apply, [ladders[i] for i in tensor], h)
+        for i, difference in zip(tensor, plain, strict=True):
+            ladder, slope = ladders[i], slopes[i]
+            structured = ladder.differences[int(np.flatnonzero(ladder.h == slope.step)[0])]
+            error = slope.error + ladder.noise / slope.step
+            result[i] = Slope(slope.value + float(difference - structured), error, slope.step)
     return result
 
 
@@ -235,16 +230,20 @@ def _differences(
     network, params = problem.network, problem.params
     layer, name = ladders[0].layer, ladders[0].tangent.name
     a, (w, b) = run.a[layer - 1], params.pairs[layer - 1]
-    directions = np.stack([ladder.tangent.direction for ladder in ladders])[:, None]
-    signed = np.stack((h, -h), axis=-1).reshape(len(h), 2, *(1,) * (directions.ndim - 2))
-    moved = signed * directions  # (D, 2, ...)
-    w, b = (w + moved, b) if name[0] == "W" else (w, (b + moved)[:, :, None])
-    z_out, a_out = restart(network, params.pairs, layer, a @ w + b, until_loss(network, apply))
+    z = np.empty((len(h), 2, *run.z[layer - 1].shape))
+    squares = np.zeros((len(h), 2))
+    for d, ladder in enumerate(ladders):
+        for side, step in enumerate((h[d], -h[d])):  # one at a time: they may be large
+            moved = step * ladder.tangent.direction
+            moved += w if name[0] == "W" else b
+            here = (moved, b) if name[0] == "W" else (w, moved)
+            z[d, side] = a @ here[0] + here[1]
+            if network.l2:
+                squares[d, side] = float((here[0] * here[0]).sum())
+    z_out, a_out = restart(network, params.pairs, layer, z, until_loss(network, apply))
     losses = sample_losses(network, z_out, a_out, problem.batch.y)  # (D, 2, N)
-    differences: Floats = reduce(network, losses[:, 0] - losses[:, 1])
-    if network.l2 and name[0] == "W":
-        squares = (w * w).sum(axis=(-2, -1))
-        differences = differences + 0.5 * network.l2 * (squares[:, 0] - squares[:, 1])
+    data = reduce(network, losses[:, 0] - losses[:, 1])
+    differences: Floats = data + 0.5 * network.l2 * (squares[:, 0] - squares[:, 1])
     return differences / (2.0 * h)
 
 
