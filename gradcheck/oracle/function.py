@@ -30,6 +30,9 @@ SHRINKS = 12
 #: First step, as a part of the scale of the point.
 FIRST = 0.05
 
+#: Below this, the scale of a point is tried too as that of the function.
+SMALL = 1e-3
+
 #: The bar holds this many noises over the step, for a kink that noise hides. Of 10 000 right
 #: gradients of a noisy sum of |x| none is called wrong then; with 3, one in 3000 is.
 HIDDEN = 5.0
@@ -57,6 +60,15 @@ class Interval:
         return max(self.low - claimed, claimed - self.high, 0.0)
 
 
+#: Values of a function at a stack of points, (K, *shape) to (K,).
+Values = Callable[[Floats], Floats]
+
+
+def one_by_one(function: Callable[[Floats], float]) -> Values:
+    """Evaluate a function that takes a single point at each point of a stack."""
+    return lambda points: np.array([float(function(point)) for point in points])
+
+
 def directional(function: Callable[[Floats], float], point: Floats, direction: Floats) -> Interval:
     """Estimate the derivative of a function along a direction.
 
@@ -67,49 +79,74 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
     point, direction : array
         Of the same shape.
     """
-    scale = max(1.0, float(np.abs(point).max(initial=0.0)))
+    return directional_of(one_by_one(function), point, direction)
+
+
+def directional_of(values: Values, point: Floats, direction: Floats) -> Interval:
+    """Estimate the derivative along a direction from values at stacks of points.
+
+    The first step moves the point by a part of its scale, or of 1 if that is more; if
+    no smooth stretch is found from there, by a part of its own scale, however small.
+    """
+    largest = float(np.abs(point).max(initial=0.0))
+    firsts = [max(1.0, largest)] + ([largest] if 0.0 < largest < SMALL else [])
+    for scale in firsts:
+        interval, smooth = _from(values, point, direction, scale)
+        if smooth:
+            break
+    return interval
+
+
+def _from(
+    values: Values, point: Floats, direction: Floats, scale: float
+) -> tuple[Interval, bool]:
+    """Estimate with a first step for a scale; and say whether a smooth stretch was found."""
     first = FIRST * scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
-    centre = float(function(point))
+    centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * first / FIRST)
     largest = abs(centre)
-    own_noise = _noise(function, point, direction, NOISE_STEP * first / FIRST)
     rejected = 0.0  # the largest difference quotient on a stretch that is not smooth
     for _ in range(SHRINKS):
         h = steps(first)
-        up = np.array([float(function(point + step * direction)) for step in h])
-        down = np.array([float(function(point - step * direction)) for step in h])
-        values = np.concatenate((up, down))
-        finite = np.isfinite(values)
-        largest = max(largest, float(np.abs(values[finite]).max(initial=0.0)))
+        both = _along(values, point, direction, np.concatenate((h, -h)))
+        up, down = both[: len(h)], both[len(h) :]
+        finite = np.isfinite(both)
+        largest = max(largest, float(np.abs(both[finite]).max(initial=0.0)))
         noise = max(8.0 * UNIT * largest, own_noise)
         quotients = (up - down) / (2 * h)
         if finite.all() and _smooth(up, down, centre, h, noise):
-            if rejected and (values == centre).all():
-                return Interval(0.0, 0.0, rejected)
+            if rejected and (both == centre).all():
+                return Interval(0.0, 0.0, rejected), True
             slope = extrapolate(h, quotients, noise)
-            return Interval(slope.value, slope.value, slope.error + HIDDEN * noise / slope.step)
+            error = slope.error + HIDDEN * noise / slope.step
+            return Interval(slope.value, slope.value, error), True
         if finite.all():
             rejected = max(rejected, float(np.abs(quotients).max()))
         first /= 4.0
     one_sided = sorted(((up[-1] - centre) / h[-1], (centre - down[-1]) / h[-1]))
     curvature = abs(float((up[-2] - centre) / h[-2] - (up[-1] - centre) / h[-1]))
     error = curvature + 2 * noise / float(h[-1])
-    return Interval(float(one_sided[0]), float(one_sided[1]), error)
+    return Interval(float(one_sided[0]), float(one_sided[1]), error), False
 
 
-def _noise(
-    function: Callable[[Floats], float], point: Floats, direction: Floats, step: float
-) -> float:
-    """Estimate the noise of a function from values at points close together.
+def _along(values: Values, point: Floats, direction: Floats, h: Floats) -> Floats:
+    return values(point + h.reshape(-1, *(1,) * point.ndim) * direction)
+
+
+def _centre_and_noise(
+    values: Values, point: Floats, direction: Floats, step: float
+) -> tuple[float, float]:
+    """Evaluate at the point, and estimate the noise from values at points close together.
 
     There a smooth function is a polynomial; what a fit of degree 5 leaves is noise. The
     points are spaced irregularly: of a function cut to decimals, equal steps may all
     fall alike. (Compare More and Wild, SIAM J. Sci. Comput. 33, 2011.)
     """
-    values = np.array([float(function(point + t * step * direction)) for t in _PLACES])
-    if not np.isfinite(values).all():
-        return 0.0
-    left = values - _POLYNOMIALS @ (_POLYNOMIALS.T @ values)
-    return float(4.0 * np.linalg.norm(left) / np.sqrt(len(values) - _POLYNOMIALS.shape[1]))
+    there = _along(values, point, direction, np.concatenate(([0.0], _PLACES * step)))
+    centre, near = float(there[0]), there[1:]
+    if not np.isfinite(near).all():
+        return centre, 0.0
+    left = near - _POLYNOMIALS @ (_POLYNOMIALS.T @ near)
+    return centre, float(4.0 * np.linalg.norm(left) / np.sqrt(len(near) - _POLYNOMIALS.shape[1]))
 
 
 #: Where noise is measured, in steps; and an orthonormal basis of polynomials there.
