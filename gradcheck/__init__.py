@@ -15,7 +15,8 @@ from gradcheck.version import __version__
 if TYPE_CHECKING:
     from gradcheck.api import check
     from gradcheck.errors import GradcheckError, InternalError, LoadError, UsageError
-    from gradcheck.function_check import FunctionCheck, check_function
+    from gradcheck.function_check import check_function
+    from gradcheck.function_tensors import FunctionCheck
     from gradcheck.network import Network
     from gradcheck.oracle import Estimate, Truth
     from gradcheck.problem import Batch, Params, Problem
@@ -29,7 +30,7 @@ _HOMES = {
     "Batch": "problem",
     "Estimate": "oracle",
     "Finding": "verdict",
-    "FunctionCheck": "function_check",
+    "FunctionCheck": "function_tensors",
     "GradcheckError": "errors",
     "Implementation": "protocol",
     "InternalError": "errors",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.oracle.complex_step import BLOCK
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
 from gradcheck.problem import Floats
@@ -30,7 +31,10 @@ SHRINKS = 12
 #: First step, as a part of the scale of the point.
 FIRST = 0.05
 
-#: Below this, the scale of a point is tried too as that of the function.
+#: Values that a direction takes when its first stretch is smooth, as most are.
+EVALUATIONS = 13 + 2 * RUNGS
+
+#: Below this, the scale of a point is tried as that of the function.
 SMALL = 1e-3
 
 #: The bar holds this many noises over the step, for a kink that noise hides. Of 10 000 right
@@ -69,6 +73,21 @@ def one_by_one(function: Callable[[Floats], float]) -> Values:
     return lambda points: np.array([float(function(point)) for point in points])
 
 
+def in_stacks(function: Callable[[Floats], Floats]) -> Values:
+    """Evaluate a function that takes stacks, in blocks below the oracle's bound."""
+
+    def values(points: Floats) -> Floats:
+        together = max(1, BLOCK // max(1, points[0].nbytes))
+        blocks = [points[k : k + together] for k in range(0, len(points), together)]
+        found = [np.asarray(function(block), dtype=float) for block in blocks]
+        wrong = next((f for f, b in zip(found, blocks, strict=True) if f.shape != (len(b),)), None)
+        if wrong is not None:
+            raise ValueError(f"{len(blocks[0])} points give an array of shape {wrong.shape}")
+        return np.concatenate(found)
+
+    return values
+
+
 def directional(function: Callable[[Floats], float], point: Floats, direction: Floats) -> Interval:
     """Estimate the derivative of a function along a direction.
 
@@ -85,22 +104,25 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
 def directional_of(values: Values, point: Floats, direction: Floats) -> Interval:
     """Estimate the derivative along a direction from values at stacks of points.
 
-    The first step moves the point by a part of its scale, or of 1 if that is more; if
-    no smooth stretch is found from there, by a part of its own scale, however small.
+    The first step moves the point by a part of its scale, or of 1 if that is more. A
+    point whose own scale is small is stepped from by a part of that too: a function that
+    varies as fast as that looks like noise from afar. Where the two contradict each
+    other the near one is right, else the sharper one is taken.
     """
     largest = float(np.abs(point).max(initial=0.0))
-    firsts = [max(1.0, largest)] + ([largest] if 0.0 < largest < SMALL else [])
-    for scale in firsts:
-        interval, smooth = _from(values, point, direction, scale)
-        if smooth:
-            break
-    return interval
+    far = _from(values, point, direction, max(1.0, largest))
+    if not 0.0 < largest < SMALL:
+        return far
+    near = _from(values, point, direction, largest)
+    if not np.isfinite(near.error):
+        return far
+    apart = max(near.distance(far.low), near.distance(far.high))
+    agree = apart <= near.error + far.error
+    return far if agree and far.error <= near.error else near
 
 
-def _from(
-    values: Values, point: Floats, direction: Floats, scale: float
-) -> tuple[Interval, bool]:
-    """Estimate with a first step for a scale; and say whether a smooth stretch was found."""
+def _from(values: Values, point: Floats, direction: Floats, scale: float) -> Interval:
+    """Estimate with a first step for a scale of the point."""
     first = FIRST * scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
     centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * first / FIRST)
     largest = abs(centre)
@@ -115,17 +137,17 @@ def _from(
         quotients = (up - down) / (2 * h)
         if finite.all() and _smooth(up, down, centre, h, noise):
             if rejected and (both == centre).all():
-                return Interval(0.0, 0.0, rejected), True
+                return Interval(0.0, 0.0, rejected)
             slope = extrapolate(h, quotients, noise)
             error = slope.error + HIDDEN * noise / slope.step
-            return Interval(slope.value, slope.value, error), True
+            return Interval(slope.value, slope.value, error)
         if finite.all():
             rejected = max(rejected, float(np.abs(quotients).max()))
         first /= 4.0
     one_sided = sorted(((up[-1] - centre) / h[-1], (centre - down[-1]) / h[-1]))
     curvature = abs(float((up[-2] - centre) / h[-2] - (up[-1] - centre) / h[-1]))
     error = curvature + 2 * noise / float(h[-1])
-    return Interval(float(one_sided[0]), float(one_sided[1]), error), False
+    return Interval(float(one_sided[0]), float(one_sided[1]), error)
 
 
 def _along(values: Values, point: Floats, direction: Floats, h: Floats) -> Floats:
