@@ -11,10 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "pytest.md").read_text(encoding="utf-8")
 
 
+def without_bars(text):
+    """Leave out what the last bit of a machine's arithmetic decides: bars, and the worst entry."""
+    return re.sub(r"; \w+\[.*", "; ...", re.sub(r"± \S+", "± ...", text))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are written with backslashes there")
 def test_the_output_on_the_page_is_what_pytest_prints():
     refresh = runpy.run_path(str(ROOT / "docs" / "examples" / "refresh_pytest.py"))
-    assert refresh["refreshed"](PAGE) == PAGE, (
+    assert without_bars(refresh["refreshed"](PAGE)) == without_bars(PAGE), (
         "the example output is old; run: python docs/examples/refresh_pytest.py"
     )
 
