@@ -15,20 +15,22 @@ from gradcheck.version import __version__
 if TYPE_CHECKING:
     from gradcheck.api import check
     from gradcheck.errors import GradcheckError, InternalError, LoadError, UsageError
-    from gradcheck.function_check import FunctionCheck, check_function
+    from gradcheck.function_check import check_function
+    from gradcheck.function_tensors import FunctionCheck
     from gradcheck.network import Network
     from gradcheck.oracle import Estimate, Truth
     from gradcheck.problem import Batch, Params, Problem
     from gradcheck.protocol import Implementation
     from gradcheck.record import Record
     from gradcheck.sampling import problem
+    from gradcheck.testing import parametrize_with_checks
     from gradcheck.verdict import Finding, Verdict
 
 _HOMES = {
     "Batch": "problem",
     "Estimate": "oracle",
     "Finding": "verdict",
-    "FunctionCheck": "function_check",
+    "FunctionCheck": "function_tensors",
     "GradcheckError": "errors",
     "Implementation": "protocol",
     "InternalError": "errors",
@@ -42,6 +44,7 @@ _HOMES = {
     "Verdict": "verdict",
     "check": "api",
     "check_function": "function_check",
+    "parametrize_with_checks": "testing",
     "problem": "sampling",
 }
 
@@ -64,6 +67,7 @@ __all__ = [
     "__version__",
     "check",
     "check_function",
+    "parametrize_with_checks",
     "problem",
 ]
 

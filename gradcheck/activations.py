@@ -111,6 +111,9 @@ def largest(z: Array) -> Array:
     complex step nothing cancels then, even where softmax saturates: with the real
     part alone, ``1 - p`` would have lost its digits.
     """
+    if not np.iscomplexobj(z):
+        top: Array = z.max(axis=-1, keepdims=True)
+        return top
     where = z.real.argmax(axis=-1)[..., None]
     return np.take_along_axis(z, where, axis=-1)
 

@@ -36,6 +36,9 @@ EXAMPLES = 200
 #: With fewer problems compared, nothing is called correct.
 ENOUGH = 20
 
+#: What takes longer than this, in seconds, is said to.
+SAID = 1.0
+
 #: Problems drawn for each one compared, before giving up: some combinations of
 #: features may not be supported though each is.
 PATIENCE = 10
@@ -118,7 +121,7 @@ class Examination:
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         self.progress("witnesses")
-        heard = hear_witnesses(plan)
+        heard = hear_witnesses(plan, self.progress)
         findings: list[Finding] = []
         for check in CHECKS:
             self.progress(check.slug)
@@ -160,8 +163,14 @@ def _answered(
     return tuple(kept)
 
 
-def hear_witnesses(plan: Plan) -> Entry:
+def hear_witnesses(plan: Plan, progress: Progress = lambda what: None) -> Entry:
     """Hold the two witnesses of the oracle against each other on every problem.
+
+    Parameters
+    ----------
+    plan : Plan
+    progress : callable
+        Told how far this is and how long it takes, when that is more than a second.
 
     Returns
     -------
@@ -175,7 +184,11 @@ def hear_witnesses(plan: Plan) -> Entry:
         When they disagree: then no verdict of this run can be believed.
     """
     heard = silent = 0
-    for problem in plan.problems:
+    start = time.perf_counter()
+    for done, problem in enumerate(plan.problems):
+        total = (time.perf_counter() - start) * len(plan.problems) / max(done, 1)
+        if total > SAID:
+            progress(f"witnesses: {done} of {len(plan.problems)} problems, about {total:.0f} s")
         truth = plan.truths.of(problem)
         for testimony in truth.testimonies:
             heard += 1

@@ -137,6 +137,28 @@ def bugs(
         catalogue.show(chosen, _console(json), in_full=bool(slug))
 
 
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")],
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help='For this network only: "2-3-1 tanh,sigmoid ...".'),
+    ] = None,
+) -> None:
+    """Write a file to complete: forward and loss are there, the gradient is missing."""
+    from gradcheck.network import Network
+    from gradcheck.record import write_whole
+    from gradcheck.templates import student
+
+    if os.path.lexists(path):
+        raise UsageError(f"{path}: there is such a file already; choose another name")
+    if path.suffix != ".py":
+        raise UsageError(f"{path}: is not the name of a .py file; write {path.with_suffix('.py')}")
+    write_whole(path, student(path.name, Network.parse(network) if network else None))
+    typer.echo(f"Written: {path}. Write the gradient where it says TODO, then run")
+    typer.echo(f"  python -m gradcheck check {path}")
+
+
 def _check_json(json: str | None) -> None:
     from gradcheck.record import check_writable
 

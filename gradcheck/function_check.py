@@ -1,136 +1,173 @@
 """Checking the gradient of any function: random directions, a verdict, a bound.
 
 For code that is no network. Only values of the function are used; what cannot be
-told from them is ``unresolved``.
+told from them is ``unresolved``. Every tensor is judged along random directions of its
+own; single entries are looked at only in tensors that fail.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from gradcheck.errors import UsageError
-from gradcheck.judging import RESOLVED
-from gradcheck.oracle.directions import gaussian, miss_probability, smallest_seen
-from gradcheck.oracle.estimate import UNIT
-from gradcheck.oracle.function import directional
-from gradcheck.oracle.witness import SLACK
+from gradcheck.function_tensors import FunctionCheck, TensorCheck, judged, summed_up, worst_entry
+from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one
+from gradcheck.problem import Floats
 from gradcheck.verdict import Verdict
 
 #: Directions unless told otherwise: an error of 100 bars escapes them with 1e-14.
 DIRECTIONS = 7
 
-#: A claim within this many bars agrees.
-BARS = 3.0
+#: Said beforehand when a check is foreseen to take longer, in seconds.
+SAID = 1.0
 
-
-@dataclass(frozen=True)
-class FunctionCheck:
-    """How a claimed gradient of a function came out.
-
-    Attributes
-    ----------
-    verdict : Verdict
-    message : str
-    resolution : float
-        Largest bar of a direction over the gradient's norm.
-    smallest_seen : float
-        An error of this part of the gradient's norm would have been missed with a
-        probability of at most 1e-9.
-    miss_probability : float
-        Bound on the probability that an error as large as a thousandth of the
-        gradient went unseen.
-    on_kink : bool
-    """
-
-    verdict: Verdict
-    message: str
-    resolution: float
-    smallest_seen: float
-    miss_probability: float
-    on_kink: bool
+#: Called with one sentence.
+Say = Callable[[str], None]
 
 
 def check_function(
-    function: Callable[[np.ndarray], float],
-    point: ArrayLike,
-    gradient: ArrayLike,
+    function: Callable[[Any], Any],
+    point: Any,
+    gradient: Any,
     *,
     directions: int = DIRECTIONS,
     seed: int = 0,
+    stacked: bool = False,
+    progress: Say = lambda what: None,
 ) -> FunctionCheck:
     """Judge a claimed gradient of a function at a point.
 
     Parameters
     ----------
     function : callable
-        From a float64 array of the point's shape to one number.
-    point : array_like
-    gradient : array_like
-        Of the point's shape.
+        From a float64 array of the point's shape to one number; where the point has
+        named tensors, from a dictionary of arrays.
+    point : array_like, or mapping of str to array_like
+    gradient : array_like, or mapping of str to array_like
+        Of the point's names and shapes.
     directions : int
-        How many Gaussian directions are differenced.
+        How many Gaussian directions of each tensor are differenced.
     seed : int
         Of the directions.
+    stacked : bool
+        The function takes many points at once: arrays with one more axis in front, (K,
+        *shape), to K numbers. That it gives the same as one by one is tried first.
+    progress : callable, optional
+        Told beforehand, in one sentence, what takes longer than a second.
 
     Returns
     -------
     FunctionCheck
+        With a :class:`~gradcheck.function_tensors.TensorCheck` for each tensor.
 
     Raises
     ------
     UsageError
-        When the shapes differ, the point is not finite, or there is nothing to compare.
+        When names or shapes differ, the point is not finite, there is nothing to
+        compare, or a function said to take stacks does not.
     """
-    x, claim = np.array(point, dtype=float), np.array(gradient, dtype=float)
-    if x.shape != claim.shape or x.size == 0:
-        raise UsageError(f"the gradient must have the point's shape {x.shape}; got {claim.shape}")
-    if not np.isfinite(x).all():
-        raise UsageError("the point has an entry that is not finite")
     if directions < 1:
         raise UsageError(f"directions must be 1 or more; got {directions}")
-    if not np.isfinite(claim).all():
-        message = "The gradient is wrong: it has entries that are not finite."
-        return FunctionCheck(Verdict.WRONG, message, float("inf"), float("inf"), 1.0, False)
-    norm = float(np.linalg.norm(claim))
-    rounding = UNIT * float(np.sqrt(x.size)) * norm
-    bar, kink, far, size = 0.0, False, 0.0, norm
-    for v in gaussian(np.random.default_rng(seed), directions, x.shape):
-        estimate = directional(lambda p: function(p.copy()), x, v)
-        bars = BARS * estimate.error + SLACK * rounding
-        if not np.isfinite((estimate.low, estimate.high, bars)).all():
-            bar = float("inf")  # the function has no finite values here: nothing to compare with
-            continue
-        off = estimate.distance(float((claim * v).sum()))
-        bar, kink = max(bar, bars), kink or estimate.low < estimate.high
-        far = max(far, off / bars if bars > 0 else (np.inf if off > 0 else 0.0))
-        size = max(size, abs(estimate.low), abs(estimate.high))
-    resolution = bar / size if size > 0 else float("inf")
-    missed = miss_probability(1e-3 * size / bar, directions) if bar > 0 else 0.0
-    seen = smallest_seen(resolution, directions)
-    verdict, message = _verdict(far, resolution, size, bar, kink, seen, norm > 0)
-    return FunctionCheck(verdict, message, resolution, seen, missed, kink)
+    tensors, claims, named = _read(point, gradient)
+    if not all(np.isfinite(claim).all() for claim in claims.values()):
+        return FunctionCheck.not_finite()
+    if stacked:
+        _try_stacks(function, tensors, named)
+    _foresee(function, tensors, named, directions, stacked, progress)
+    rng = np.random.default_rng(seed)
+    checked: dict[str, TensorCheck] = {}
+    for name, claim in claims.items():
+        values = _values_by(function, tensors, name, named, stacked)
+        checked[name] = judged(values, tensors[name], claim, directions, rng)
+        if checked[name].verdict is Verdict.WRONG and tensors[name].size > 1:
+            checked[name] = worst_entry(checked[name], values, tensors[name], claim, rng)
+    return summed_up(checked, directions)
 
 
-def _verdict(
-    far: float,
-    resolution: float,
-    size: float,
-    bar: float,
-    kink: bool,
-    seen: float,
-    claimed: bool,
-) -> tuple[Verdict, str]:
-    if far > 1 and np.isfinite(bar):
-        return Verdict.WRONG, f"The gradient is wrong: it is off by {far:.1e} error bars."
-    if size <= bar and not claimed:
-        return Verdict.UNRESOLVED, "Gradient and estimate are both zero here: nothing was compared."
-    if not resolution <= RESOLVED:
-        return Verdict.UNRESOLVED, "The function is too noisy or too rough here to tell."
-    where = " The point is on a kink; the one-sided interval was accepted." if kink else ""
-    return (
-        Verdict.CORRECT,
-        f"The gradient is right: an error of {seen:.0e} of its norm would have been seen "
-        f"(missed with a probability below 1e-9).{where}",
-    )
+def _read(point: Any, gradient: Any) -> tuple[dict[str, Floats], dict[str, Floats], bool]:
+    """Return tensors and claims by name, and whether the caller named them."""
+    named = isinstance(point, Mapping)
+    if named != isinstance(gradient, Mapping):
+        raise UsageError("point and gradient must both be arrays, or both have named tensors")
+    points, claims = (point, gradient) if named else ({"": point}, {"": gradient})
+    if set(points) != set(claims):
+        raise UsageError(
+            f"the gradient must have the point's tensors {sorted(points)}; got {sorted(claims)}"
+        )
+    tensors = {str(name): np.array(array, dtype=float) for name, array in points.items()}
+    claimed = {str(name): np.array(claims[name], dtype=float) for name in points}
+    for name, x in tensors.items():
+        of = f" of {name}" if name else ""
+        if x.shape != claimed[name].shape or x.size == 0:
+            raise UsageError(
+                f"the gradient{of} must have the point's shape {x.shape}; got {claimed[name].shape}"
+            )
+        if not np.isfinite(x).all():
+            raise UsageError(f"the point{of} has an entry that is not finite")
+    if not tensors:
+        raise UsageError("the point has no tensor: there is nothing to compare")
+    return tensors, claimed, named
+
+
+def _values_by(
+    function: Callable[[Any], Any],
+    tensors: dict[str, Floats],
+    name: str,
+    named: bool,
+    stacked: bool,
+) -> Values:
+    """Return the function of one tensor alone, at a stack of points; copies throughout."""
+
+    def at(moved: Floats) -> Any:
+        if not named:
+            return function(moved.copy())
+        lead = moved.shape[: moved.ndim - tensors[name].ndim]
+        return function(
+            {
+                other: moved.copy() if other == name else np.broadcast_to(x, lead + x.shape).copy()
+                for other, x in tensors.items()
+            }
+        )
+
+    return in_stacks(at) if stacked else one_by_one(at)
+
+
+def _try_stacks(function: Callable[[Any], Any], tensors: dict[str, Floats], named: bool) -> None:
+    name, x = next(iter(tensors.items()))
+    points = np.stack([x, x + 0.01 * max(1.0, float(np.abs(x).max()))])
+    single = _values_by(function, tensors, name, named, False)(points)
+    try:
+        together = _values_by(function, tensors, name, named, True)(points)
+    except Exception as error:  # the function's own code may raise anything
+        raise UsageError(
+            f"the function does not take a stack of points ({type(error).__name__}: {error}); "
+            f"leave stacked out"
+        ) from None
+    size = np.abs(single) + float(np.abs(single).max())
+    if not (np.abs(together - single) <= 1e-9 * size)[np.isfinite(single)].all():
+        raise UsageError("the function gives other values for a stack of points than one by one")
+
+
+def _foresee(
+    function: Callable[[Any], Any],
+    tensors: dict[str, Floats],
+    named: bool,
+    directions: int,
+    stacked: bool,
+    progress: Say,
+) -> None:
+    """Say what the check will take, if that is long."""
+    name, x = next(iter(tensors.items()))
+    values = _values_by(function, tensors, name, named, stacked)
+    count = EVALUATIONS * directions * len(tensors)
+    start = time.perf_counter()
+    values(x[None])
+    seconds = count * (time.perf_counter() - start)
+    if seconds > SAID:
+        noun = "tensor" if len(tensors) == 1 else "tensors"
+        progress(
+            f"{directions} directions of {len(tensors)} {noun}, about {count} values of the "
+            f"function: about {seconds:.0f} s"
+        )

@@ -4,6 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["pytester"]
+
 settings.register_profile("dev", max_examples=25, deadline=None, print_blob=True)
 settings.register_profile(
     "ci",

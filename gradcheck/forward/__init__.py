@@ -4,8 +4,15 @@ Everything here works on real and complex numbers, and on stacks: any array may
 carry leading axes, so that one call evaluates many points.
 """
 
-from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart
-from gradcheck.forward.objective import batch_loss, loss_of, penalty, reduce, sample_losses
+from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart, resume
+from gradcheck.forward.objective import (
+    batch_loss,
+    loss_of,
+    penalty,
+    reduce,
+    sample_losses,
+    until_loss,
+)
 
 __all__ = [
     "Activate",
@@ -17,5 +24,7 @@ __all__ = [
     "penalty",
     "reduce",
     "restart",
+    "resume",
     "sample_losses",
+    "until_loss",
 ]

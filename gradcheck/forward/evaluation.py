@@ -78,9 +78,23 @@ def restart(
     z, a : Array
         Pre-activation and activation of the output layer, (..., N, n[L]).
     """
+    run = resume(network, pairs, layer, z, apply)
+    return run.z[-1], run.a[-1]
+
+
+def resume(
+    network: Network, pairs: Pairs, layer: int, z: Array, apply: Activate | None = None
+) -> Evaluation:
+    """Resume a forward pass as :func:`restart` does, and keep every layer from there on.
+
+    Returns
+    -------
+    Evaluation
+        ``z[0]`` and ``a[0]`` are those of the given layer.
+    """
     apply = apply or activate(network)
-    a = apply(layer, z)
+    zs, activations = [z], [apply(layer, z)]
     for later, (w, b) in enumerate(pairs[layer:], start=layer + 1):
-        z = a @ w + b[..., None, :]
-        a = apply(later, z)
-    return z, a
+        zs.append(activations[-1] @ w + b[..., None, :])
+        activations.append(apply(later, zs[-1]))
+    return Evaluation(zs, activations)

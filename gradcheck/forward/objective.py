@@ -3,10 +3,26 @@
 import numpy as np
 
 from gradcheck.activations import Array
-from gradcheck.forward.evaluation import Activate, Pairs, evaluate
+from gradcheck.forward.evaluation import Activate, Pairs, activate, evaluate
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Problem
+
+
+def until_loss(network: Network, apply: Activate | None = None, epsilon: float = 0.0) -> Activate:
+    """Return the activations without the output's, where the loss is written in z.
+
+    Of an evaluation with them, only the losses mean anything.
+    """
+    apply = apply or activate(network)
+    if epsilon or LOSSES[network.loss].through_logarithm is None:
+        return apply
+    plain = apply
+
+    def hidden(layer: int, z: Array) -> Array:
+        return z if layer == network.depth else plain(layer, z)
+
+    return hidden
 
 
 def sample_losses(network: Network, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:

@@ -8,25 +8,37 @@ Two ways to the same numbers:
 
 - :func:`by_preactivation` moves each pre-activation ``z[l][:, j]`` once. A loss is
   a sum over samples, so one move serves all samples, and ``dz/dW = a[l-1]`` is the
-  definition of z: ``dL/dW = a[l-1]^T dL/dz``.
+  definition of z: ``dL/dW = a[l-1]^T dL/dz``. By the same definition a moved unit of a
+  hidden layer moves the next pre-activation along its row of W; from there on the
+  forward is evaluated.
 - :func:`by_parameter` moves every entry of every parameter by itself. It assumes
   nothing and costs the width of a layer more; the suite holds the first way
   against it.
 
-The bar is measured, not assumed: the estimate is formed again with every
-parameter, every target and every sample's share of the sum moved by at most 2 ulp,
-and :data:`SPREADS` times the largest change is what rounding may have done. (Targets
-and shares, because ``a - y`` and the sum over samples may cancel where saturated units
-no longer feel their parameters.) Against 80-bit and mpmath truth the error has stayed
-within 19 spreads, with 8 u of the tensor's norm as a floor.
+The bar is measured, not assumed: the gradient is formed again
+(:mod:`gradcheck.oracle.chain`) with every parameter, every target and every sample's
+share of the sum moved by at most 2 ulp, and :data:`SPREADS` times the largest change is
+what rounding may have done. (Targets and shares, because ``a - y`` and the sum over
+samples may cancel where saturated units no longer feel their parameters.) Against 80-bit
+and mpmath truth the error has stayed within 19 spreads, with 8 u of the tensor's norm as
+a floor.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.activations import Array
-from gradcheck.forward import Activate, evaluate, restart, sample_losses
+from gradcheck.forward import (
+    Activate,
+    Evaluation,
+    activate,
+    evaluate,
+    restart,
+    sample_losses,
+    until_loss,
+)
 from gradcheck.forward.evaluation import Pairs
 from gradcheck.network import Network
 from gradcheck.oracle.estimate import UNIT, Estimate
@@ -81,9 +93,12 @@ def moved_batch(batch: Batch, rng: np.random.Generator, runs: int = MOVES) -> tu
 
 
 def _moved(array: Floats, rng: np.random.Generator, runs: int) -> Floats:
-    ulps = rng.integers(-2, 3, size=(1 + runs, *array.shape)).astype(np.float64)
-    ulps[0] = 0.0
-    stack: Floats = array + ulps * np.spacing(np.abs(array))
+    ulps = rng.integers(-2, 3, size=(runs, *array.shape), dtype=np.int8)
+    ulp = np.where(array == 0.0, 0.0, np.spacing(np.abs(array)))  # of zero: subnormal, and slow
+    stack = np.empty((1 + runs, *array.shape))
+    stack[0] = array
+    np.multiply(ulps, ulp, out=stack[1:])
+    stack[1:] += array
     return stack
 
 
@@ -121,40 +136,83 @@ def by_preactivation(
     network, x = problem.network, problem.batch.x
     y, shares = batch or (problem.batch.y, np.ones((1, 1, len(x))))
     points = [(w[:, None], b[:, None]) for w, b in pairs]
+    apply = apply or activate(network)
     run = evaluate(network, points, x, apply)
     scale = np.swapaxes(shares, 1, 2) / (len(x) if network.reduction == "mean" else 1.0)
+    objective = Objective(network, points, y, apply, epsilon, tilt)
     gradients: Stack = []
     for layer, (w, _) in enumerate(pairs, start=1):
-        delta = scale * _delta(network, points, layer, run.z[layer - 1], y, apply, epsilon, tilt)
+        delta = scale * delta_at(objective, layer, run)
         a = run.a[layer - 1]
         a = a[:, 0] if a.ndim == 4 else a
-        gradients.append((np.swapaxes(a, -1, -2) @ delta + network.l2 * w, delta.sum(axis=-2)))
+        dw = np.swapaxes(a, -1, -2) @ delta
+        if network.l2:
+            dw += network.l2 * w
+        gradients.append((dw, delta.sum(axis=-2)))
     return gradients
 
 
-def _delta(
-    network: Network,
-    points: Pairs,
-    layer: int,
-    z: Array,
-    y: Array,
-    apply: Activate | None,
-    epsilon: float,
-    tilt: Array | None,
-) -> Floats:
+@dataclass(frozen=True)
+class Objective:
+    """The samples' losses as functions of any layer's pre-activation."""
+
+    network: Network
+    points: Pairs
+    y: Array
+    apply: Activate
+    epsilon: float
+    tilt: Array | None
+
+    def slopes(self, layer: int, z: Array) -> Floats:
+        """Return ``Im loss / STEP`` of each sample for moved z[layer], (R, units, N)."""
+        apply = until_loss(self.network, self.apply, self.epsilon)
+        z_out, a_out = restart(self.network, self.points, layer, z, apply)
+        losses = sample_losses(self.network, z_out, a_out, self.y, self.epsilon)
+        slopes: Floats = losses.imag
+        if self.tilt is not None:
+            slopes = slopes + (self.tilt * z_out.imag).sum(axis=-1)
+        return slopes / STEP
+
+
+def delta_at(objective: Objective, layer: int, run: Evaluation) -> Floats:
     """Return the derivative of each sample's loss by z[layer], (R, N, n[layer])."""
+    network, z = objective.network, run.z[layer - 1]
     runs, _, samples, width = z.shape
     delta = np.empty((runs, samples, width))
     cost = runs * samples * max(network.widths[layer:]) * 16 * _TEMPORARIES
-    for units in _blocks(width, cost):
-        step = 1j * STEP * np.eye(width)[units][:, None, :]  # (units, 1, width)
-        z_out, a_out = restart(network, points, layer, z + step, apply)
-        losses = sample_losses(network, z_out, a_out, y, epsilon)  # (R, units, N)
-        slopes = losses.imag
-        if tilt is not None:
-            slopes = slopes + (tilt * z_out.imag).sum(axis=-1)
-        delta[:, :, units] = np.swapaxes(slopes, 1, 2) / STEP
+    moves = _output_moves if layer == network.depth else _hidden_moves
+    for units, moved in moves(objective, layer, run, cost):
+        slopes = objective.slopes(min(layer + 1, network.depth), moved)
+        delta[:, :, units] = np.swapaxes(slopes, 1, 2)
     return delta
+
+
+Moves = Iterator[tuple[slice, Array]]
+
+
+def _output_moves(objective: Objective, layer: int, run: Evaluation, cost: int) -> Moves:
+    """Move each unit of the output's pre-activation, (R, units, N, n[L])."""
+    z = run.z[layer - 1]
+    width = z.shape[-1]
+    for units in _blocks(width, cost):
+        yield units, z + 1j * STEP * np.eye(width)[units][:, None, :]
+
+
+def _hidden_moves(objective: Objective, layer: int, run: Evaluation, cost: int) -> Moves:
+    """Move each unit of a hidden layer; seen at the next layer's pre-activation.
+
+    A hidden activation acts on each unit by itself, so a moved unit changes its own
+    activation alone, and the next pre-activation by that change times its row of W.
+    """
+    reached = objective.apply(layer, run.z[layer - 1] + 1j * STEP).imag  # (R, 1, N, n)
+    columns = np.swapaxes(reached, 1, 3)  # (R, n, N, 1)
+    rows = np.swapaxes(objective.points[layer][0], 1, 2)  # (R, n, 1, m)
+    z_next = run.z[layer]  # (R, 1, N, m)
+    for units in _blocks(columns.shape[1], cost):
+        change = columns[:, units] * rows[:, units]
+        moved = np.empty(change.shape, dtype=np.complex128)
+        moved.real, moved.imag = z_next, change
+        yield units, moved
 
 
 def by_parameter(
@@ -215,12 +273,27 @@ def _blocks(count: int, cost: int) -> Iterator[slice]:
         yield slice(start, min(start + size, count))
 
 
-def estimates(stack: Stack) -> dict[str, Estimate]:
-    """Turn a stack of gradients, the exact point first, into estimates by tensor name."""
+def estimates(stack: Stack, moved_runs: Stack | None = None) -> dict[str, Estimate]:
+    """Turn a stack of gradients, the exact point first, into estimates by tensor name.
+
+    Parameters
+    ----------
+    stack : Stack
+        Its first run is the estimate.
+    moved_runs : Stack, optional
+        The runs whose spread makes the bars, if they are others.
+    """
     named = {}
-    for layer, pair in enumerate(stack, start=1):
-        for kind, runs in zip("Wb", pair, strict=True):
-            spread = np.abs(runs[1:] - runs[0]).max(axis=0)
+    for layer, (pair, moved_pair) in enumerate(zip(stack, moved_runs or stack, strict=True), 1):
+        for kind, runs, moved_ in zip("Wb", pair, moved_pair, strict=True):
             floor = FLOOR * UNIT * float(np.linalg.norm(runs[0]))
-            named[f"{kind}{layer}"] = Estimate(runs[0], SPREADS * spread + floor)
+            named[f"{kind}{layer}"] = Estimate(runs[0], SPREADS * spread(moved_) + floor)
     return named
+
+
+def spread(runs: Floats) -> Floats:
+    """Return the largest distance of any run from the first, entry by entry."""
+    largest: Floats = np.abs(runs[1] - runs[0])
+    for run in runs[2:]:
+        np.maximum(largest, np.abs(run - runs[0]), out=largest)
+    return largest

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.oracle.complex_step import BLOCK
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
 from gradcheck.problem import Floats
@@ -29,6 +30,12 @@ SHRINKS = 12
 
 #: First step, as a part of the scale of the point.
 FIRST = 0.05
+
+#: Values that a direction takes when its first stretch is smooth, as most are.
+EVALUATIONS = 13 + 2 * RUNGS
+
+#: Below this, the scale of a point is tried as that of the function.
+SMALL = 1e-3
 
 #: The bar holds this many noises over the step, for a kink that noise hides. Of 10 000 right
 #: gradients of a noisy sum of |x| none is called wrong then; with 3, one in 3000 is.
@@ -57,6 +64,30 @@ class Interval:
         return max(self.low - claimed, claimed - self.high, 0.0)
 
 
+#: Values of a function at a stack of points, (K, *shape) to (K,).
+Values = Callable[[Floats], Floats]
+
+
+def one_by_one(function: Callable[[Floats], float]) -> Values:
+    """Evaluate a function that takes a single point at each point of a stack."""
+    return lambda points: np.array([float(function(point)) for point in points])
+
+
+def in_stacks(function: Callable[[Floats], Floats]) -> Values:
+    """Evaluate a function that takes stacks, in blocks below the oracle's bound."""
+
+    def values(points: Floats) -> Floats:
+        together = max(1, BLOCK // max(1, points[0].nbytes))
+        blocks = [points[k : k + together] for k in range(0, len(points), together)]
+        found = [np.asarray(function(block), dtype=float) for block in blocks]
+        wrong = next((f for f, b in zip(found, blocks, strict=True) if f.shape != (len(b),)), None)
+        if wrong is not None:
+            raise ValueError(f"{len(blocks[0])} points give an array of shape {wrong.shape}")
+        return np.concatenate(found)
+
+    return values
+
+
 def directional(function: Callable[[Floats], float], point: Floats, direction: Floats) -> Interval:
     """Estimate the derivative of a function along a direction.
 
@@ -67,26 +98,49 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
     point, direction : array
         Of the same shape.
     """
-    scale = max(1.0, float(np.abs(point).max(initial=0.0)))
+    return directional_of(one_by_one(function), point, direction)
+
+
+def directional_of(values: Values, point: Floats, direction: Floats) -> Interval:
+    """Estimate the derivative along a direction from values at stacks of points.
+
+    The first step moves the point by a part of its scale, or of 1 if that is more. A
+    point whose own scale is small is stepped from by a part of that too: a function that
+    varies as fast as that looks like noise from afar. Where the two contradict each
+    other the near one is right, else the sharper one is taken.
+    """
+    largest = float(np.abs(point).max(initial=0.0))
+    far = _from(values, point, direction, max(1.0, largest))
+    if not 0.0 < largest < SMALL:
+        return far
+    near = _from(values, point, direction, largest)
+    if not np.isfinite(near.error):
+        return far
+    apart = max(near.distance(far.low), near.distance(far.high))
+    agree = apart <= near.error + far.error
+    return far if agree and far.error <= near.error else near
+
+
+def _from(values: Values, point: Floats, direction: Floats, scale: float) -> Interval:
+    """Estimate with a first step for a scale of the point."""
     first = FIRST * scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
-    centre = float(function(point))
+    centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * first / FIRST)
     largest = abs(centre)
-    own_noise = _noise(function, point, direction, NOISE_STEP * first / FIRST)
     rejected = 0.0  # the largest difference quotient on a stretch that is not smooth
     for _ in range(SHRINKS):
         h = steps(first)
-        up = np.array([float(function(point + step * direction)) for step in h])
-        down = np.array([float(function(point - step * direction)) for step in h])
-        values = np.concatenate((up, down))
-        finite = np.isfinite(values)
-        largest = max(largest, float(np.abs(values[finite]).max(initial=0.0)))
+        both = _along(values, point, direction, np.concatenate((h, -h)))
+        up, down = both[: len(h)], both[len(h) :]
+        finite = np.isfinite(both)
+        largest = max(largest, float(np.abs(both[finite]).max(initial=0.0)))
         noise = max(8.0 * UNIT * largest, own_noise)
         quotients = (up - down) / (2 * h)
         if finite.all() and _smooth(up, down, centre, h, noise):
-            if rejected and (values == centre).all():
+            if rejected and (both == centre).all():
                 return Interval(0.0, 0.0, rejected)
             slope = extrapolate(h, quotients, noise)
-            return Interval(slope.value, slope.value, slope.error + HIDDEN * noise / slope.step)
+            error = slope.error + HIDDEN * noise / slope.step
+            return Interval(slope.value, slope.value, error)
         if finite.all():
             rejected = max(rejected, float(np.abs(quotients).max()))
         first /= 4.0
@@ -96,20 +150,25 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
     return Interval(float(one_sided[0]), float(one_sided[1]), error)
 
 
-def _noise(
-    function: Callable[[Floats], float], point: Floats, direction: Floats, step: float
-) -> float:
-    """Estimate the noise of a function from values at points close together.
+def _along(values: Values, point: Floats, direction: Floats, h: Floats) -> Floats:
+    return values(point + h.reshape(-1, *(1,) * point.ndim) * direction)
+
+
+def _centre_and_noise(
+    values: Values, point: Floats, direction: Floats, step: float
+) -> tuple[float, float]:
+    """Evaluate at the point, and estimate the noise from values at points close together.
 
     There a smooth function is a polynomial; what a fit of degree 5 leaves is noise. The
     points are spaced irregularly: of a function cut to decimals, equal steps may all
     fall alike. (Compare More and Wild, SIAM J. Sci. Comput. 33, 2011.)
     """
-    values = np.array([float(function(point + t * step * direction)) for t in _PLACES])
-    if not np.isfinite(values).all():
-        return 0.0
-    left = values - _POLYNOMIALS @ (_POLYNOMIALS.T @ values)
-    return float(4.0 * np.linalg.norm(left) / np.sqrt(len(values) - _POLYNOMIALS.shape[1]))
+    there = _along(values, point, direction, np.concatenate(([0.0], _PLACES * step)))
+    centre, near = float(there[0]), there[1:]
+    if not np.isfinite(near).all():
+        return centre, 0.0
+    left = near - _POLYNOMIALS @ (_POLYNOMIALS.T @ near)
+    return centre, float(4.0 * np.linalg.norm(left) / np.sqrt(len(near) - _POLYNOMIALS.shape[1]))
 
 
 #: Where noise is measured, in steps; and an orthonormal basis of polynomials there.

@@ -60,22 +60,38 @@ def extrapolate(h: Floats, differences: Floats, noise: float, usable: int = RUNG
         How many of the smallest steps may be used: the larger ones reach across a
         kink.
     """
-    first = max(len(h) - usable, 0)
-    best = Slope(float("nan"), float("inf"), float("nan"))
-    previous: list[float] = []
-    for k in range(first, len(h)):
-        row = [float(differences[k])]
-        if not np.isfinite(row[0]):
-            previous = []
-            continue
-        amplification = 1.0
-        for j in range(1, len(previous) + 1):
+    return extrapolate_all(
+        np.asarray(h)[None], np.asarray(differences)[None], np.array([noise]), np.array([usable])
+    )[0]
+
+
+def extrapolate_all(h: Floats, differences: Floats, noise: Floats, usable: Floats) -> list[Slope]:
+    """Extrapolate many ladders at once; shapes (D, K), (D, K), (D,) and (D,)."""
+    count, rungs = h.shape
+    crossing = np.arange(rungs) < rungs - usable[:, None]
+    column = np.where(crossing | ~np.isfinite(differences), np.nan, differences)
+    values = np.full((rungs - 1, count, rungs), np.nan)
+    bars = np.full((rungs - 1, count, rungs), np.nan)
+    amplification = 1.0
+    with np.errstate(all="ignore"):  # a rung that is not usable is NaN, and so is what it enters
+        for j in range(1, rungs):
             factor = 4.0**j
-            row.append((factor * row[j - 1] - previous[j - 1]) / (factor - 1.0))
+            left, above = column[:, 1:], column[:, :-1]
+            column = (factor * left - above) / (factor - 1.0)
             amplification *= (factor + 1.0) / (factor - 1.0)
-            change = max(abs(row[j] - row[j - 1]), abs(row[j] - previous[j - 1]))
-            bar = change + amplification * noise / h[k]
-            if bar < best.error:
-                best = Slope(row[j], bar, float(h[k]))
-        previous = row
-    return best
+            change = np.maximum(np.abs(column - left), np.abs(column - above))
+            values[j - 1, :, j:] = column
+            bars[j - 1, :, j:] = change + amplification * noise[:, None] / h[:, j:]
+    bars = np.where(np.isnan(bars), np.inf, bars)
+    order = bars.transpose(1, 2, 0).reshape(count, -1)  # of equal bars, the largest step
+    best = order.argmin(axis=1)
+    rung, power = np.divmod(best, rungs - 1)
+    slopes = []
+    for d in range(count):
+        bar = float(order[d, best[d]])
+        if not np.isfinite(bar):
+            slopes.append(Slope(float("nan"), float("inf"), float("nan")))
+        else:
+            value = float(values[power[d], d, rung[d]])
+            slopes.append(Slope(value, bar, float(h[d, rung[d]])))
+    return slopes

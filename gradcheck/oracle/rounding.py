@@ -21,7 +21,8 @@ import numpy as np
 from gradcheck.activations import Array
 from gradcheck.forward import Activate, activate
 from gradcheck.losses import LOSSES
-from gradcheck.oracle.complex_step import by_preactivation
+from gradcheck.oracle.chain import by_chain
+from gradcheck.oracle.complex_step import spread as spread_of
 from gradcheck.problem import Floats, Problem
 
 #: Runs with random roundoff.
@@ -75,7 +76,7 @@ def budget(
     ]
     logarithmic = LOSSES[network.loss].through_logarithm is not None
     tilt = errors(samples, network.widths[-1]) if logarithmic else None
-    stack = by_preactivation(problem, pairs, rounded, tilt=tilt)
+    stack = by_chain(problem, pairs, rounded, tilt=tilt)
     return {
         f"{kind}{layer}": _granted(runs, unit)
         for layer, pair in enumerate(stack, start=1)
@@ -84,7 +85,7 @@ def budget(
 
 
 def _granted(runs: Floats, unit: float) -> Floats:
-    spread = np.abs(runs[1:] - runs[0]).max(axis=0)
+    spread = spread_of(runs)
     typical = float(np.sqrt((spread * spread).mean()))
     largest = float(np.abs(runs[0]).max(initial=0.0))
     granted: Floats = MARGIN * (np.maximum(spread, typical) + unit * largest)

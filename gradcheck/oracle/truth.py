@@ -4,9 +4,10 @@ import zlib
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gradcheck.forward import Activate, batch_loss, evaluate, loss_of, reduce
-from gradcheck.oracle import complex_step, kinks, rounding, witness
+from gradcheck.forward import Activate, evaluate, loss_of, penalty, reduce, sample_losses
+from gradcheck.oracle import chain, complex_step, kinks, rounding, witness
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
 
@@ -28,9 +29,21 @@ class Truth:
         self.problem = problem
         self.epsilon = epsilon
         self._budgets: dict[float, dict[str, Floats]] = {}
+        self._moves: dict[float, tuple[Floats, Floats]] = {}
 
     def _rng(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng((zlib.crc32(str(self.problem).encode()), purpose))
+        return np.random.default_rng((*self._seed, purpose))
+
+    @cached_property
+    def _seed(self) -> tuple[int, ...]:
+        """Numbers that depend on every bit of the problem, and on the machine in nothing."""
+        problem = self.problem
+        arrays = [array for _, array in problem.params.tensors()] + [
+            problem.batch.x,
+            problem.batch.y,
+        ]
+        sums = [int(_bits(array).sum(dtype=np.uint64)) for array in arrays]
+        return (zlib.crc32(f"{problem.network} {problem.batch.size} {sums}".encode()),)
 
     @cached_property
     def _run(self) -> tuple[list[Floats], Floats]:
@@ -52,15 +65,17 @@ class Truth:
         """The largest |z| in any layer."""
         return max(float(np.abs(z).max()) for z in self._run[0])
 
-    def _moved(self, unit: float) -> list[tuple[Floats, Floats]]:
-        rng = self._rng(3)
-        return [
-            (
-                w * (1 + 4 * unit * rng.standard_normal((8, *w.shape))),
-                b * (1 + 4 * unit * rng.standard_normal((8, *b.shape))),
-            )
-            for w, b in self.problem.params
-        ]
+    def _moved(self, unit: float) -> tuple[Floats, Floats]:
+        """Losses and outputs with every parameter moved by a few units of roundoff."""
+        if unit not in self._moves:
+            rng, network, batch = self._rng(3), self.problem.network, self.problem.batch
+            pairs = [
+                (_jittered(rng, w, unit), _jittered(rng, b, unit)) for w, b in self.problem.params
+            ]
+            run = evaluate(network, pairs, batch.x)
+            losses = reduce(network, sample_losses(network, run.z[-1], run.a[-1], batch.y))
+            self._moves[unit] = losses + penalty(network, pairs), run.a[-1]
+        return self._moves[unit]
 
     def loss_error(self, unit: float = UNIT) -> float:
         """Return what arithmetic of roundoff ``unit`` may cost the loss.
@@ -70,7 +85,7 @@ class Truth:
         moving every parameter by a few units of roundoff.
         """
         network, batch = self.problem.network, self.problem.batch
-        values = batch_loss(network, self._moved(unit), batch.x, batch.y)
+        values, _ = self._moved(unit)
         spread = float(np.abs(values - loss_of(self.problem)).max())
         terms = (np.abs(self._run[0][-1]) + np.abs(self.outputs) + np.abs(batch.y) + 1.0) ** 2
         total = float(reduce(network, terms.sum(axis=1)))
@@ -78,8 +93,7 @@ class Truth:
 
     def outputs_error(self, unit: float = UNIT) -> Floats:
         """Return what arithmetic of roundoff ``unit`` may cost each output, (N, n[L])."""
-        network, batch = self.problem.network, self.problem.batch
-        values = evaluate(network, self._moved(unit), batch.x).a[-1]
+        _, values = self._moved(unit)
         spread = np.abs(values - self.outputs).max(axis=0)
         error: Floats = 20.0 * spread + 32.0 * unit * (1.0 + np.abs(self._run[0][-1]))
         return error
@@ -99,8 +113,10 @@ class Truth:
         rng = self._rng(1)
         pairs = complex_step.moved(self.problem.params, rng)
         batch = complex_step.moved_batch(self.problem.batch, rng)
-        stack = complex_step.by_preactivation(self.problem, pairs, apply, self.epsilon, batch=batch)
-        return complex_step.estimates(stack)
+        point = [(w[:1], b[:1]) for w, b in pairs]
+        stack = complex_step.by_preactivation(self.problem, point, apply, self.epsilon)
+        moved_runs = chain.by_chain(self.problem, pairs, apply, self.epsilon, batch=batch)
+        return complex_step.estimates(stack, moved_runs)
 
     @cached_property
     def _one_sided(self) -> dict[str, Estimate]:
@@ -148,6 +164,20 @@ class Truths:
         if key not in self._known:
             self._known[key] = Truth(problem, epsilon)
         return self._known[key]
+
+
+def _jittered(rng: np.random.Generator, array: Floats, unit: float) -> Floats:
+    """Return copies of an array, (8, ...), each entry moved by about 4 units of roundoff."""
+    stack = rng.standard_normal((8, *array.shape))
+    stack *= 4.0 * unit
+    stack += 1.0
+    stack *= array
+    return stack
+
+
+def _bits(array: Floats) -> NDArray[np.uint64]:
+    """Return the bits of each number, as a whole number."""
+    return np.ascontiguousarray(array).view(np.uint64)
 
 
 def _hull(corners: list[Estimate]) -> Estimate:

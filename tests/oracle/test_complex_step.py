@@ -9,7 +9,7 @@ from hypothesis import given
 
 from gradcheck import sampling, strategies
 from gradcheck.network import Network
-from gradcheck.oracle import Estimate, Truth, complex_step, kinks
+from gradcheck.oracle import Estimate, Truth, chain, complex_step, kinks
 from gradcheck.problem import Batch, Problem
 
 MEGABYTE = 1e6
@@ -23,7 +23,8 @@ def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     on_kink = kinks.find(problem)
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
     short = complex_step.estimates(
-        complex_step.by_preactivation(problem, pairs, apply, batch=batch)
+        complex_step.by_preactivation(problem, pairs, apply),
+        chain.by_chain(problem, pairs, apply, batch=batch),
     )
     plain = complex_step.estimates(complex_step.by_parameter(problem, pairs, apply, batch))
     return [(name, short[name], plain[name]) for name in short]

@@ -1,0 +1,36 @@
+"""gradcheck itself: one problem, every parameter, with error bars."""
+
+from collections.abc import Callable
+
+from benchmarks.against.work import implementation
+from gradcheck.judging import FLOAT64, judge
+from gradcheck.oracle import Truth
+from gradcheck.problem import Pair, Problem
+from gradcheck.verdict import Verdict, worst
+
+ESTIMATE = "gradcheck: estimate and bars of every parameter"
+VERDICT = "gradcheck: whole verdict"
+NAMES = (ESTIMATE, VERDICT)
+
+
+def verdict(problem: Problem, claim: list[Pair]) -> Verdict:
+    """Judge a claimed gradient: estimate, witness, comparison."""
+    truth = Truth(problem)
+    assert not truth.disagreements, f"our own fault: the witnesses disagree on {problem}"
+    return worst(j.verdict for j in judge(tuple(claim), truth, FLOAT64))
+
+
+def checker(name: str, problem: Problem, claim: list[Pair]) -> Callable[[], bool | None]:
+    """Return the estimate alone, or a whole verdict; None is *unresolved*."""
+    if name == ESTIMATE:
+        return lambda: bool(Truth(problem).gradient)
+    code, answers = implementation(), {Verdict.CORRECT: True, Verdict.UNRESOLVED: None}
+    if not claim:
+        return lambda: answers.get(
+            verdict(
+                problem,
+                code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)[1],
+            ),
+            False,
+        )
+    return lambda: answers.get(verdict(problem, claim), False)

@@ -1,0 +1,202 @@
+"""One tensor of a function's gradient, and what that says of the whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gradcheck.judging import RESOLVED
+from gradcheck.oracle.directions import gaussian, miss_probability, smallest_seen
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.function import Values, directional_of
+from gradcheck.oracle.witness import SLACK
+from gradcheck.problem import Floats
+from gradcheck.verdict import Verdict, worst
+
+#: A claim within this many bars agrees.
+BARS = 3.0
+
+#: Entries looked at in a tensor that fails; of larger ones, a random part.
+ENTRIES = 200
+
+
+@dataclass(frozen=True)
+class TensorCheck:
+    """How one tensor came out.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    message : str
+    resolution : float
+        Largest bar of a direction over the gradient's norm.
+    smallest_seen : float
+        An error of this part of the gradient's norm would have been missed with a
+        probability of at most 1e-9.
+    miss_probability : float
+        Bound on the probability that an error as large as a thousandth of the
+        gradient went unseen.
+    on_kink : bool
+    zero : bool
+        Claim and estimate are both zero.
+    entry : tuple of int or None
+        In a tensor that fails, the entry furthest off among those looked at.
+    claimed, expected, error_bar : float
+        There.
+    looked_at : int
+        How many entries were.
+    """
+
+    verdict: Verdict
+    message: str
+    resolution: float
+    smallest_seen: float
+    miss_probability: float
+    on_kink: bool
+    zero: bool = False
+    entry: tuple[int, ...] | None = None
+    claimed: float = float("nan")
+    expected: float = float("nan")
+    error_bar: float = float("nan")
+    looked_at: int = 0
+
+
+@dataclass(frozen=True)
+class FunctionCheck:
+    """How a claimed gradient of a function came out.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        The worst of any tensor; a tensor that is zero is right if not all are.
+    message : str
+    resolution, smallest_seen, miss_probability : float
+        Of the tensor that is known worst; see :class:`TensorCheck`.
+    on_kink : bool
+        Whether any tensor is.
+    tensors : mapping of str to TensorCheck
+        By name; the name is empty for a point without names.
+    """
+
+    verdict: Verdict
+    message: str
+    resolution: float
+    smallest_seen: float
+    miss_probability: float
+    on_kink: bool
+    tensors: Mapping[str, TensorCheck] = field(default_factory=dict)
+
+    @classmethod
+    def not_finite(cls) -> "FunctionCheck":
+        """Return the verdict on a claim that is not finite."""
+        message = "The gradient is wrong: it has entries that are not finite."
+        return cls(Verdict.WRONG, message, float("inf"), float("inf"), 1.0, False)
+
+
+def judged(
+    values: Values, x: Floats, claim: Floats, directions: int, rng: np.random.Generator
+) -> TensorCheck:
+    """Judge a tensor along random directions."""
+    norm = float(np.linalg.norm(claim))
+    rounding = UNIT * float(np.sqrt(x.size)) * norm
+    bar, kink, far, size = 0.0, False, 0.0, norm
+    for v in gaussian(rng, directions, x.shape):
+        estimate = directional_of(values, x, v)
+        bars = BARS * estimate.error + SLACK * rounding
+        if not np.isfinite((estimate.low, estimate.high, bars)).all():
+            bar = float("inf")  # the function has no finite values here: nothing to compare with
+            continue
+        off = estimate.distance(float((claim * v).sum()))
+        bar, kink = max(bar, bars), kink or estimate.low < estimate.high
+        far = max(far, off / bars if bars > 0 else (np.inf if off > 0 else 0.0))
+        size = max(size, abs(estimate.low), abs(estimate.high))
+    resolution = bar / size if size > 0 else float("inf")
+    missed = miss_probability(1e-3 * size / bar, directions) if bar > 0 else 0.0
+    seen = smallest_seen(resolution, directions)
+    zero = size <= bar and not norm > 0
+    if far > 1 and np.isfinite(bar):
+        verdict, message = Verdict.WRONG, f"it is off by {far:.1e} error bars"
+    elif zero:
+        verdict, message = Verdict.UNRESOLVED, "zero gradient"
+    elif not resolution <= RESOLVED:
+        verdict, message = Verdict.UNRESOLVED, "too noisy or too rough here to tell"
+    else:
+        verdict, message = Verdict.CORRECT, f"an error of {seen:.0e} of its norm would be seen"
+    return TensorCheck(verdict, message, resolution, seen, missed, kink, zero)
+
+
+def worst_entry(
+    found: TensorCheck, values: Values, x: Floats, claim: Floats, rng: np.random.Generator
+) -> TensorCheck:
+    """Find the entry that is furthest off, in a tensor that fails."""
+    order = rng.permutation(x.size)[:ENTRIES]
+    best = (0.0, found)
+    for index in order:
+        entry = tuple(int(i) for i in np.unravel_index(int(index), x.shape))
+        unit = np.zeros(x.shape)
+        unit[entry] = 1.0
+        estimate = directional_of(values, x, unit)
+        bar = BARS * estimate.error + SLACK * UNIT * abs(float(claim[entry]))
+        off = estimate.distance(float(claim[entry]))
+        if np.isfinite(bar) and off > max(bar, best[0]):
+            middle = 0.5 * (estimate.low + estimate.high)
+            best = (
+                off,
+                replace(
+                    found, entry=entry, claimed=float(claim[entry]), expected=middle, error_bar=bar
+                ),
+            )
+    return replace(best[1], looked_at=len(order))
+
+
+def summed_up(tensors: dict[str, TensorCheck], directions: int) -> FunctionCheck:
+    """Put the tensors' verdicts together."""
+    known = {name: t for name, t in tensors.items() if not t.zero}
+    verdict = worst(t.verdict for t in known.values())
+    shown = known or tensors
+    resolution = max(t.resolution for t in shown.values())
+    seen = max(t.smallest_seen for t in shown.values())
+    missed = min(1.0, sum(t.miss_probability for t in shown.values()))
+    kink = any(t.on_kink for t in tensors.values())
+    message = _message(verdict, tensors, known, seen, kink)
+    return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors)
+
+
+def _message(
+    verdict: Verdict,
+    tensors: dict[str, TensorCheck],
+    known: dict[str, TensorCheck],
+    seen: float,
+    kink: bool,
+) -> str:
+    if not known:
+        return "Gradient and estimate are both zero here: nothing was compared."
+    if verdict is Verdict.WRONG:
+        return (
+            "The gradient is wrong: "
+            + "; ".join(_fault(name, t) for name, t in known.items() if t.verdict is Verdict.WRONG)
+            + "."
+        )
+    if verdict is Verdict.UNRESOLVED:
+        where = [n for n, t in known.items() if n and t.verdict is Verdict.UNRESOLVED]
+        place = f" ({', '.join(where)})" if where else ""
+        return f"The function is too noisy or too rough here to tell{place}."
+    text = (
+        f"The gradient is right: an error of {seen:.0e} of its norm would have been seen "
+        f"(missed with a probability below 1e-9)."
+    )
+    if kink:
+        text += " The point is on a kink; the one-sided interval was accepted."
+    zero = [name for name, t in tensors.items() if t.zero]
+    return f"{text} Zero gradient: {', '.join(zero)}." if zero else text
+
+
+def _fault(name: str, tensor: TensorCheck) -> str:
+    text = f"{name}: {tensor.message}" if name else tensor.message
+    if tensor.entry is None:
+        return text
+    place = f"{name}[{','.join(map(str, tensor.entry))}]"
+    return (
+        f"{text}, at {place} it is {tensor.claimed:.6g} where {tensor.expected:.6g} "
+        f"± {tensor.error_bar:.0e} is found"
+    )

@@ -1,0 +1,116 @@
+"""The pytest plugin: one test per implementation and check.
+
+    pytest --gradcheck-impl student.py
+
+pytest loads this file at every start, so it imports next to nothing; what does
+the work is imported when an implementation is given.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gradcheck.testing.parametrize import MARK
+
+if TYPE_CHECKING:
+    from gradcheck.testing.plugged_in import PluggedIn
+
+_PLUGGED_IN: "pytest.StashKey[PluggedIn]" = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our options to those of pytest."""
+    group = parser.getgroup("gradcheck", "checking hand-written backprops")
+    group.addoption(
+        "--gradcheck-impl",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="implementation to check: file.py or package.module:attribute; may be repeated",
+    )
+    group.addoption(
+        "--gradcheck-seed",
+        type=int,
+        metavar="N",
+        help="replay a run; fresh unless given, and printed",
+    )
+    group.addoption(
+        "--gradcheck-examples",
+        type=int,
+        metavar="N",
+        help="problems to compare (200 unless given)",
+    )
+    group.addoption(
+        "--gradcheck-xfails",
+        metavar="FILE",
+        help="expected failures: one id a line, such as student-gradient  # reason",
+    )
+    parser.addini(
+        "gradcheck_implementations",
+        "implementations to check when pytest is given no path",
+        type="linelist",
+        default=[],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the implementations; refuse what cannot be used before any test runs."""
+    config.addinivalue_line("markers", f"{MARK}: made by gradcheck.parametrize_with_checks")
+    option = config.option
+    if (
+        option.gradcheck_impl
+        or option.gradcheck_xfails
+        or config.getini("gradcheck_implementations")
+    ):
+        _plugged_in(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Print what is checked, and what a run is replayed with."""
+    plugged_in = config.stash.get(_PLUGGED_IN, None)
+    return plugged_in.header() if plugged_in and plugged_in.targets else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give every process of pytest-xdist the same seed."""
+    plugged_in = node.config.stash.get(_PLUGGED_IN, None)
+    if plugged_in:
+        node.workerinput["gradcheck_seed"] = plugged_in.examinations.seed
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Make the tests of an implementation."""
+    plugged_in = parent.config.stash.get(_PLUGGED_IN, None)
+    return plugged_in.collector(file_path, parent) if plugged_in else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make the tests of ``gradcheck.parametrize_with_checks``."""
+    for mark in metafunc.definition.iter_markers(MARK):
+        _plugged_in(metafunc.config).parametrize(metafunc, mark)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    """Mark expected failures, before any test is deselected."""
+    plugged_in = config.stash.get(_PLUGGED_IN, None)
+    if plugged_in:
+        plugged_in.expect_failures(items)
+    return (yield)
+
+
+def _plugged_in(config: pytest.Config) -> "PluggedIn":
+    from gradcheck.errors import UsageError
+    from gradcheck.testing.plugged_in import PluggedIn
+
+    if _PLUGGED_IN not in config.stash:
+        try:
+            config.stash[_PLUGGED_IN] = PluggedIn(config)
+        except UsageError as error:
+            raise pytest.UsageError(f"gradcheck: {error}") from None
+    return config.stash[_PLUGGED_IN]

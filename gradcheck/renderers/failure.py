@@ -1,0 +1,114 @@
+"""One check of an implementation that did not come out correct, as the text of a failed test."""
+
+import textwrap
+from typing import Any
+
+from gradcheck.renderers.words import clean, count, number
+
+#: From best to worst, as in a record.
+_RANK = ("correct", "unresolved", "error", "wrong")
+
+#: Where one of these fails too, it is the cause, and read first.
+_CAUSES = ("contract", "gradient")
+
+_MEANING = {
+    "wrong": "",
+    "error": "",
+    "unresolved": "Nobody can tell: neither right nor wrong is shown, so the test does not pass.",
+}
+
+
+def verdict_of(entry: dict[str, Any], slug: str) -> str:
+    """Return the worst verdict of a check; empty when there was nothing to check.
+
+    An implementation of which nothing could be asked is in error in every check.
+    """
+    if not entry["findings"]:
+        return str(entry["verdict"])
+    verdicts = [f["verdict"] for f in entry["findings"] if f["check"] == slug]
+    return str(max(verdicts, key=_RANK.index, default=""))
+
+
+def nothing_to_check(entry: dict[str, Any], slug: str) -> str:
+    """Say that a check found nothing to look at, as when there is no function ``step``."""
+    return f"{clean(entry['name'])} has nothing that the check {slug} could look at"
+
+
+def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
+    """Write what a student needs to mend the code.
+
+    Parameters
+    ----------
+    entry : dict
+        An implementation of a record.
+    slug : str
+        The check that failed.
+    replay : str
+        The command that runs the test again.
+    command : str
+        The record's own, which shows the counter-example too.
+    """
+    findings = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
+    if not findings:
+        error = entry["error"] or {"kind": "nothing", "message": "nothing was compared"}
+        lines = _wrapped(f"{entry['verdict']} ({error['kind']}): {clean(error['message'])}")
+    else:
+        lines = [x for f in findings for x in _wrapped(f"{f['verdict']}: {clean(f['message'])}")]
+        lines += [_MEANING[f["verdict"]] for f in findings if _MEANING[f["verdict"]]]
+        for finding in findings:
+            lines += _tensors(finding.get("tensors", {}))
+    cause = _cause(entry)
+    if cause == slug:
+        lines += [line for same in _grouped(entry["diagnoses"]) for line in _diagnosis(same)]
+    elif cause in _CAUSES:
+        lines.append(f"{clean(entry['name'])}-{cause} fails too: look there first.")
+    lines += ["", f"Replay: {replay}"]
+    if entry["path"]:
+        lines.append(f"Worked by hand on the smallest network: {command}")
+    return "\n".join(lines)
+
+
+def _cause(entry: dict[str, Any]) -> str:
+    bad = [f["check"] for f in entry["findings"] if f["verdict"] != "correct"]
+    return next((slug for slug in (*_CAUSES, *bad) if slug in bad), "")
+
+
+def _tensors(tensors: dict[str, Any]) -> list[str]:
+    return [_tensor(name, found) for name, found in tensors.items()]
+
+
+def _tensor(name: str, found: dict[str, Any]) -> str:
+    text = f"  {name:<4}{found['verdict']}"
+    if found["verdict"] == "wrong" and found["worst_entry"]:
+        text += (
+            f" on {found['wrong_in']} of {count(found['problems'], 'problem')}; "
+            f"{found['worst_entry']}: your code says {number(found['claimed'], 9)}, it is "
+            f"{number(found['expected'], 9)} ± {number(found['error_bar'], 1)}"
+        )
+    return text
+
+
+def _grouped(diagnoses: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Put one bug in several layers together; the places of unnamed ones stay apart."""
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for index, diagnosis in enumerate(diagnoses):
+        groups.setdefault(diagnosis["bug"] or index, []).append(diagnosis)
+    return list(groups.values())
+
+
+def _diagnosis(same: list[dict[str, Any]]) -> list[str]:
+    first = same[0]
+    layers = ", ".join(str(d["layer"]) for d in same if d["layer"])
+    place = f"{first['site']}, layer {layers}" if layers else first["site"]
+    return [
+        "",
+        f"{first['bug'] or 'no bug of the catalogue'} ({place})",
+        *_wrapped(clean(first["explanation"]), indent="  "),
+        *_wrapped(clean(first["fix"]), indent="  "),
+    ]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """Break a text into lines: pytest prints them as they are."""
+    lines = textwrap.wrap(text, 92, initial_indent=indent, subsequent_indent="  ")
+    return lines or [indent]

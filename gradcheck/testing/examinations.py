@@ -1,0 +1,117 @@
+"""Examining implementations once each, and what every check of one found."""
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradcheck.api import check, fresh_seed
+from gradcheck.campaign import EXAMPLES
+from gradcheck.errors import GradcheckError, InternalError
+from gradcheck.record import Record
+from gradcheck.renderers import failure
+from gradcheck.testing.target import Target
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check of one implementation came out.
+
+    Attributes
+    ----------
+    verdict : str
+        correct, wrong, unresolved or error; empty when there was nothing to check.
+    text : str
+        For the author of the code; its first line says the most.
+    """
+
+    verdict: str
+    text: str = ""
+
+
+@dataclass
+class Examinations:
+    """All examinations of one run of pytest.
+
+    Attributes
+    ----------
+    seed : int
+    examples : int
+    """
+
+    seed: int = field(default_factory=fresh_seed)
+    examples: int = EXAMPLES
+
+    def __post_init__(self) -> None:
+        # the object itself is kept, so that no other can get its id
+        self._done: dict[Any, tuple[Any, Record | GradcheckError]] = {}
+
+    @property
+    def settings(self) -> str:
+        """The options of pytest with which the same problems are drawn again."""
+        text = f"--gradcheck-seed {self.seed}"
+        return text if self.examples == EXAMPLES else f"{text} --gradcheck-examples {self.examples}"
+
+    def outcome(self, implementation: Any, slug: str, replay: str = "") -> Outcome:
+        """Return what a check found; the implementation is examined when first asked for.
+
+        Parameters
+        ----------
+        implementation : Target, path, module or object
+        slug : str
+            The check's.
+        replay : str
+            The command that runs this very test again.
+
+        Raises
+        ------
+        InternalError
+            When gradcheck itself is at fault: no failure to be expected.
+        """
+        done = self._examined(implementation)
+        if isinstance(done, InternalError):
+            raise done
+        if isinstance(done, GradcheckError):
+            return Outcome("error", f"error: {done}\nReplay: {replay}")
+        entry = done.data["implementations"][0]
+        verdict = failure.verdict_of(entry, slug)
+        if verdict in ("correct", ""):
+            return Outcome(verdict, "" if verdict else failure.nothing_to_check(entry, slug))
+        return Outcome(verdict, failure.render(entry, slug, replay, done.data["command"]))
+
+    def _examined(self, implementation: Any) -> Record | GradcheckError:
+        key = _key(implementation)
+        if key not in self._done:
+            self._done[key] = (implementation, self._examine(implementation))
+        return self._done[key][1]
+
+    def _examine(self, implementation: Any) -> Record | GradcheckError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # a filter of "error" must not change the verdict
+            try:
+                if isinstance(implementation, Target):
+                    implementation = _given(implementation)
+                return check(implementation, examples=self.examples, seed=self.seed)
+            except GradcheckError as error:
+                return error
+            except Exception as error:
+                text = f"our own fault ({type(error).__name__}: {error}); please report the seed"
+                return InternalError(f"{text} {self.seed}")
+
+
+def _given(target: Target) -> Any:
+    """Load a target; a file is named as the user named it, for messages and the record."""
+    loaded = target.loaded()
+    if isinstance(loaded, Path) and (Path.cwd() / target.text).resolve() == loaded:
+        return Path(target.text)
+    return loaded
+
+
+def _key(implementation: Any) -> Any:
+    if isinstance(implementation, Target) and implementation.module:
+        return implementation.text, implementation.folder
+    if isinstance(implementation, Target):
+        return str(implementation.path)
+    if isinstance(implementation, str | Path):
+        return str(Path(implementation).resolve())
+    return id(implementation)
