@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("record",),
     ("execution",),
     ("diagnosis",),
+    ("illustration",),
     ("campaign", "power"),
     ("subjects",),
     ("api",),
