@@ -26,7 +26,7 @@ POINTS = 120
 AUDIBLE = 1e-4
 
 #: Points further out than this say little: most activations are straight there.
-REACH = 5.0
+REACH = 4.5
 
 #: Where curves are sampled.
 SAMPLES = 161

@@ -5,6 +5,9 @@ from typing import Any
 
 from gradcheck.renderers.words import layers, listing, number
 
+#: A sign for each verdict, to stand beside the word: colour is never the only one.
+GLYPHS = {"correct": "✓", "wrong": "✗", "error": "!", "unresolved": "?"}
+
 #: Sites in words.
 SITES = {
     "activation_derivative": "the derivative of an activation",
@@ -19,6 +22,21 @@ SITES = {
     "state": "what is kept between calls",
     "numerics": "arithmetic",
     "forward": "the forward pass and the loss",
+}
+
+#: Kinds of error in words, after "is in error: it".
+ERRORS = {
+    "import": "cannot be imported",
+    "contract": "does not answer in the agreed form",
+    "exception": "raises an exception",
+    "unsupported": "supports no network that was tried",
+    "timeout": "takes too long",
+    "memory": "takes too much memory",
+    "crash": "crashes",
+    "flood": "prints without end",
+    "protocol": "breaks the protocol",
+    "processes": "starts processes of its own",
+    "sandbox": "leaves its sandbox",
 }
 
 #: When one of these fails, it is what the author should read about, and those of
@@ -110,11 +128,10 @@ def told(entry: dict[str, Any]) -> str:
         more = f" (and {len(named) - 1} more)" if len(named) > 1 else ""
         return f"{word}: {first.title}{place}{more}"
     if entry["error"]:
-        return f"{word}: {entry['error']['message']}"
-    bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
-    if bad:
-        return f"{word}: {bad[0]['message']}"
-    return word
+        return f"{word}: it {ERRORS.get(entry['error']['kind'], entry['error']['kind'])}"
+    bad = [f["check"].replace("_", " ") for f in entry["findings"] if f["verdict"] != "correct"]
+    checks = f", by {'the check' if len(bad) == 1 else 'the checks'} {listing(bad)}" if bad else ""
+    return f"{word}{checks}"
 
 
 def followers(findings: list[dict[str, Any]]) -> list[str]:

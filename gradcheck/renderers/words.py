@@ -6,6 +6,7 @@ from typing import Any
 
 #: A name or message longer than this helps nobody.
 LONGEST = 600
+LONGEST_COMMAND = 20_000
 
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
@@ -66,18 +67,24 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return f"{text[: longest - 40]}… ({len(text)} characters)"
 
 
-def tamed(value: Any) -> Any:
+def tamed(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record's data with every text short and free of control characters.
 
     Names, paths and messages come from outside. What is tamed is still text: each
-    format escapes it in its own way.
+    format escapes it in its own way. The command alone may be long, for it is there
+    to be run again.
     """
+    command = clean(shortened(data["command"], LONGEST_COMMAND))
+    return {**_tame(data), "command": command}
+
+
+def _tame(value: Any) -> Any:
     if isinstance(value, str):
         return clean(shortened(value))
     if isinstance(value, Mapping):
-        return {clean(shortened(str(key))): tamed(item) for key, item in value.items()}
+        return {clean(shortened(str(key))): _tame(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [tamed(item) for item in value]
+        return [_tame(item) for item in value]
     return value
 
 

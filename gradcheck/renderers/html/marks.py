@@ -5,10 +5,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from gradcheck.renderers.telling import GLYPHS
 from gradcheck.renderers.words import typeset
-
-#: A glyph and a word for each verdict, for colour is never the only sign.
-GLYPHS = {"correct": "✓", "wrong": "✗", "error": "!", "unresolved": "?"}
 
 _LETTERS = {
     "delta": "δ",

@@ -126,15 +126,12 @@ class PlantedBugs:
     named: int
 
 
-def planted_bugs(bugs: list[dict[str, Any]]) -> PlantedBugs:
-    """Count what was caught, and list checks by how much they caught."""
-    by: dict[str, int] = {}
-    for bug in bugs:
-        for check in bug["by"]:
-            by[check] = by.get(check, 0) + 1
+def planted_bugs(bugs: list[dict[str, Any]], order: list[str]) -> PlantedBugs:
+    """Count what was caught, and list the checks that caught anything in their order."""
+    by = {check for bug in bugs for check in bug["by"]}
     return PlantedBugs(
         bugs,
-        sorted(by, key=lambda check: -by[check]),
+        [check for check in order if check in by] + sorted(by - set(order)),
         list(dict.fromkeys(bug["site"] for bug in bugs)),
         sum(bool(bug["caught"]) for bug in bugs),
         sum(bool(bug["named"]) for bug in bugs),

@@ -31,7 +31,7 @@ _VARIABLES = {
 #: Inches. The same on a phone, where it fills the width, and in a column on a desk.
 WIDTH = 5.0
 
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, and is wide: others fit too

@@ -9,7 +9,7 @@ from typing import Any
 #: Units of a layer that are drawn; of wider ones the last stands for the rest.
 MOST = 6
 
-_COLUMN, _ROW, _TOP, _EDGE = 110.0, 34.0, 46.0, 44.0
+_COLUMN, _ROW, _TOP, _EDGE = 110.0, 34.0, 56.0, 44.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def network_graph(specimen: dict[str, Any]) -> Graph:
     label = f"Network {specimen['network']}. Wrong: {', '.join(wrong) or 'none'}."
     if faulty:
         label += f" The fault is in {', '.join(faulty)}."
-    width = 2 * _EDGE + (len(widths) - 1) * _COLUMN
-    return Graph(columns, bundles, width, height + 26, height, label)
+    across = 2 * _EDGE + (len(widths) - 1) * _COLUMN
+    return Graph(columns, bundles, across, height + 26, height, label)
 
 
 def _read(network: str) -> tuple[list[int], list[str]]:
