@@ -100,7 +100,10 @@ def _counterexample(entry: dict[str, Any]) -> list[str]:
     parts = [f"Smallest network on which it shows: {_code(example['network'])}, {samples}."]
     script = snippet(entry)
     if script:
-        parts.append(_folded("A script that shows it", f"```python\n{script}```"))
+        fence = "```"
+        while fence in script:
+            fence += "`"
+        parts.append(_folded("A script that shows it", f"{fence}python\n{script}{fence}"))
     return parts
 
 

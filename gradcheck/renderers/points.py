@@ -15,4 +15,5 @@ def points_each(entry: dict[str, Any]) -> float:
 def score(entry: dict[str, Any]) -> float:
     """Return the points of a submission: every check that is correct gives its share."""
     right = sum(finding["verdict"] == "correct" for finding in entry["findings"])
-    return round(right * points_each(entry), 2)
+    points: float = round(right * points_each(entry), 2)
+    return points

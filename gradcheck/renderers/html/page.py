@@ -110,20 +110,25 @@ def _environment() -> "Environment":
 
 def render(record: Record) -> str:
     """Return a record as a page of HTML."""
-    return _fill("page.html", record)
+    data = tamed(record.data)
+    return _fill(
+        "page.html",
+        data,
+        examples=worked_examples(data["worked_examples"]),
+        catalogue=planted_bugs(data["bugs"], telling.checks_of(data["implementations"])),
+    )
 
 
 def notebook(record: Record) -> str:
     """Return a record as a small table with its figures, for a notebook's cell."""
-    return _fill("notebook.html", record)
+    return _fill("notebook.html", tamed(record.data))
 
 
-def _fill(template: str, record: Record) -> str:
+def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
     from markupsafe import Markup
 
     environment = _environment()
     script = environment.get_template("page.js").render()
-    data = tamed(record.data)
     entries = data["implementations"]
     wrong = [entry for entry in entries if entry["verdict"] != "correct"]
     return environment.get_template(template).render(
@@ -134,13 +139,11 @@ def _fill(template: str, record: Record) -> str:
         glyphs=telling.GLYPHS,
         scale=SCALE,
         panels=[_panel(entry, i) for i, entry in enumerate(wrong, start=1)],
-        examples=worked_examples(data["worked_examples"]),
-        catalogue=planted_bugs(data["bugs"], telling.checks_of(entries)),
         script=Markup(script),
         script_hash=f"sha256-{_digest(script)}",
         shown_name=telling.shown_name,
-        told=telling.told,
         finding_of=finding_of,
+        **tables,
     )
 
 

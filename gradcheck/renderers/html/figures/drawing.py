@@ -13,6 +13,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from gradcheck.renderers.words import shortened
+
 #: Stand-ins: matplotlib needs colours, the page has names for them.
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 RIGHT, WRONG, CODE = "#040404", "#050505", "#060606"
@@ -43,6 +45,7 @@ _STYLE: Any = {
     "axes.linewidth": 0.7,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
+    "xtick.major.pad": 6.0,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
@@ -84,6 +87,16 @@ def axes(height: float, name: str, label: str) -> Iterator[tuple[Any, "Picture"]
         empty = {"Creator": None, "Date": None, "Format": None, "Type": None}
         figure.savefig(stream, format="svg", transparent=True, metadata=empty)
     picture.svg = _inline(stream.getvalue(), name, label)
+
+
+def legend(text: str) -> str:
+    """Write a name from outside for a legend: short, no formula, and never left out.
+
+    matplotlib reads what is between dollars as mathematics, and leaves labels out
+    that begin with an underscore.
+    """
+    plain = shortened(text, 28).replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain
 
 
 class Picture:

@@ -47,7 +47,7 @@ def draw(sweep: dict[str, Any], name: str) -> Markup:
             )
             low = min(low, max(ladder["error"], _FLOOR))
         _slopes(ax, sweep["steps"], errors)
-        ax.set_ylim(bottom=min(low, bar) / 10)
+        ax.set_ylim(bottom=min(low, bar) / 30)
         ax.set_xlim(min(sweep["steps"]), max(sweep["steps"]))
         ax.invert_xaxis()
         ax.set_xlabel(f"difference step h for {entry}, from coarse to fine")

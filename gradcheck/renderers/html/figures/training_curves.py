@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gradcheck.renderers.html.figures.drawing import SERIES, axes
+from gradcheck.renderers.html.figures.drawing import SERIES, axes, legend
 
 #: Wide below and thin on top, so that curves that coincide are all seen.
 _LOOKS = (
@@ -31,7 +31,7 @@ def draw(curves: dict[str, list[Any]], name: str, title: str) -> Markup:
             positive = positive and all(not v <= 0 for v in values)
             share = [100 * i / max(len(values) - 1, 1) for i in range(len(values))]
             look = _LOOKS[min(index, len(_LOOKS) - 1)]
-            ax.plot(share, values, color=SERIES[index % len(SERIES)], label=who, **look)
+            ax.plot(share, values, color=SERIES[index % len(SERIES)], label=legend(who), **look)
         if positive:
             ax.set_yscale("log")
         ax.set_xlim(0, 100)
