@@ -15,7 +15,7 @@ def number(value: Any, digits: int = 6) -> str:
     """Write a number of a record, which may be one of the strings nan, inf and -inf."""
     if isinstance(value, str):
         return value
-    return f"{value:.{digits}g}"
+    return f"{value + 0:.{digits}g}"  # a negative zero is a zero
 
 
 def typeset(value: Any, digits: int = 6) -> str:

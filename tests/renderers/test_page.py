@@ -59,6 +59,17 @@ def test_what_is_right_has_no_panel(page):
     assert panels == ["tanh_student", "update_student", "broken"], panels
 
 
+def test_of_many_wrong_derivatives_three_are_drawn_and_the_rest_named(one):
+    record = one("tanh_student")
+    pictures = record.data["implementations"][0]["pictures"]
+    (slope,) = pictures["slopes"]
+    names = ["tanh", "relu", "sigmoid", "silu", "elu"]
+    pictures["slopes"] = [{**slope, "activation": name} for name in names]
+    page = html.render(record)
+    assert page.count('aria-label="The derivative of') == 3, "too many pictures, or too few"
+    assert "The same holds for relu and elu." in page, "the others are not named"
+
+
 def test_it_refers_to_nothing_outside(page):
     named = re.findall(r'(?:\b(?:src|href|action|data)=|url\()["\']?([^"\'>)\s]+)', page)
     outside = [name for name in named if not name.startswith("#")]
@@ -217,7 +228,10 @@ def test_a_wide_layer_is_drawn_with_dots():
         ("delta' W'^T", "δ′ W′<sup>T</sup>"),
         ("exp(z) / (1 + exp(-z))^2", "exp(z) / (1 + exp(−z))<sup>2</sup>"),
         ("1 if z <= 0 else <b>", "1 if z ≤ 0 else &lt;b&gt;"),
-        ("delta1 = (a1 - y) * tanh'(z1)", "delta1 = (a1 − y) * tanh′(z1)"),
+        (
+            "delta1 = (a1 - y) * tanh'(z1)",
+            "δ<sub>1</sub> = (a<sub>1</sub> − y) · tanh′(z<sub>1</sub>)",
+        ),
     ],
 )
 def test_formulas_are_set(text, markup):

@@ -43,7 +43,14 @@ def test_a_resolution_in_words_is_off_by_less_than_half(resolution):
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(-0.5, "−0.5"), (1e-16, "10⁻¹⁶"), (-2.5e20, "−2.5·10²⁰"), (12, "12"), ("nan", "nan")],
+    [
+        (-0.5, "−0.5"),
+        (1e-16, "10⁻¹⁶"),
+        (-2.5e20, "−2.5·10²⁰"),
+        (12, "12"),
+        ("nan", "nan"),
+        (-0.0, "0"),
+    ],
 )
 def test_numbers_are_typeset(number, text):
     assert typeset(number) == text, typeset(number)

@@ -17,18 +17,20 @@ _LETTERS = {
     "sigma": "σ",
 }
 _LETTER = re.compile(rf"\b({'|'.join(_LETTERS)})(?=\b|')")
+_INDEX = re.compile(r"\b(delta|dW|db|[zaWb])(\d+)\b")
 _POWER = re.compile(r"\^(\([^()]*\)|-?\w+)")
 _STRONG = re.compile(r"\*\*(-?\w+)")
 
 
 def formula(text: str) -> Markup:
-    """Set a formula of the catalogue: powers raised, Greek letters, minus signs."""
+    """Set a formula: powers raised, indices lowered, Greek letters, minus signs."""
     safe = str(escape(text)).replace("&#39;", "′")
+    safe = _INDEX.sub(lambda m: f"{_LETTERS.get(m[1], m[1])}<sub>{m[2]}</sub>", safe)
     safe = _LETTER.sub(lambda m: _LETTERS[m[1]], safe)
     safe = _STRONG.sub(r"<sup>\1</sup>", safe)
     safe = _POWER.sub(lambda m: f"<sup>{m[1].strip('()')}</sup>", safe)
     safe = re.sub(r"(?<![\w])-(?=[\w(])| - ", _minus, safe)
-    safe = safe.replace("<=", "≤").replace("&lt;=", "≤").replace("&gt;=", "≥")
+    safe = safe.replace("<=", "≤").replace(" * ", " · ").replace("&lt;=", "≤").replace("&gt;=", "≥")
     return Markup(safe)
 
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: Implementations that get pictures; of a whole class, the rest get words.
 PICTURED = 12
 
+#: Activations whose implied derivative is drawn, when several are at fault.
+SLOPES = 3
+
 #: A calculation by hand of more lines than this is not read.
 LINES = 60
 
@@ -72,6 +75,13 @@ class Panel:
     def specimen(self) -> Any:
         """The failing network that is shown."""
         return (self.entry.get("pictures") or {}).get("specimen")
+
+    @property
+    def unpictured(self) -> list[str]:
+        """The other activations whose derivative is at fault."""
+        drawn = [slope["activation"] for slope, _, _ in self.implied]
+        slopes = (self.entry.get("pictures") or {}).get("slopes") or []
+        return [s["activation"] for s in slopes if s["activation"] not in drawn]
 
     @property
     def by_hand(self) -> list[dict[str, Any]]:
@@ -181,7 +191,7 @@ def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
     if pictures["slopes"]:
         from gradcheck.renderers.html.figures import implied_derivative
 
-        for i, slope in enumerate(pictures["slopes"]):
+        for i, slope in enumerate(_telling_first(pictures["slopes"])[:SLOPES]):
             svg = implied_derivative.draw(slope, f"{name}-implied-{i}")
             drawn["implied"].append((slope, svg, implied_derivative.hidden(slope)))
     specimen = pictures["specimen"]
@@ -192,3 +202,9 @@ def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
 
             drawn["sweep"] = step_size.draw(specimen["sweep"], f"{name}-sweep")
     return drawn
+
+
+def _telling_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Begin with the smooth activations of most points: a step is the least to look at."""
+    stepped = ("relu", "leaky_relu")
+    return sorted(slopes, key=lambda s: (s["activation"] in stepped, -len(s["z"])))

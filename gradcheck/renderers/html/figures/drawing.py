@@ -116,6 +116,7 @@ def _inline(svg: str, name: str, label: str) -> Markup:
         svg,
     )
     svg = re.sub(r"\n\s*<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a pixel is enough
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
     svg = re.sub(r"\s*\n\s*", "\n", svg)

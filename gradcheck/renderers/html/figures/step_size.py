@@ -65,5 +65,5 @@ def _slopes(ax: Any, steps: list[float], errors: list[float]) -> None:
         ((best + 3 * len(steps)) // 4, "rounding ~ 1/h", -12, "right"),
     )
     for at, text, right, side in branches:
-        place = {"xytext": (right, 4), "textcoords": "offset points", "ha": side}
+        place = {"xytext": (right, 10), "textcoords": "offset points", "ha": side}
         ax.annotate(text, (steps[at], errors[at]), color=MUTED, fontsize=8.5, **place)
