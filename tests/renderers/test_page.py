@@ -59,6 +59,26 @@ def test_what_is_right_has_no_panel(page):
     assert panels == ["tanh_student", "update_student", "broken"], panels
 
 
+def test_a_flag_is_shown_though_the_verdict_is_correct(one):
+    flag = {"kind": "numerical_differentiation", "evidence": "17 forward passes for one gradient"}
+    page = html.render(one("matrix", flags=[flag], notes=["float32 arithmetic"]))
+    assert "17 forward passes" in page, "the evidence is missing"
+    assert "⚑" in page.partition("</table>")[0], "the table does not say that it is flagged"
+    assert "float32 arithmetic" in page, "a note on right code is missing"
+
+
+def test_an_implied_matrix_is_shown(one):
+    record = one("tanh_student")
+    record.data["implementations"][0]["diagnoses"][0]["implied"] = {"matrix": [[1.0, 2.0], [3, 4]]}
+    assert "[1, 2]\n[3, 4]" in html.render(record), "the matrix is missing"
+
+
+def test_how_a_foreign_interface_was_read_is_said(one):
+    adapter = {"name": "cs231n", "conventions": {"samples": "rows"}}
+    page = html.render(one("tanh_student", adapter=adapter))
+    assert "cs231n; samples: rows" in page, "the interface is not named"
+
+
 def test_of_many_wrong_derivatives_three_are_drawn_and_the_rest_named(one):
     record = one("tanh_student")
     pictures = record.data["implementations"][0]["pictures"]

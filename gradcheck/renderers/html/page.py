@@ -40,7 +40,7 @@ LINES = 60
 
 @dataclass(frozen=True)
 class Panel:
-    """What is shown of an implementation that is not correct.
+    """What is shown of an implementation that is not correct, or is flagged.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
     environment = _environment()
     script = environment.get_template("page.js").render()
     entries = data["implementations"]
-    wrong = [entry for entry in entries if entry["verdict"] != "correct"]
+    shown = [entry for entry in entries if entry["verdict"] != "correct" or entry["flags"]]
     return environment.get_template(template).render(
         data=data,
         entries=entries,
@@ -148,7 +148,7 @@ def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
         checks=telling.checks_of(entries),
         glyphs=telling.GLYPHS,
         scale=SCALE,
-        panels=[_panel(entry, i) for i, entry in enumerate(wrong, start=1)],
+        panels=[_panel(entry, i) for i, entry in enumerate(shown, start=1)],
         script=Markup(script),
         script_hash=f"sha256-{_digest(script)}",
         shown_name=telling.shown_name,
