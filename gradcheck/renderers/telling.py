@@ -1,5 +1,6 @@
 """What there is to tell of an implementation, whatever the format."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,10 +104,14 @@ class Fault:
 
 
 def faults(entry: dict[str, Any]) -> list[Fault]:
-    """Put one bug in several layers together; the places of unnamed ones stay apart."""
+    """Put one fault in several layers together: one bug, or one thing said of a site.
+
+    What is said more of one layer, a factor or what to fix first, keeps it apart.
+    """
     groups: dict[Any, list[dict[str, Any]]] = {}
-    for index, diagnosis in enumerate(entry["diagnoses"]):
-        groups.setdefault(diagnosis["bug"] or index, []).append(diagnosis)
+    for diagnosis in entry["diagnoses"]:
+        said = (diagnosis["site"], re.sub(r"layer \d+", "", diagnosis["explanation"]))
+        groups.setdefault(diagnosis["bug"] or said, []).append(diagnosis)
     return [
         Fault(same[0], tuple(sorted({d["layer"] for d in same if d["layer"]})))
         for same in groups.values()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.renderers.telling import Fault, answer
+from gradcheck.renderers.telling import Fault, answer, faults
 from gradcheck.renderers.words import (
     clean,
     layers,
@@ -110,6 +110,21 @@ def test_the_answer_to_one_names_the_kind_of_error():
 def test_the_answer_to_many_counts_them():
     many = [entry(f"s{i}", "correct") for i in range(7)] + [entry("t", "wrong")]
     assert answer(many) == "t is wrong; 7 of 8 are correct", answer(many)
+
+
+def unnamed(layer, more=""):
+    said = f"In layer {layer} the bias gradient is not the sum.{more}"
+    return {"bug": None, "site": "bias_gradient", "layer": layer, "explanation": said, "also": []}
+
+
+def test_one_thing_said_of_several_layers_is_said_once():
+    told = faults({"diagnoses": [unnamed(3), unnamed(1), unnamed(2)]})
+    assert [fault.layers for fault in told] == [(1, 2, 3)], told
+
+
+def test_what_is_said_of_one_layer_only_keeps_it_apart():
+    told = faults({"diagnoses": [unnamed(3), unnamed(2, " Fix this first."), unnamed(1)]})
+    assert [fault.layers for fault in told] == [(1, 3), (2,)], told
 
 
 @pytest.mark.parametrize("certainty", ["named", "class", "localised", "unknown"])

@@ -160,5 +160,5 @@ def _entries(
         return
     place = f"[{','.join(map(str, index))}]" if index else ""
     # for the mark only; the verdict is made elsewhere
-    off = isinstance(got, str) or abs(got - expected) > 10 * bar + 1e-12 * abs(expected)
+    off = not abs(float(got) - float(expected)) <= 10 * float(bar) + 1e-12 * abs(float(expected))
     yield f"{label}{place}", got, expected, off

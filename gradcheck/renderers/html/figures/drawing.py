@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from gradcheck.renderers.words import shortened
 
 #: Stand-ins: matplotlib needs colours, the page has names for them.
-INK, MUTED, GRID = "#010101", "#020202", "#030303"
+INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#0d0d0d"
 RIGHT, WRONG, CODE = "#040404", "#050505", "#060606"
 SERIES = ("#070707", "#080808", "#090909", "#0a0a0a", "#0b0b0b", "#0c0c0c")
 
@@ -24,6 +24,7 @@ _VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     GRID: "var(--line)",
+    PAPER: "var(--paper)",
     RIGHT: "var(--right)",
     WRONG: "var(--wrong)",
     CODE: "var(--code)",

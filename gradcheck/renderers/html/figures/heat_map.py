@@ -105,7 +105,7 @@ def _cell(place: str, code: Any, right: Any, bar: Any, worst: bool) -> Cell:
     if isinstance(code, str) or isinstance(right, str):
         return Cell(place, 6, code if isinstance(code, str) else "?", text, worst)
     error = abs(code - right)
-    if error <= bar:
+    if error <= float(bar):
         return Cell(place, 0, "·", f"{text}; within the error bar", worst)
     relative = error / max(abs(code), abs(right))
     level = next(i for i, (end, _) in enumerate(SCALE, start=1) if relative < end)

@@ -1,10 +1,11 @@
 """Error against step: is the gradient at fault, or the difference quotient?"""
 
+import math
 from typing import Any
 
 from markupsafe import Markup
 
-from gradcheck.renderers.html.figures.drawing import CODE, INK, MUTED, RIGHT, WRONG, axes
+from gradcheck.renderers.html.figures.drawing import CODE, INK, MUTED, PAPER, RIGHT, WRONG, axes
 
 #: Errors below this are drawn at it: a logarithm has no zero.
 _FLOOR = 1e-17
@@ -19,33 +20,34 @@ def draw(sweep: dict[str, Any], name: str) -> Markup:
         ``pictures.specimen.sweep`` of a record.
     """
     entry, ladder = sweep["entry"], sweep["ladder"]
-    claimed, expected = sweep["claimed"], sweep["expected"]
-    known = not isinstance(claimed, str)
+    distance = abs(float(sweep["claimed"]) - float(sweep["expected"]))
+    known = math.isfinite(distance) and distance > 0
     label = f"Error of central differences of the loss by {entry}, against their step"
     if known:
-        label += f"; the error of the code's value, {abs(claimed - expected):.1e}, is far above"
-    errors = [_FLOOR if isinstance(e, str) else max(e, _FLOOR) for e in sweep["errors"]]
+        label += f"; the code's value is off by {distance:.1e}"
+    errors = [_drawable(error) for error in sweep["errors"]]
+    bar, chosen, off = (
+        _drawable(value) for value in (sweep["error_bar"], ladder["chosen_step"], ladder["error"])
+    )
     with axes(3.3, name, label) as (ax, picture):
         ax.loglog(
             sweep["steps"], errors, ".-", color=CODE, markersize=4, linewidth=1, label="differences"
         )
-        low = max(min(errors), _FLOOR)
-        if known and claimed != expected:
-            high = abs(claimed - expected)
-            ax.axhline(high, color=WRONG, linestyle=(0, (4, 2)), label="your value")
-        bar = max(sweep["error_bar"], _FLOOR)
+        low = min(errors)
+        if known:
+            ax.axhline(distance, color=WRONG, linestyle=(0, (4, 2)), label="your value")
         ax.axhline(bar, color=RIGHT, linewidth=1.2, label="error bar of the truth")
         if not isinstance(ladder["chosen_step"], str):
+            low = min(low, off)
             ax.plot(
-                [ladder["chosen_step"]],
-                [max(ladder["error"], _FLOOR)],
+                [chosen],
+                [off],
                 marker="D",
                 markersize=6,
                 color=INK,
                 linestyle="none",
                 label="the ladder's choice",
             )
-            low = min(low, max(ladder["error"], _FLOOR))
         _slopes(ax, sweep["steps"], errors)
         ax.set_ylim(bottom=min(low, bar) / 30)
         ax.set_xlim(min(sweep["steps"]), max(sweep["steps"]))
@@ -57,6 +59,12 @@ def draw(sweep: dict[str, Any], name: str) -> Markup:
     return picture.svg
 
 
+def _drawable(value: Any) -> float:
+    """Make a number fit for a logarithmic axis."""
+    number = float(value)
+    return max(number, _FLOOR) if math.isfinite(number) else _FLOOR
+
+
 def _slopes(ax: Any, steps: list[float], errors: list[float]) -> None:
     """Name the two branches: truncation falls with h squared, rounding grows with 1 / h."""
     best = min(range(len(errors)), key=errors.__getitem__)
@@ -64,6 +72,7 @@ def _slopes(ax: Any, steps: list[float], errors: list[float]) -> None:
         (best // 4, "truncation ~ h²", 12, "left"),
         ((best + 3 * len(steps)) // 4, "rounding ~ 1/h", -12, "right"),
     )
+    bare = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}  # a line may pass there
     for at, text, right, side in branches:
         place = {"xytext": (right, 10), "textcoords": "offset points", "ha": side}
-        ax.annotate(text, (steps[at], errors[at]), color=MUTED, fontsize=8.5, **place)
+        ax.annotate(text, (steps[at], errors[at]), color=MUTED, fontsize=8.5, bbox=bare, **place)
