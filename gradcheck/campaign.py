@@ -21,6 +21,7 @@ from gradcheck.errors import InternalError, UsageError
 from gradcheck.execution.driving import drive
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
+from gradcheck.illustration import illustrate
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
@@ -131,8 +132,10 @@ class Examination:
         example = drive(_counterexample(plan, findings), panel)
         self.progress("diagnosis")
         diagnoses = drive(diagnose(plan, findings), panel)
+        pictures = drive(illustrate(plan, findings, diagnoses), panel)
         seconds = time.perf_counter() - start
-        return _entry(subject, plan, findings, example, diagnoses, heard, seconds)
+        entry = _entry(subject, plan, findings, example, diagnoses, heard, seconds)
+        return {**entry, "pictures": pictures}
 
     def _plan(self, discovery: Discovery, panel: Panel) -> Plan:
         self.progress("problems")

@@ -53,15 +53,27 @@ def check(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Replay a run; fresh unless given.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page to look at.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table, a line a submission.")
+    ] = None,
+    gradescope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write Gradescope's results.json.")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Examine implementations: files with a function loss_and_grads."""
     from gradcheck.api import check as examine
     from gradcheck.execution.loading import check_path
+    from gradcheck.renderers import files
 
     for path in paths:
         check_path(path)  # before any work, for all of them
     _check_json(json)
+    wanted = files.wanted(html=html, csv=csv, gradescope=gradescope)
+    files.begin(wanted)
     console = _console(json)
     with console.status("starting") as status:
         record = examine(
@@ -71,7 +83,8 @@ def check(
             seed=seed,
             progress=lambda what: status.update(what),
         )
-    _deliver(record, console, json)
+    files.write(record, wanted)
+    _deliver(record, console, json, files.written(wanted.values()))
 
 
 @app.command()
@@ -83,13 +96,14 @@ def report(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer problems, no training.")] = False,
     seed: Annotated[int, typer.Option(metavar="N")] = 0,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     json: Json = None,
 ) -> None:
     """Run the implementations over checks, worked examples and planted bugs."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from gradcheck.record import write_whole
-    from gradcheck.renderers import markdown
+    from gradcheck.renderers import files
     from gradcheck.report import make_report
 
     _check_json(json)
@@ -107,9 +121,13 @@ def report(
             ),
         )
     write_whole(output / "report.json", record.to_json())
-    write_whole(output / "report.md", markdown.render(record))
-    written = f"Written: {output / 'report.md'} and {output / 'report.json'}"
-    _deliver(record, console, json, written)
+    pages = files.wanted(html=output / "report.html", markdown=output / "report.md")
+    files.write(record, pages)
+    if show:
+        import webbrowser
+
+        webbrowser.open(pages["html"].resolve().as_uri())
+    _deliver(record, console, json, files.written([*pages.values(), output / "report.json"]))
 
 
 @app.command()

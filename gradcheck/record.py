@@ -10,6 +10,7 @@ import platform
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ class Record:
     def to_json(self) -> str:
         """Return the record as JSON text."""
         return json.dumps(self.data, indent=1, allow_nan=False) + "\n"
+
+    def _repr_html_(self) -> str:
+        """Return a small table and the figures, for a notebook.
+
+        A notebook asks the object itself how it looks. Renderers stand above records,
+        so this one is fetched by name, as public names are.
+        """
+        notebook: str = import_module("gradcheck.renderers.html").notebook(self)
+        return notebook
 
     @classmethod
     def from_json(cls, text: str) -> "Record":

@@ -212,7 +212,12 @@ def _work_through(task: Task) -> list[Entry]:
     if isinstance(subject, Failure):
         return [{"not_run": subject.message}]
     example = next(e for e in WORKED_EXAMPLES if e.name == task.name)
-    head = {"name": example.name, "implementation": subject.name}
+    head = {
+        "name": example.name,
+        "title": example.title,
+        "source": example.source,
+        "implementation": subject.name,
+    }
     try:
         outcome = drive(example.run(task.extent), subject.session)
     except NotRun as reason:

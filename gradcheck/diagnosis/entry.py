@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gradcheck.bugs import CATALOGUE
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 
 
@@ -9,6 +10,7 @@ def diagnosis_entry(diagnosis: Diagnosis) -> dict[str, Any]:
     """Return a diagnosis in the form of schema 1."""
     entry: dict[str, Any] = {
         **_name(diagnosis.name),
+        **_formulas(diagnosis.name.bug),
         "certainty": diagnosis.certainty,
         "also": [_name(name) for name in diagnosis.also],
         "explanation": diagnosis.explanation,
@@ -27,3 +29,11 @@ def diagnosis_entry(diagnosis: Diagnosis) -> dict[str, Any]:
 
 def _name(name: Name) -> dict[str, Any]:
     return {"bug": name.bug or None, "site": name.site, "layer": name.layer}
+
+
+def _formulas(slug: str) -> dict[str, str]:
+    """What the catalogue says of a named bug, so that a reader of records needs no catalogue."""
+    if not slug:
+        return {}
+    bug = CATALOGUE[slug]
+    return {"title": bug.title, "wrong": bug.wrong, "right": bug.right, "why": bug.why}

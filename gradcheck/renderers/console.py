@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcheck.record import Record
-from gradcheck.renderers.words import clean, count, number, one_part_in
+from gradcheck.renderers.telling import Fault, checks_of, faults, followers, shown_name
+from gradcheck.renderers.words import count, layers, number, one_part_in, sentence, tamed
 
 _STYLES = {
     "correct": "green",
@@ -18,25 +19,21 @@ _STYLES = {
     "unresolved": "yellow",
 }
 
-#: When one of these fails, it is what the author should read about, and those of
-#: _CONSEQUENCES that fail as well do so because of it.
-_CAUSES = ("contract", "gradient")
-_CONSEQUENCES = ("agreement", "step", "saturation")
-
 #: Entries of a counter-example shown before the rest is only counted.
 _MOST = 12
 
 
 def show(record: Record, console: Console) -> None:
     """Print a record: a single implementation in full, several as a line each."""
-    entries = record.data["implementations"]
-    if record.data["bugs"] or record.data["worked_examples"]:
-        _show_report(record, console)
+    data = tamed(record.data)
+    entries = data["implementations"]
+    if data["bugs"] or data["worked_examples"]:
+        _show_report(data, console)
     elif len(entries) == 1:
         console.print(_in_full(entries[0]))
     else:
         console.print(_lines(entries))
-    replay = Text(f"Replay: {record.data['command']}", style="dim")
+    replay = Text(f"Replay: {data['command']}", style="dim")
     console.print(replay, soft_wrap=True)
 
 
@@ -48,22 +45,22 @@ def verdict(word: str) -> Text:
 
 def _in_full(entry: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_headline(entry)]
+    for fault in faults(entry):
+        parts.append(Padding(_fault(fault), (1, 0, 0, 2)))
     if entry["findings"]:
         parts.append(_findings(entry["findings"]))
     else:
-        parts.append(Padding(Text(clean(entry["error"]["message"])), (0, 0, 0, 2)))
-    for same in _grouped(entry["diagnoses"]):
-        parts.append(Padding(_diagnosis(same), (1, 0, 0, 2)))
+        parts.append(Padding(Text(entry["error"]["message"]), (0, 0, 0, 2)))
     if entry["counterexample"]:
         parts.append(Padding(_counterexample(entry["counterexample"]), (1, 0, 0, 2)))
     for note in entry["notes"]:
-        parts.append(Padding(Text(f"note: {clean(note)}", style="dim"), (0, 0, 0, 2)))
+        parts.append(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
     parts.append(Text(""))
     return Group(*parts)
 
 
 def _headline(entry: dict[str, Any]) -> Text:
-    name = clean(entry["path"] or entry["name"])
+    name = shown_name(entry)
     line = Text.assemble((name, "bold"), " is ", verdict(entry["verdict"]))
     gradient = [f for f in entry["findings"] if f["check"] == "gradient"]
     if gradient:
@@ -78,8 +75,7 @@ def _headline(entry: dict[str, Any]) -> Text:
 def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     """What is not correct in full, what follows from it and what is correct by name."""
     bad = [finding for finding in findings if finding["verdict"] != "correct"]
-    cause = any(finding["check"] in _CAUSES for finding in bad)
-    follow = [f["check"] for f in bad if cause and f["check"] in _CONSEQUENCES]
+    follow = followers(findings)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -87,7 +83,7 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     for finding in bad:
         if finding["check"] not in follow:
             word = verdict(finding["verdict"])
-            table.add_row(finding["check"], word, Text(clean(finding["message"])))
+            table.add_row(finding["check"], word, Text(finding["message"]))
     parts: list[RenderableType] = [Padding(table, (1, 0, 0, 2))] if bad else []
     if follow:
         text = f"also wrong, most likely by the same fault: {', '.join(follow)}"
@@ -98,30 +94,15 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     return Group(*parts)
 
 
-def _grouped(diagnoses: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Put one bug in several layers together; the places of unnamed ones stay apart."""
-    groups: dict[Any, list[dict[str, Any]]] = {}
-    for index, diagnosis in enumerate(diagnoses):
-        groups.setdefault(diagnosis["bug"] or index, []).append(diagnosis)
-    return list(groups.values())
-
-
-def _diagnosis(same: list[dict[str, Any]]) -> RenderableType:
+def _fault(fault: Fault) -> RenderableType:
     """What is wrong, how to mend it, and how sure that is."""
-    diagnosis = same[0]
-    lines: list[RenderableType] = [Text(clean(diagnosis["explanation"]), style="bold")]
-    if len(same) > 1:
-        layers = ", ".join(str(other["layer"]) for other in same[1:])
-        lines.append(Text(f"The same in layer {layers}."))
-    lines.append(Text(clean(diagnosis["fix"])))
-    names = [d["bug"] for d in (diagnosis, *diagnosis["also"]) if d["bug"]]
-    if diagnosis["certainty"] == "named":
-        sure = f"This is the bug {names[0]}: it explains every number, and no other does."
-    elif diagnosis["certainty"] == "class":
-        sure = f"These are one and the same here: {', '.join(dict.fromkeys(names))}."
-    else:
-        sure = "The place is sure; the formula is in no dictionary."
-    lines.append(Text(sure, style="dim"))
+    diagnosis = fault.diagnosis
+    lines: list[RenderableType] = [Text(diagnosis["explanation"], style="bold")]
+    others = [layer for layer in fault.layers if layer != diagnosis["layer"]]
+    if others:
+        lines.append(Text(f"The same in {layers(others)}."))
+    lines.append(Text(diagnosis["fix"]))
+    lines.append(Text(fault.certainty, style="dim"))
     return Group(*lines)
 
 
@@ -136,7 +117,7 @@ def _counterexample(example: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [Text(title, style="bold")]
     parts += [Padding(Text(line), (0, 0, 0, 2)) for line in inputs]
     if "failure" in example:
-        parts.append(Padding(Text(clean(example["failure"]["message"])), (0, 0, 0, 2)))
+        parts.append(Padding(Text(example["failure"]["message"]), (0, 0, 0, 2)))
     elif "by_hand" in example:
         parts.append(Padding(_by_hand(example["by_hand"]), (0, 0, 0, 2)))
     else:
@@ -216,19 +197,23 @@ def _lines(entries: list[dict[str, Any]]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for entry in entries:
         bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
-        text = entry["error"]["message"] if entry["error"] else bad[0]["message"] if bad else ""
-        name = clean(entry["path"] or entry["name"])
-        table.add_row(name, verdict(entry["verdict"]), Text(clean(text)))
+        named = faults(entry)
+        if named:
+            text = sentence(f"{named[0].title}{', in ' if named[0].where else ''}{named[0].where}")
+        else:
+            text = entry["error"]["message"] if entry["error"] else bad[0]["message"] if bad else ""
+        name = shown_name(entry)
+        table.add_row(name, verdict(entry["verdict"]), Text(text))
     return table
 
 
-def _show_report(record: Record, console: Console) -> None:
-    entries = record.data["implementations"]
-    slugs = list(dict.fromkeys(f["check"] for e in entries for f in e["findings"]))
+def _show_report(data: dict[str, Any], console: Console) -> None:
+    entries = data["implementations"]
+    slugs = checks_of(entries)
     table = _table("Implementations")
     table.add_column("check")
     for entry in entries:
-        table.add_column(clean(entry["name"]))
+        table.add_column(entry["name"])
     for slug in slugs:
         table.add_row(slug, *(_cell(entry, slug) for entry in entries))
     table.add_section()
@@ -238,11 +223,11 @@ def _show_report(record: Record, console: Console) -> None:
     console.print(table)
     for entry in entries:
         if entry["error"]:
-            console.print(Text(f"{entry['name']}: {clean(entry['error']['message'])}"))
+            console.print(Text(f"{entry['name']}: {entry['error']['message']}"))
         elif entry["verdict"] != "correct":
             console.print(_in_full(entry))
-    console.print(_examples(record.data["worked_examples"]))
-    console.print(_bugs(record.data["bugs"]))
+    console.print(_examples(data["worked_examples"]))
+    console.print(_bugs(data["bugs"]))
 
 
 def _table(title: str) -> Table:
@@ -259,7 +244,7 @@ def _examples(results: list[dict[str, Any]]) -> Table:
     table = _table("Worked examples: numbers reproduced")
     table.add_column("example")
     for name in names:
-        table.add_column(clean(name))
+        table.add_column(name)
     for example in dict.fromkeys(result["name"] for result in results):
         cells = []
         for name in names:

@@ -1,66 +1,114 @@
 """The record as Markdown, for a pull request's summary and for ``reports/report.md``."""
 
+import re
 from typing import Any
 
 from gradcheck.record import Record
-from gradcheck.renderers.words import clean, number, one_part_in
+from gradcheck.renderers.snippet import snippet
+from gradcheck.renderers.telling import GLYPHS, Fault, answer, checks_of, faults, followers
+from gradcheck.renderers.words import clean, count, number, one_part_in, sentence, stopped, tamed
 
 Rows = list[list[str]]
+
+#: A summary of more bytes is dropped without a word by those who show it.
+MOST = 900_000
+
+#: Panels that are written out; with more, the table has to do.
+PANELS = 40
 
 
 def render(record: Record) -> str:
     """Return a record as Markdown."""
-    data = record.data
+    data = tamed(record.data)
     entries = data["implementations"]
-    parts = ["# gradcheck report", _answer(entries), _implementations(entries)]
-    for entry in entries:
-        if entry["verdict"] != "correct":
-            parts.append(_panel(entry))
+    wrong = [entry for entry in entries if entry["verdict"] != "correct"]
+    parts = ["# gradcheck report", stopped(escape(answer(entries))), _implementations(entries)]
+    parts += [_panel(entry) for entry in wrong[:PANELS]]
+    if len(wrong) > PANELS:
+        parts.append(f"{len(wrong) - PANELS} more are not written out here.")
     if data["worked_examples"]:
         parts += ["## Worked examples", _worked_examples(data["worked_examples"])]
     if data["bugs"]:
-        parts += ["## Planted bugs", _bugs(data["bugs"])]
+        bugs = data["bugs"]
+        caught, named = (sum(bool(bug[word]) for bug in bugs) for word in ("caught", "named"))
+        told = f"{caught} of {len(bugs)} caught, {named} named"
+        parts += ["## Planted bugs", f"{told}.", _folded("All of them", _bugs(bugs))]
     parts += ["## This run", _run(data)]
-    return "\n\n".join(parts) + "\n"
+    return _within(parts, MOST)
 
 
-def _answer(entries: list[dict[str, Any]]) -> str:
-    told = [f"{escape(entry['name'])} is **{entry['verdict']}**" for entry in entries]
-    return "; ".join(told) + "."
+def _within(parts: list[str], most: int) -> str:
+    """Leave out whole parts from the end until the rest is small enough."""
+    kept = list(parts)
+    while len(kept) > 2 and len("\n\n".join(kept).encode(errors="replace")) > most:
+        kept.pop()
+    if len(kept) < len(parts):
+        kept.append("The rest was left out: it is too long for a summary.")
+    return "\n\n".join(kept) + "\n"
 
 
 def _implementations(entries: list[dict[str, Any]]) -> str:
-    slugs = list(dict.fromkeys(f["check"] for entry in entries for f in entry["findings"]))
+    slugs = checks_of(entries)
     rows: Rows = []
-    for slug in slugs:
-        row = [slug]
-        for entry in entries:
-            found = [f["verdict"] for f in entry["findings"] if f["check"] == slug]
-            row.append(_loud(found[0]) if found else "-")
-        rows.append(row)
-    rows.append(["**verdict**", *(f"**{entry['verdict']}**" for entry in entries)])
-    rows.append(["smallest error seen", *(one_part_in(e["resolution_worst"]) for e in entries)])
-    rows.append(["seconds", *(number(entry["seconds"], 2) for entry in entries)])
-    return _table(["check", *(escape(entry["name"]) for entry in entries)], rows)
+    for entry in entries:
+        found = {f["check"]: f["verdict"] for f in entry["findings"]}
+        cells = [GLYPHS[found[slug]] if slug in found else "–" for slug in slugs]
+        seen, seconds = one_part_in(entry["resolution_worst"]), f"{entry['seconds']:.1f} s"
+        rows.append([escape(entry["name"]), _loud(entry["verdict"]), *cells, seen, seconds])
+    head = ["implementation", "verdict", *(slug.replace("_", " ") for slug in slugs)]
+    table = _table([*head, "smallest error seen", "time"], rows)
+    return f"{table}\n\n✓ correct, ✗ wrong, ! error, ? unresolved, – not asked."
 
 
 def _panel(entry: dict[str, Any]) -> str:
-    lines = [f"## {escape(entry['name'])}: {entry['verdict']}"]
+    parts = [f"## {escape(entry['name'])} is **{entry['verdict']}**"]
     if entry["error"]:
-        lines.append(f"- error ({entry['error']['kind']}): {escape(entry['error']['message'])}")
+        kind, message = entry["error"]["kind"], stopped(escape(entry["error"]["message"]))
+        parts.append(f"{message} ({escape(kind)})")
+    parts += [_fault(fault) for fault in faults(entry)]
+    parts += _counterexample(entry)
+    follow = followers(entry["findings"])
+    lines = []
     for finding in entry["findings"]:
         if finding["verdict"] != "correct":
-            message = escape(finding["message"])
-            lines.append(f"- **{finding['check']}** ({finding['verdict']}): {message}")
-    for diagnosis in entry["diagnoses"]:
-        lines.append(f"- {escape(diagnosis['explanation'])} {escape(diagnosis['fix'])}")
-    if entry["counterexample"]:
-        example = entry["counterexample"]
-        lines.append(
-            f"- smallest network on which it shows: `{example['network']}`, "
-            f"{len(example['x'])} sample(s)"
-        )
-    return "\n".join(lines)
+            message = stopped(escape(finding["message"]))
+            after = " Most likely by the same fault." if finding["check"] in follow else ""
+            lines.append(f"- **{finding['check']}** ({finding['verdict']}): {message}{after}")
+    if lines:
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _fault(fault: Fault) -> str:
+    diagnosis = fault.diagnosis
+    where = f" {sentence(fault.where)}" if fault.where else ""
+    parts = [f"**{sentence(escape(fault.title))}**{where}"]
+    if "wrong" in diagnosis:
+        row = [_code(diagnosis["wrong"]), _code(diagnosis["right"])]
+        parts.append(_table(["your code", "right"], [row]))
+    else:
+        parts.append(escape(diagnosis["explanation"]))
+    parts += [escape(diagnosis["fix"]), escape(f"{fault.certainty} {fault.evidence}".strip())]
+    return "\n\n".join(parts)
+
+
+def _counterexample(entry: dict[str, Any]) -> list[str]:
+    example = entry["counterexample"]
+    if not example:
+        return []
+    samples = count(len(example["x"]), "sample")
+    parts = [f"Smallest network on which it shows: {_code(example['network'])}, {samples}."]
+    script = snippet(entry)
+    if script:
+        fence = "```"
+        while fence in script:
+            fence += "`"
+        parts.append(_folded("A script that shows it", f"{fence}python\n{script}{fence}"))
+    return parts
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
 
 
 def _worked_examples(results: list[dict[str, Any]]) -> str:
@@ -82,7 +130,7 @@ def _worked_examples(results: list[dict[str, Any]]) -> str:
 def _bugs(bugs: list[dict[str, Any]]) -> str:
     rows: Rows = [
         [
-            f"`{bug['slug']}`",
+            _code(bug["slug"]),
             bug["site"],
             f"{bug['visible']} of {bug['problems']}",
             "named" if bug["named"] else "caught" if bug["caught"] else "**MISSED**",
@@ -100,7 +148,7 @@ def _run(data: dict[str, Any]) -> str:
             f"- gradcheck {data['gradcheck']}, Python {machine['python']}, "
             f"numpy {machine['numpy']}, {machine['system']} {machine['processor']}",
             f"- seed {data['seed']}",
-            f"- replay: `{escape(data['command'])}`",
+            f"- replay: {_code(data['command'])}",
         )
     )
 
@@ -115,6 +163,13 @@ def _table(head: list[str], rows: Rows) -> str:
 
 
 def escape(text: str) -> str:
-    """Make foreign text plain in Markdown, in a table cell too."""
+    """Make foreign text plain in Markdown, in a table cell too: no link, no mention."""
     safe = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{c}" if c in "\\`*_[]|~#!" else c for c in safe)
+    safe = "".join(f"\\{c}" if c in "\\`*_[]|~#!" else c for c in safe)
+    safe = re.sub(r"(?i)(www)\.|(:)//", lambda m: f"{m[1]}&#46;" if m[1] else "&#58;//", safe)
+    return safe.replace("@", "@&#8203;")
+
+
+def _code(text: str) -> str:
+    """Set text as code: nothing in it is markup."""
+    return f"`{text.replace('`', chr(39)).replace('|', chr(0x2223))}`"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from gradcheck.worked_examples import EXAMPLES
 from tests.integration import students
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,29 @@ def test_the_markdown_tells_the_same_verdicts(reported, record):
     text = (output / "report.md").read_text(encoding="utf-8")
     for entry in record["implementations"]:
         name = entry["name"].replace("_", "\\_")
-        assert f"{name} is **{entry['verdict']}**" in text, f"{entry['name']} is missing"
+        word = "correct" if entry["verdict"] == "correct" else f"**{entry['verdict'].upper()}**"
+        assert f"| {name} | {word} |" in text, f"{entry['name']} is missing"
+
+
+def test_the_page_has_all_parts_and_takes_less_than_two_megabytes(reported, record):
+    _, output = reported
+    page = (output / "report.html").read_text(encoding="utf-8")
+    assert len(page.encode()) < 2_000_000, f"{len(page.encode())} bytes"
+    for bug in record["bugs"]:
+        assert f'data-bug="{bug["slug"]}"' in page, f"{bug['slug']} is not listed"
+    for part in ("answer", "i1", "catalogue", "examples", "run"):
+        assert f'id="{part}"' in page, f"no part {part}"
+
+
+def test_the_example_in_the_repository_has_the_same_verdicts_by_check(record):
+    page = (ROOT / "reports" / "example.html").read_text(encoding="utf-8").partition("</table>")[0]
+    for entry in record["implementations"]:
+        name = "tanh_student" if entry["name"] == "student" else entry["name"]
+        row = page[page.index(f'data-implementation="{name}"') :].partition("</tr>")[0]
+        there = dict(re.findall(r'data-check="(\w+)"><span class="verdict (\w+)"', row))
+        now = {finding["check"]: finding["verdict"] for finding in entry["findings"]}
+        told = {check: word for check, word in there.items() if word != "none"}
+        assert told == now, f"{name}: {told}; run: python docs/examples/refresh_example.py"
 
 
 def test_the_report_can_be_replayed_from_its_command(record):

@@ -1,0 +1,48 @@
+"""What a picture of a fault is drawn from: numbers, gathered while the code can still be asked.
+
+A renderer reads the record alone, so whatever it draws has to stand there. Nothing here
+takes part in a verdict.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from gradcheck.diagnosis import Diagnosis
+from gradcheck.illustration.slopes import slopes
+from gradcheck.illustration.specimen import specimen
+from gradcheck.plan import Plan
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.verdict import Finding, Verdict
+
+#: Of the problems on which the gradient is wrong, at most this many are looked at.
+MOST = 200
+
+Asked = list[tuple[Problem, Observation]]
+
+
+def illustrate(
+    plan: Plan, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
+) -> Generator[Request, Observation, dict[str, Any] | None]:
+    """Gather what pictures of a wrong gradient need.
+
+    Returns
+    -------
+    entry : dict or None
+        ``specimen``: one failing network, tensor by tensor; ``slopes``: for each
+        activation whose derivative is at fault, the points that the code's gradients
+        imply, and the curves they may lie on. None where no gradient is wrong.
+    """
+    wrong = [f for f in findings if f.check == "gradient" and f.verdict is Verdict.WRONG]
+    if not wrong:
+        return None
+    asked: Asked = []
+    for text in wrong[0].failing[:MOST]:
+        problem = Problem.parse(text)
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        if observation.failure is None:
+            asked.append((problem, observation))
+    return {
+        "specimen": specimen(plan, asked, diagnoses),
+        "slopes": slopes(plan, asked, diagnoses),
+    }

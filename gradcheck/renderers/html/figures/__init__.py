@@ -1,0 +1,1 @@
+"""One file a figure: numbers of a record in, a picture out."""

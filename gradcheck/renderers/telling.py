@@ -1,0 +1,171 @@
+"""What there is to tell of an implementation, whatever the format."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from gradcheck.renderers.words import layers, listing, number
+
+#: A sign for each verdict, to stand beside the word: colour is never the only one.
+GLYPHS = {"correct": "✓", "wrong": "✗", "error": "!", "unresolved": "?"}
+
+#: Sites in words.
+SITES = {
+    "activation_derivative": "the derivative of an activation",
+    "loss_derivative": "the delta of the output",
+    "delta_recursion": "the way from one layer's delta to the one below",
+    "weight_gradient": "the gradient of the weights",
+    "bias_gradient": "the gradient of the biases",
+    "batch_reduction": "how the gradient of a batch is made",
+    "regularisation": "the weight penalty",
+    "returned_gradient": "what is handed back",
+    "update": "the step",
+    "state": "what is kept between calls",
+    "numerics": "arithmetic",
+    "forward": "the forward pass and the loss",
+}
+
+#: Kinds of error in words, after "is in error: it".
+ERRORS = {
+    "import": "cannot be imported",
+    "contract": "does not answer in the agreed form",
+    "exception": "raises an exception",
+    "unsupported": "supports no network that was tried",
+    "timeout": "takes too long",
+    "memory": "takes too much memory",
+    "crash": "crashes",
+    "flood": "prints without end",
+    "protocol": "breaks the protocol",
+    "processes": "starts processes of its own",
+    "sandbox": "leaves its sandbox",
+}
+
+#: When one of these fails, it is what the author should read about, and those of
+#: CONSEQUENCES that fail as well do so because of it.
+CAUSES = ("contract", "gradient")
+CONSEQUENCES = ("agreement", "step", "saturation")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A diagnosis, and the layers it was made in.
+
+    Attributes
+    ----------
+    diagnosis : dict
+        The first of them, as it stands in the record.
+    layers : tuple of int
+    """
+
+    diagnosis: dict[str, Any]
+    layers: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """What is wrong, in one line without a full stop."""
+        title = self.diagnosis.get("title")
+        site = SITES.get(self.diagnosis["site"], self.diagnosis["site"])
+        return str(title or f"{site} is wrong")
+
+    @property
+    def where(self) -> str:
+        """The layers; empty when the fault belongs to none."""
+        return layers(self.layers) if self.layers else ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The bug and those that are the same function here."""
+        known = (self.diagnosis, *self.diagnosis["also"])
+        return tuple(dict.fromkeys(d["bug"] for d in known if d["bug"]))
+
+    @property
+    def certainty(self) -> str:
+        """How sure the name is, in a sentence."""
+        kind = self.diagnosis["certainty"]
+        if kind == "named" and self.names:
+            return f"This is the bug {self.names[0]}: it explains every number, and no other does."
+        if kind == "class":
+            return f"These are one and the same here: {', '.join(self.names)}."
+        if kind == "localised":
+            return "The place is sure; the formula is in no dictionary."
+        return "What is wrong could not be told."
+
+    @property
+    def evidence(self) -> str:
+        """What the hypothesis leaves unexplained, and the next best; empty if not measured."""
+        left, rival = self.diagnosis.get("residual"), self.diagnosis.get("rival_residual")
+        if not isinstance(left, float | int) or left >= 1:
+            return ""
+        told = "nothing" if left < 1e-6 else f"{number(100 * left, 2)} %"
+        text = f"It leaves {told} of the error unexplained"
+        if isinstance(rival, float | int):
+            text += f"; the next best explanation leaves {number(min(100 * rival, 100), 3)} %"
+        return f"{text}."
+
+
+def faults(entry: dict[str, Any]) -> list[Fault]:
+    """Put one fault in several layers together: one bug, or one thing said of a site.
+
+    What is said more of one layer, a factor or what to fix first, keeps it apart.
+    """
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for diagnosis in entry["diagnoses"]:
+        said = (diagnosis["site"], re.sub(r"layer \d+", "", diagnosis["explanation"]))
+        groups.setdefault(diagnosis["bug"] or said, []).append(diagnosis)
+    return [
+        Fault(same[0], tuple(sorted({d["layer"] for d in same if d["layer"]})))
+        for same in groups.values()
+    ]
+
+
+def shown_name(entry: dict[str, Any]) -> str:
+    """Return the path, or the name of what has none."""
+    return str(entry["path"] or entry["name"])
+
+
+def told(entry: dict[str, Any]) -> str:
+    """Return the answer for one implementation, in one line without a full stop."""
+    word = {"error": "in error"}.get(entry["verdict"], str(entry["verdict"]))
+    named = faults(entry)
+    if entry["verdict"] in ("wrong", "error") and named:
+        first = named[0]
+        place = f", in {first.where}" if first.where else ""
+        more = f" (and {len(named) - 1} more)" if len(named) > 1 else ""
+        return f"{word}: {first.title}{place}{more}"
+    if entry["error"]:
+        return f"{word}: it {ERRORS.get(entry['error']['kind'], entry['error']['kind'])}"
+    bad = [f["check"].replace("_", " ") for f in entry["findings"] if f["verdict"] != "correct"]
+    checks = f", by {'the check' if len(bad) == 1 else 'the checks'} {listing(bad)}" if bad else ""
+    return f"{word}{checks}"
+
+
+def followers(findings: list[dict[str, Any]]) -> list[str]:
+    """Return the checks that fail, most likely, because of another that fails."""
+    bad = [finding["check"] for finding in findings if finding["verdict"] != "correct"]
+    caused = any(check in CAUSES for check in bad)
+    return [check for check in bad if caused and check in CONSEQUENCES]
+
+
+def checks_of(entries: list[dict[str, Any]]) -> list[str]:
+    """Return the slugs of the checks that any implementation went through, in order."""
+    most_first = sorted(entries, key=lambda entry: -len(entry["findings"]))
+    return list(dict.fromkeys(f["check"] for entry in most_first for f in entry["findings"]))
+
+
+def answer(entries: list[dict[str, Any]]) -> str:
+    """Return the answer to the whole run in a sentence or two."""
+    if len(entries) == 1:
+        return f"{entries[0]['name']} is {told(entries[0])}"
+    groups: dict[str, list[str]] = {}
+    for entry in entries:
+        groups.setdefault(entry["verdict"], []).append(entry["name"])
+    parts = []
+    for verdict in ("wrong", "error", "unresolved", "correct"):
+        names = groups.get(verdict, [])
+        if not names:
+            continue
+        who = listing(names) if len(names) <= 4 else f"{len(names)} of {len(entries)}"
+        verb = "are" if len(names) > 1 else "is"
+        word = {"error": "in error"}.get(verdict, verdict)
+        parts.append(f"{who} {verb} {word}")
+    return "; ".join(parts)
