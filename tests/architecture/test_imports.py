@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("activations",),
     ("losses",),
     ("network",),
+    ("answers",),
     ("problem",),
     ("protocol", "forward", "adapters"),
     ("oracle",),
