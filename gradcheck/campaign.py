@@ -7,7 +7,7 @@ check runs, and where something is wrong the smallest counter-example is looked 
 
 import statistics
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradcheck import counterexample, sampling
@@ -19,8 +19,10 @@ from gradcheck.diagnosis.entry import diagnosis_entry
 from gradcheck.discovery import Discovery, declared_support, discover
 from gradcheck.errors import InternalError, UsageError
 from gradcheck.execution.driving import drive
+from gradcheck.execution.lost import LostError
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
+from gradcheck.flags import cost_flags, library_flags, process_flags
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
@@ -56,6 +58,16 @@ class Subject:
     session : Session
     networks, batch_sizes : object
         The attributes of the same names, as the code declares them.
+    sandbox : int
+        The level at which the code runs.
+    notes : tuple of str
+        What was seen when it was loaded.
+    libraries : callable
+        Returns the libraries it imported that differentiate by themselves.
+    spawned : callable
+        Returns how many processes of its own it was seen to have.
+    close : callable
+        Ends what runs for it.
     """
 
     name: str
@@ -63,6 +75,11 @@ class Subject:
     session: Session
     networks: object = None
     batch_sizes: object = None
+    sandbox: int = 0
+    notes: tuple[str, ...] = ()
+    libraries: Callable[[], Sequence[str]] = tuple
+    spawned: Callable[[], int] = int
+    close: Callable[[], object] = object
 
 
 @dataclass
@@ -106,6 +123,13 @@ class Examination:
         """
         start = time.perf_counter()
         try:
+            return self._examine(subject, start)
+        except LostError as lost:
+            failure = Failure(lost.kind, lost.message)
+            return failed(subject, failure, time.perf_counter() - start)
+
+    def _examine(self, subject: Subject, start: float) -> Entry:
+        try:
             declared = declared_support(subject.networks, subject.batch_sizes)
         except UsageError as error:
             return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
@@ -128,8 +152,12 @@ class Examination:
         example = drive(_counterexample(plan, findings), panel)
         self.progress("diagnosis")
         diagnoses = drive(diagnose(plan, findings), panel)
+        self.progress("flags")
+        flags = drive(cost_flags(plan), panel)
+        flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
-        return _entry(subject, plan, findings, example, diagnoses, heard, seconds)
+        entry = _entry(subject, plan, findings, example, diagnoses, heard, seconds)
+        return entry | {"flags": [vars(flag) for flag in flags]}
 
     def _plan(self, discovery: Discovery, panel: Panel) -> Plan:
         self.progress("problems")
@@ -222,7 +250,7 @@ def _entry(
 ) -> Entry:
     resolutions = [r for f in findings if f.check == "gradient" for r in f.resolutions]
     errors = [f for f in findings if f.verdict is Verdict.ERROR]
-    notes = list(dict.fromkeys((*plan.arithmetic.notes, *(n for f in findings for n in f.notes))))
+    told = (*subject.notes, *plan.arithmetic.notes, *(n for f in findings for n in f.notes))
     return {
         **_head(subject),
         "verdict": worst(finding.verdict for finding in findings),
@@ -234,7 +262,7 @@ def _entry(
         "findings": [finding_entry(finding) for finding in findings],
         "diagnoses": [diagnosis_entry(diagnosis) for diagnosis in diagnoses],
         "counterexample": _worked(plan, example) if example else None,
-        "notes": notes,
+        "notes": list(dict.fromkeys(told)),
         "flags": [],
         "error": {"kind": errors[0].kind, "message": errors[0].message} if errors else None,
     }
@@ -254,7 +282,7 @@ def _head(subject: Subject) -> Entry:
     return {
         "name": subject.name,
         "path": subject.path,
-        "sandbox": 0,
+        "sandbox": subject.sandbox,
         "adapter": {"name": "native", "conventions": {}},
     }
 
@@ -271,7 +299,7 @@ def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
         "findings": [],
         "diagnoses": [],
         "counterexample": None,
-        "notes": [],
+        "notes": list(subject.notes),
         "flags": [],
         "error": {"kind": failure.kind, "message": failure.message},
     }

@@ -3,11 +3,11 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from gradcheck.errors import InternalError, UsageError
+from gradcheck.errors import InternalError, SandboxError, UsageError
 from gradcheck.version import __version__
 
 app = typer.Typer(
@@ -24,6 +24,9 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="PATH|-", help="Write the record here; - for standard output."),
 ]
+
+
+Reveal = Literal["verdict", "place", "bug", "fix"]
 
 
 def _version(wanted: bool) -> None:
@@ -44,7 +47,12 @@ def options(
 
 @app.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files to examine.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Files or notebooks to examine, or package.module:attribute."
+        ),
+    ],
     network: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help='Ask for this network only: "2-3-1 tanh,sigmoid ...".'),
@@ -53,14 +61,26 @@ def check(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Replay a run; fresh unless given.")
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", help="Seconds for all calls of a file together.")
+    ] = 120.0,
+    call_timeout: Annotated[float, typer.Option(metavar="S", help="Seconds for one call.")] = 10.0,
+    min_sandbox: Annotated[
+        int,
+        typer.Option(metavar="N", help="Refuse below this sandbox level: 3 bubblewrap, 1 process."),
+    ] = 1,
+    reveal: Annotated[
+        Reveal, typer.Option(help="How much is told: the verdict alone, or also why.")
+    ] = "fix",
     json: Json = None,
 ) -> None:
     """Examine implementations: files with a function loss_and_grads."""
     from gradcheck.api import check as examine
-    from gradcheck.execution.loading import check_path
+    from gradcheck.execution.target import parse_target
+    from gradcheck.reveal import revealed
 
     for path in paths:
-        check_path(path)  # before any work, for all of them
+        parse_target(path)  # before any work, for all of them
     _check_json(json)
     console = _console(json)
     with console.status("starting") as status:
@@ -69,9 +89,12 @@ def check(
             network=network,
             examples=examples,
             seed=seed,
+            timeout=timeout,
+            call_timeout=call_timeout,
+            min_sandbox=min_sandbox,
             progress=lambda what: status.update(what),
         )
-    _deliver(record, console, json)
+    _deliver(revealed(record, reveal), console, json)
 
 
 @app.command()
@@ -189,6 +212,9 @@ def main() -> None:
     except UsageError as error:
         _say(f"gradcheck: {error}")
         sys.exit(USAGE)
+    except SandboxError as error:
+        _say(f"gradcheck: {error}")
+        sys.exit(INTERNAL)
     except InternalError as error:
         _say(f"gradcheck: our own fault: {error}")
         sys.exit(INTERNAL)

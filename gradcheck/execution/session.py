@@ -13,25 +13,8 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from gradcheck.adapters import readings
-from gradcheck.errors import GradcheckError
 from gradcheck.execution.calling import Caller
-from gradcheck.protocol import Call, Failure, Observation, Request
-
-
-class Lost(GradcheckError):
-    """The code under test can be asked nothing more.
-
-    Cause: it hung, crashed, flooded its output or went past another limit.
-    Next step: none; the failure goes into the record.
-
-    Attributes
-    ----------
-    failure : Failure
-    """
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+from gradcheck.protocol import Call, Observation, Request
 
 
 class Described(Protocol):
@@ -69,7 +52,7 @@ class Session(Protocol):
 
         Raises
         ------
-        Lost
+        gradcheck.execution.lost.LostError
             When the code under test is gone for good; for nothing else that it does.
         """
         ...

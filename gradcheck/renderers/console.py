@@ -56,6 +56,9 @@ def _in_full(entry: dict[str, Any]) -> RenderableType:
         parts.append(Padding(_diagnosis(same), (1, 0, 0, 2)))
     if entry["counterexample"]:
         parts.append(Padding(_counterexample(entry["counterexample"]), (1, 0, 0, 2)))
+    for flag in entry["flags"]:
+        text = f"flag: {clean(flag['kind']).replace('_', ' ')}: {clean(flag['evidence'])}"
+        parts.append(Padding(Text(text, style="yellow"), (0, 0, 0, 2)))
     for note in entry["notes"]:
         parts.append(Padding(Text(f"note: {clean(note)}", style="dim"), (0, 0, 0, 2)))
     parts.append(Text(""))
@@ -68,7 +71,10 @@ def _headline(entry: dict[str, Any]) -> Text:
     gradient = [f for f in entry["findings"] if f["check"] == "gradient"]
     if gradient:
         line.append(f" ({count(gradient[0]['problems'], 'problem')} compared")
-        line.append(f", {entry['seconds']:.1f} s)")
+        line.append(f", {entry['seconds']:.1f} s")
+        line.append(f", sandbox level {entry['sandbox']})" if entry["sandbox"] else ")")
+    elif entry["sandbox"]:
+        line.append(f" (sandbox level {entry['sandbox']})")
     if entry["verdict"] == "correct":
         seen = one_part_in(entry["resolution_worst"])
         line.append(f"\nAn error of {seen} in any tensor would have been seen.")
@@ -115,6 +121,8 @@ def _diagnosis(same: list[dict[str, Any]]) -> RenderableType:
         lines.append(Text(f"The same in layer {layers}."))
     lines.append(Text(clean(diagnosis["fix"])))
     names = [d["bug"] for d in (diagnosis, *diagnosis["also"]) if d["bug"]]
+    if diagnosis["certainty"] in ("named", "class") and not names:
+        return Group(*lines)  # the bug's name is withheld
     if diagnosis["certainty"] == "named":
         sure = f"This is the bug {names[0]}: it explains every number, and no other does."
     elif diagnosis["certainty"] == "class":
@@ -218,7 +226,8 @@ def _lines(entries: list[dict[str, Any]]) -> Table:
         bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
         text = entry["error"]["message"] if entry["error"] else bad[0]["message"] if bad else ""
         name = clean(entry["path"] or entry["name"])
-        table.add_row(name, verdict(entry["verdict"]), Text(clean(text)))
+        level = Text(f"sandbox {entry['sandbox']}" if entry["sandbox"] else "", style="dim")
+        table.add_row(name, verdict(entry["verdict"]), level, Text(clean(text)))
     return table
 
 
