@@ -16,6 +16,8 @@ FILE_BYTES = 16 * 2**20
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
 _LANDLOCK_CREATE_RULESET_VERSION = 1
+#: Of root's rights, that to read files is kept: Python may lie in a user's own folder.
+_CAPABILITIES_VERSION, _READ_FILES = 0x20080522, 1 << 2
 #: No signals and no abstract sockets to processes outside; since version 6 of landlock.
 _SCOPE, _SCOPE_SINCE = 3, 6
 
@@ -91,13 +93,17 @@ def _limit(to: Confinement) -> None:
 
 
 def _scope() -> None:
-    """Die with the parent, and give up signals to and memory of processes outside."""
+    """Die with the parent, and give up rights over and signals to processes outside."""
     import ctypes
     import signal
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.geteuid() == 0:  # root could read and write the parent's memory
+        header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+        kept = (ctypes.c_uint32 * 6)(_READ_FILES, _READ_FILES, 0, 0, 0, 0)
+        libc.capset(header, kept)
     if libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION) < (
         _SCOPE_SINCE
     ):

@@ -44,7 +44,7 @@ class Process:
 
     def __init__(self, command: Command, limits: Limits) -> None:
         self._limits = limits
-        self._mark = secrets.token_hex(8)
+        self._mark = secrets.token_hex(8) if command.environment else ""
         self._failure: tuple[str, str] | None = None
         self._printed = 0
         self._quiet_size: int | None = None
@@ -186,7 +186,7 @@ class Process:
             return
         limits = self._limits
         while not self._ended.wait(_WATCH):
-            tree = [*process_tree.below(self._popen.pid), *process_tree.adopted(self._mark)]
+            tree = process_tree.everything(self._popen.pid, self._mark)
             memory, threads = process_tree.usage(tree)
             if self._quiet_size is not None:
                 self.spawned = max(self.spawned, len(tree) - self._quiet_size)

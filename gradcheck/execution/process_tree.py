@@ -57,9 +57,29 @@ def _children(process: int) -> Iterator[int]:
 
 
 def adopted(mark: str) -> list[int]:
-    """Return processes that were left to us and were started with this mark (Linux)."""
+    """Return our children that were started with this mark: the worker, and its daemons (Linux)."""
+    if not mark:
+        return []
     word = f"{MARK}={mark}".encode()
     return [p for p in _children(os.getpid()) if word in _read(f"/proc/{p}/environ").split(b"\0")]
+
+
+def marked(mark: str) -> list[int]:
+    """Return every process that was started with this mark, by looking at all (Linux).
+
+    Slow, but nothing slips through: a list of children may miss one while another ends.
+    """
+    if not mark:
+        return []
+    word = f"{MARK}={mark}".encode()
+    names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    return [int(n) for n in names if word in _read(f"/proc/{n}/environ").split(b"\0")]
+
+
+def everything(root: int, mark: str) -> list[int]:
+    """Return a worker's processes, its daemons with all below them among these (Linux)."""
+    roots = dict.fromkeys((root, *adopted(mark)))
+    return list(dict.fromkeys(process for each in roots for process in below(each)))
 
 
 def usage(processes: list[int]) -> tuple[int, int]:
@@ -77,7 +97,8 @@ def usage(processes: list[int]) -> tuple[int, int]:
 def kill(root: int, mark: str) -> None:
     """Kill a process and all that descend from it, and wait until they are gone.
 
-    The root itself is left for its owner to wait for.
+    The root itself is left for its owner to wait for. Without a mark, daemons are left
+    to whoever owns the namespace they are in.
     """
     if sys.platform == "win32":
         return  # closing the job object did it
@@ -87,15 +108,20 @@ def kill(root: int, mark: str) -> None:
         return
     end = time.monotonic() + _PATIENCE
     pause = 0.001
+    seen: set[int] = set()
     while time.monotonic() < end:
-        alive = [p for p in (*below(root), *adopted(mark)) if _alive(p)]
+        seen.update(everything(root, mark))
+        alive = [p for p in seen if _alive(p)]
         if not alive:
-            return
+            alive = [p for p in marked(mark) if _alive(p)]
+            seen.update(alive)
         for process in alive:  # stopped first, so that none can start another meanwhile
             _signal(process, signal.SIGSTOP)
         for process in alive:
             _signal(process, signal.SIGKILL)
-        _reap([p for p in alive if p != root])
+        _reap([p for p in seen if p != root])
+        if not alive:
+            return
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
 
