@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcheck.campaign import EXAMPLES, Examination, Progress, failed
+from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.target import Target, parse_target
@@ -74,6 +75,7 @@ def check(
     examination = Examination(seed, examples, only, progress=progress)
     targets = [parse_target(os.fspath(t)) if _is_path(t) else t for t in targets]
     entries = [_entry(each, examination, limits) for each in targets]
+    targets = [t.target if isinstance(t, Launch) else t for t in targets]
     words = [
         "check",
         *(t.text if isinstance(t, Target) else entries[i]["name"] for i, t in enumerate(targets)),
@@ -92,12 +94,14 @@ def _is_path(target: Any) -> bool:
 
 
 def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
-    if not isinstance(target, Target):
+    if not isinstance(target, Target | Launch):
         examination.peers = peers()
         return examination.examine(from_object(target))
+    launch = target if isinstance(target, Launch) else Launch(target, limits)
+    target = launch.target
     examination.peers = peers(examined=str(target.path or ""))
     try:
-        subject = submit(target, limits)
+        subject = submit(launch)
     except LostError as lost:
         return failed(absent(target, lost.level), Failure(lost.kind, lost.message))
     with contextlib.closing(subject):

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field, replace
 from gradcheck import counterexample, sampling
 from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
-from gradcheck.diagnosis import Diagnosis, diagnose
-from gradcheck.diagnosis.by_hand import by_hand
-from gradcheck.diagnosis.entry import diagnosis_entry
 from gradcheck.discovery import Discovery, declared_support, discover
 from gradcheck.errors import InternalError, UsageError
 from gradcheck.execution.driving import drive
@@ -151,7 +148,7 @@ class Examination:
         self.progress("counter-example")
         example = drive(_counterexample(plan, findings), panel)
         self.progress("diagnosis")
-        diagnoses = drive(diagnose(plan, findings), panel)
+        diagnoses = drive(_diagnoses(plan, findings), panel)
         self.progress("flags")
         flags = drive(cost_flags(plan), panel)
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
@@ -239,12 +236,23 @@ def _counterexample(
     return None
 
 
+def _diagnoses(plan: Plan, findings: list[Finding]) -> Generator[Request, Observation, list[Entry]]:
+    """Name what is wrong. Right code does not pay for the import."""
+    if all(finding.verdict is Verdict.CORRECT for finding in findings):
+        return []
+    from gradcheck.diagnosis import diagnose
+    from gradcheck.diagnosis.entry import diagnosis_entry
+
+    diagnoses = yield from diagnose(plan, findings)
+    return [diagnosis_entry(diagnosis) for diagnosis in diagnoses]
+
+
 def _entry(
     subject: Subject,
     plan: Plan,
     findings: list[Finding],
     example: counterexample.CounterExample | None,
-    diagnoses: list[Diagnosis],
+    diagnoses: list[Entry],
     heard: Entry,
     seconds: float,
 ) -> Entry:
@@ -260,7 +268,7 @@ def _entry(
         "supports": support_entry(plan.support),
         "witness": heard,
         "findings": [finding_entry(finding) for finding in findings],
-        "diagnoses": [diagnosis_entry(diagnosis) for diagnosis in diagnoses],
+        "diagnoses": diagnoses,
         "counterexample": _worked(plan, example) if example else None,
         "notes": list(dict.fromkeys(told)),
         "flags": [],
@@ -273,6 +281,8 @@ def _worked(plan: Plan, example: counterexample.CounterExample) -> Entry:
     truth = plan.truth(example.problem)
     entry = counterexample_entry(example, truth)
     if example.got.failure is None and not example.learning_rate:
+        from gradcheck.diagnosis.by_hand import by_hand
+
         lines = by_hand(example.problem, example.got, truth)
         entry["by_hand"] = [vars(line) for line in lines]
     return entry

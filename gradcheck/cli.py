@@ -75,17 +75,21 @@ def check(
     json: Json = None,
 ) -> None:
     """Examine implementations: files with a function loss_and_grads."""
-    from gradcheck.api import check as examine
+    from gradcheck.execution.launch import Launch
+    from gradcheck.execution.limits import Limits
     from gradcheck.execution.target import parse_target
+
+    targets = [parse_target(path) for path in paths]  # before any work, for all of them
+    # the first worker gets ready while the rest is imported, which takes longer
+    first = Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
+    from gradcheck.api import check as examine
     from gradcheck.reveal import revealed
 
-    for path in paths:
-        parse_target(path)  # before any work, for all of them
     _check_json(json)
     console = _console(json)
     with console.status("starting") as status:
         record = examine(
-            paths,
+            [first, *targets[1:]],
             network=network,
             examples=examples,
             seed=seed,

@@ -17,6 +17,7 @@ from gradcheck.bugs import CATALOGUE, Bug
 from gradcheck.campaign import EXAMPLES, Examination, Subject, failed
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.driving import drive
+from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.loading import check_path, shipped
 from gradcheck.execution.lost import LostError
@@ -193,7 +194,7 @@ def carry_out(task: Task) -> list[Entry]:
 def _subject(path: str) -> Subject | Failure:
     """Load our own file, or start a worker for another one, once in each process."""
     try:
-        return own(Path(path).stem) if is_own(path) else submit(parse_target(path), PATIENT)
+        return own(Path(path).stem) if is_own(path) else submit(Launch(parse_target(path), PATIENT))
     except LoadError as error:
         return Failure("import", str(error))
     except LostError as lost:

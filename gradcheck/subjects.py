@@ -7,7 +7,7 @@ from typing import Any
 
 from gradcheck.campaign import Subject
 from gradcheck.errors import UsageError
-from gradcheck.execution.limits import Limits
+from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
@@ -24,19 +24,17 @@ _LACKING = (
 SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
 
 
-def submit(target: Target, limits: Limits) -> Subject:
-    """Start code under test in a worker; it runs until the subject is closed.
+def submit(launch: Launch) -> Subject:
+    """Ask code under test in its worker, which runs until the subject is closed.
 
     Raises
     ------
     LostError
         When it cannot be imported, or has nothing that could be asked.
-    UsageError
-        When it cannot be read.
     SandboxError
         When it cannot be shut in as well as was asked for.
     """
-    session = Remote(target, limits)
+    session, target = Remote(launch), launch.target
     if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
         session.close()
         raise LostError("contract", _LACKING.format(target.file), session.level)

@@ -5,7 +5,6 @@ level of :mod:`gradcheck.execution.sandbox` that works here; once it is lost it 
 lost, so that no budget is paid twice.
 """
 
-import atexit
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
@@ -13,10 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
-from gradcheck.execution.limits import Limits
+from gradcheck.execution.launch import Launch
 from gradcheck.execution.lost import LostError
-from gradcheck.execution.staging import Submission, stage
-from gradcheck.execution.start import Started, start
+from gradcheck.execution.start import Started, Starting
 from gradcheck.execution.target import Target
 from gradcheck.protocol import Call, Observation, Request
 
@@ -46,8 +44,8 @@ class Remote:
 
     Parameters
     ----------
-    target : Target
-    limits : Limits
+    launch : Launch
+        Closed with the session.
 
     Attributes
     ----------
@@ -62,30 +60,30 @@ class Remote:
     ------
     LostError
         When the code cannot be loaded.
-    UsageError
-        When it cannot be read.
     SandboxError
-        When no worker can be started, or none at the level asked for.
+        When no worker gets ready, or none at the level asked for.
     """
 
-    def __init__(self, target: Target, limits: Limits) -> None:
+    def __init__(self, launch: Launch) -> None:
         self.settled = 0
         self.networks: object = None
         self.batch_sizes: object = None
         self.notes: tuple[str, ...] = ()
         self._readings: tuple[Offer, ...] = ()
-        self._limits = limits
-        self._left = limits.timeout
+        self._launch = launch
+        self._limits = launch.limits
+        self._left = launch.limits.timeout
         self._calls = self._number = self._spawned = 0
         self._memory: dict[tuple[int, Request], Observation] = {}
         self._lost: LostError | None = None
         self._libraries: tuple[str, ...] = ()
-        self._submission: Submission = stage(target)
         self._worker: Started | None = None
-        atexit.register(self.close)
+        self._spare: Starting | None = None
         try:
-            self._worker = start(self._submission, limits)
+            assert launch.starting is not None
+            self._worker = launch.starting.ready()
             self._load()
+            self._spare = self._another()  # the check of purity will want it
         except BaseException:
             self.close()
             raise
@@ -152,8 +150,9 @@ class Remote:
         if self._worker:
             self._spawned = self.spawned
             self._worker.process.close()
-        self._submission.close()
-        atexit.unregister(self.close)
+        if self._spare:
+            self._spare.close()
+        self._launch.close()
 
     def _ask(self, request: Request, reading: int) -> Observation:
         self._calls += 1
@@ -194,17 +193,21 @@ class Remote:
         """Take another worker: whatever the code kept is gone."""
         assert self._worker is not None
         self._spawned = self.spawned
-        level = self._worker.level
         self._worker.process.close()
         try:
-            self._worker = start(self._submission, self._limits, level)
+            self._worker = (self._spare or self._another()).ready()
+            self._spare = None
         except SandboxError as error:
             raise LostError("sandbox", str(error)) from None
         self._load()
 
+    def _another(self) -> Starting:
+        assert self._worker is not None
+        return Starting(self._launch.submission, self._limits, self._worker.level)
+
     def _load(self) -> None:
         assert self._worker is not None
-        target = self._submission.target
+        target = self._launch.target
         name = target.path.name if target.path else ""
         where = (self._worker.code, name, target.module, target.attribute)
         try:
@@ -240,7 +243,7 @@ class Remote:
         """Remember the end, told in words for the author of the code."""
         if self._worker:
             self._worker.process.close()
-        where = _place(request, self._submission.target)
+        where = _place(request, self._launch.target)
         message = lost.message
         if lost.kind == "timeout":
             whole = self._left <= 0

@@ -1,6 +1,7 @@
 """Starting a worker at the best level that works here."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradcheck.errors import SandboxError
@@ -36,51 +37,78 @@ class Started:
     code: str
 
 
-def start(submission: Submission, limits: Limits, only: Level | None = None) -> Started:
-    """Start a worker; the first level at which one says it is ready is taken.
+class Starting:
+    """A worker that is on its way, while something else is done.
 
     Parameters
     ----------
     submission : Submission
     limits : Limits
     only : Level, optional
-        The one level to try.
+        The one level to try; else the first at which a worker says it is ready.
 
     Raises
     ------
     SandboxError
-        When no level works that is good enough.
+        When no level is left to try that is good enough.
     """
+
+    def __init__(self, submission: Submission, limits: Limits, only: Level | None = None) -> None:
+        self._submission = submission
+        self._limits = limits
+        self._levels = _candidates(limits, only)
+        self._begun = self._begin()
+
+    def ready(self) -> Started:
+        """Wait until it is ready, or another one at the next level is.
+
+        Raises
+        ------
+        SandboxError
+            When none gets ready at a level that is good enough.
+        """
+        while True:
+            process, level = self._begun.process, self._begun.level
+            try:
+                process.receive((wire.READY,), 0, _READY)
+            except LostError as lost:
+                process.close()
+                said = " ".join(process.words_of_the_worker().split())[-200:]
+                _note(level, said or lost.message)
+                self._begun = self._begin()
+                continue
+            process.mark_quiet()
+            return self._begun
+
+    def close(self) -> None:
+        """End it, ready or not."""
+        self._begun.process.close()
+
+    def _begin(self) -> Started:
+        for level in self._levels:
+            folders = Folders(library(), self._submission.code, self._submission.scratch)
+            command = level.command(folders, self._limits)
+            try:
+                return Started(Process(command, self._limits), level, command.code)
+            except OSError as error:
+                _note(level, str(error))
+        wanted = self._limits.min_sandbox
+        least = f"sandbox level {wanted} or better" if wanted > 1 else "a worker process"
+        reasons = "; ".join(f"level {number}: {why}" for number, why in _FAILED.items())
+        raise SandboxError(f"{least} cannot be had on this machine ({reasons or 'no such level'})")
+
+
+def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:
+    """Yield the levels to try, those that were found not to work left out."""
     for level in (only,) if only else LEVELS:
         if level.number < limits.min_sandbox or level.number in _FAILED:
             continue
-        if not level.available():
-            _FAILED[level.number] = f"{level.name} is not installed"
-            continue
-        started = _try(level, submission, limits)
-        if started:
-            return started
-    least = (
-        f"sandbox level {limits.min_sandbox} or better" if limits.min_sandbox > 1 else "a worker"
-    )
-    reasons = "; ".join(f"level {number}: {why}" for number, why in _FAILED.items())
-    raise SandboxError(f"{least} cannot be had on this machine ({reasons or 'no such level'})")
+        if level.available():
+            yield level
+        else:
+            _note(level, f"{level.name} is not installed")
 
 
-def _try(level: Level, submission: Submission, limits: Limits) -> Started | None:
-    folders = Folders(library(), submission.code, submission.scratch)
-    command = level.command(folders, limits)
-    try:
-        process = Process(command, limits)
-    except OSError as error:
-        _FAILED[level.number] = str(error)
-        return None
-    try:
-        process.receive((wire.READY,), 0, _READY)
-    except LostError as lost:
-        process.close()
-        said = " ".join(process.words_of_the_worker().split())[-200:]
-        _FAILED[level.number] = said or lost.message
-        return None
-    process.mark_quiet()
-    return Started(process, level, command.code)
+def _note(level: Level, why: str) -> None:
+    with _LOCK:
+        _FAILED.setdefault(level.number, why)

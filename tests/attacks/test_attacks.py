@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck import campaign
+from gradcheck import diagnosis
 from gradcheck.execution import process_tree, sandbox, staging, start
 from tests.attacks.expected import EXPECTED
 
@@ -124,7 +124,7 @@ def test_every_attack_of_the_list_has_a_file():
     "number", [n for n in FILES if n not in APART], ids=lambda n: FILES[n].stem
 )
 def test_an_attack_comes_to_nothing(number, level, nothing_left, monkeypatch):
-    monkeypatch.setattr(campaign, "diagnose", no_diagnosis)
+    monkeypatch.setattr(diagnosis, "diagnose", no_diagnosis)
     hold(examined(number), number, level)
 
 
