@@ -1,22 +1,20 @@
 """A worker's process: frames in, frames out, each within a deadline.
 
-Pipes are read and written by threads, because on no system can a blocked pipe be left
-otherwise on every system. A fourth thread watches what the worker uses up. Whatever
-goes wrong ends in one way: everything the worker started is killed, and a
-:class:`LostError` says why.
+One thread swallows what the code prints, another watches what the worker uses up.
+Whatever goes wrong ends in one way: everything the worker started is killed, and a
+:class:`gradcheck.execution.lost.LostError` says why.
 """
 
 import contextlib
-import queue
 import secrets
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
 from typing import Any
 
-from gradcheck.execution import process_tree, wire
+from gradcheck.execution import channel, process_tree, wire
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.sandbox import Command
@@ -70,13 +68,18 @@ class Process:
             from gradcheck.execution.windows_job import Job
 
             self._job = Job(self._popen, limits)  # before it is told what to load
-        self._wanted: queue.SimpleQueue[tuple[bytes, ...] | None] = queue.SimpleQueue()
-        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._received: queue.SimpleQueue[wire.Frame | wire.WireError | None] = queue.SimpleQueue()
-        for work in (self._read, self._write, self._drain, self._watch):
-            threading.Thread(target=work, name=f"gradcheck {work.__name__}", daemon=True).start()
+        stdin, stdout = self._popen.stdin, self._popen.stdout
+        assert stdin is not None
+        assert stdout is not None
+        self._channel = channel.BEST(stdout, stdin)
+        self._threads = [
+            threading.Thread(target=work, name=f"gradcheck {work.__name__}", daemon=True)
+            for work in (self._drain, self._watch)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def receive(self, tags: tuple[bytes, ...], number: int, seconds: float) -> wire.Frame:
+    def receive(self, tags: tuple[bytes, ...], number: int, deadline: float) -> wire.Frame:
         """Wait for one frame.
 
         Raises
@@ -84,31 +87,36 @@ class Process:
         LostError
             When none comes in time, or something else than this frame does.
         """
-        self._wanted.put(tags)
         try:
-            frame = self._received.get(timeout=max(seconds, 0.0))
-        except queue.Empty:
+            frame = wire.read(lambda size: self._channel.receive(size, deadline), tags)
+        except TimeoutError:
             self._fail("timeout", "no answer in time")
-            raise self._lost() from None
-        if frame is None:
+        except wire.WireError as error:
+            self._fail("protocol", f"the worker's pipe carries what no worker writes: {error}")
+        except (OSError, ValueError):
             self._find_out_why()
-            raise self._lost()
-        if isinstance(frame, wire.WireError) or frame.number != number:
-            text = str(frame) if isinstance(frame, wire.WireError) else "an answer out of turn"
-            self._fail("protocol", f"the worker's pipe carries what no worker writes: {text}")
-            raise self._lost()
-        return frame
+        else:
+            if frame is not None and frame.number == number:
+                return frame
+            if frame is None:
+                self._find_out_why()
+            self._fail("protocol", "the worker's pipe carries an answer out of turn")
+        raise self._lost()
 
     def ask(self, frame: wire.Frame, tags: tuple[bytes, ...], seconds: float) -> wire.Frame:
         """Send a frame and wait for the answer to it; raises as :meth:`receive` does."""
         if self._failure or self._ended.is_set():
-            self._find_out_why()
             raise self._lost()
-        self._outgoing.put(wire.pack(frame))
-        return self.receive(tags, frame.number, seconds)
+        deadline = time.monotonic() + max(seconds, 0.0)
+        try:
+            self._channel.send(wire.pack(frame), deadline)
+        except TimeoutError:
+            self._fail("timeout", "the question was not taken in time")
+            raise self._lost() from None
+        return self.receive(tags, frame.number, deadline)
 
-    def close(self) -> None:
-        """Kill everything the worker started, and wait until it is gone."""
+    def kill(self) -> None:
+        """Kill everything the worker started, and wait until it is gone; from any thread."""
         with self._closing:
             if self._ended.is_set():
                 return
@@ -118,9 +126,13 @@ class Process:
             process_tree.kill(self._popen.pid, self._mark)
             self._popen.kill()
             self._popen.wait()
-            self._wanted.put(None)
-            self._outgoing.put(None)
-            # the threads hold the other pipes: a daemon elsewhere may keep those open
+
+    def close(self) -> None:
+        """Kill it, and close the pipes."""
+        self.kill()
+        self._channel.close()
+        for thread in self._threads:  # a daemon elsewhere may keep a pipe open
+            thread.join(_PARTING)
 
     def words_of_the_worker(self) -> str:
         """Return the start of what it wrote to standard error, for a probe that failed."""
@@ -130,7 +142,7 @@ class Process:
 
     def _fail(self, kind: str, message: str) -> None:
         self._failure = self._failure or (kind, message)
-        self.close()
+        self.kill()
 
     def _lost(self) -> LostError:
         kind, message = self._failure or ("crash", "the worker ended")
@@ -143,31 +155,6 @@ class Process:
         except subprocess.TimeoutExpired:
             code = None
         self._fail("crash", _ending(code))
-
-    def _read(self) -> None:
-        pipe = self._popen.stdout
-        assert pipe is not None
-        with pipe:
-            while (tags := self._wanted.get()) is not None:
-                try:
-                    frame = wire.read(_receiver(pipe.read), tags)
-                except wire.WireError as error:
-                    self._received.put(error)
-                    return
-                except (OSError, ValueError, MemoryError):
-                    frame = None
-                self._received.put(frame)
-                if frame is None:
-                    return
-
-    def _write(self) -> None:
-        pipe = self._popen.stdin
-        assert pipe is not None
-        with contextlib.suppress(OSError, ValueError), pipe:
-            while (data := self._outgoing.get()) is not None:
-                view = memoryview(data)
-                while view:
-                    view = view[pipe.write(view) or 0 :]
 
     def _drain(self) -> None:
         """Swallow what the code prints; it is counted and shown to nobody."""
@@ -199,10 +186,6 @@ class Process:
         """Say that the worker has no process yet that the code under test started."""
         if process_tree.LINUX:
             self._quiet_size = len(process_tree.below(self._popen.pid))
-
-
-def _receiver(read: Callable[[int], bytes | None]) -> Callable[[int], bytes]:
-    return lambda size: read(min(size, 2**20)) or b""
 
 
 #: What a shell and bubblewrap add to the number of a signal.

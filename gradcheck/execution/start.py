@@ -1,6 +1,7 @@
 """Starting a worker at the best level that works here."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ class Starting:
         while True:
             process, level = self._begun.process, self._begun.level
             try:
-                process.receive((wire.READY,), 0, _READY)
+                process.receive((wire.READY,), 0, time.monotonic() + _READY)
             except LostError as lost:
                 process.close()
                 said = " ".join(process.words_of_the_worker().split())[-200:]
