@@ -1,5 +1,6 @@
 """The command line: arguments in, exit code out. It decides nothing."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -208,6 +209,7 @@ def main() -> None:
     """Run the command line and exit with the documented code."""
     # these networks are small: more threads would only wait for one another
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(50_000)  # a run makes little garbage, and looking for it costs time
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # any encoding will do

@@ -13,6 +13,7 @@ nothing that was left out.
 
 from typing import Any
 
+from gradcheck.errors import UsageError
 from gradcheck.record import Entry, Record
 
 LEVELS = ("verdict", "place", "bug", "fix")
@@ -37,9 +38,11 @@ def revealed(record: Record, much: str) -> Record:
 
     Raises
     ------
-    ValueError
+    UsageError
         For any other word.
     """
+    if much not in LEVELS:
+        raise UsageError(f"how much is revealed is one of {', '.join(LEVELS)}; got {much!r}")
     if LEVELS.index(much) == len(LEVELS) - 1:
         return record
     entries = [_implementation(entry, much) for entry in record.data["implementations"]]

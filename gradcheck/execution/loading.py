@@ -21,6 +21,9 @@ MAX_BYTES = 10_000_000
 SUFFIXES = (".py", ".ipynb")
 
 
+_DECLARATIONS = ("networks", "batch_sizes")
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What a file turned out to hold.
@@ -124,8 +127,8 @@ def load_module(name: str, folder: Path) -> Loaded:
 def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
     """Take one thing out of what was loaded.
 
-    A function stands for code with this ``loss_and_grads``; a class is called without
-    arguments.
+    A function stands for code with this ``loss_and_grads``, for the networks and batch
+    sizes that its module declares; a class is called without arguments.
 
     Raises
     ------
@@ -141,7 +144,9 @@ def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
         with _importing(f"{name}:{dotted}", None):
             found = found()
     elif callable(found) and not hasattr(found, "loss_and_grads"):
-        found = SimpleNamespace(loss_and_grads=found)
+        module = loaded.code
+        declared = {n: getattr(module, n) for n in _DECLARATIONS if hasattr(module, n)}
+        found = SimpleNamespace(loss_and_grads=found, **declared)
     return Loaded(found, loaded.notes)
 
 
