@@ -89,7 +89,7 @@ class Polled:
             with contextlib.suppress(OSError):
                 file.close()
 
-    def _wait(self, poll: select.poll, deadline: float) -> None:
+    def _wait(self, poll: "select.poll", deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             raise TimeoutError

@@ -14,6 +14,7 @@ from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.lost import LostError
+from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Started, Starting
 from gradcheck.execution.target import Target
 from gradcheck.protocol import Call, Observation, Request
@@ -208,7 +209,7 @@ class Remote:
     def _load(self) -> None:
         assert self._worker is not None
         target = self._launch.target
-        name = target.path.name if target.path else ""
+        name = staged_name(target.path) if target.path else ""
         where = (self._worker.code, name, target.module, target.attribute)
         try:
             frame = self._exchange(

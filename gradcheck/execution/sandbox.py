@@ -220,10 +220,8 @@ def _needed() -> list[str]:
     scheme = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
     for key in ("stdlib", "platstdlib"):
         paths[sysconfig.get_path(key, vars=scheme)] = None
-    shared = sysconfig.get_config_var("LDLIBRARY"), sysconfig.get_config_var("LIBDIR")
-    if all(shared):
-        library = Path(str(shared[1]), str(shared[0]))
-        paths |= {str(p): None for p in library.parent.glob(f"{library.name}*")}
+    for prefix in (sys.base_prefix, sys.base_exec_prefix):  # its own shared libraries, as conda has them
+        paths |= {str(Path(prefix, name)): None for name in ("lib", "lib64")}
     paths |= dict.fromkeys(site_folders())
     return list(_outermost(path for path in paths if Path(path).exists()))
 

@@ -10,8 +10,10 @@ import atexit
 import contextlib
 import importlib.machinery
 import importlib.util
+import os
 import shutil
 import stat
+import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -42,6 +44,11 @@ VISIBLE = (
 MAX_FILES = 500
 
 _READABLE_FILE, _READABLE_FOLDER = 0o644, 0o755
+
+#: Open what is there, no link to it, and without waiting for the other end of a pipe.
+_PLAINLY = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def stage(target: Target) -> Submission:
             folder.mkdir()
             folder.chmod(_READABLE_FOLDER)
         if target.path is not None:
-            _copy_file(target.path, code / target.path.name)
+            _copy_file(target.path, code / staged_name(target.path))
         elif target.package is not None:
             _copy_package(target.package, code)
     except OSError as error:
@@ -94,6 +101,15 @@ def stage(target: Target) -> Submission:
         _remove(root)
         raise
     return Submission(root, code, scratch, target)
+
+
+def staged_name(path: Path) -> str:
+    """Return the name of the copy: the file's own, if it can be written as text."""
+    try:
+        path.name.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"submission{path.suffix}"
+    return path.name
 
 
 @cache
@@ -132,10 +148,12 @@ def _private_folder() -> Path:
 
 def _copy_file(source: Path, copy: Path) -> None:
     check_path(source)
-    with source.open("rb") as file:  # it may have grown, or become a link, since it was checked
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UsageError(f"{source}: has over {MAX_BYTES} bytes")
+    # it may have grown, or become a link or a pipe, since it was checked
+    with os.fdopen(os.open(source, _PLAINLY), "rb") as file:
+        plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        data = file.read(MAX_BYTES + 1) if plain else b""
+    if not plain or len(data) > MAX_BYTES:
+        raise UsageError(f"{source}: is no plain file of at most {MAX_BYTES} bytes")
     copy.write_bytes(data)
     copy.chmod(_READABLE_FILE)
 
@@ -175,4 +193,7 @@ def _remove(root: Path) -> None:
             if callable(function):
                 function(path)
 
-    shutil.rmtree(root, onerror=make_writable_and_retry)
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(root, onexc=make_writable_and_retry)
+    else:
+        shutil.rmtree(root, onerror=make_writable_and_retry)

@@ -25,7 +25,6 @@ DIFFERENTIATING = (
     "mygrad",
     "tinygrad",
     "micrograd",
-    "sympy",
 )
 
 #: Entries of a declaration that are passed on.
