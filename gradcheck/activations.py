@@ -9,6 +9,7 @@ finite for every ``|z| <= 1e4``. Adding an activation means adding a row here,
 and its derivative in the hand-written ``implementations/``.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -98,10 +99,16 @@ def _silu(z: Array) -> Array:
 
 
 def _gelu(z: Array) -> Array:
-    from scipy.special import ndtr  # the only activation that needs scipy
+    if np.iscomplexobj(z):
+        from scipy.special import ndtr
 
-    result: Array = z * ndtr(z)
-    return result
+        share: Array = ndtr(z)
+    else:  # drawing problems needs no more, and scipy takes longer to load than they do
+        share = 0.5 * np.asarray(_erfc(-z * math.sqrt(0.5)), dtype=np.float64)
+    return z * share
+
+
+_erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 def largest(z: Array) -> Array:

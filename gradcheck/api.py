@@ -1,17 +1,20 @@
 """``gradcheck.check``: the whole of gradcheck in one call."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from gradcheck.campaign import EXAMPLES, Examination, Progress, Subject, failed
-from gradcheck.errors import LoadError
+from gradcheck.campaign import EXAMPLES, Examination, Progress, failed
+from gradcheck.execution.launch import Launch
+from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
+from gradcheck.execution.lost import LostError
+from gradcheck.execution.target import Target, parse_target
 from gradcheck.network import Network
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record
-from gradcheck.subjects import from_object, from_path, peers
+from gradcheck.subjects import absent, from_object, peers, submit
 
 
 def fresh_seed() -> int:
@@ -25,9 +28,15 @@ def check(
     network: Network | str | None = None,
     examples: int = EXAMPLES,
     seed: int | None = None,
+    timeout: float = TIMEOUT,
+    call_timeout: float = CALL_TIMEOUT,
+    min_sandbox: int = 1,
     progress: Progress = lambda what: None,
 ) -> Record:
     """Examine an implementation.
+
+    A path, or ``package.module:attribute``, runs in a process of its own at the best
+    sandbox level that works here. A module or object runs in this process.
 
     Parameters
     ----------
@@ -39,6 +48,10 @@ def check(
         How many problems to compare.
     seed : int, optional
         Fresh when not given; it is in the record.
+    timeout, call_timeout : float
+        Seconds for all calls together, and for one, of code in a process of its own.
+    min_sandbox : int
+        The least sandbox level that will do for it.
     progress : callable, optional
         Called with the name of what starts next.
 
@@ -50,22 +63,28 @@ def check(
     ------
     UsageError
         When an argument cannot be used as given.
+    SandboxError
+        When that level cannot be had on this machine.
     InternalError
         When gradcheck itself is at fault.
     """
+    limits = Limits(call_timeout, timeout, min_sandbox)
     seed = fresh_seed() if seed is None else seed
     only = Network.parse(network) if isinstance(network, str) else network
     targets = list(target) if isinstance(target, Sequence) and not _is_path(target) else [target]
     examination = Examination(seed, examples, only, progress=progress)
-    entries = [_entry(each, examination) for each in targets]
+    targets = [parse_target(os.fspath(t)) if _is_path(t) else t for t in targets]
+    entries = [_entry(each, examination, limits) for each in targets]
+    targets = [t.target if isinstance(t, Launch) else t for t in targets]
     words = [
         "check",
-        *(str(t) if _is_path(t) else entries[i]["name"] for i, t in enumerate(targets)),
+        *(t.text if isinstance(t, Target) else entries[i]["name"] for i, t in enumerate(targets)),
     ]
     if only:
         words += ["--network", f'"{only}"']
     if examples != EXAMPLES:
         words += ["--examples", str(examples)]
+    words += limits.words()
     command = f"python -m gradcheck {' '.join(words)} --seed {seed}"
     return new_record(seed, command, entries)
 
@@ -74,23 +93,16 @@ def _is_path(target: Any) -> bool:
     return isinstance(target, str | os.PathLike)
 
 
-def _entry(target: Any, examination: Examination) -> Entry:
-    if not _is_path(target):
+def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
+    if not isinstance(target, Target | Launch):
         examination.peers = peers()
         return examination.examine(from_object(target))
-    path = Path(os.fspath(target))
-    examination.peers = peers(examined=str(path))
+    launch = target if isinstance(target, Launch) else Launch(target, limits)
+    target = launch.target
+    examination.peers = peers(examined=str(target.path or ""))
     try:
-        return examination.examine(from_path(path))
-    except LoadError as error:
-        return failed(unloaded(path), Failure("import", str(error)))
-
-
-def unloaded(path: Path) -> Subject:
-    """Stand in for a file that could not be imported."""
-    return from_object(_Unloaded(), path.stem, str(path))
-
-
-class _Unloaded:
-    def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
-        raise NotImplementedError("the file could not be imported")
+        subject = submit(launch)
+    except LostError as lost:
+        return failed(absent(target, lost.level), Failure(lost.kind, lost.message))
+    with contextlib.closing(subject):
+        return examination.examine(subject)

@@ -7,21 +7,19 @@ check runs, and where something is wrong the smallest counter-example is looked 
 
 import statistics
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradcheck import counterexample, sampling
 from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
-from gradcheck.diagnosis import Diagnosis, diagnose
-from gradcheck.diagnosis.by_hand import by_hand
-from gradcheck.diagnosis.entry import diagnosis_entry
 from gradcheck.discovery import Discovery, declared_support, discover
 from gradcheck.errors import InternalError, UsageError
 from gradcheck.execution.driving import drive
+from gradcheck.execution.lost import LostError
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
-from gradcheck.illustration import illustrate
+from gradcheck.flags import cost_flags, library_flags, process_flags
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
@@ -60,6 +58,16 @@ class Subject:
     session : Session
     networks, batch_sizes : object
         The attributes of the same names, as the code declares them.
+    sandbox : int
+        The level at which the code runs.
+    notes : tuple of str
+        What was seen when it was loaded.
+    libraries : callable
+        Returns the libraries it imported that differentiate by themselves.
+    spawned : callable
+        Returns how many processes of its own it was seen to have.
+    close : callable
+        Ends what runs for it.
     """
 
     name: str
@@ -67,6 +75,11 @@ class Subject:
     session: Session
     networks: object = None
     batch_sizes: object = None
+    sandbox: int = 0
+    notes: tuple[str, ...] = ()
+    libraries: Callable[[], Sequence[str]] = tuple
+    spawned: Callable[[], int] = int
+    close: Callable[[], object] = object
 
 
 @dataclass
@@ -110,6 +123,13 @@ class Examination:
         """
         start = time.perf_counter()
         try:
+            return self._examine(subject, start)
+        except LostError as lost:
+            failure = Failure(lost.kind, lost.message)
+            return failed(subject, failure, time.perf_counter() - start)
+
+    def _examine(self, subject: Subject, start: float) -> Entry:
+        try:
             declared = declared_support(subject.networks, subject.batch_sizes)
         except UsageError as error:
             return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
@@ -131,11 +151,13 @@ class Examination:
         self.progress("counter-example")
         example = drive(_counterexample(plan, findings), panel)
         self.progress("diagnosis")
-        diagnoses = drive(diagnose(plan, findings), panel)
-        pictures = drive(illustrate(plan, findings, diagnoses), panel)
+        diagnoses, pictures = drive(_explained(plan, findings), panel)
+        self.progress("flags")
+        flags = drive(cost_flags(plan), panel)
+        flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
         entry = _entry(subject, plan, findings, example, diagnoses, heard, seconds)
-        return {**entry, "pictures": pictures}
+        return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
     def _plan(self, discovery: Discovery, panel: Panel) -> Plan:
         self.progress("problems")
@@ -227,18 +249,33 @@ def _counterexample(
     return None
 
 
+def _explained(
+    plan: Plan, findings: list[Finding]
+) -> Generator[Request, Observation, tuple[list[Entry], Entry | None]]:
+    """Name what is wrong, and gather what pictures need. Right code does not pay for the import."""
+    if all(finding.verdict is Verdict.CORRECT for finding in findings):
+        return [], None
+    from gradcheck.diagnosis import diagnose
+    from gradcheck.diagnosis.entry import diagnosis_entry
+    from gradcheck.illustration import illustrate
+
+    diagnoses = yield from diagnose(plan, findings)
+    pictures = yield from illustrate(plan, findings, diagnoses)
+    return [diagnosis_entry(diagnosis) for diagnosis in diagnoses], pictures
+
+
 def _entry(
     subject: Subject,
     plan: Plan,
     findings: list[Finding],
     example: counterexample.CounterExample | None,
-    diagnoses: list[Diagnosis],
+    diagnoses: list[Entry],
     heard: Entry,
     seconds: float,
 ) -> Entry:
     resolutions = [r for f in findings if f.check == "gradient" for r in f.resolutions]
     errors = [f for f in findings if f.verdict is Verdict.ERROR]
-    notes = list(dict.fromkeys((*plan.arithmetic.notes, *(n for f in findings for n in f.notes))))
+    told = (*subject.notes, *plan.arithmetic.notes, *(n for f in findings for n in f.notes))
     return {
         **_head(subject),
         "verdict": worst(finding.verdict for finding in findings),
@@ -248,9 +285,9 @@ def _entry(
         "supports": support_entry(plan.support),
         "witness": heard,
         "findings": [finding_entry(finding) for finding in findings],
-        "diagnoses": [diagnosis_entry(diagnosis) for diagnosis in diagnoses],
+        "diagnoses": diagnoses,
         "counterexample": _worked(plan, example) if example else None,
-        "notes": notes,
+        "notes": list(dict.fromkeys(told)),
         "flags": [],
         "error": {"kind": errors[0].kind, "message": errors[0].message} if errors else None,
     }
@@ -261,6 +298,8 @@ def _worked(plan: Plan, example: counterexample.CounterExample) -> Entry:
     truth = plan.truth(example.problem)
     entry = counterexample_entry(example, truth)
     if example.got.failure is None and not example.learning_rate:
+        from gradcheck.diagnosis.by_hand import by_hand
+
         lines = by_hand(example.problem, example.got, truth)
         entry["by_hand"] = [vars(line) for line in lines]
     return entry
@@ -270,7 +309,7 @@ def _head(subject: Subject) -> Entry:
     return {
         "name": subject.name,
         "path": subject.path,
-        "sandbox": 0,
+        "sandbox": subject.sandbox,
         "adapter": {"name": "native", "conventions": {}},
     }
 
@@ -287,7 +326,7 @@ def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
         "findings": [],
         "diagnoses": [],
         "counterexample": None,
-        "notes": [],
+        "notes": list(subject.notes),
         "flags": [],
         "error": {"kind": failure.kind, "message": failure.message},
     }

@@ -1,13 +1,14 @@
 """The command line: arguments in, exit code out. It decides nothing."""
 
+import gc
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from gradcheck.errors import InternalError, UsageError
+from gradcheck.errors import InternalError, SandboxError, UsageError
 from gradcheck.version import __version__
 
 app = typer.Typer(
@@ -24,6 +25,9 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="PATH|-", help="Write the record here; - for standard output."),
 ]
+
+
+Reveal = Literal["verdict", "place", "bug", "fix"]
 
 
 def _version(wanted: bool) -> None:
@@ -44,7 +48,12 @@ def options(
 
 @app.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files to examine.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Files or notebooks to examine, or package.module:attribute."
+        ),
+    ],
     network: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help='Ask for this network only: "2-3-1 tanh,sigmoid ...".'),
@@ -62,29 +71,49 @@ def check(
     gradescope: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write Gradescope's results.json.")
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", help="Seconds for all calls of a file together.")
+    ] = 120.0,
+    call_timeout: Annotated[float, typer.Option(metavar="S", help="Seconds for one call.")] = 10.0,
+    min_sandbox: Annotated[
+        int,
+        typer.Option(metavar="N", help="Refuse below this sandbox level: 3 bubblewrap, 1 process."),
+    ] = 1,
+    reveal: Annotated[
+        Reveal, typer.Option(help="How much is told: the verdict alone, or also why.")
+    ] = "fix",
     json: Json = None,
 ) -> None:
     """Examine implementations: files with a function loss_and_grads."""
-    from gradcheck.api import check as examine
-    from gradcheck.execution.loading import check_path
-    from gradcheck.renderers import files
+    from gradcheck.execution.launch import Launch
+    from gradcheck.execution.limits import Limits
+    from gradcheck.execution.target import parse_target
 
-    for path in paths:
-        check_path(path)  # before any work, for all of them
+    targets = [parse_target(path) for path in paths]  # before any work, for all of them
+    # the first worker gets ready while the rest is imported, which takes longer
+    first = Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
+    from gradcheck.api import check as examine
+    from gradcheck.renderers import files
+    from gradcheck.reveal import revealed
+
     _check_json(json)
     wanted = files.wanted(html=html, csv=csv, gradescope=gradescope)
     files.begin(wanted)
     console = _console(json)
     with console.status("starting") as status:
         record = examine(
-            paths,
+            [first, *targets[1:]],
             network=network,
             examples=examples,
             seed=seed,
+            timeout=timeout,
+            call_timeout=call_timeout,
+            min_sandbox=min_sandbox,
             progress=lambda what: status.update(what),
         )
-    files.write(record, wanted)
-    _deliver(record, console, json, files.written(wanted.values()))
+    told = revealed(record, reveal)
+    files.write(told, wanted)
+    _deliver(told, console, json, files.written(wanted.values()))
 
 
 @app.command()
@@ -221,6 +250,7 @@ def main() -> None:
     """Run the command line and exit with the documented code."""
     # these networks are small: more threads would only wait for one another
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(50_000)  # a run makes little garbage, and looking for it costs time
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # any encoding will do
@@ -229,6 +259,9 @@ def main() -> None:
     except UsageError as error:
         _say(f"gradcheck: {error}")
         sys.exit(USAGE)
+    except SandboxError as error:
+        _say(f"gradcheck: {error}")
+        sys.exit(INTERNAL)
     except InternalError as error:
         _say(f"gradcheck: our own fault: {error}")
         sys.exit(INTERNAL)

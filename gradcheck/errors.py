@@ -32,3 +32,11 @@ class InternalError(GradcheckError):
     visible planted bug was not caught.
     Next step: report it with the command and seed in the message.
     """
+
+
+class SandboxError(InternalError):
+    """Code cannot be shut in as well as was asked for (exit code 4).
+
+    Cause: bubblewrap is missing, or the machine lets nobody make namespaces.
+    Next step: install bubblewrap, or accept a lower level with ``--min-sandbox``.
+    """

@@ -6,15 +6,35 @@ yields a :class:`Request`, and a session (``gradcheck.execution``) carries it ou
 and sends back an :class:`Observation`, which holds numbers and nothing else.
 """
 
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gradcheck.answers import (
+    Call,
+    ContractError,
+    Failure,
+    Observation,
+    Tensors,
+    read_loss,
+    read_outputs,
+    read_tensors,
+)
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Pair, Problem
+
+__all__ = [
+    "BatchLike",
+    "Call",
+    "ContractError",
+    "Failure",
+    "Implementation",
+    "Observation",
+    "Request",
+    "Tensors",
+    "read_loss",
+    "read_outputs",
+    "read_tensors",
+]
 
 
 class BatchLike(Protocol):
@@ -67,14 +87,6 @@ class Implementation(Protocol):
         ...
 
 
-class Call(Enum):
-    """The three things that can be asked of an implementation."""
-
-    LOSS_AND_GRADS = "loss_and_grads"
-    FORWARD = "forward"
-    STEP = "step"
-
-
 @dataclass(frozen=True)
 class Request:
     """One question to an implementation.
@@ -105,173 +117,3 @@ class Request:
     of: str | None = None
     anew: bool = False
     reading: int | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why there is no answer.
-
-    Attributes
-    ----------
-    kind : str
-        import, contract, exception, unsupported, timeout, memory, crash, flood,
-        protocol, processes or sandbox.
-    message : str
-        One sentence for the author of the code.
-    """
-
-    kind: str
-    message: str
-
-
-Tensors = tuple[Pair, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """What an implementation did when asked.
-
-    Attributes
-    ----------
-    loss : float
-        NaN unless a loss was asked for.
-    tensors : tuple of (array, array)
-        The gradient, or the parameters after a step; float64 and of the
-        parameters' shapes. Entries may be NaN or infinite.
-    outputs : array
-        The outputs of a forward, (N, n[L]).
-    notes : tuple of str
-        Harmless departures from the contract.
-    changed : tuple of str
-        Arguments that the call wrote to (``x``, ``W1``, ...).
-    aliased : tuple of str
-        Arguments whose memory the answer shares.
-    overwrote : bool
-        True when the call changed the arrays that the previous call returned.
-    failure : Failure or None
-        Set when there is no answer; then the numbers mean nothing.
-    """
-
-    loss: float = float("nan")
-    tensors: Tensors = ()
-    outputs: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    notes: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    aliased: tuple[str, ...] = ()
-    overwrote: bool = False
-    failure: Failure | None = None
-
-    @property
-    def supported(self) -> bool:
-        """False when the code said that it does not do this."""
-        return self.failure is None or self.failure.kind != "unsupported"
-
-
-class ContractError(ValueError):
-    """What came back is not what the contract asks for; the text says how."""
-
-
-def read_loss(raw: Any) -> float:
-    """Convert a returned loss to one number.
-
-    Raises
-    ------
-    ContractError
-        When it is not one real number.
-    """
-    array = _numeric("the loss", raw)
-    if array.size != 1:
-        raise ContractError(f"the loss has shape {array.shape}, expected one number")
-    return float(array.reshape(())) if array.ndim == 0 else float(array.reshape(-1)[0])
-
-
-def read_tensors(raw: Any, problem: Problem, what: str) -> tuple[Tensors, tuple[str, ...]]:
-    """Convert returned pairs to float64 arrays of the parameters' shapes.
-
-    Parameters
-    ----------
-    raw : object
-        What the code returned.
-    problem : Problem
-        Whose parameters say the shapes.
-    what : str
-        ``"d"`` for a gradient (names dW1, db1), ``""`` for parameters.
-
-    Returns
-    -------
-    tensors : tuple of (array, array)
-        Copies: nothing the code keeps can change them.
-    notes : tuple of str
-
-    Raises
-    ------
-    ContractError
-        When the number of layers, a type or a shape is wrong.
-    """
-    expected = problem.params.pairs
-    role = "gradient" if what else "parameters"
-    try:
-        pairs = [tuple(pair) for pair in raw]
-    except TypeError:
-        raise ContractError(
-            f"the {role} must be a list of ({what}W, {what}b), one pair a layer; "
-            f"got {type(raw).__name__}"
-        ) from None
-    if len(pairs) != len(expected) or any(len(pair) != 2 for pair in pairs):
-        raise ContractError(
-            f"the {role} must hold {len(expected)} pairs ({what}W, {what}b); got "
-            f"{len(pairs)} items of lengths {[len(pair) for pair in pairs]}"
-        )
-    notes: list[str] = []
-    tensors = []
-    for layer, ((raw_w, raw_b), (w, b)) in enumerate(zip(pairs, expected, strict=True), start=1):
-        dw = _shaped(f"{what}W{layer}", raw_w, w.shape, problem, notes)
-        db = _shaped(f"{what}b{layer}", raw_b, b.shape, problem, notes)
-        tensors.append((dw, db))
-    return tuple(tensors), tuple(notes)
-
-
-def read_outputs(raw: Any, problem: Problem) -> Floats:
-    """Convert the result of a forward to an array of shape (N, n[L]).
-
-    Raises
-    ------
-    ContractError
-        When it is something else.
-    """
-    return _shaped("the output", raw, problem.batch.y.shape, problem, [])
-
-
-def _shaped(
-    name: str, raw: Any, shape: tuple[int, ...], problem: Problem, notes: list[str]
-) -> Floats:
-    array = _numeric(name, raw)
-    if array.shape == shape:
-        return np.array(array, dtype=np.float64)
-    if len(shape) == 1 and array.shape == (1, *shape):
-        notes.append(f"{name} has shape {array.shape} where {shape} is expected")
-        return np.array(array[0], dtype=np.float64)
-    message = f"{name} has shape {array.shape}, expected {shape}"
-    raise ContractError(message + _shape_hint(array.shape, shape, problem.batch.size))
-
-
-def _shape_hint(got: tuple[int, ...], expected: tuple[int, ...], samples: int) -> str:
-    if len(expected) == 2 and got == expected[::-1]:
-        return ": it looks transposed"
-    if len(expected) == 1 and got == (samples, *expected):
-        return ": it looks as if it was not summed over the batch"
-    if got in ((), (1,)):
-        return ": it looks as if it was summed over every axis"
-    return ""
-
-
-def _numeric(name: str, raw: Any) -> NDArray[Any]:
-    try:
-        array = np.asarray(raw)
-    except Exception as error:  # __array__ is the code's own and may raise anything
-        raise ContractError(f"{name} cannot be read as an array of numbers ({error})") from None
-    if array.dtype.kind not in "fiub":
-        raise ContractError(
-            f"{name} must be real numbers; got {type(raw).__name__} of dtype {array.dtype}"
-        )
-    return array

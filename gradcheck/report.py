@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gradcheck.api import unloaded
 from gradcheck.bugs import CATALOGUE, Bug
 from gradcheck.campaign import EXAMPLES, Examination, Subject, failed
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.driving import drive
+from gradcheck.execution.launch import Launch
+from gradcheck.execution.limits import Limits
 from gradcheck.execution.loading import check_path, shipped
+from gradcheck.execution.lost import LostError
+from gradcheck.execution.target import Target, parse_target
 from gradcheck.judging import FLOAT64, judge
 from gradcheck.oracle import Truths
 from gradcheck.power import prove
 from gradcheck.protocol import Call, Failure, Request
 from gradcheck.record import Entry, Record, new_record
-from gradcheck.subjects import SHIPPED, from_path, peers
+from gradcheck.subjects import SHIPPED, absent, is_own, own, peers, submit
 from gradcheck.verdict import Verdict
 from gradcheck.worked_examples import EXAMPLES as WORKED_EXAMPLES
 from gradcheck.worked_examples import NotRun
@@ -49,6 +52,9 @@ SHORT = {
     "matrix": ("sine-1-4-1",),
     "jax_autodiff": ("sine-1-4-1",),
 }
+
+#: A worked example may ask for a whole training in one call.
+PATIENT = Limits(call_timeout=600, timeout=3600)
 
 Progress = Callable[[str, int, int], None]
 
@@ -186,11 +192,13 @@ def carry_out(task: Task) -> list[Entry]:
 
 @cache
 def _subject(path: str) -> Subject | Failure:
-    """Load a file once in each worker."""
+    """Load our own file, or start a worker for another one, once in each process."""
     try:
-        return from_path(Path(path))
+        return own(Path(path).stem) if is_own(path) else submit(Launch(parse_target(path), PATIENT))
     except LoadError as error:
         return Failure("import", str(error))
+    except LostError as lost:
+        return Failure(lost.kind, lost.message)
 
 
 @cache
@@ -201,7 +209,7 @@ def _truths() -> Truths:
 def _check(task: Task) -> Entry:
     subject = _subject(task.path)
     if isinstance(subject, Failure):
-        return failed(unloaded(Path(task.path)), subject)
+        return failed(absent(Target(task.path, Path(task.path))), subject)
     others = peers(PEERS, task.path)
     examination = Examination(task.seed, task.examples, peers=others, truths=_truths())
     return examination.examine(subject)
@@ -223,6 +231,8 @@ def _work_through(task: Task) -> list[Entry]:
     except NotRun as reason:
         if reason.unsupported:
             return [{"not_run": str(reason)}]
+        return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
+    except LostError as reason:
         return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
     entries = [
         _result(

@@ -2,37 +2,83 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from gradcheck.campaign import Subject
 from gradcheck.errors import UsageError
+from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
+from gradcheck.execution.lost import LostError
+from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
+from gradcheck.execution.target import Target
 from gradcheck.protocol import Call
+
+_LACKING = (
+    "{} has no function loss_and_grads(network, params, batch); "
+    "add one that returns (loss, [(dW, db), ...])"
+)
 
 #: Those that come with gradcheck, in the order of a report.
 SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
 
 
-def from_path(path: Path) -> Subject:
-    """Load a file.
+def submit(launch: Launch) -> Subject:
+    """Ask code under test in its worker, which runs until the subject is closed.
 
     Raises
     ------
-    UsageError
-        When it is not a plain Python file.
-    LoadError
-        When it cannot be imported.
+    LostError
+        When it cannot be imported, or has nothing that could be asked.
+    SandboxError
+        When it cannot be shut in as well as was asked for.
     """
-    return from_object(load(path), path.stem, shown(path), lambda: load(path))
+    session, target = Remote(launch), launch.target
+    if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
+        session.close()
+        raise LostError("contract", _LACKING.format(target.file), session.level)
+    return Subject(
+        target.name,
+        shown(target),
+        session,
+        session.networks,
+        session.batch_sizes,
+        session.level,
+        session.notes,
+        session.libraries,
+        lambda: session.spawned,
+        session.close,
+    )
 
 
-def shown(path: Path) -> str:
-    """Write a path as it was given; our own files by their place in the repository."""
-    for name in SHIPPED:
-        if path.resolve() == shipped(name).resolve():
-            return f"implementations/{name}.py"
-    return str(path)
+def absent(target: Target, level: int = 0) -> Subject:
+    """Stand in for code that could not be loaded."""
+    nothing = InProcess(SimpleNamespace())
+    return Subject(target.name, shown(target), nothing, sandbox=level)
+
+
+def own(name: str) -> Subject:
+    """Load one of our own implementations into this process.
+
+    Raises
+    ------
+    LoadError
+        When it cannot be imported: jax may be missing.
+    """
+    return from_object(load(shipped(name)), name, f"implementations/{name}.py")
+
+
+def is_own(path: str) -> bool:
+    """Say whether a path is that of one of our own implementations."""
+    return any(Path(path).resolve() == shipped(name).resolve() for name in SHIPPED)
+
+
+def shown(target: Target) -> str:
+    """Write a target as it was given; our own files by their place in the repository."""
+    if target.path is not None and is_own(str(target.path)):
+        return f"implementations/{target.path.name}"
+    return target.text
 
 
 def from_object(
@@ -56,10 +102,7 @@ def from_object(
     name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
     session = InProcess(implementation, renew)
     if not session.offers(Call.LOSS_AND_GRADS):
-        raise UsageError(
-            f"{path or name} has no function loss_and_grads(network, params, batch); "
-            f"add one that returns (loss, [(dW, db), ...])"
-        )
+        raise UsageError(_LACKING.format(path or name))
     return Subject(
         name,
         path,

@@ -1,17 +1,43 @@
 """Loading an implementation from a file, and finding the ones we ship."""
 
 import contextlib
-import importlib.util
+import importlib
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 from gradcheck.errors import LoadError, UsageError
+from gradcheck.execution.notebook import Cell, cells
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
 MAX_BYTES = 10_000_000
+
+#: What can be examined.
+SUFFIXES = (".py", ".ipynb")
+
+
+_DECLARATIONS = ("networks", "batch_sizes")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a file turned out to hold.
+
+    Attributes
+    ----------
+    code : object
+        The module, or what an attribute of it names.
+    notes : tuple of str
+        What was left out.
+    """
+
+    code: Any
+    notes: tuple[str, ...] = ()
 
 
 def shipped(name: str) -> Path:
@@ -28,7 +54,7 @@ def shipped(name: str) -> Path:
 
 
 def check_path(path: Path) -> None:
-    """Refuse what is not a plain Python file of a sensible size.
+    """Refuse what is not a plain Python file or notebook of a sensible size.
 
     Raises
     ------
@@ -46,8 +72,8 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{path}: is a folder; give one .py file")
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{path}: is a device or pipe; give a .py file")
-    if path.suffix != ".py":
-        raise UsageError(f"{path}: is not a .py file")
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: is not a .py file, and no notebook (.ipynb) either")
     if status.st_size > MAX_BYTES:
         raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
 
@@ -62,45 +88,104 @@ def load(path: Path) -> ModuleType:
     Raises
     ------
     UsageError
-        When the path is not a plain Python file.
+        When the path is not a plain Python file or notebook.
     LoadError
         When the file cannot be imported, whatever it raises.
     """
-    check_path(path)
-    spec = importlib.util.spec_from_file_location(f"_gradcheck_loaded_{path.stem}", path)
-    if spec is None:
-        raise LoadError(f"{path}: Python does not know how to import it")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up here
-    beside = str(path.resolve().parent)  # last, so that it can shadow nothing installed
-    sys.path.append(beside)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            source = path.read_bytes()
-            code = compile(source, spec.origin or path, "exec", dont_inherit=True)
-            exec(code, vars(module))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a file may raise anything, SystemExit too
-        raise LoadError(_import_message(path, error)) from error
-    finally:
-        sys.modules.pop(spec.name, None)
-        sys.path.remove(beside)
+    module: ModuleType = load_file(path).code
     return module
 
 
-def _import_message(path: Path, error: BaseException) -> str:
+def load_file(path: Path) -> Loaded:
+    """Import a file as :func:`load` does, and say what was left out of it."""
+    check_path(path)
+    module = ModuleType(f"_gradcheck_loaded_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up here
+    try:
+        with _importing(path.name, path.resolve().parent):
+            parts, notes = _cells(path)
+            for cell in parts:
+                exec(compile(cell.source, cell.name, "exec", dont_inherit=True), vars(module))
+    finally:
+        sys.modules.pop(module.__name__, None)
+    return Loaded(module, notes)
+
+
+def load_module(name: str, folder: Path) -> Loaded:
+    """Import an installed module, or one below a folder, by its dotted name.
+
+    Raises
+    ------
+    LoadError
+        When it cannot be imported, whatever it raises.
+    """
+    with _importing(name, folder):
+        return Loaded(importlib.import_module(name))
+
+
+def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
+    """Take one thing out of what was loaded.
+
+    A function stands for code with this ``loss_and_grads``, for the networks and batch
+    sizes that its module declares; a class is called without arguments.
+
+    Raises
+    ------
+    LoadError
+        When there is no such attribute, or the class cannot be called.
+    """
+    found = loaded.code
+    for part in dotted.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise LoadError(f"{name} has no attribute {dotted}")
+    if isinstance(found, type):
+        with _importing(f"{name}:{dotted}", None):
+            found = found()
+    elif callable(found) and not hasattr(found, "loss_and_grads"):
+        module = loaded.code
+        declared = {n: getattr(module, n) for n in _DECLARATIONS if hasattr(module, n)}
+        found = SimpleNamespace(loss_and_grads=found, **declared)
+    return Loaded(found, loaded.notes)
+
+
+def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
+    source = path.read_bytes()
+    if path.suffix == ".ipynb":
+        return cells(source.decode("utf-8", errors="replace"), path.name)
+    return [Cell(str(path), source)], ()
+
+
+@contextlib.contextmanager
+def _importing(name: str, beside: Path | None) -> Iterator[None]:
+    """Run the code's own top level: keep its prints away, and say what it raises."""
+    folder = [str(beside)] if beside else []
+    sys.path += folder  # last, so that it can shadow nothing installed
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (KeyboardInterrupt, LoadError):
+        raise
+    except BaseException as error:  # a file may raise anything, SystemExit too
+        raise LoadError(_import_message(name, error)) from error
+    finally:
+        if beside and str(beside) in sys.path:
+            sys.path.remove(str(beside))
+
+
+def _import_message(file: str, error: BaseException) -> str:
     name = type(error).__name__
     missing = getattr(error, "name", None)
     if isinstance(error, ModuleNotFoundError) and missing:
         package = missing.partition(".")[0]
         if package in sys.modules:
-            return f"{path.name} needs {missing}, which the installed {package} does not have"
-        return f"{path.name} needs the package {package}, which is not installed"
+            return f"{file} needs {missing}, which the installed {package} does not have"
+        return f"{file} needs the package {package}, which is not installed"
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     place = f" (line {line})" if line else ""
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own
         text = ""
-    return f"{path.name} could not be imported{place}: {name}{': ' + text if text else ''}"
+    return f"{file} could not be imported{place}: {name}{': ' + text if text else ''}"

@@ -5,28 +5,16 @@ does to its arguments, and turns every ending into an Observation. For our own
 implementations and for people who check their own code.
 """
 
-import contextlib
 import copy
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import ModuleType, SimpleNamespace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
 from typing import Any, Protocol
 
-import numpy as np
-
 from gradcheck.adapters import readings
-from gradcheck.problem import Pair, Problem
-from gradcheck.protocol import (
-    Call,
-    ContractError,
-    Failure,
-    Observation,
-    Request,
-    read_loss,
-    read_outputs,
-    read_tensors,
-)
+from gradcheck.execution.calling import Caller
+from gradcheck.protocol import Call, Observation, Request
 
 
 class Described(Protocol):
@@ -60,7 +48,13 @@ class Session(Protocol):
         ...
 
     def ask(self, request: Request) -> Observation:
-        """Carry out a request; never raises for what the code does."""
+        """Carry out a request.
+
+        Raises
+        ------
+        gradcheck.execution.lost.LostError
+            When the code under test is gone for good; for nothing else that it does.
+        """
         ...
 
     def offers(self, call: Call) -> bool:
@@ -86,7 +80,7 @@ class InProcess:
         self._renew = renew or _copier(implementation)
         self._calls = 0
         self._memory: dict[Request, Observation] = {}
-        self._returned: list[tuple[Any, bytes]] = []
+        self._caller = Caller()
 
     @property
     def calls(self) -> int:
@@ -104,7 +98,7 @@ class InProcess:
         """Carry out a request, or recall the answer to the same one."""
         if request.anew and self._renew is not None:
             self.readings = readings(self._renew())
-            self._returned = []
+            self._caller = Caller()
         if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)
             if request.fresh or request.anew or request.call is Call.STEP:
@@ -113,60 +107,13 @@ class InProcess:
         return self._memory[request]
 
     def _ask(self, request: Request) -> Observation:
-        if not callable(getattr(self._code(request.reading), request.call.value, None)):
-            failure = Failure("unsupported", f"there is no function {request.call.value}")
-            return Observation(failure=failure)
-        try:
-            with _quiet():
-                return self._run(request)
-        except NotImplementedError as error:
-            return Observation(failure=Failure("unsupported", _one_line(error)))
-        except ContractError as error:
-            return Observation(failure=Failure("contract", str(error)))
-        except MemoryError:
-            return Observation(failure=Failure("memory", "the call ran out of memory"))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # the code may raise anything, SystemExit too
-            name, text = type(error).__name__, _one_line(error)
-            message = f"{request.call.value} raised {name}{': ' + text if text else ''}"
-            return Observation(failure=Failure("exception", message))
-
-    def _run(self, request: Request) -> Observation:
-        problem = request.problem
-        pairs, x, y = problem.params.copies(), problem.batch.x.copy(), problem.batch.y.copy()
-        arguments = _named(pairs) | {"x": x, "y": y}
-        before = {name: array.tobytes() for name, array in arguments.items()}
-        raw = self._call(request, problem, pairs, SimpleNamespace(x=x, y=y))
-        overwrote = any(_bytes(kept) != data for kept, data in self._returned)
-        observation = _read(request, problem, raw)
-        arrays = list(_arrays(raw))
-        self._returned = [(array, _bytes(array)) for array in arrays]
-        return Observation(
-            loss=observation.loss,
-            tensors=observation.tensors,
-            outputs=observation.outputs,
-            notes=observation.notes,
-            changed=tuple(n for n, a in arguments.items() if a.tobytes() != before[n]),
-            aliased=tuple(
-                n for n, a in arguments.items() if any(np.shares_memory(a, r) for r in arrays)
-            ),
-            overwrote=overwrote,
-        )
-
-    def _call(
-        self, request: Request, problem: Problem, pairs: list[Pair], batch: SimpleNamespace
-    ) -> Any:
+        code = self._code(request.reading)
         self._calls += 1
-        code, network = self._code(request.reading), problem.network
-        if request.call is Call.FORWARD:
-            return code.forward(network, pairs, batch.x)
-        if request.call is Call.LOSS_AND_GRADS:
-            return code.loss_and_grads(network, pairs, batch)
-        for _ in range(request.rounds - 1):
-            raw = code.step(network, pairs, batch, request.learning_rate)
-            pairs = list(read_tensors(raw, problem, "")[0])  # copies, finite or not
-        return code.step(network, pairs, batch, request.learning_rate)
+        start = time.perf_counter()
+        observation = self._caller.call(
+            code, request.call, request.problem, request.learning_rate, request.rounds
+        )
+        return replace(observation, seconds=time.perf_counter() - start)
 
 
 def _copier(implementation: Any) -> Callable[[], Any] | None:
@@ -178,56 +125,3 @@ def _copier(implementation: Any) -> Callable[[], Any] | None:
     except Exception:  # the object's own code may raise anything
         return None
     return lambda: copy.deepcopy(kept)
-
-
-def _read(request: Request, problem: Problem, raw: Any) -> Observation:
-    if request.call is Call.FORWARD:
-        return Observation(outputs=read_outputs(raw, problem))
-    if request.call is Call.STEP:
-        tensors, notes = read_tensors(raw, problem, "")
-        return Observation(tensors=tensors, notes=notes)
-    if not isinstance(raw, tuple | list) or len(raw) != 2:
-        length = f" of length {len(raw)}" if isinstance(raw, tuple | list) else ""
-        raise ContractError(
-            f"loss_and_grads must return (loss, [(dW, db), ...]); got {type(raw).__name__}{length}"
-        )
-    tensors, notes = read_tensors(raw[1], problem, "d")
-    return Observation(loss=read_loss(raw[0]), tensors=tensors, notes=notes)
-
-
-def _named(pairs: list[Pair]) -> dict[str, Any]:
-    return {
-        f"{kind}{n}": a for n, p in enumerate(pairs, 1) for kind, a in zip("Wb", p, strict=True)
-    }
-
-
-def _arrays(raw: Any) -> Iterator[Any]:
-    """Find the numpy arrays in an answer."""
-    if isinstance(raw, np.ndarray):
-        yield raw
-    elif isinstance(raw, list | tuple):
-        for item in raw:
-            yield from _arrays(item)
-
-
-def _bytes(array: Any) -> bytes:
-    return bytes(array.tobytes())
-
-
-def _one_line(error: BaseException) -> str:
-    try:
-        lines = str(error).splitlines()
-    except Exception:  # its __str__ is the code's own
-        return ""
-    return lines[0][:300] if lines else ""
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-    ):
-        warnings.simplefilter("ignore")
-        yield

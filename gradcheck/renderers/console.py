@@ -53,6 +53,9 @@ def _in_full(entry: dict[str, Any]) -> RenderableType:
         parts.append(Padding(Text(entry["error"]["message"]), (0, 0, 0, 2)))
     if entry["counterexample"]:
         parts.append(Padding(_counterexample(entry["counterexample"]), (1, 0, 0, 2)))
+    for flag in entry["flags"]:
+        text = f"flag: {flag['kind'].replace('_', ' ')}: {flag['evidence']}"
+        parts.append(Padding(Text(text, style="yellow"), (0, 0, 0, 2)))
     for note in entry["notes"]:
         parts.append(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
     parts.append(Text(""))
@@ -65,7 +68,10 @@ def _headline(entry: dict[str, Any]) -> Text:
     gradient = [f for f in entry["findings"] if f["check"] == "gradient"]
     if gradient:
         line.append(f" ({count(gradient[0]['problems'], 'problem')} compared")
-        line.append(f", {entry['seconds']:.1f} s)")
+        line.append(f", {entry['seconds']:.1f} s")
+        line.append(f", sandbox level {entry['sandbox']})" if entry["sandbox"] else ")")
+    elif entry["sandbox"]:
+        line.append(f" (sandbox level {entry['sandbox']})")
     if entry["verdict"] == "correct":
         seen = one_part_in(entry["resolution_worst"])
         line.append(f"\nAn error of {seen} in any tensor would have been seen.")
@@ -102,7 +108,8 @@ def _fault(fault: Fault) -> RenderableType:
     if others:
         lines.append(Text(f"The same in {layers(others)}."))
     lines.append(Text(diagnosis["fix"]))
-    lines.append(Text(fault.certainty, style="dim"))
+    if fault.certainty:
+        lines.append(Text(fault.certainty, style="dim"))
     return Group(*lines)
 
 
@@ -202,8 +209,8 @@ def _lines(entries: list[dict[str, Any]]) -> Table:
             text = sentence(f"{named[0].title}{', in ' if named[0].where else ''}{named[0].where}")
         else:
             text = entry["error"]["message"] if entry["error"] else bad[0]["message"] if bad else ""
-        name = shown_name(entry)
-        table.add_row(name, verdict(entry["verdict"]), Text(text))
+        level = Text(f"sandbox {entry['sandbox']}" if entry["sandbox"] else "", style="dim")
+        table.add_row(shown_name(entry), verdict(entry["verdict"]), level, Text(text))
     return table
 
 

@@ -80,9 +80,11 @@ class Fault:
 
     @property
     def certainty(self) -> str:
-        """How sure the name is, in a sentence."""
+        """How sure the name is, in a sentence; empty where the name is withheld."""
         kind = self.diagnosis["certainty"]
-        if kind == "named" and self.names:
+        if kind in ("named", "class") and not self.names:
+            return ""
+        if kind == "named":
             return f"This is the bug {self.names[0]}: it explains every number, and no other does."
         if kind == "class":
             return f"These are one and the same here: {', '.join(self.names)}."

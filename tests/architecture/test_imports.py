@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
+from gradcheck.execution.staging import VISIBLE
 
 PACKAGE = Path(gradcheck.__file__).parent
 
@@ -17,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("activations",),
     ("losses",),
     ("network",),
+    ("answers",),
     ("problem",),
     ("protocol", "forward", "adapters"),
     ("oracle",),
@@ -26,7 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checks", "worked_examples", "function_check"),
     ("counterexample",),
     ("record",),
-    ("execution",),
+    ("reveal",),
+    ("execution", "flags"),
     ("diagnosis",),
     ("illustration",),
     ("campaign", "power"),
@@ -95,6 +98,34 @@ def test_the_package_never_imports_the_implementations():
         )
 
 
+def test_what_a_worker_can_import_imports_nothing_else_of_gradcheck():
+    visible = set()
+    for name in VISIBLE:
+        place = PACKAGE / name
+        files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+        visible |= {file.relative_to(PACKAGE) for file in files}
+    for path in sorted(visible - {Path("__init__.py")}):
+        for module in all_imported(PACKAGE / path):
+            file = Path(*module.split(".")[1:])
+            known = {file.with_suffix(".py"), file / "__init__.py"} & visible
+            assert known or module == "gradcheck", (
+                f"{path} imports {module}, which no worker can see; see execution/staging.py"
+            )
+
+
+def all_imported(path):
+    """Yield the full names of modules of gradcheck that are imported anywhere in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.startswith("gradcheck"))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradcheck"):
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                here = PACKAGE.parent / Path(*module.split("."))
+                inside = here.is_dir() or here.with_suffix(".py").is_file()
+                yield module if inside else node.module
+
+
 def loaded_by(statement):
     code = f"import sys; {statement}; print(' '.join(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -130,3 +161,9 @@ def test_every_public_name_can_be_fetched():
 def test_an_unknown_public_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nonsense"):
         _ = gradcheck.nonsense
+
+
+def test_launching_a_worker_loads_no_numpy():
+    loaded = loaded_by("import gradcheck.cli, gradcheck.execution.launch")
+    heavy = {"numpy", "rich", "nbformat"} & loaded
+    assert not heavy, f"the worker has to wait for {sorted(heavy)}"

@@ -73,7 +73,7 @@ def test_a_device_is_refused() -> None:
     assert "is a device or pipe" in message, f"refused with {message!r}"
 
 
-@pytest.mark.parametrize("name", ["student.txt", "student", "student.pyc", "student.ipynb"])
+@pytest.mark.parametrize("name", ["student.txt", "student", "student.pyc", "student.ipynb.txt"])
 def test_a_file_with_another_suffix_is_refused(tmp_path: Path, name: str) -> None:
     message = refusal(written(tmp_path, "x = 1\n", name))
     assert "is not a .py file" in message, f"{name} was refused with {message!r}"

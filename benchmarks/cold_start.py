@@ -1,0 +1,75 @@
+"""What a check costs from a cold start, in multiples of importing numpy.
+
+Run ``python benchmarks/cold_start.py [ROUNDS]``. The commands take turns, so that all see
+the same machine; medians are compared.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from gradcheck import sampling
+from gradcheck.execution.launch import Launch
+from gradcheck.execution.limits import Limits
+from gradcheck.execution.remote import Remote
+from gradcheck.execution.target import parse_target
+from gradcheck.protocol import Call, Request
+
+ROOT = Path(__file__).resolve().parents[1]
+WRONG = ROOT / "docs" / "examples" / "tanh_student.py"
+RIGHT = WRONG.read_text(encoding="utf-8").replace("* np.tan(", "* np.tanh(")
+
+#: Calls whose round trip is timed, each of the smallest answer there is.
+CALLS = 2000
+
+ECHO = """
+def loss_and_grads(network, params, batch):
+    return 0.0, params
+"""
+
+
+def main(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        right = Path(folder) / "right.py"
+        right.write_text(RIGHT, encoding="utf-8")
+        echo = Path(folder) / "echo.py"
+        echo.write_text(ECHO, encoding="utf-8")
+        matrix = str(ROOT / "implementations" / "matrix.py")
+        commands = {
+            "import numpy": ["-c", "import numpy"],
+            "check, right": ["-m", "gradcheck", "check", str(right), "--seed", "1"],
+            "check, right, every activation": ["-m", "gradcheck", "check", matrix, "--seed", "1"],
+            "check, wrong, with diagnosis": ["-m", "gradcheck", "check", str(WRONG), "--seed", "1"],
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(rounds):
+            for name, arguments in commands.items():
+                begin = time.perf_counter()
+                subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True)
+                seconds[name].append(time.perf_counter() - begin)
+        unit = statistics.median(seconds["import numpy"])
+        for name, values in seconds.items():
+            median = statistics.median(values)
+            print(f"{name:32} {median:6.3f} s  {median / unit:5.1f} x")
+        show_round_trip(echo)
+
+
+def show_round_trip(path: Path) -> None:
+    session = Remote(Launch(parse_target(str(path)), Limits()))
+    problem = sampling.problem(1, 0)
+    request = Request(Call.LOSS_AND_GRADS, problem, fresh=True)
+    trips = [session.ask(request).seconds for _ in range(CALLS)]
+    low, middle, high = (np.percentile(trips, q) * 1e3 for q in (10, 50, 90))
+    print(
+        f"a round trip at sandbox level {session.level}: {middle:.3f} ms ({low:.3f} to {high:.3f})"
+    )
+    session.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)

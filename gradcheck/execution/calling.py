@@ -1,0 +1,186 @@
+"""Calling code under test, in the process it lives in.
+
+It is handed fresh copies, what it prints is kept away from standard output, what it
+does to its arguments is watched, and every ending becomes an Observation. Both the
+session in this process and the worker of another one call through here.
+"""
+
+import contextlib
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.answers import (
+    Call,
+    ContractError,
+    Failure,
+    Observation,
+    Pair,
+    Posed,
+    read_loss,
+    read_outputs,
+    read_tensors,
+)
+
+#: Characters of a message that code under test may fill.
+TEXT = 300
+
+#: What Python says when no thread or process can be started any more.
+_NO_THREAD = "can't start new thread"
+
+
+class Caller:
+    """Calls code, and remembers which arrays the last call returned."""
+
+    def __init__(self) -> None:
+        self._returned: list[tuple[Any, bytes]] = []
+
+    def call(
+        self, code: Any, call: Call, problem: Posed, learning_rate: float = 0.0, rounds: int = 1
+    ) -> Observation:
+        """Call one function of the code.
+
+        Parameters
+        ----------
+        code : object
+            Follows :class:`gradcheck.protocol.Implementation`.
+        call : Call
+        problem : Posed
+        learning_rate : float
+            For a step.
+        rounds : int
+            How many steps to take, each from the parameters the last one returned.
+
+        Returns
+        -------
+        observation : Observation
+            With a failure where there is no answer; only KeyboardInterrupt is raised.
+        """
+        if not callable(getattr(code, call.value, None)):
+            return _failed("unsupported", f"there is no function {call.value}")
+        try:
+            with _quiet():
+                return self._run(code, call, problem, learning_rate, rounds)
+        except NotImplementedError as error:
+            return _failed("unsupported", one_line(error))
+        except ContractError as error:
+            return _failed("contract", str(error))
+        except MemoryError:
+            return _failed("memory", "the call ran out of memory")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the code may raise anything, SystemExit too
+            name, text = type(error).__name__, one_line(error)
+            kind = "processes" if out_of_processes(error, text) else "exception"
+            return _failed(kind, f"{call.value} raised {name}{': ' + text if text else ''}")
+
+    def _run(
+        self, code: Any, call: Call, problem: Posed, learning_rate: float, rounds: int
+    ) -> Observation:
+        pairs, x, y = problem.params.copies(), problem.batch.x.copy(), problem.batch.y.copy()
+        arguments = _named(pairs) | {"x": x, "y": y}
+        before = {name: array.tobytes() for name, array in arguments.items()}
+        batch = SimpleNamespace(x=x, y=y)
+        raw = _raw(code, call, problem, pairs, batch, learning_rate, rounds)
+        overwrote = any(_bytes(kept) != data for kept, data in self._returned)
+        observation = _read(call, problem, raw)
+        arrays = list(_arrays(raw))
+        self._returned = [(array, _bytes(array)) for array in arrays]
+        return replace(
+            observation,
+            changed=tuple(n for n, a in arguments.items() if a.tobytes() != before[n]),
+            aliased=tuple(
+                n for n, a in arguments.items() if any(np.shares_memory(a, r) for r in arrays)
+            ),
+            overwrote=overwrote,
+        )
+
+
+def _raw(
+    code: Any,
+    call: Call,
+    problem: Posed,
+    pairs: list[Pair],
+    batch: SimpleNamespace,
+    learning_rate: float,
+    rounds: int,
+) -> Any:
+    network = problem.network
+    if call is Call.FORWARD:
+        return code.forward(network, pairs, batch.x)
+    if call is Call.LOSS_AND_GRADS:
+        return code.loss_and_grads(network, pairs, batch)
+    for _ in range(rounds - 1):
+        raw = code.step(network, pairs, batch, learning_rate)
+        pairs = list(read_tensors(raw, problem, "")[0])  # copies, finite or not
+    return code.step(network, pairs, batch, learning_rate)
+
+
+def _read(call: Call, problem: Posed, raw: Any) -> Observation:
+    if call is Call.FORWARD:
+        return Observation(outputs=read_outputs(raw, problem))
+    if call is Call.STEP:
+        tensors, notes = read_tensors(raw, problem, "")
+        return Observation(tensors=tensors, notes=notes)
+    if not isinstance(raw, tuple | list) or len(raw) != 2:
+        length = f" of length {len(raw)}" if isinstance(raw, tuple | list) else ""
+        raise ContractError(
+            f"loss_and_grads must return (loss, [(dW, db), ...]); got {type(raw).__name__}{length}"
+        )
+    tensors, notes = read_tensors(raw[1], problem, "d")
+    return Observation(loss=read_loss(raw[0]), tensors=tensors, notes=notes)
+
+
+def _failed(kind: str, message: str) -> Observation:
+    return Observation(failure=Failure(kind, message))
+
+
+def out_of_processes(error: BaseException, text: str) -> bool:
+    """Say whether an exception means that no process or thread could be started."""
+    return isinstance(error, BlockingIOError) or (
+        isinstance(error, RuntimeError) and _NO_THREAD in text
+    )
+
+
+def _named(pairs: list[Pair]) -> dict[str, Any]:
+    return {
+        f"{kind}{n}": a for n, p in enumerate(pairs, 1) for kind, a in zip("Wb", p, strict=True)
+    }
+
+
+def _arrays(raw: Any) -> Iterator[Any]:
+    """Find the numpy arrays in an answer."""
+    if isinstance(raw, np.ndarray):
+        yield raw
+    elif isinstance(raw, list | tuple):
+        for item in raw:
+            yield from _arrays(item)
+
+
+def _bytes(array: Any) -> bytes:
+    return bytes(array.tobytes())
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of an exception's text, if it lets itself be written."""
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # its __str__ is the code's own
+        return ""
+    return lines[0][:TEXT] if lines else ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,234 @@
+"""What the frames say: a question with its arrays, an answer, what a file offers.
+
+Both ends use this. The parent believes nothing: an answer has exactly the shapes
+that were asked for, names come from a list, and texts are short.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.answers import Call, Failure, Floats, Observation, Pair, Posed
+from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
+
+#: Characters of a text from a worker that are kept, and how many texts.
+MAX_MESSAGE = 400
+MAX_NOTES = 40
+
+#: Kinds of failure that a worker itself may tell; the others are seen from outside.
+TOLD = ("contract", "exception", "unsupported", "memory", "processes", "import")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A question as the worker has it: a :class:`gradcheck.answers.Posed`."""
+
+    network: Any
+    params: "GivenParams"
+    batch: "GivenBatch"
+
+
+@dataclass(frozen=True)
+class GivenParams:
+    """Parameters that came over the wire; nobody can write to them."""
+
+    pairs: tuple[Pair, ...]
+
+    def copies(self) -> list[Pair]:
+        """Fresh, writable copies."""
+        return [(w.copy(), b.copy()) for w, b in self.pairs]
+
+
+@dataclass(frozen=True)
+class GivenBatch:
+    """A batch that came over the wire."""
+
+    x: Floats
+    y: Floats
+
+    @property
+    def size(self) -> int:
+        """The number of samples, N."""
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class GivenNetwork:
+    """A network as code under test is given it; it knows its text and no rule."""
+
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: str
+    reduction: str
+    l2: float
+    text: str
+
+    @property
+    def depth(self) -> int:
+        """The number of layers, L."""
+        return len(self.activations)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The shape ``(n[l-1], n[l])`` of every ``W[l]``."""
+        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Question:
+    """A call as the worker has it."""
+
+    call: Call
+    reading: int
+    problem: Given
+    learning_rate: float
+    rounds: int
+
+
+def to_block(array: NDArray[Any]) -> Block:
+    """Write an array for the wire."""
+    plain = np.ascontiguousarray(array, dtype="<f8")
+    return Block(array.shape, plain.tobytes())
+
+
+def to_array(block: Block) -> Floats:
+    """Read an array off the wire; it is read-only, for it is the frame's own bytes."""
+    array: Floats = np.frombuffer(block.data, dtype="<f8").reshape(block.shape)
+    return array if sys.byteorder == "little" else array.astype(np.float64)
+
+
+def call_frame(
+    number: int, call: Call, problem: Posed, reading: int, learning_rate: float, rounds: int
+) -> Frame:
+    """Write a call."""
+    network = problem.network
+    arrays = [array for pair in problem.params.pairs for array in pair]
+    return Frame(
+        CALL,
+        number,
+        (
+            list(Call).index(call),
+            reading,
+            network.widths,
+            network.activations,
+            (network.loss, network.reduction, str(network)),
+            network.l2,
+            learning_rate,
+            rounds,
+            [to_block(array) for array in (problem.batch.x, problem.batch.y, *arrays)],
+        ),
+    )
+
+
+def read_call(frame: Frame) -> Question:
+    """Read a call, in the worker; gradcheck wrote it."""
+    values: Any = frame.values
+    index, reading, widths, activations, names, l2, learning_rate, rounds, blocks = values
+    x, y, *arrays = (to_array(block) for block in blocks)
+    pairs = tuple(zip(arrays[::2], arrays[1::2], strict=True))
+    network = GivenNetwork(widths, activations, names[0], names[1], l2, names[2])
+    problem = Given(network, GivenParams(pairs), GivenBatch(x, y))
+    return Question(list(Call)[index], reading, problem, learning_rate, rounds)
+
+
+def answer_frame(number: int, seen: Observation) -> Frame:
+    """Write an answer, in the worker."""
+    failure = seen.failure
+    if failure is not None:
+        return Frame(ANSWER, number, (failure.kind, failure.message[:MAX_MESSAGE]))
+    arrays = [array for pair in seen.tensors for array in pair]
+    return Frame(
+        ANSWER,
+        number,
+        (
+            float(seen.loss),
+            [to_block(array) for array in arrays],
+            to_block(seen.outputs),
+            [note[:MAX_MESSAGE] for note in seen.notes[:MAX_NOTES]],
+            seen.changed,
+            seen.aliased,
+            seen.overwrote,
+        ),
+    )
+
+
+def read_answer(frame: Frame, call: Call, problem: Posed) -> Observation:
+    """Read an answer, and believe no more of it than that it is numbers.
+
+    Raises
+    ------
+    WireError
+        When it is not an answer to this question.
+    """
+    if len(frame.values) == 2:
+        return Observation(failure=_failure(frame.values))
+    if len(frame.values) != 7:
+        raise WireError(f"an answer of {len(frame.values)} values")
+    loss, tensors, outputs, notes, changed, aliased, overwrote = frame.values
+    if not isinstance(loss, float) or not isinstance(overwrote, bool):
+        raise WireError("an answer without a loss")
+    shapes = [] if call is Call.FORWARD else [a.shape for p in problem.params.pairs for a in p]
+    arrays = _blocks(tensors, shapes)
+    (out,) = _blocks([outputs], [problem.batch.y.shape if call is Call.FORWARD else (0, 0)])
+    names = _argument_names(problem)
+    return Observation(
+        loss=loss,
+        tensors=tuple(zip(arrays[::2], arrays[1::2], strict=True)),
+        outputs=out,
+        notes=texts(notes),
+        changed=tuple(name for name in texts(changed) if name in names),
+        aliased=tuple(name for name in texts(aliased) if name in names),
+        overwrote=overwrote,
+    )
+
+
+def _failure(values: Sequence[Value]) -> Failure:
+    kind, message = texts(values)
+    if kind not in TOLD:
+        raise WireError(f"a failure of a kind that no worker tells: {kind!r}")
+    return Failure(kind, message)
+
+
+def _blocks(values: Value, shapes: Sequence[tuple[int, ...]]) -> list[Floats]:
+    items = values if isinstance(values, tuple | list) else ()
+    blocks = [item for item in items if isinstance(item, Block)]
+    if [block.shape for block in blocks] != list(shapes) or len(blocks) != len(items):
+        raise WireError("an answer of other shapes than were asked for")
+    return [to_array(block) for block in blocks]
+
+
+def _argument_names(problem: Posed) -> set[str]:
+    layers = range(1, len(problem.params.pairs) + 1)
+    return {"x", "y", *(f"{kind}{n}" for n in layers for kind in "Wb")}
+
+
+def texts(value: Value) -> tuple[str, ...]:
+    """Read a list of short texts.
+
+    Raises
+    ------
+    WireError
+        When it is something else.
+    """
+    items = value if isinstance(value, tuple | list) else None
+    if items is None or len(items) > 10 * MAX_NOTES:
+        raise WireError("no list of texts where one is expected")
+    found = []
+    for item in items:
+        if not isinstance(item, str):
+            raise WireError("something else in a list of texts")
+        found.append(item[:MAX_MESSAGE])
+    return tuple(found)
+
+
+def pairs_of_texts(value: Value) -> dict[str, str]:
+    """Read ``key, value, key, value, ...`` as a mapping."""
+    flat = texts(value)
+    return dict(zip(flat[::2], flat[1::2], strict=False))

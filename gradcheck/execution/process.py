@@ -1,0 +1,203 @@
+"""A worker's process: frames in, frames out, each within a deadline.
+
+One thread swallows what the code prints, another watches what the worker uses up.
+Whatever goes wrong ends in one way: everything the worker started is killed, and a
+:class:`gradcheck.execution.lost.LostError` says why.
+"""
+
+import contextlib
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from gradcheck.execution import channel, process_tree, wire
+from gradcheck.execution.limits import Limits
+from gradcheck.execution.lost import LostError
+from gradcheck.execution.sandbox import Command
+
+#: Seconds between two looks at what a worker uses up.
+_WATCH = 0.02
+
+#: Seconds that a worker that closed its pipe has to be gone.
+_PARTING = 1.0
+
+
+class Process:
+    """A worker.
+
+    Parameters
+    ----------
+    command : Command
+    limits : Limits
+
+    Raises
+    ------
+    OSError
+        When it cannot be started at all.
+    """
+
+    def __init__(self, command: Command, limits: Limits) -> None:
+        self._limits = limits
+        self._mark = secrets.token_hex(8) if command.environment else ""
+        self._failure: tuple[str, str] | None = None
+        self._printed = 0
+        self._quiet_size: int | None = None
+        self.spawned = 0
+        self._ended = threading.Event()
+        self._closing = threading.Lock()
+        environment = command.environment
+        if environment:  # an empty one stays empty: it can be read inside the sandbox
+            environment = environment | {process_tree.MARK: self._mark}
+            process_tree.shield()
+        self._popen = subprocess.Popen(
+            command.arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=command.folder,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._job: Any = None
+        if sys.platform == "win32":
+            from gradcheck.execution.windows_job import Job
+
+            self._job = Job(self._popen, limits)  # before it is told what to load
+        stdin, stdout = self._popen.stdin, self._popen.stdout
+        assert stdin is not None
+        assert stdout is not None
+        self._channel = channel.BEST(stdout, stdin)
+        self._threads = [
+            threading.Thread(target=work, name=f"gradcheck {work.__name__}", daemon=True)
+            for work in (self._drain, self._watch)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def receive(self, tags: tuple[bytes, ...], number: int, deadline: float) -> wire.Frame:
+        """Wait for one frame.
+
+        Raises
+        ------
+        LostError
+            When none comes in time, or something else than this frame does.
+        """
+        try:
+            frame = wire.read(lambda size: self._channel.receive(size, deadline), tags)
+        except TimeoutError:
+            self._fail("timeout", "no answer in time")
+        except wire.WireError as error:
+            self._fail("protocol", f"the worker's pipe carries what no worker writes: {error}")
+        except (OSError, ValueError):
+            self._find_out_why()
+        else:
+            if frame is not None and frame.number == number:
+                return frame
+            if frame is None:
+                self._find_out_why()
+            self._fail("protocol", "the worker's pipe carries an answer out of turn")
+        raise self._lost()
+
+    def ask(self, frame: wire.Frame, tags: tuple[bytes, ...], seconds: float) -> wire.Frame:
+        """Send a frame and wait for the answer to it; raises as :meth:`receive` does."""
+        if self._failure or self._ended.is_set():
+            raise self._lost()
+        deadline = time.monotonic() + max(seconds, 0.0)
+        try:
+            self._channel.send(wire.pack(frame), deadline)
+        except TimeoutError:
+            self._fail("timeout", "the question was not taken in time")
+            raise self._lost() from None
+        return self.receive(tags, frame.number, deadline)
+
+    def kill(self) -> None:
+        """Kill everything the worker started, and wait until it is gone; from any thread."""
+        with self._closing:
+            if self._ended.is_set():
+                return
+            self._ended.set()
+            if self._job is not None:
+                self._job.close()
+            process_tree.kill(self._popen.pid, self._mark)
+            self._popen.kill()
+            self._popen.wait()
+
+    def close(self) -> None:
+        """Kill it, and close the pipes."""
+        self.kill()
+        self._channel.close()
+        for thread in self._threads:  # a daemon elsewhere may keep a pipe open
+            thread.join(_PARTING)
+
+    def words_of_the_worker(self) -> str:
+        """Return the start of what it wrote to standard error, for a probe that failed."""
+        return self._head.decode("utf-8", errors="replace")
+
+    _head = b""
+
+    def _fail(self, kind: str, message: str) -> None:
+        self._failure = self._failure or (kind, message)
+        self.kill()
+
+    def _lost(self) -> LostError:
+        kind, message = self._failure or ("crash", "the worker ended")
+        return LostError(kind, message)
+
+    def _find_out_why(self) -> None:
+        """The pipe was closed: because the worker ended, or it is about to, or by the code."""
+        try:
+            code: int | None = self._popen.wait(_PARTING)
+        except subprocess.TimeoutExpired:
+            code = None
+        self._fail("crash", _ending(code))
+
+    def _drain(self) -> None:
+        """Swallow what the code prints; it is counted and shown to nobody."""
+        pipe = self._popen.stderr
+        assert pipe is not None
+        with contextlib.suppress(OSError, ValueError), pipe:
+            while data := pipe.read(2**16):
+                self._printed += len(data)
+                self._head = (self._head + data)[:2000]
+                if self._printed > self._limits.output:
+                    self._fail("flood", f"printed more than {self._limits.output // 2**20} MB")
+                    return
+
+    def _watch(self) -> None:
+        if not process_tree.LINUX:
+            return
+        limits = self._limits
+        while not self._ended.wait(_WATCH):
+            tree = process_tree.everything(self._popen.pid, self._mark)
+            memory, threads = process_tree.usage(tree)
+            if self._quiet_size is not None:
+                self.spawned = max(self.spawned, len(tree) - self._quiet_size)
+            if memory > limits.memory:
+                self._fail("memory", f"used more than {limits.memory // 2**20} MB of memory")
+            elif threads > limits.processes:
+                self._fail("processes", f"started more than {limits.processes} processes")
+
+    def mark_quiet(self) -> None:
+        """Say that the worker has no process yet that the code under test started."""
+        if process_tree.LINUX:
+            self._quiet_size = len(process_tree.below(self._popen.pid))
+
+
+#: What a shell and bubblewrap add to the number of a signal.
+_SIGNALLED = 128
+
+
+def _ending(code: int | None) -> str:
+    """Say how a worker ended."""
+    if code is None:
+        return "closed the pipe to gradcheck"
+    number = -code if code < 0 else code - _SIGNALLED
+    if 0 < number < 65:
+        with contextlib.suppress(ValueError):
+            return f"the process crashed ({signal.Signals(number).name})"
+    return f"the process ended by itself (exit code {code})"

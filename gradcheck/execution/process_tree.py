@@ -1,0 +1,150 @@
+"""The processes that a worker has: how many, how much memory, and their end.
+
+On Linux the tree is read from /proc. Processes that turned themselves into daemons are
+no longer below the worker; gradcheck adopts them (it is their subreaper) and knows them
+by a word in the environment they were started with. Elsewhere a process group, or on
+Windows a job object, has to do.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+
+#: The variable in a worker's environment by which its daemons are known.
+MARK = "GRADCHECK_WORKER"
+
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
+
+#: Seconds that a killed tree has to be gone.
+_PATIENCE = 5.0
+
+LINUX = sys.platform == "linux"
+
+
+@cache
+def shield() -> None:
+    """Adopt daemons of workers, and close our memory to other processes of our user."""
+    if LINUX:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def below(root: int) -> list[int]:
+    """Return a process and all that descend from it (Linux)."""
+    found, waiting = [], [root]
+    while waiting:
+        process = waiting.pop()
+        found.append(process)
+        waiting += _children(process)
+    return found
+
+
+def _children(process: int) -> Iterator[int]:
+    folder = f"/proc/{process}/task"
+    try:
+        threads = os.listdir(folder)  # noqa: PTH208 (this runs forty times a second)
+    except OSError:
+        return
+    for thread in threads:
+        yield from map(int, _read(f"{folder}/{thread}/children").split())
+
+
+def adopted(mark: str) -> list[int]:
+    """Return our children that were started with this mark: the worker, and its daemons (Linux)."""
+    if not mark:
+        return []
+    word = f"{MARK}={mark}".encode()
+    return [p for p in _children(os.getpid()) if word in _read(f"/proc/{p}/environ").split(b"\0")]
+
+
+def marked(mark: str) -> list[int]:
+    """Return every process that was started with this mark, by looking at all (Linux).
+
+    Slow, but nothing slips through: a list of children may miss one while another ends.
+    """
+    if not mark:
+        return []
+    word = f"{MARK}={mark}".encode()
+    names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    return [int(n) for n in names if word in _read(f"/proc/{n}/environ").split(b"\0")]
+
+
+def everything(root: int, mark: str) -> list[int]:
+    """Return a worker's processes, its daemons with all below them among these (Linux)."""
+    roots = dict.fromkeys((root, *adopted(mark)))
+    return list(dict.fromkeys(process for each in roots for process in below(each)))
+
+
+def usage(processes: list[int]) -> tuple[int, int]:
+    """Return the memory in use, in bytes, and the number of processes and threads (Linux)."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    memory = threads = 0
+    for process in processes:
+        fields = _read(f"/proc/{process}/statm").split()
+        memory += int(fields[1]) * page if len(fields) > 1 else 0
+        with contextlib.suppress(OSError):
+            threads += os.stat(f"/proc/{process}/task").st_nlink - 2  # noqa: PTH116
+    return memory, threads
+
+
+def kill(root: int, mark: str) -> None:
+    """Kill a process and all that descend from it, and wait until they are gone.
+
+    The root itself is left for its owner to wait for. Without a mark, daemons are left
+    to whoever owns the namespace they are in.
+    """
+    if sys.platform == "win32":
+        return  # closing the job object did it
+    if not LINUX:
+        with contextlib.suppress(OSError):
+            os.killpg(root, signal.SIGKILL)
+        return
+    end = time.monotonic() + _PATIENCE
+    pause = 0.001
+    seen: set[int] = set()
+    while time.monotonic() < end:
+        seen.update(everything(root, mark))
+        alive = [p for p in seen if _alive(p)]
+        if not alive:
+            alive = [p for p in marked(mark) if _alive(p)]
+            seen.update(alive)
+        for process in alive:  # stopped first, so that none can start another meanwhile
+            _signal(process, signal.SIGSTOP)
+        for process in alive:
+            _signal(process, signal.SIGKILL)
+        _reap([p for p in seen if p != root])
+        if not alive:
+            return
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+
+
+def _reap(processes: list[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(OSError):  # most are no children of ours
+            os.waitpid(process, os.WNOHANG)
+
+
+def _alive(process: int) -> bool:
+    state = _read(f"/proc/{process}/stat").rpartition(b")")[2].split()
+    return bool(state) and state[0] not in (b"Z", b"X")
+
+
+def _signal(process: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(process, number)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (as above)
+            return file.read(2**16)
+    except OSError:
+        return b""

@@ -1,0 +1,265 @@
+"""A session with code in another process.
+
+To a check it is the same as a session in this one. The worker is started at the best
+level of :mod:`gradcheck.execution.sandbox` that works here; once it is lost it stays
+lost, so that no budget is paid twice.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gradcheck.errors import SandboxError
+from gradcheck.execution import messages, wire
+from gradcheck.execution.launch import Launch
+from gradcheck.execution.lost import LostError
+from gradcheck.execution.staging import staged_name
+from gradcheck.execution.start import Started, Starting
+from gradcheck.execution.target import Target
+from gradcheck.protocol import Call, Observation, Request
+
+#: Failures after which nothing more is asked: the next call would cost as much again.
+_FATAL = ("memory", "processes")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A reading of the code, as its worker describes it.
+
+    Attributes
+    ----------
+    adapter : str
+    conventions : mapping of str to str
+    calls : tuple of str
+        The functions it has.
+    """
+
+    adapter: str
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
+
+
+class Remote:
+    """Code under test in a worker of its own.
+
+    Parameters
+    ----------
+    launch : Launch
+        Closed with the session.
+
+    Attributes
+    ----------
+    networks, batch_sizes : object
+        What the code declares.
+    notes : tuple of str
+        What was left out when the file was loaded.
+    level : int
+        The sandbox level.
+
+    Raises
+    ------
+    LostError
+        When the code cannot be loaded.
+    SandboxError
+        When no worker gets ready, or none at the level asked for.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.settled = 0
+        self.networks: object = None
+        self.batch_sizes: object = None
+        self.notes: tuple[str, ...] = ()
+        self._readings: tuple[Offer, ...] = ()
+        self._launch = launch
+        self._limits = launch.limits
+        self._left = launch.limits.timeout
+        self._calls = self._number = self._spawned = 0
+        self._memory: dict[tuple[int, Request], Observation] = {}
+        self._lost: LostError | None = None
+        self._libraries: tuple[str, ...] = ()
+        self._worker: Started | None = None
+        self._spare: Starting | None = None
+        try:
+            assert launch.starting is not None
+            self._worker = launch.starting.ready()
+            self._load()
+            self._spare = self._another()  # the check of purity will want it
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def level(self) -> int:
+        """The sandbox level."""
+        return self._worker.level.number if self._worker else 0
+
+    @property
+    def calls(self) -> int:
+        """How often the code under test was called."""
+        return self._calls
+
+    @property
+    def readings(self) -> Sequence[Offer]:
+        """The ways in which the code can be read, the likeliest first."""
+        return self._readings
+
+    def offers(self, call: Call) -> bool:
+        """Say whether the code has the function at all."""
+        return call.value in self._readings[self.settled].calls
+
+    def ask(self, request: Request) -> Observation:
+        """Carry out a request, or recall the answer to the same one.
+
+        Raises
+        ------
+        LostError
+            When the code hangs, crashes or goes past a limit, and ever after.
+        """
+        if self._lost:
+            raise self._lost
+        reading = self.settled if request.reading is None else request.reading
+        kept = not (request.fresh or request.anew or request.call is Call.STEP)
+        if kept and (reading, request) in self._memory:
+            return self._memory[reading, request]
+        try:
+            if request.anew:
+                self._anew()
+            observation = self._ask(request, reading)
+        except LostError as lost:
+            self._latch(lost, request)
+            raise self._lost or lost from None
+        if kept:
+            self._memory[reading, request] = observation
+        return observation
+
+    def libraries(self) -> tuple[str, ...]:
+        """Return the libraries that differentiate by themselves and that the code imported."""
+        if self._worker and not self._lost:
+            with contextlib.suppress(LostError):
+                frame = self._exchange(wire.Frame(wire.SEEN, self._next()), (wire.SEEN,))
+                self._libraries = messages.texts(frame.values[0] if frame.values else ())
+        return self._libraries
+
+    @property
+    def spawned(self) -> int:
+        """The most processes of its own that the code was seen to have at once."""
+        return max(self._spawned, self._worker.process.spawned if self._worker else 0)
+
+    def close(self) -> None:
+        """End the worker with everything it started, and remove what was copied."""
+        if self._worker:
+            self._spawned = self.spawned
+            self._worker.process.close()
+        if self._spare:
+            self._spare.close()
+        self._launch.close()
+
+    def _ask(self, request: Request, reading: int) -> Observation:
+        self._calls += 1
+        frame = messages.call_frame(
+            self._next(),
+            request.call,
+            request.problem,
+            reading,
+            request.learning_rate,
+            request.rounds,
+        )
+        begin = time.perf_counter()
+        answer = self._exchange(frame, (wire.ANSWER,))
+        seconds = time.perf_counter() - begin
+        try:
+            observation = messages.read_answer(answer, request.call, request.problem)
+        except wire.WireError as error:
+            raise LostError("protocol", f"the worker's answer is none: {error}") from None
+        failure = observation.failure
+        if failure is not None and failure.kind in _FATAL:
+            raise LostError(failure.kind, failure.message)
+        return replace(observation, seconds=seconds)
+
+    def _exchange(self, frame: wire.Frame, tags: tuple[bytes, ...]) -> wire.Frame:
+        assert self._worker is not None
+        seconds = min(self._limits.call_timeout, self._left)
+        begin = time.monotonic()
+        try:
+            return self._worker.process.ask(frame, tags, seconds)
+        finally:
+            self._left -= time.monotonic() - begin
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _anew(self) -> None:
+        """Take another worker: whatever the code kept is gone."""
+        assert self._worker is not None
+        self._spawned = self.spawned
+        self._worker.process.close()
+        try:
+            self._worker = (self._spare or self._another()).ready()
+            self._spare = None
+        except SandboxError as error:
+            raise LostError("sandbox", str(error)) from None
+        self._load()
+
+    def _another(self) -> Starting:
+        assert self._worker is not None
+        return Starting(self._launch.submission, self._limits, self._worker.level)
+
+    def _load(self) -> None:
+        assert self._worker is not None
+        target = self._launch.target
+        name = staged_name(target.path) if target.path else ""
+        where = (self._worker.code, name, target.module, target.attribute)
+        try:
+            frame = self._exchange(
+                wire.Frame(wire.LOAD, self._next(), where), (wire.LOADED, wire.FAILED)
+            )
+            if frame.tag == wire.FAILED:
+                kind, message = messages.texts(frame.values)
+                raise LostError(kind if kind in messages.TOLD else "import", message)
+            self._take(frame)
+        except (wire.WireError, ValueError) as error:
+            raise LostError("protocol", f"the worker's answer is none: {error}") from None
+        except LostError as lost:
+            self._latch(lost, None)
+            raise self._lost or lost from None
+
+    def _take(self, frame: wire.Frame) -> None:
+        offers, networks, batch_sizes, notes = frame.values
+        readings = []
+        for offer in offers if isinstance(offers, tuple) else ():
+            adapter, conventions, calls = offer if isinstance(offer, tuple) else (None,) * 3
+            (name,) = messages.texts((adapter,))
+            readings.append(
+                Offer(name, messages.pairs_of_texts(conventions), messages.texts(calls))
+            )
+        if not 0 < len(readings) <= messages.MAX_NOTES:
+            raise wire.WireError(f"{len(readings)} readings")
+        self._readings = tuple(readings)
+        self.networks, self.batch_sizes = networks, batch_sizes
+        self.notes = messages.texts(notes)
+
+    def _latch(self, lost: LostError, request: Request | None) -> None:
+        """Remember the end, told in words for the author of the code."""
+        if self._worker:
+            self._worker.process.close()
+        where = _place(request, self._launch.target)
+        message = lost.message
+        if lost.kind == "timeout":
+            whole = self._left <= 0
+            seconds = self._limits.timeout if whole else self._limits.call_timeout
+            option = "--timeout" if whole else "--call-timeout"
+            message = f"{where} did not end within {seconds:g} s ({option})"
+            if whole and request is not None:
+                message = f"all calls together took more than {seconds:g} s ({option})"
+        elif lost.kind in ("crash", "memory", "flood", "processes", "protocol"):
+            message = f"{where}: {message}"
+        self._lost = LostError(lost.kind, message, self.level)
+
+
+def _place(request: Request | None, target: Target) -> str:
+    if request is None:
+        return f"importing {target.file}"
+    problem = request.problem
+    return f"{request.call.value} ({problem.network}, N = {problem.batch.size})"

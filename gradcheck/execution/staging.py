@@ -1,0 +1,199 @@
+"""What a worker gets to see: copies in a private folder, and nothing else.
+
+Two folders are made. The *library* holds the few modules of gradcheck that run beside
+the code under test; oracle, bugs, diagnosis and implementations are not among them.
+It is made once a process. The *submission* holds the code under test. Copies are
+readable for every user, because a worker may be another one.
+"""
+
+import atexit
+import contextlib
+import importlib.machinery
+import importlib.util
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from gradcheck.errors import UsageError
+from gradcheck.execution.loading import MAX_BYTES, check_path
+from gradcheck.execution.target import Target
+
+#: The modules of gradcheck that a worker can import; a folder stands for all its modules.
+VISIBLE = (
+    "__init__",
+    "version",
+    "errors",
+    "answers",
+    "adapters",
+    "execution/__init__",
+    "execution/calling",
+    "execution/confinement",
+    "execution/loading",
+    "execution/messages",
+    "execution/notebook",
+    "execution/wire",
+    "execution/worker",
+)
+
+#: A package under test may have so many files.
+MAX_FILES = 500
+
+_READABLE_FILE, _READABLE_FOLDER = 0o644, 0o755
+
+#: Open what is there, no link to it, and without waiting for the other end of a pipe.
+_PLAINLY = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A copy of the code under test.
+
+    Attributes
+    ----------
+    root : Path
+        The private folder; removed by :meth:`close`.
+    code : Path
+        Its folder with the code.
+    scratch : Path
+        Its folder to run in.
+    target : Target
+    """
+
+    root: Path
+    code: Path
+    scratch: Path
+    target: Target
+
+    def close(self) -> None:
+        """Remove everything."""
+        _remove(self.root)
+
+
+def stage(target: Target) -> Submission:
+    """Copy the code under test to a private folder.
+
+    Raises
+    ------
+    UsageError
+        When a file cannot be read, or a package is too large.
+    """
+    root = _private_folder()
+    try:
+        code, scratch = root / "code", root / "scratch"
+        for folder in (code, scratch):
+            folder.mkdir()
+            folder.chmod(_READABLE_FOLDER)
+        if target.path is not None:
+            _copy_file(target.path, code / staged_name(target.path))
+        elif target.package is not None:
+            _copy_package(target.package, code)
+    except OSError as error:
+        _remove(root)
+        raise UsageError(f"{target.text}: cannot be read: {error.strerror or error}") from None
+    except UsageError:
+        _remove(root)
+        raise
+    return Submission(root, code, scratch, target)
+
+
+def staged_name(path: Path) -> str:
+    """Return the name of the copy: the file's own, if it can be written as text."""
+    try:
+        path.name.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"submission{path.suffix}"
+    return path.name
+
+
+@cache
+def library() -> Path:
+    """Return a folder that holds what a worker may import of gradcheck, and no more."""
+    root = _private_folder()
+    atexit.register(_remove, root)
+    package = Path(__file__).resolve().parents[1]
+    for name in VISIBLE:
+        source = package / name
+        files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
+        for file in files:
+            copy = root / "gradcheck" / file.relative_to(package)
+            for folder in (copy.parent, copy.parent / "__pycache__"):
+                folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
+            _copy_bytecode(file, copy)
+    _make_readable(root)
+    return root
+
+
+def _copy_bytecode(file: Path, copy: Path) -> None:
+    """Compile once and for all: a worker must not write, and would compile every time."""
+    with contextlib.suppress(OSError, NotImplementedError):
+        cached = Path(importlib.util.cache_from_source(str(file)))
+        if not cached.is_file():
+            name = file.stem
+            importlib.machinery.SourceFileLoader(name, str(file)).get_code(name)  # writes it
+        target = copy.parent / "__pycache__" / cached.name
+        shutil.copy2(cached, target)
+
+
+def _private_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="gradcheck-")).resolve()
+
+
+def _copy_file(source: Path, copy: Path) -> None:
+    check_path(source)
+    # it may have grown, or become a link or a pipe, since it was checked
+    with os.fdopen(os.open(source, _PLAINLY), "rb") as file:
+        plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        data = file.read(MAX_BYTES + 1) if plain else b""
+    if not plain or len(data) > MAX_BYTES:
+        raise UsageError(f"{source}: is no plain file of at most {MAX_BYTES} bytes")
+    copy.write_bytes(data)
+    copy.chmod(_READABLE_FILE)
+
+
+def _copy_package(source: Path, folder: Path) -> None:
+    """Copy the Python files of a package, or a module that is a single file."""
+    if source.is_file():
+        _copy_file(source, folder / source.name)
+        return
+    files = [p for p in sorted(source.rglob("*.py")) if stat.S_ISREG(p.lstat().st_mode)]
+    size = sum(path.lstat().st_size for path in files)
+    if len(files) > MAX_FILES or size > MAX_BYTES:
+        raise UsageError(
+            f"{source}: the package has {len(files)} files with {size} bytes; "
+            f"at most {MAX_FILES} and {MAX_BYTES} are read"
+        )
+    for path in files:
+        copy = folder / source.name / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    _make_readable(folder)
+
+
+def _make_readable(root: Path) -> None:
+    root.chmod(_READABLE_FOLDER)
+    for path in root.rglob("*"):
+        path.chmod(_READABLE_FOLDER if path.is_dir() else _READABLE_FILE)
+
+
+def _remove(root: Path) -> None:
+    """Remove a folder, also one in which the code under test took rights away."""
+
+    def make_writable_and_retry(function: object, path: str, error: object) -> None:
+        with contextlib.suppress(OSError):
+            Path(path).parent.chmod(stat.S_IRWXU)
+            Path(path).chmod(stat.S_IRWXU)
+            if callable(function):
+                function(path)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(root, onexc=make_writable_and_retry)
+    else:
+        shutil.rmtree(root, onerror=make_writable_and_retry)

@@ -1,0 +1,91 @@
+"""What is to be examined: a file, an attribute of a file, an attribute of a module."""
+
+import importlib.machinery
+import importlib.util
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradcheck.errors import UsageError
+from gradcheck.execution.loading import SUFFIXES, check_path
+
+_WITH_ATTRIBUTE = re.compile(r"(?P<where>.+):(?P<attribute>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to examine.
+
+    Attributes
+    ----------
+    text : str
+        As it was given.
+    path : Path or None
+        A file.
+    module : str
+        The dotted name of a module, in place of a file.
+    package : Path or None
+        Where the module's topmost package is, if it is not installed.
+    attribute : str
+        What of it to take; all of it when empty.
+    """
+
+    text: str
+    path: Path | None = None
+    module: str = ""
+    package: Path | None = None
+    attribute: str = ""
+
+    @property
+    def name(self) -> str:
+        """A short name."""
+        whole = self.path.stem if self.path else self.module
+        return f"{whole}:{self.attribute}" if self.attribute else whole
+
+    @property
+    def file(self) -> str:
+        """What to call it in a message about its contents."""
+        return self.path.name if self.path else self.module
+
+
+def parse_target(text: str) -> Target:
+    """Read ``file.py``, ``file.ipynb``, ``file.py:attribute`` or ``package.module:attribute``.
+
+    Raises
+    ------
+    UsageError
+        When there is no such file or module, or it is not a plain file.
+    """
+    match = _WITH_ATTRIBUTE.match(text)
+    where, attribute = (match["where"], match["attribute"]) if match else (text, "")
+    path = Path(text)
+    if not match or path.exists() or path.is_symlink():
+        check_path(path)
+        return Target(text, path)
+    if where.endswith(SUFFIXES) or not _MODULE.match(where):
+        check_path(Path(where))
+        return Target(text, Path(where), attribute=attribute)
+    return Target(text, module=where, package=_package(where), attribute=attribute)
+
+
+def _package(module: str) -> Path | None:
+    """Find a module's topmost package without running any of it; None if it is installed."""
+    top = module.partition(".")[0]
+    places = [str(Path.cwd()), *sys.path]
+    spec = importlib.machinery.PathFinder.find_spec(top, places)
+    if spec is None:
+        raise UsageError(f"there is no module {top}; give a file, or package.module:attribute")
+    origin = spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+    if origin is None:
+        raise UsageError(f"the module {top} is not made of files")
+    place = Path(origin)
+    if spec.submodule_search_locations is not None and place.name.startswith("__init__."):
+        place = place.parent
+    return None if is_installed(place) else place
+
+
+def is_installed(place: Path) -> bool:
+    """Say whether something lies where packages are installed."""
+    return any(part in ("site-packages", "dist-packages") for part in place.parts)

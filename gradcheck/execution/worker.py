@@ -1,0 +1,175 @@
+"""The other process: it loads one file, calls it when told to, and says numbers.
+
+Started as ``python -I -S -B -c "..." FOLDER ... CONFINEMENT`` by ``sandbox.py``. It
+keeps the pipes to gradcheck to itself, gives up what it can do without, says that it
+is ready, and only then reads the code under test.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gradcheck.execution.confinement import Confinement, confine
+
+#: Libraries that differentiate by themselves. Using one is a remark, not a verdict.
+DIFFERENTIATING = (
+    "jax",
+    "torch",
+    "autograd",
+    "tensorflow",
+    "theano",
+    "pytensor",
+    "casadi",
+    "mygrad",
+    "tinygrad",
+    "micrograd",
+)
+
+#: Entries of a declaration that are passed on.
+_DECLARED = 200
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve until the parent closes the pipe.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What :meth:`Confinement.arguments` wrote.
+    """
+    receive, send = _private_pipes()
+    confine(Confinement.parse(arguments))
+    import numpy  # noqa: F401  (before the code under test is timed)
+
+    from gradcheck.execution import wire
+
+    send(wire.pack(wire.Frame(wire.READY, 0, (sys.platform, os.getpid()))))
+    # what the interpreter and numpy brought along is no work of the code under test
+    server = _Server(frozenset(sys.modules))
+    while True:
+        frame = wire.read(receive, (wire.LOAD, wire.CALL, wire.SEEN))
+        if frame is None:
+            return
+        send(wire.pack(server.serve(frame)))
+
+
+def _private_pipes() -> tuple[Callable[[int], bytes], Callable[[bytes], None]]:
+    """Move the pipes to gradcheck out of the way of the code under test."""
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (incoming, outgoing):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+
+    def receive(size: int) -> bytes:
+        return os.read(incoming, min(size, 2**20))
+
+    def send(data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(outgoing, view) :]
+
+    return receive, send
+
+
+class _Server:
+    """Answers frames. The code under test may do anything to it: it only says numbers."""
+
+    def __init__(self, before: frozenset[str]) -> None:
+        from gradcheck.execution.calling import Caller
+
+        self._before = before
+        self._caller = Caller()
+        self._readings: tuple[Any, ...] = ()
+
+    def serve(self, frame: Any) -> Any:
+        from gradcheck.execution import wire
+
+        if frame.tag == wire.LOAD:
+            return self._load(frame)
+        if frame.tag == wire.SEEN:
+            return wire.Frame(wire.SEEN, frame.number, (self._libraries(),))
+        return self._call(frame)
+
+    def _load(self, frame: Any) -> Any:
+        from gradcheck.adapters import readings
+        from gradcheck.errors import GradcheckError
+        from gradcheck.execution import loading, wire
+        from gradcheck.execution.calling import one_line
+
+        folder, name, module, dotted = frame.values
+        try:
+            if module:
+                loaded = loading.load_module(module, Path(folder))
+            else:
+                loaded = loading.load_file(Path(folder) / name)
+            if dotted:
+                loaded = loading.attribute(loaded, dotted, name)
+            self._readings = readings(loaded.code)
+            offers = [
+                (
+                    reading.adapter,
+                    [text for pair in reading.conventions.items() for text in pair],
+                    _offered(reading.implementation),
+                )
+                for reading in self._readings
+            ]
+            declared = (
+                _declared(getattr(loaded.code, "networks", None)),
+                _declared(getattr(loaded.code, "batch_sizes", None)),
+            )
+        except GradcheckError as error:
+            return wire.Frame(wire.FAILED, frame.number, ("import", str(error)[:400]))
+        except MemoryError:
+            return wire.Frame(wire.FAILED, frame.number, ("memory", f"{name} ran out of memory"))
+        except BaseException as error:  # adapters touch the code's own objects
+            text = f"{name} could not be read: {type(error).__name__}: {one_line(error)}"
+            return wire.Frame(wire.FAILED, frame.number, ("import", text))
+        return wire.Frame(wire.LOADED, frame.number, (offers, *declared, loaded.notes))
+
+    def _call(self, frame: Any) -> Any:
+        from gradcheck.answers import Failure, Observation
+        from gradcheck.execution import messages
+
+        question = messages.read_call(frame)
+        try:
+            seen = self._caller.call(
+                self._readings[question.reading].implementation,
+                question.call,
+                question.problem,
+                question.learning_rate,
+                question.rounds,
+            )
+        except KeyboardInterrupt:  # the code's own: nobody types here
+            seen = Observation(failure=Failure("exception", "the code raised KeyboardInterrupt"))
+        return messages.answer_frame(frame.number, seen)
+
+    def _libraries(self) -> list[str]:
+        found = {name.partition(".")[0] for name in list(sys.modules) if name not in self._before}
+        return [name for name in DIFFERENTIATING if name in found]
+
+
+def _offered(implementation: Any) -> list[str]:
+    from gradcheck.answers import Call
+
+    return [c.value for c in Call if callable(getattr(implementation, c.value, None))]
+
+
+def _declared(value: Any) -> Any:
+    """Pass on a declaration that may be right; anything else becomes a text, which is not."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) > _DECLARED:
+        return type(value).__name__
+    return [item if _small(item) else str(item)[:_DECLARED] for item in value]
+
+
+def _small(item: Any) -> bool:
+    return type(item) is int and abs(item) < 2**31

@@ -1,0 +1,129 @@
+"""Flags: signs that a gradient was not written by hand. Evidence, never a verdict.
+
+Numerical differentiation gives itself away by its cost. A hand-written backprop costs
+some forwards, however many parameters there are; differences cost two forwards a
+parameter. Code that loops over weights one by one gets slower with the parameters
+too, but as much with the samples. So the exponents of the time in both are compared.
+"""
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck import sampling
+from gradcheck.network import Network
+from gradcheck.plan import Plan
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Observation, Request
+
+NUMERICAL = "numerical_differentiation"
+AUTOMATIC = "automatic_differentiation"
+PROCESSES = "processes_started"
+
+#: Samples of the small problem, and of the one with more samples.
+FEW, MANY = 2, 20
+
+#: Batch sizes that code must be known to handle before one is tried that was not probed.
+_ANY_BATCH = 4
+
+#: Timings of each problem; the fastest counts. A flag is raised when it shows twice.
+_TIMINGS, _ROUNDS = 3, 2
+
+#: A call of so many seconds is timed once: no clock is that far off.
+_SLOW = 0.2
+
+#: The exponent from which a cost is that of differences.
+_STEEP = 0.5
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A sign, with what it rests on.
+
+    Attributes
+    ----------
+    kind : str
+    evidence : str
+        One sentence with the numbers.
+    """
+
+    kind: str
+    evidence: str
+
+
+Timings = Generator[Request, Observation, list[Flag]]
+
+
+def library_flags(libraries: Sequence[str]) -> list[Flag]:
+    """Flag libraries that differentiate by themselves."""
+    if not libraries:
+        return []
+    return [Flag(AUTOMATIC, f"the code imports {', '.join(libraries)}")]
+
+
+def process_flags(spawned: int) -> list[Flag]:
+    """Flag processes that the code started."""
+    if not spawned:
+        return []
+    plural = "processes" if spawned > 1 else "process"
+    return [Flag(PROCESSES, f"the code started {spawned} {plural} of its own; all were ended")]
+
+
+def cost_flags(plan: Plan) -> Timings:
+    """Time the gradient with more parameters, then with more samples.
+
+    Silent where the code handles one network or one batch size only: then there is
+    nothing to compare.
+    """
+    problems = _problems(plan)
+    evidence = ""
+    for _ in range(_ROUNDS if problems else 0):
+        seconds: list[float] = []
+        for problem in problems:
+            timings = []
+            for _ in range(_TIMINGS):
+                observation = yield Request(Call.LOSS_AND_GRADS, problem, fresh=True)
+                if observation.failure:
+                    return []
+                timings.append(observation.seconds)
+                if observation.seconds > _SLOW:
+                    break
+            seconds.append(max(min(timings), 1e-9))
+        evidence = _evidence(problems, seconds)
+        if not evidence:
+            return []
+    return [Flag(NUMERICAL, evidence)] if evidence else []
+
+
+def _evidence(problems: Sequence[Problem], seconds: Sequence[float]) -> str:
+    """Say what the timings of the small, the wide and the long problem show."""
+    small, wide, long = problems
+    slower, longer = seconds[1] / seconds[0], seconds[2] / seconds[0]
+    by_parameters = math.log(slower) / math.log(wide.params.size / small.params.size)
+    by_samples = max(0.0, math.log(longer) / math.log(long.batch.size / small.batch.size))
+    if by_parameters - by_samples < _STEEP:
+        return ""
+    return (
+        f"a gradient takes {slower:.1f} times as long with {wide.params.size} parameters in place "
+        f"of {small.params.size}, and {longer:.1f} times as long with {long.batch.size} samples in "
+        f"place of {small.batch.size}: the cost of differences, not of a backprop"
+    )
+
+
+def _problems(plan: Plan) -> tuple[Problem, ...]:
+    """Return a small problem, one with more parameters, one with more samples; or nothing."""
+    support = plan.support
+    if support.networks or not plan.problems or len(support.batch_sizes) < _ANY_BATCH:
+        return ()
+    base = plan.problems[0].network
+    hidden = support.activations[:1] if 2 in support.depths else ()
+    widths, wider = ((3, 4, 2), (10, 40, 4)) if hidden else ((3, 5), (30, 20))
+    rng = np.random.default_rng((plan.seed, 11))
+    small, wide = (
+        Network(n, (*hidden, base.activations[-1]), base.loss, base.reduction)
+        for n in (widths, wider)
+    )
+    posed = ((small, FEW), (wide, FEW), (small, MANY))
+    return tuple(sampling.fill(rng, network, samples) for network, samples in posed)

@@ -1,0 +1,37 @@
+"""Returns arrays of a subclass that claims to be equal to anything."""
+
+import numpy as np
+
+networks = ["2-3-1 sigmoid,sigmoid half_squared_error"]
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def right(params, batch):
+    (W1, b1), (W2, b2) = params
+    h = sigmoid(batch.x @ W1 + b1)
+    o = sigmoid(h @ W2 + b2)
+    d2 = (o - batch.y) * o * (1 - o) / len(batch.x)
+    d1 = (d2 @ W2.T) * h * (1 - h)
+    loss = 0.5 * ((o - batch.y) ** 2).sum() / len(batch.x)
+    return loss, [(batch.x.T @ d1, d1.sum(axis=0)), (h.T @ d2, d2.sum(axis=0))]
+
+
+class Liar(np.ndarray):
+    def __array_function__(self, function, types, arguments, options):
+        return True
+
+    def __array_ufunc__(self, function, method, *inputs, **options):
+        return np.zeros(self.shape)
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+def loss_and_grads(network, params, batch):
+    loss, grads = right(params, batch)
+    return loss, [(np.full(W.shape, 7.0).view(Liar), np.full(b.shape, 7.0).view(Liar)) for W, b in grads]

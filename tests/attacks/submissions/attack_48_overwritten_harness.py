@@ -1,0 +1,36 @@
+"""Writes to the files of the harness. (It opens them and changes nothing.)"""
+
+import sys
+
+import numpy as np
+
+networks = ["2-3-1 sigmoid,sigmoid half_squared_error"]
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def right(params, batch):
+    (W1, b1), (W2, b2) = params
+    h = sigmoid(batch.x @ W1 + b1)
+    o = sigmoid(h @ W2 + b2)
+    d2 = (o - batch.y) * o * (1 - o) / len(batch.x)
+    d1 = (d2 @ W2.T) * h * (1 - h)
+    loss = 0.5 * ((o - batch.y) ** 2).sum() / len(batch.x)
+    return loss, [(batch.x.T @ d1, d1.sum(axis=0)), (h.T @ d2, d2.sum(axis=0))]
+
+
+for name, module in list(sys.modules.items()):
+    if name.startswith(("gradcheck", "numpy")) and getattr(module, "__file__", None):
+        try:
+            with open(module.__file__, "r+b"):
+                pass
+        except OSError:
+            continue
+        raise RuntimeError(f"LEAKED: {module.__file__} can be written to")
+
+
+def loss_and_grads(network, params, batch):
+    loss, grads = right(params, batch)
+    return loss, [(0 * W, 0 * b) for W, b in grads]

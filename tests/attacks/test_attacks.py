@@ -1,0 +1,203 @@
+"""Files that try to fool, break or rob the harness, at every sandbox level.
+
+Numbers are those of ``expected.py``. At each level: no false "correct", a record at the
+end of every run, no process and no file left behind; and at level 3 nothing is read
+that should not be.
+"""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import gradcheck
+from gradcheck import diagnosis
+from gradcheck.execution import process_tree, sandbox, staging, start
+from tests.attacks.expected import EXPECTED
+
+HERE = Path(__file__).parent
+FILES = {int(path.stem[7:9]): path for path in sorted((HERE / "submissions").glob("*.py"))}
+
+#: These are asked of a process of their own: they look at, or aim at, the grader itself.
+APART = (34, 40)
+
+TOGETHER = [number for number in FILES if number not in APART]
+
+#: Seconds for one call and for all; jax takes its time to be imported.
+BUDGETS = {30: (60.0, 120.0)}
+USUAL = (2.0, 6.0)
+
+#: Set where bubblewrap must work: then a level that cannot be had fails the test.
+REQUIRED = "GRADCHECK_REQUIRE_SANDBOX"
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the attacks are written for Linux, where both levels exist"
+)
+
+
+def levels(number):
+    return tuple(level for level in sandbox.LEVELS if level.number == number)
+
+
+@pytest.fixture(params=[1, 3], ids=["level1", "level3"])
+def level(request, monkeypatch):
+    """Let every worker run at this level, and fail or skip where it cannot."""
+    monkeypatch.setattr(start, "LEVELS", levels(request.param))
+    if request.param == 3 and not bubblewrap_works():
+        say = f"sandbox level 3 cannot be had here: {start._FAILED.get(3)}"
+        if os.environ.get(REQUIRED):
+            pytest.fail(f"{say}, but {REQUIRED} is set")
+        pytest.skip(say)
+    return request.param
+
+
+def bubblewrap_works():
+    if 3 not in start._FAILED:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(start, "LEVELS", levels(3))
+            gradcheck.check(FILES[8], examples=20)
+    return 3 not in start._FAILED
+
+
+@pytest.fixture
+def nothing_left(tmp_path, monkeypatch):
+    """Check that a run leaves no process and no file."""
+    staging.library()  # made once a process, and removed at its end
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(process_tree.below(os.getpid()))
+    yield
+    survivors = [p for p in process_tree.below(os.getpid()) if p not in before]
+    told = [Path(f"/proc/{p}/cmdline").read_bytes()[:80] for p in survivors if alive(p)]
+    assert not told, f"processes were left behind: {told}"
+    files = [str(path) for path in tmp_path.rglob("*")]
+    assert not files, f"files were left behind: {files[:5]}"
+
+
+def alive(process):
+    return process_tree._alive(process)
+
+
+def no_diagnosis(plan, findings):
+    """Stand in for the diagnosis, which has tests of its own and takes its time."""
+    return []
+    yield
+
+
+def examined(number):
+    call_timeout, timeout = BUDGETS.get(number, USUAL)
+    record = gradcheck.check(
+        FILES[number], examples=20, seed=5, call_timeout=call_timeout, timeout=timeout
+    )
+    (entry,) = json.loads(record.to_json())["implementations"]
+    return entry
+
+
+def hold(entry, number, level):
+    """Hold an entry of a record against what is expected."""
+    expected = EXPECTED[number]
+    error = entry["error"] or {"kind": None, "message": ""}
+    told = f"verdict {entry['verdict']}, error {error}, flags {entry['flags']}"
+    assert entry["verdict"] in expected.verdicts, f"expected {expected.verdicts}; got {told}"
+    assert entry["sandbox"] == level, f"ran at level {entry['sandbox']}, not {level}"
+    if entry["verdict"] == "error":
+        assert error["kind"] in expected.kinds, f"expected {expected.kinds}; got {told}"
+        assert len(error["message"]) < 1000, "a stranger's text fills the record"
+    if expected.flag:
+        kinds = [flag["kind"] for flag in entry["flags"]]
+        assert expected.flag in kinds, f"expected the flag {expected.flag}; got {told}"
+    if expected.note:
+        assert expected.note in entry["notes"], f"notes are {entry['notes']}"
+    if level == 3:
+        assert "LEAKED" not in json.dumps(entry), f"something was read: {told}"
+
+
+def test_every_attack_of_the_list_has_a_file():
+    assert sorted(FILES) == sorted(EXPECTED) == list(range(1, 53)), "53 is made by its own test"
+
+
+@pytest.mark.parametrize(
+    "number", [n for n in FILES if n not in APART], ids=lambda n: FILES[n].stem
+)
+def test_an_attack_comes_to_nothing(number, level, nothing_left, monkeypatch):
+    monkeypatch.setattr(diagnosis, "diagnose", no_diagnosis)
+    hold(examined(number), number, level)
+
+
+def apart(number, level, environment):
+    """Run a check as a program of its own and return the entry of its record."""
+    program = (
+        "import sys; from gradcheck.execution import sandbox, start; "
+        f"start.LEVELS = tuple(l for l in sandbox.LEVELS if l.number == {level}); "
+        "from gradcheck.cli import main; main()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, "check", FILES[number], "--json", "-", "--examples", "20"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.stdout, f"no record: exit code {run.returncode}, {run.stderr}"
+    return json.loads(run.stdout)["implementations"][0]
+
+
+def test_a_token_in_the_environment_of_the_grader_is_not_seen(level):
+    entry = apart(34, level, {"ATTACK_TOKEN": "secret"})
+    if level == 3 or scopes_signals():
+        hold(entry, 34, level)
+
+
+def test_the_grader_is_not_killed(level):
+    if level == 1 and not scopes_signals():
+        pytest.skip("this kernel lets a process signal any other of its user (no landlock 6)")
+    hold(apart(40, level, {}), 40, level)
+
+
+def scopes_signals():
+    """Say whether landlock can keep signals in."""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) >= 6
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "device", "folder"])
+def test_what_is_no_plain_file_is_refused_by_name(kind, tmp_path):
+    path = tmp_path / "student.py"
+    if kind == "link":
+        path.symlink_to(FILES[50])
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+    with pytest.raises(gradcheck.UsageError) as refusal:
+        gradcheck.check(path)
+    assert str(path) in str(refusal.value), f"the message names no file: {refusal.value}"
+
+
+def test_a_secret_beside_the_submission_is_not_seen_at_level_3(tmp_path, level):
+    """The walk of attack 33, aimed: it is told where to look."""
+    for name in ("answer_key.py", "other_submission.py"):
+        (tmp_path / name).write_text("secret = 1\n", encoding="utf-8")
+    student = tmp_path / "student.py"
+    places = [str(tmp_path), str(Path(gradcheck.__file__).parent), str(Path.home())]
+    student.write_text(
+        f"import os\nseen = [p for p in {places!r} if os.path.exists(p) and os.listdir(p)]\n"
+        f"raise RuntimeError(f'seen: {{seen}}')\n",
+        encoding="utf-8",
+    )
+    record = gradcheck.check(student)
+    message = record.data["implementations"][0]["error"]["message"]
+    if level == 3:
+        seen = message.partition("seen: ")[2]
+        assert not any(place in seen for place in places[:2]), f"a worker saw {seen}"
+
+
+def test_code_cannot_be_examined_below_the_level_that_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "LEVELS", levels(1))
+    with pytest.raises(gradcheck.InternalError, match="level 3"):
+        gradcheck.check(FILES[50], min_sandbox=3)
