@@ -28,6 +28,7 @@ from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry, counterexample_entry, finding_entry, support_entry
 from gradcheck.sampling import Support
+from gradcheck.settling import Settled, Settlement, settle
 from gradcheck.verdict import Finding, Verdict, worst
 
 #: Problems compared unless told otherwise.
@@ -56,6 +57,8 @@ class Subject:
     session : Session
     networks, batch_sizes : object
         The attributes of the same names, as the code declares them.
+    settlement : Settlement or None
+        How foreign code is read, once that is settled; None for native code.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Subject:
     session: Session
     networks: object = None
     batch_sizes: object = None
+    settlement: Settlement | None = None
 
 
 @dataclass
@@ -109,12 +113,25 @@ class Examination:
             declared = declared_support(subject.networks, subject.batch_sizes)
         except UsageError as error:
             return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
-        panel = Panel(subject.session, self.peers)
         self.progress("support")
-        discovery = drive(discover(declared, self.only, self.seed), panel)
+        settlement = None
+        if subject.session.readings[0].adapter != "native":
+            settlement = drive(
+                settle(subject.session.readings, self.only, self.seed), subject.session
+            )
+            if settlement.failure is not None:
+                return failed(subject, settlement.failure, time.perf_counter() - start)
+            subject = replace(
+                subject, session=Settled(subject.session, settlement), settlement=settlement
+            )
+        panel = Panel(subject.session, self.peers)
+        if settlement is None:
+            discovery = drive(discover(declared, self.only, self.seed), panel)
+        else:
+            discovery = Discovery(settlement.support, ())
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
-        plan = self._plan(discovery, panel)
+        plan = self._plan(discovery, panel, settlement is not None and settlement.lossless)
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         self.progress("witnesses")
@@ -131,7 +148,7 @@ class Examination:
         seconds = time.perf_counter() - start
         return _entry(subject, plan, findings, example, diagnoses, heard, seconds)
 
-    def _plan(self, discovery: Discovery, panel: Panel) -> Plan:
+    def _plan(self, discovery: Discovery, panel: Panel, lossless: bool) -> Plan:
         self.progress("problems")
         problems = drive(_answered(self.seed, discovery.support, self.examples), panel)
         return Plan(
@@ -142,6 +159,7 @@ class Examination:
             offers=tuple(call for call in Call if panel.offers(call)),
             peers=tuple(self.peers),
             faults=discovery.faults,
+            lossless=lossless,
         )
 
 
@@ -222,7 +240,9 @@ def _entry(
 ) -> Entry:
     resolutions = [r for f in findings if f.check == "gradient" for r in f.resolutions]
     errors = [f for f in findings if f.verdict is Verdict.ERROR]
-    notes = list(dict.fromkeys((*plan.arithmetic.notes, *(n for f in findings for n in f.notes))))
+    settled = subject.settlement.notes if subject.settlement else ()
+    told = (*settled, *plan.arithmetic.notes, *(n for f in findings for n in f.notes))
+    notes = list(dict.fromkeys(told))
     return {
         **_head(subject),
         "verdict": worst(finding.verdict for finding in findings),
@@ -255,8 +275,15 @@ def _head(subject: Subject) -> Entry:
         "name": subject.name,
         "path": subject.path,
         "sandbox": 0,
-        "adapter": {"name": "native", "conventions": {}},
+        "adapter": _adapter(subject),
     }
+
+
+def _adapter(subject: Subject) -> Entry:
+    if subject.settlement is not None:
+        conventions = dict(subject.settlement.conventions)
+        return {"name": subject.settlement.adapter, "conventions": conventions}
+    return {"name": subject.session.readings[0].adapter, "conventions": {}}
 
 
 def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:

@@ -53,9 +53,21 @@ def check(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Replay a run; fresh unless given.")
     ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Read files by this interface; recognised unless given."),
+    ] = None,
+    imports_only: Annotated[
+        bool,
+        typer.Option("--imports-only", help="Run only imports, functions, classes, constants."),
+    ] = False,
+    declaration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="How to ask; FILE.gradcheck.py beside it by itself."),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Examine implementations: files with a function loss_and_grads."""
+    """Examine hand-written backprops: a function loss_and_grads, or an interface known."""
     from gradcheck.api import check as examine
     from gradcheck.execution.loading import check_path
 
@@ -69,6 +81,9 @@ def check(
             network=network,
             examples=examples,
             seed=seed,
+            adapter=adapter,
+            imports_only=imports_only,
+            declaration=declaration,
             progress=lambda what: status.update(what),
         )
     _deliver(record, console, json)

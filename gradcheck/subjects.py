@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from gradcheck.adapters.manner import PLAIN, Manner
 from gradcheck.campaign import Subject
 from gradcheck.errors import UsageError
 from gradcheck.execution.loading import load, shipped
@@ -14,7 +15,7 @@ from gradcheck.protocol import Call
 SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
 
 
-def from_path(path: Path) -> Subject:
+def from_path(path: Path, manner: Manner = PLAIN) -> Subject:
     """Load a file.
 
     Raises
@@ -24,7 +25,9 @@ def from_path(path: Path) -> Subject:
     LoadError
         When it cannot be imported.
     """
-    return from_object(load(path), path.stem, shown(path), lambda: load(path))
+    return from_object(
+        load(path, manner), path.stem, shown(path), lambda: load(path, manner), manner.adapter
+    )
 
 
 def shown(path: Path) -> str:
@@ -40,6 +43,7 @@ def from_object(
     name: str = "",
     path: str = "",
     renew: Callable[[], Any] | None = None,
+    adapter: str | None = None,
 ) -> Subject:
     """Wrap a module or object that follows the contract.
 
@@ -47,18 +51,21 @@ def from_object(
     ----------
     renew : callable, optional
         Returns the implementation as it was before its first call.
+    adapter : str, optional
+        The only adapter to read it with.
 
     Raises
     ------
     UsageError
-        When it has no ``loss_and_grads``.
+        When it has no ``loss_and_grads``, and no adapter reads it.
     """
     name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
-    session = InProcess(implementation, renew)
+    session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
         raise UsageError(
-            f"{path or name} has no function loss_and_grads(network, params, batch); "
-            f"add one that returns (loss, [(dW, db), ...])"
+            f"{path or name} has no function loss_and_grads(network, params, batch); add one that "
+            f"returns (loss, [(dW, db), ...]), or say in a declaration how the code is to be "
+            f"asked: no adapter {f'{adapter!r} ' if adapter else ''}recognises it"
         )
     return Subject(
         name,

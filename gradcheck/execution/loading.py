@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from gradcheck.adapters.manner import PLAIN, Manner
+from gradcheck.adapters.running import run
 from gradcheck.errors import LoadError, UsageError
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
@@ -52,7 +54,7 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
 
 
-def load(path: Path) -> ModuleType:
+def load(path: Path, manner: Manner = PLAIN) -> ModuleType:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
@@ -76,10 +78,8 @@ def load(path: Path) -> ModuleType:
     sys.path.append(beside)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            source = path.read_bytes()
-            code = compile(source, spec.origin or path, "exec", dont_inherit=True)
-            exec(code, vars(module))
-    except KeyboardInterrupt:
+            run(module, path.read_bytes(), path, manner)
+    except (KeyboardInterrupt, LoadError):
         raise
     except BaseException as error:  # a file may raise anything, SystemExit too
         raise LoadError(_import_message(path, error)) from error
@@ -96,11 +96,17 @@ def _import_message(path: Path, error: BaseException) -> str:
         package = missing.partition(".")[0]
         if package in sys.modules:
             return f"{path.name} needs {missing}, which the installed {package} does not have"
-        return f"{path.name} needs the package {package}, which is not installed"
+        return (
+            f"{path.name} needs the package {package}, which is not installed; with "
+            f"--imports-only it is left out until it is used"
+        )
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     place = f" (line {line})" if line else ""
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own
         text = ""
-    return f"{path.name} could not be imported{place}: {name}{': ' + text if text else ''}"
+    message = f"{path.name} could not be imported{place}: {name}{': ' + text if text else ''}"
+    if isinstance(error, SyntaxError):
+        return message
+    return f"{message}; --imports-only runs only its imports, functions and classes"

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("counterexample",),
     ("record",),
     ("execution",),
-    ("diagnosis",),
+    ("diagnosis", "settling"),
     ("campaign", "power"),
     ("subjects",),
     ("api",),

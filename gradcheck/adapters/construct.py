@@ -1,0 +1,96 @@
+"""Building objects of foreign classes for given layer sizes, by the names of arguments."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.calling import UnsuitedError, attempt, bind
+from gradcheck.adapters.roles import Roles, find_roles
+
+#: Sizes that are told apart by every shape they give.
+PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A class whose objects hold a network.
+
+    Attributes
+    ----------
+    cls : type
+    roles : Roles
+        As found in one object.
+    fixed : bool
+        The sizes cannot be chosen.
+    """
+
+    cls: type
+    roles: Roles
+    fixed: bool
+
+    def build(self, widths: tuple[int, ...], more: Mapping[str, Any] | None = None) -> Any:
+        """Make an object of given (own) sizes. Raises NotImplementedError for others."""
+        if self.fixed and widths != self.own:
+            raise NotImplementedError(f"the code is for {'-'.join(map(str, self.own))} only")
+        if len(widths) != len(self.own) and not self._any_depth():
+            raise NotImplementedError("the code has another number of layers")
+        return self.cls(*bind(self.cls, _values(widths, self.fixed, more)))
+
+    def roles_in(self, model: Any, widths: tuple[int, ...]) -> Roles:
+        """Find the parameters of an object of other sizes than the one looked at."""
+        if len(widths) == len(self.own):
+            return self.roles
+        for roles in find_roles(model):
+            if replace(roles.layout, samples=self.roles.layout.samples) == self.roles.layout:
+                return roles
+        raise NotImplementedError("the code has another number of layers")
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """The sizes of the code's own network."""
+        from gradcheck.adapters.bare import wider
+
+        missing = self.roles.layout.bias == "missing"
+        return wider(self.roles.widths) if missing else self.roles.widths
+
+    def _any_depth(self) -> bool:
+        try:
+            bind(self.cls, _values((2, 2, 2, 2), False, None))
+        except UnsuitedError:
+            return False
+        return True
+
+
+def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is known when an object is made, by role."""
+    values: dict[str, Any] = dict(more or {})
+    if not fixed:
+        values |= {"sizes": list(widths), "n_in": widths[0], "n_out": widths[-1]}
+        values["hiddens"] = list(widths[1:-1])
+        if len(widths) == 3:
+            values["n_hidden"] = widths[1]
+    values.setdefault("rate", 0.5)
+    values.setdefault("x", np.full((2, widths[0]), 0.5))
+    values.setdefault("y", np.full((2, widths[-1]), 0.5))
+    return values
+
+
+def models(cls: type) -> Iterator[Model]:
+    """Yield the ways in which objects of a class can be a network."""
+    for widths in PROBES:
+        try:
+            arguments = bind(cls, _values(widths, False, None))
+            obj = attempt(lambda arguments=arguments: cls(*arguments))  # type: ignore[misc]
+        except UnsuitedError:
+            continue
+        found = [Model(cls, roles, False) for roles in attempt(lambda o=obj: find_roles(o))]  # type: ignore[misc]
+        right = [model for model in found if model.own == widths]
+        yield from right
+        if right:
+            return
+        for model in found:  # sizes of its own
+            yield replace(model, fixed=True)
+        if found:
+            return

@@ -1,0 +1,323 @@
+"""Functions that pass a forward on to a backward: called by the names of their arguments.
+
+Parameters may be a dict ``W1, b1, ...``, a list of pairs, two lists, or arguments of
+their own; whatever the forward returns is known to the backward by the names that
+stand in its ``return``.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.names import is_loss, numbered, plain, plays
+from gradcheck.adapters.places import Place, find
+from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.network import Network
+from gradcheck.problem import Floats, Pair
+
+Function = Callable[..., Any]
+
+#: What a penalty's argument has to be for the penalty to be ``l2 / 2 * sum W**2``.
+PENALTIES: dict[str, Callable[[float, int], float]] = {
+    "lambda = l2 N": lambda l2, n: l2 * n,
+    "lambda = l2": lambda l2, n: l2,
+    "lambda = l2 / 2": lambda l2, n: l2 / 2,
+}
+
+#: Stems of the names of weights and biases, and of their gradients.
+_WEIGHT, _BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
+_PREFIXES = ("d", "grad", "g", "nabla", "delta", "")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What is called in turn.
+
+    Attributes
+    ----------
+    forward, backward, cost, update : callable or None
+    """
+
+    backward: Function
+    forward: Function | None = None
+    cost: Function | None = None
+    update: Function | None = None
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the functions want their arguments.
+
+    Attributes
+    ----------
+    layout : Layout
+    bias : {"column", "row", "vector"}
+        The shape of a bias.
+    container : {"dict", "pairs"}
+        What ``parameters`` is.
+    targets : str
+        ``as given``, ``integer labels`` or ``one vector``.
+    penalty : str
+        One of :data:`PENALTIES`, or empty.
+    """
+
+    layout: Layout
+    bias: str = "vector"
+    container: str = "dict"
+    targets: str = "as given"
+    penalty: str = ""
+
+    def told(self) -> dict[str, str]:
+        """Say it in words."""
+        told = self.layout.told()
+        if self.targets != "as given":
+            told["targets"] = self.targets
+        if self.penalty:
+            told["penalty"] = self.penalty
+        return told
+
+
+class Chained:
+    """Functions read as an implementation."""
+
+    def __init__(self, chain: Chain, style: Style, first: int = 1) -> None:
+        self.chain, self.style, self.first = chain, style, first
+        if chain.forward is not None:
+            self.forward = self._outputs
+        if chain.update is not None:
+            self.step = self._step
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Call the forward, the cost and the backward."""
+        with calmly():
+            own, values = self._values(network, params, batch.x, batch.y)
+            outputs = self._forward(values)
+            loss = self._cost(values, outputs)
+            answer = self.chain.backward(*bind(self.chain.backward, values))
+            told = returned_names(self.chain.backward)
+            if self.chain.cost is None:
+                loss = _loss_in(answer, told)
+            pairs = self._gradients(answer, told, own)
+        return loss, from_own(self.style.layout, network, pairs)
+
+    def _values(
+        self, network: Network, params: list[Pair], x: Floats, y: Floats | None
+    ) -> tuple[list[Pair], dict[str, Any]]:
+        if network.l2 and not self.style.penalty:
+            raise NotImplementedError("no weight penalty")
+        layout = self.style.layout
+        own, x = to_own(layout, network, params, x)
+        values: dict[str, Any] = {}
+        table: dict[str, Any] = {}
+        packed = []
+        for index, (w, b) in enumerate(own, start=self.first):
+            matrix, vector = layout.pack(w, b)
+            table[f"W{index}"] = matrix
+            if vector is not None:
+                vector = {"column": vector[:, None], "row": vector[None, :]}.get(
+                    self.style.bias, vector
+                )
+                table[f"b{index}"] = vector
+            packed.append((matrix, vector))
+        values |= table | {key.lower(): value for key, value in table.items()}
+        values |= {f"w_{key[1:]}": v for key, v in table.items() if key[0] == "W"}
+        values["parameters"] = table if self.style.container == "dict" else packed
+        values["weights"] = [matrix for matrix, _ in packed]
+        values["biases"] = [vector for _, vector in packed]
+        values["sizes"] = [own[0][0].shape[0], *(w.shape[1] for w, _ in own)]
+        values["x"], values["m"] = layout.give(x), len(x)
+        values["n_in"], values["n_out"] = values["sizes"][0], values["sizes"][-1]
+        if len(own) == 2:
+            values["n_hidden"] = values["sizes"][1]
+        if y is not None:
+            values["y"] = self._targets(y)
+        values["reg"] = 0.0
+        if self.style.penalty:
+            values["reg"] = PENALTIES[self.style.penalty](network.l2, len(x))
+        return own, values
+
+    def _targets(self, y: Floats) -> Any:
+        if self.style.targets == "integer labels":
+            if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
+                raise NotImplementedError("targets are integer labels")
+            return np.argmax(y, axis=1)
+        if self.style.targets == "one vector":
+            if y.shape[1] != 1:
+                raise NotImplementedError("one output only")
+            return y[:, 0].copy()
+        return self.style.layout.give(y)
+
+    def _forward(self, values: dict[str, Any]) -> Any:
+        """Call the forward, and know what it returns by name."""
+        if self.chain.forward is None:
+            return None
+        answer = self.chain.forward(*bind(self.chain.forward, values))
+        names = returned_names(self.chain.forward)
+        parts = list(answer) if isinstance(answer, tuple) else [answer]
+        known = dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
+        values |= known
+        outputs = _outputs_in(parts)
+        rest = [part for part in parts if part is not outputs]
+        if rest:
+            values["cache"] = rest[0] if len(parts) == 2 else answer
+        values.setdefault("output", outputs)
+        return outputs
+
+    def _cost(self, values: dict[str, Any], outputs: Any) -> Any:
+        if self.chain.cost is None:
+            return float("nan")
+        known = dict(values)
+        free = [p.name for p in arguments(self.chain.cost)]
+        if free and free[0] not in known and not plays(free[0], "parameters"):
+            known[free[0]] = outputs  # A2, AL, probabilities, ...
+        return self.chain.cost(*bind(self.chain.cost, known))
+
+    def _outputs(self, network: Network, params: list[Pair], x: Floats) -> Any:
+        with calmly():
+            own, values = self._values(network, params, x, None)
+            outputs = self._forward(values)
+            return self.style.layout.take(outputs, own[-1][0].shape[1], len(x))
+
+    def _gradients(self, answer: Any, told: list[str], own: list[Pair]) -> list[Pair]:
+        layout = self.style.layout
+        packed = [layout.pack(w, b) for w, b in own]
+        found = _arrays(answer, told)
+        pairs = []
+        for index, ((matrix, vector), (w, _)) in enumerate(zip(packed, own, strict=True)):
+            number = index + self.first
+            weight = _pick(found, number, _WEIGHT, matrix.shape, index, len(own))
+            bias = None
+            if vector is not None:
+                bias = _pick(found, number, _BIAS, vector.shape, index, len(own))
+            pairs.append(layout.unpack(weight, bias, *w.shape))
+        return pairs
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        with calmly():
+            own, values = self._values(network, params, batch.x, batch.y)
+            self._forward(values)
+            answer = self.chain.backward(*bind(self.chain.backward, values))
+            values |= dict(zip(returned_names(self.chain.backward), _parts(answer), strict=False))
+            update = self.chain.update
+            if update is None or self.style.layout.bias == "missing":
+                raise NotImplementedError("no step")
+            values |= {"rate": rate, "grads": answer, "gradients": answer}
+            after = update(*bind(update, values))
+            if after is None:
+                after = values["parameters"]
+            return self._gradients(after, returned_names(update), own)
+
+
+def _parts(answer: Any) -> list[Any]:
+    return list(answer) if isinstance(answer, tuple) else [answer]
+
+
+def _outputs_in(parts: list[Any]) -> Any:
+    """The outputs among what a forward returns: its first array, or the last of many."""
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if not arrays:
+        inner = [part for part in parts if isinstance(part, list | tuple) and part]
+        return inner[0][-1] if inner else parts[0]
+    return arrays[0] if len(parts) <= 2 else arrays[-1]
+
+
+def _loss_in(answer: Any, told: list[str]) -> Any:
+    """The first number among what was returned; NaN if there is none."""
+    for part in _parts(answer):
+        if isinstance(part, int | float | np.generic):
+            return part
+        if isinstance(part, np.ndarray) and part.ndim == 0:
+            return part
+    return float("nan")
+
+
+def _arrays(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
+    """List the arrays of an answer, under the names they were returned by."""
+    if isinstance(answer, tuple) and len(told) == len(answer):
+        return list(find(dict(zip(told, answer, strict=True))))
+    return list(find({"": answer}))
+
+
+def _pick(
+    found: list[tuple[Place, Floats]],
+    number: int,
+    stems: tuple[str, ...],
+    shape: tuple[int, ...],
+    index: int,
+    layers: int,
+) -> Floats:
+    """Choose the array of a layer: by its name, else by its shape and place."""
+    size = int(np.prod(shape))
+    for prefix in _PREFIXES:
+        for place, array in found:
+            split = numbered(place.name)
+            named = split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}
+            if named and place.name != "":
+                return array
+    flat = len(shape) == 1
+    kind = [
+        a for _, a in found if (_is_vector(a) if flat else a.ndim == 2 and not _is_bias(a, found))
+    ]
+    fitting = [a for a in kind if a.shape == shape or (a.size == size and (flat or 1 in shape))]
+    if not fitting:
+        raise ValueError(f"no array of shape {shape} was returned")
+    if len(kind) == layers and kind[index].size == size:
+        return kind[index]
+    if len(kind) == layers and kind[-1 - index].size == size:
+        return kind[-1 - index]
+    return fitting[0]
+
+
+def _is_vector(array: Floats) -> bool:
+    return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
+
+
+def _is_bias(array: Floats, found: list[tuple[Place, Floats]]) -> bool:
+    return False
+
+
+def returned_names(function: Function) -> list[str]:
+    """The names in the last ``return`` of a function: ``["A2", "cache"]``; may be empty."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except Exception:  # no source to be had
+        return []
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    if not returns or returns[-1] is None:
+        return []
+    value = returns[-1]
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    return [item.id if isinstance(item, ast.Name) else f"_{i}" for i, item in enumerate(items)]
+
+
+def mentions_loss(name: str) -> bool:
+    """Whether a function's name is that of a cost, and not of its derivative."""
+    short = plain(name)
+    derivative = any(part in short for part in ("prime", "deriv", "grad", "back", "plot", "print"))
+    return is_loss(name) and not derivative
+
+
+def possible(chain: Chain) -> bool:
+    """Whether the arguments of a backward look like data and parameters at all."""
+    try:
+        return bool(arguments(chain.backward))
+    except UnsuitedError:
+        return False
+
+
+def has_reg(chain: Chain) -> bool:
+    """Whether some function takes the factor of a weight penalty."""
+    functions = [f for f in (chain.backward, chain.cost) if f is not None]
+    return any(plays(p.name, "reg") for f in functions for p in arguments(f))
+
+
+Values = Mapping[str, Any]

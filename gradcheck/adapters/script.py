@@ -1,0 +1,336 @@
+"""Plain scripts: the body of the training loop is one step.
+
+What stands before the loop is the set-up, and is run once. What one round of the loop
+changes are the parameters; data, learning rate, loss and outputs are known by their
+names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
+"""
+
+import ast
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters import stepping
+from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt, calmly
+from gradcheck.adapters.in_place import CONSTANTS
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.listed import Family, families, listed
+from gradcheck.adapters.names import is_bias, is_loss, is_weight, plays
+from gradcheck.adapters.places import Place, numeric
+from gradcheck.adapters.places import find as find_places
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.roles import Roles, assign, from_own, to_own
+from gradcheck.adapters.source import changed, one_round, stored
+from gradcheck.network import Network
+from gradcheck.problem import Floats, Pair
+
+#: Sizes tried beside the script's own, where its weights are matrices.
+OTHERS = "2-3-2 1-1-1 2-2-1 3-2-1 4-5-3 3-3-3"
+
+
+@dataclass(frozen=True)
+class Script:
+    """A module whose training loop was cut out.
+
+    Attributes
+    ----------
+    module : module
+        After its set-up.
+    body : code
+        One round of the loop.
+    loads, stores : set of str
+        The names that the loop reads and binds.
+    """
+
+    module: Any
+    body: CodeType
+    loads: frozenset[str]
+    stores: tuple[str, ...]
+
+    def run(self) -> None:
+        """Run one round in the module, where its functions look for their globals."""
+        exec(self.body, vars(self.module))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where a script keeps inputs or targets."""
+
+    place: Any
+    samples: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of a script.
+
+    Attributes
+    ----------
+    roles : Roles or Listed
+    x, y : Data
+    rate : str
+        The name of the learning rate, or empty.
+    built_in : float or None
+    loss, outputs : object
+        Places of what the loop computes, or None.
+    zeroed : tuple of str
+        Numbers set to zero: biases that a layer shares.
+    """
+
+    roles: Any
+    x: Data
+    y: Data
+    rate: str = ""
+    built_in: float | None = None
+    loss: str = ""
+    outputs: Any = None
+    zeroed: tuple[str, ...] = ()
+
+
+class Round:
+    """One round of a script's loop, read as an implementation."""
+
+    def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
+        self.script, self.part, self.shelf = script, part, shelf
+        self.layout: Layout = part.roles.layout
+        if part.outputs is not None:
+            self.forward = self._forward
+        if part.built_in is None:
+            self.step = self._step
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Run rounds at several rates, and see where they lead."""
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        loss: Any = float("nan")
+        if self.part.loss:
+            self.run(own, x, batch.y, 0.5)
+            loss = vars(self.script.module).get(self.part.loss)
+
+        def step(pairs: list[Any], rate: float) -> list[Any]:
+            return self.run(pairs, x, batch.y, rate)
+
+        grads = stepping.gradient(step, own, self.part.built_in, len(own))
+        return loss, from_own(self.layout, network, grads)
+
+    def run(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
+        """Run one round from given parameters; return those after it."""
+        root = vars(self.script.module)
+        with calmly():
+            self.shelf.restore()
+            for name in self.part.zeroed:
+                root[name] = (
+                    np.zeros_like(numeric(root[name])) if numeric(root[name]) is not None else 0.0
+                )
+            self.part.roles.write(root, own)
+            for data, array in ((self.part.x, x), (self.part.y, y)):
+                data.place.set(root, replace(self.layout, samples=data.samples).give(array))
+            if self.part.rate:
+                root[self.part.rate] = rate
+            self.script.run()
+            after: list[Any] = self.part.roles.read(root, own)
+            return after
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        own, wide = to_own(self.layout, network, params, x)
+        n_out = own[-1][0].shape[1]
+        self.run(own, wide, np.zeros((len(x), n_out)), 0.5)
+        seen = self.part.outputs.get(vars(self.script.module))
+        return replace(self.layout, samples=self.part.y.samples).take(seen, n_out, len(x))
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        after = self.run(own, x, batch.y, rate)
+        if self.layout.bias != "missing":
+            return after
+        implied = [
+            ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
+        ]
+        grads = from_own(self.layout, network, implied)
+        return [
+            (w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)
+        ]
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of a module that was loaded without its training loop."""
+    loop = getattr(module, "__gradcheck_loop__", None)
+    if not isinstance(loop, ast.For | ast.While):
+        return
+    shelf = Shelf(module)
+    for inner in (False, True):
+        if inner and not any(isinstance(node, ast.For) for node in loop.body):
+            return
+        script = _script(module, loop, inner)
+        shelf.restore()
+        before = _numbers(module)
+        try:
+            attempt(script.run)
+        except UnsuitedError:
+            shelf.restore()
+            continue
+        after = _numbers(module)
+        seen = dict(vars(module))
+        moved = [
+            place
+            for place, array in before.items()
+            if place in after
+            and after[place].shape == array.shape
+            and not np.array_equal(after[place], array)
+        ]
+        shelf.restore()
+        for part in _parts(script, before, moved, seen):
+            told = _told(script, part)
+            if inner:
+                told["loop"] = "the first round of each inner loop"
+            yield Reading("script", Round(script, part, shelf), told)
+
+
+def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
+    tree = one_round(loop, inner)
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
+    stores = tuple(dict.fromkeys(stored(tree)))
+    loads |= changed(tree)
+    return Script(
+        module, compile(tree, getattr(module, "__file__", "script"), "exec"), loads, stores
+    )
+
+
+def _numbers(module: Any) -> dict[Place, Floats]:
+    """Every number and array of a module, copied."""
+    own = {k: v for k, v in vars(module).items() if not k.startswith("__")}
+    found = {place: np.array(array) for place, array in find_places(own)}
+    for name, value in own.items():
+        if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+            found[Place((("item", name),))] = np.array(float(value))
+    return found
+
+
+def _parts(
+    script: Script, before: dict[Place, Floats], moved: list[Place], seen: dict[str, Any]
+) -> Iterator[Part]:
+    """Yield the consistent ways to understand a script, the likeliest first."""
+    read = [p for p in before if p.path[0][1] in script.loads]
+    still = [p for p in read if p not in moved]
+    rate = next((p.name for p in still if plays(p.name, "rate") and before[p].ndim == 0), "")
+    for x, y, n_in, n_out in _data(still, before):
+        for roles, zeroed in _roles(moved, still, before, n_in, n_out):
+            part = Part(roles, x, y, rate, None, "", None, zeroed)
+            outputs = list(_outputs(script, seen, before, part))
+            losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
+            for built_in in (None,) if rate else CONSTANTS:
+                for output in [*outputs[:6], None]:
+                    for loss in [*losses[:3], ""]:
+                        yield replace(part, built_in=built_in, outputs=output, loss=loss)
+
+
+def _scalar(value: Any) -> bool:
+    try:
+        return np.asarray(value, dtype=float).size == 1
+    except (TypeError, ValueError):
+        return False
+
+
+def _data(still: list[Place], before: dict[Place, Floats]) -> Iterator[tuple[Data, Data, int, int]]:
+    """Yield inputs and targets with their widths: by name, else by shape."""
+    groups = list(families(still, before))
+    single: list[Any] = [p for p in still if before[p].ndim in (1, 2) and len(p.path) == 1]
+
+    def values(place: Any) -> Floats:
+        return place.values(before) if isinstance(place, Family) else before[place]
+
+    xs = [p for p in (*single, *groups) if plays(p.name, "x")]
+    ys = [p for p in (*single, *groups) if plays(p.name, "y")]
+    if not xs or not ys:
+        pairs = itertools.permutations([p for p in single if not _parameter(p.name)], 2)
+    else:
+        pairs = itertools.product(xs, ys)  # type: ignore[assignment]
+    for px, py in pairs:
+        x, y = values(px), values(py)
+        if px == py:
+            continue
+        if x.ndim == 1:
+            yield Data(px, "one vector"), Data(py, "one vector"), x.size, y.size
+        elif y.ndim == 2 and len(x) == len(y):
+            yield Data(px, "rows"), Data(py, "rows"), x.shape[1], y.shape[1]
+        elif y.ndim == 2 and x.shape[1] == y.shape[1]:
+            yield Data(px, "columns"), Data(py, "columns"), len(x), len(y)
+        elif y.ndim == 1 and len(x) == len(y):
+            yield Data(px, "rows"), Data(py, "one number a row"), x.shape[1], 1
+
+
+def _parameter(name: str) -> bool:
+    return is_weight(name) or is_bias(name)
+
+
+def _roles(
+    moved: list[Place], still: list[Place], before: dict[Place, Floats], n_in: int, n_out: int
+) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Yield where the parameters are, and what shared biases are set to zero."""
+    biases = [p for p in (*moved, *still) if is_bias(p.name)]
+    shared = tuple(p.path[0][1] for p in biases if len(p.path) == 1)
+    matrices = [(p, before[p]) for p in moved if before[p].ndim == 2 and not is_bias(p.name)]
+    named = [(p, a) for p, a in matrices if is_weight(p.name)]
+    vectors = [(p, before[p]) for p in biases if before[p].ndim > 0]
+    for chosen in dict.fromkeys((tuple(p for p, _ in named), tuple(p for p, _ in matrices))):
+        for roles in assign([(p, before[p]) for p in chosen], vectors):
+            own = roles.widths
+            missing = roles.layout.bias == "missing"
+            if (own[0] + missing, own[-1]) == (n_in, n_out):
+                yield roles, shared if missing else ()
+        if chosen:
+            break
+    yield from listed(moved, still, before, n_in, n_out)
+
+
+def _outputs(
+    script: Script, seen: dict[str, Any], before: dict[Place, Floats], part: Part
+) -> Iterator[Any]:
+    """Yield what the loop computes in the shape of the targets."""
+    target = part.y.place
+    wanted = target.values(before) if isinstance(target, Family) else before[target]
+    changing = {p.path[0][1] for p in before}
+    fresh = {n: seen[n] for n in script.stores if n in seen and n not in changing}
+    single: list[Any] = []
+    for name, value in fresh.items():
+        array = numeric(value)
+        if array is None and _scalar(value) and wanted.size == 1:
+            array = np.asarray(value, dtype=float)
+        if array is not None and array.size == wanted.size:
+            single.append(Place((("item", name),)))
+    scalars = {
+        Place((("item", n),)): np.array(float(v))
+        for n, v in fresh.items()
+        if isinstance(v, int | float | np.generic)
+    }
+    single += [f for f in families(list(scalars), scalars) if len(f.places) == wanted.size]
+    likely = [p for p in single if plays(p.name, "output")]
+    yield from [*likely, *(p for p in reversed(single) if p not in likely)]
+
+
+def _told(script: Script, part: Part) -> dict[str, str]:
+    told: dict[str, str] = dict(part.roles.layout.told())
+    told["samples"] = part.x.samples
+    told["parameters"] = part.roles.told()
+    told["inputs"], told["targets"] = part.x.place.name, part.y.place.name
+    told["loss"] = part.loss or "none"
+    told["rate"] = part.rate or f"built in, {part.built_in:g}"
+    if part.outputs is not None:
+        told["outputs"] = part.outputs.name
+    if part.zeroed:
+        told["bias"] = "shared by a layer, or missing: a unit that is always on stands in"
+    if part.x.samples.startswith("one"):
+        told["batch"] = "1"
+    own = "-".join(map(str, part.roles.widths))
+    told["widths"] = f"{own} {OTHERS}" if isinstance(part.roles, Roles) else own
+    return told
