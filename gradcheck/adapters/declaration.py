@@ -32,6 +32,9 @@ from gradcheck.problem import Floats, Pair
 
 Function = Callable[..., Any]
 
+#: A path for every layer, or a list of one a layer.
+Path = str | Sequence[str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
@@ -48,15 +51,15 @@ class Declaration:
     build : callable, optional
         ``build(code, network)`` makes the object that holds the parameters; ``code`` is
         the module. The module itself unless given.
-    weights, biases : str, optional
-        Where they are in that object: a path, ``"layers[{i}].w"`` or ``"W{l}"``. ``{i}``
-        counts layers from 0 and ``{l}`` from 1. A path with ``{j}`` and ``{k}`` is that of
+    weights, biases : str or list of str, optional
+        Where they are in that object: a path, ``"layers[{i}].w"`` or ``"W{l}"``, or a list
+        of one a layer. ``{i}`` counts layers from 0 and ``{l}`` from 1. A path with ``{j}`` and ``{k}`` is that of
         a single number, from unit j to unit k, both from 0. Without paths the functions
         take ``params``.
     gradients : callable, optional
         Returns ``[(dW, db), ...]`` or ``(loss, [(dW, db), ...])`` in the code's own layout;
         or None, where ``weight_gradients`` and ``bias_gradients`` say where it leaves them.
-    weight_gradients, bias_gradients : str, optional
+    weight_gradients, bias_gradients : str or list of str, optional
         Paths like those of the weights.
     train : callable, optional
         Changes the parameters in place, by one step of ``rate``; or returns
@@ -85,11 +88,11 @@ class Declaration:
 
     network: str | Sequence[str]
     build: Function | None = None
-    weights: str = ""
-    biases: str = ""
+    weights: Path = ""
+    biases: Path = ""
     gradients: Function | None = None
-    weight_gradients: str = ""
-    bias_gradients: str = ""
+    weight_gradients: Path = ""
+    bias_gradients: Path = ""
     train: Function | None = None
     loss: Function | None = None
     forward: Function | None = None
@@ -172,7 +175,7 @@ class Declared:
 
     def _by_units(self, matrix: Floats) -> Floats:
         """Paths of single numbers say j, then k, whatever the layout."""
-        single = "{j}" in self.declaration.weights or "{k}" in self.declaration.weights
+        single = _single(self.declaration.weights)
         return matrix.T if single and self.declaration.layout == "out x in" else matrix
 
     def loss_and_grads(
@@ -208,11 +211,11 @@ class Declared:
             holder, own, self.declaration.weight_gradients, self.declaration.bias_gradients
         )
 
-    def _read(self, holder: Any, own: list[Pair], weights: str, biases: str) -> list[Pair]:
+    def _read(self, holder: Any, own: list[Pair], weights: Path, biases: Path) -> list[Pair]:
         pairs = []
         for index, (w, b) in enumerate(own):
             matrix, vector = self.own_layout.pack(w, b)
-            if "{j}" in weights or "{k}" in weights:
+            if _single(weights):
                 shape = matrix.T.shape if self.declaration.layout == "out x in" else matrix.shape
                 read = _read(holder, weights, index, shape)
                 read = read.T if self.declaration.layout == "out x in" else read
@@ -292,7 +295,7 @@ def _call(function: Function, holder: Any, values: dict[str, Any]) -> Any:
     return function(*chosen)
 
 
-def _write(holder: Any, path: str, index: int, array: Floats) -> None:
+def _write(holder: Any, path: Path, index: int, array: Floats) -> None:
     for place, at in _places(path, index, array.shape):
         value = array if at is None else array[at]
         old = _value(holder, place) if at is None else 0.0
@@ -300,7 +303,7 @@ def _write(holder: Any, path: str, index: int, array: Floats) -> None:
         exec(f"_holder{_join(place)} = _value", scope)
 
 
-def _read(holder: Any, path: str, index: int, shape: tuple[int, ...]) -> Any:
+def _read(holder: Any, path: Path, index: int, shape: tuple[int, ...]) -> Any:
     places = list(_places(path, index, shape))
     if places[0][1] is None:
         return np.asarray(_value(holder, places[0][0])).copy()
@@ -321,10 +324,17 @@ def _join(place: str) -> str:
     return place if place.startswith("[") else f".{place}"
 
 
-def _places(path: str, index: int, shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+def _single(path: Path) -> bool:
+    """Whether a path is that of a single number."""
+    text = path if isinstance(path, str) else "".join(path)
+    return "{j}" in text or "{k}" in text
+
+
+def _places(path: Path, index: int, shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
     """Yield every path of a tensor, with the entry it is of; None for the whole."""
+    path = path if isinstance(path, str) else path[index]
     count = {"i": index, "l": index + 1}
-    if "{j}" not in path and "{k}" not in path:
+    if not _single(path):
         yield path.format(**count), None
         return
     for at in np.ndindex(*shape):
