@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.bare import narrower, wider
 from gradcheck.adapters.calling import UnsuitedError, attempt, bind
 from gradcheck.adapters.roles import Roles, find_roles
 
@@ -24,11 +25,14 @@ class Model:
         As found in one object.
     fixed : bool
         The sizes cannot be chosen.
+    one_more : bool
+        An object has one more unit a layer than it is asked for: one that is always on.
     """
 
     cls: type
     roles: Roles
     fixed: bool
+    one_more: bool = False
 
     def build(self, widths: tuple[int, ...], more: Mapping[str, Any] | None = None) -> Any:
         """Make an object of given (own) sizes. Raises NotImplementedError for others."""
@@ -36,6 +40,8 @@ class Model:
             raise NotImplementedError(f"the code is for {'-'.join(map(str, self.own))} only")
         if len(widths) != len(self.own) and not self._any_depth():
             raise NotImplementedError("the code has another number of layers")
+        if self.one_more:
+            widths = narrower(widths)
         return self.cls(*bind(self.cls, _values(widths, self.fixed, more)))
 
     def roles_in(self, model: Any, widths: tuple[int, ...]) -> Roles:
@@ -50,8 +56,6 @@ class Model:
     @property
     def own(self) -> tuple[int, ...]:
         """The sizes of the code's own network."""
-        from gradcheck.adapters.bare import wider
-
         missing = self.roles.layout.bias == "missing"
         return wider(self.roles.widths) if missing else self.roles.widths
 
@@ -72,6 +76,7 @@ def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None
         if len(widths) == 3:
             values["n_hidden"] = widths[1]
     values.setdefault("rate", 0.5)
+    values.setdefault("dtype", np.float64)
     values.setdefault("x", np.full((2, widths[0]), 0.5))
     values.setdefault("y", np.full((2, widths[-1]), 0.5))
     return values
@@ -87,6 +92,11 @@ def models(cls: type) -> Iterator[Model]:
             continue
         found = [Model(cls, roles, False) for roles in attempt(lambda o=obj: find_roles(o))]  # type: ignore[misc]
         right = [model for model in found if model.own == widths]
+        right += [
+            replace(model, one_more=True)
+            for model in found
+            if model.own != widths and model.roles.widths == widths
+        ]
         yield from right
         if right:
             return

@@ -53,9 +53,9 @@ class Declaration:
         the module. The module itself unless given.
     weights, biases : str or list of str, optional
         Where they are in that object: a path, ``"layers[{i}].w"`` or ``"W{l}"``, or a list
-        of one a layer. ``{i}`` counts layers from 0 and ``{l}`` from 1. A path with ``{j}`` and ``{k}`` is that of
-        a single number, from unit j to unit k, both from 0. Without paths the functions
-        take ``params``.
+        of one a layer. ``{i}`` counts layers from 0 and ``{l}`` from 1. A path with ``{j}``
+        and ``{k}`` is that of a single number, from unit j to unit k, both from 0. Without
+        paths the functions take ``params``.
     gradients : callable, optional
         Returns ``[(dW, db), ...]`` or ``(loss, [(dW, db), ...])`` in the code's own layout;
         or None, where ``weight_gradients`` and ``bias_gradients`` say where it leaves them.

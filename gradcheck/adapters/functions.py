@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.names import is_loss, numbered, plain, plays
+from gradcheck.adapters.names import is_gradient, is_loss, numbered, plain, plays
 from gradcheck.adapters.places import Place, find
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.network import Network
@@ -231,11 +231,12 @@ def _outputs_in(parts: list[Any]) -> Any:
 
 
 def _loss_in(answer: Any, told: list[str]) -> Any:
-    """The first number among what was returned; NaN if there is none."""
-    for part in _parts(answer):
-        if isinstance(part, int | float | np.generic):
-            return part
-        if isinstance(part, np.ndarray) and part.ndim == 0:
+    """The first number among what was returned that is no gradient; NaN if there is none."""
+    parts = _parts(answer)
+    names = told if len(told) == len(parts) else ["" for _ in parts]
+    for name, part in zip(names, parts, strict=True):
+        number = isinstance(part, int | float | np.generic)
+        if (number or (isinstance(part, np.ndarray) and part.ndim == 0)) and not is_gradient(name):
             return part
     return float("nan")
 
@@ -243,8 +244,13 @@ def _loss_in(answer: Any, told: list[str]) -> Any:
 def _arrays(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
     """List the arrays of an answer, under the names they were returned by."""
     if isinstance(answer, tuple) and len(told) == len(answer):
-        return list(find(dict(zip(told, answer, strict=True))))
-    return list(find({"": answer}))
+        answer = dict(zip(told, answer, strict=True))
+    found = list(find({"": answer}))
+    if isinstance(answer, dict):
+        for key, value in answer.items():
+            if isinstance(value, int | float | np.generic):
+                found.append((Place((("item", ""), ("item", key))), np.asarray(float(value))))
+    return found
 
 
 def _pick(
@@ -264,9 +270,7 @@ def _pick(
             if named and place.name != "":
                 return array
     flat = len(shape) == 1
-    kind = [
-        a for _, a in found if (_is_vector(a) if flat else a.ndim == 2 and not _is_bias(a, found))
-    ]
+    kind = [a for _, a in found if (_is_vector(a) if flat else a.ndim == 2)]
     fitting = [a for a in kind if a.shape == shape or (a.size == size and (flat or 1 in shape))]
     if not fitting:
         raise ValueError(f"no array of shape {shape} was returned")
@@ -279,10 +283,6 @@ def _pick(
 
 def _is_vector(array: Floats) -> bool:
     return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
-
-
-def _is_bias(array: Floats, found: list[tuple[Place, Floats]]) -> bool:
-    return False
 
 
 def returned_names(function: Function) -> list[str]:

@@ -338,14 +338,16 @@ def _with_loss(host: Host, plan: Plan) -> Iterator[Plan]:
 
 
 def _oriented(host: Host, plan: Plan) -> Plan:
-    """See whether outputs come in columns where samples are given in rows."""
-    if not plan.forward or plan.samples != "rows":
+    """See whether the forward runs, and whether outputs come in columns where samples are rows."""
+    if not plan.forward:
         return plan
     own, x, _ = _trial(host, plan)
     trainer = Trainer(host, plan)
     try:
         answer = np.asarray(attempt(lambda: trainer.outputs(own, x)))
     except UnsuitedError:
+        return replace(plan, forward="")
+    if plan.samples != "rows":
         return plan
     sizes = (own[-1][0].shape[1], len(x))
     return replace(plan, outputs="columns") if answer.shape == sizes else plan

@@ -69,6 +69,8 @@ class Layout:
             w, b = matrix, np.zeros(n_out)
         else:
             w, b = matrix, np.asarray(bias)
+            if b.size == 1:  # one number for all units: what it does when it is subtracted
+                b = np.full(n_out, b.reshape(-1)[0])
             if b.size != n_out:
                 raise ValueError(f"biases have shape {b.shape}, expected {n_out} numbers")
             b = b.reshape(n_out)

@@ -109,13 +109,20 @@ def numeric(value: Any) -> Floats | None:
     if isinstance(value, np.ndarray):
         good = value.dtype.kind in "fiu" and 0 < value.size <= LARGEST
         return value if good else None
-    if isinstance(value, list) and 0 < len(value) <= LARGEST and _numbers(value):
+    if isinstance(value, list) and 0 < _size(value) <= LARGEST and _numbers(value):
         try:
             array = np.array(value, dtype=np.float64)
         except (ValueError, TypeError):
             return None
         return array
     return None
+
+
+def _size(value: Any, depth: int = 3) -> int:
+    """About how many numbers a list holds, from its first items."""
+    if not isinstance(value, list) or not value or not depth:
+        return 1
+    return len(value) * _size(value[0], depth - 1)
 
 
 def _numbers(value: Any, depth: int = 3) -> bool:

@@ -28,8 +28,8 @@ from gradcheck.adapters.source import changed, one_round, stored
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Pair
 
-#: Sizes tried beside the script's own, where its weights are matrices.
-OTHERS = "2-3-2 1-1-1 2-2-1 3-2-1 4-5-3 3-3-3"
+#: Inputs and hidden units tried beside the script's own, where its weights are matrices.
+OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))
 
 
 @dataclass(frozen=True)
@@ -228,6 +228,7 @@ def _parts(
             part = Part(roles, x, y, rate, None, "", None, zeroed)
             outputs = list(_outputs(script, seen, before, part))
             losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
+            losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
             for built_in in (None,) if rate else CONSTANTS:
                 for output in [*outputs[:6], None]:
                     for loss in [*losses[:3], ""]:
@@ -299,14 +300,16 @@ def _outputs(
     """Yield what the loop computes in the shape of the targets."""
     target = part.y.place
     wanted = target.values(before) if isinstance(target, Family) else before[target]
+    sizes = {wanted.size, wanted.shape[-1]} if wanted.ndim == 2 else {wanted.size}
     changing = {p.path[0][1] for p in before}
     fresh = {n: seen[n] for n in script.stores if n in seen and n not in changing}
+    fresh = {n: v for n, v in fresh.items() if not isinstance(v, int)}  # counters
     single: list[Any] = []
     for name, value in fresh.items():
         array = numeric(value)
-        if array is None and _scalar(value) and wanted.size == 1:
+        if array is None and _scalar(value) and 1 in sizes:
             array = np.asarray(value, dtype=float)
-        if array is not None and array.size == wanted.size:
+        if array is not None and array.size in sizes:
             single.append(Place((("item", name),)))
     scalars = {
         Place((("item", n),)): np.array(float(v))
@@ -331,6 +334,9 @@ def _told(script: Script, part: Part) -> dict[str, str]:
         told["bias"] = "shared by a layer, or missing: a unit that is always on stands in"
     if part.x.samples.startswith("one"):
         told["batch"] = "1"
-    own = "-".join(map(str, part.roles.widths))
-    told["widths"] = f"{own} {OTHERS}" if isinstance(part.roles, Roles) else own
+    own = part.roles.widths
+    sizes = [own]
+    if isinstance(part.roles, Roles) and len(own) == 3:
+        sizes += [(*other, own[-1]) for other in OTHERS]
+    told["widths"] = " ".join("-".join(map(str, each)) for each in sizes)
     return told

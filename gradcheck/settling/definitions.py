@@ -81,11 +81,14 @@ def fitting(problem: Problem, outputs: Floats) -> tuple[list[Activations], float
     """Return the activations that give the outputs best, and the part of them they give."""
     best: list[Activations] = []
     most = 0.0
+    if not outputs.any():
+        return best, most  # zeros tell nothing
     for hidden in layers(problem.network.depth):
         inner = (*hidden, "identity")
         z = outputs_of(problem, inner)
         for name, activation in ACTIVATIONS.items():
-            part = float(same(outputs, activation.forward(z)).mean())
+            agree = same(outputs, activation.forward(z))
+            part = 1.0 if agree.all() else float((agree & (outputs != 0)).mean())
             if part > most:
                 best, most = [], part
             if part and part == most:
@@ -127,7 +130,9 @@ def matching_losses(
     problem: Problem, outputs: Floats, activation: str, claimed: float
 ) -> list[Definition]:
     """Return the definitions that give a claimed loss to some outputs."""
-    found = []
+    found: list[Definition] = []
+    if claimed == 0:  # a counter, or a sum not yet begun
+        return found
     for definition in definitions(activation):
         value = loss_from(definition, outputs, problem)
         if np.isfinite(value) and abs(claimed - value) <= SAME * (1e-3 + abs(value)):

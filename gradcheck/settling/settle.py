@@ -25,7 +25,7 @@ from gradcheck.settling.inference import infer
 from gradcheck.settling.settlement import Settlement
 
 #: Sizes that code of free sizes is first asked for: told apart by every shape they give.
-FIRST = ((3, 4, 2), (3, 4, 1), (3, 2), (3, 1), (3, 5, 4, 2), (3, 5, 4, 1))
+FIRST = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
 
 #: Sizes of the networks that problems are then drawn from.
 VARIANTS: tuple[tuple[int, ...], ...] = (
@@ -48,11 +48,15 @@ VARIANTS: tuple[tuple[int, ...], ...] = (
     (2, 3, 2, 3, 2),
 )
 
-#: Samples of the first question; one, for code that takes one a call.
-SAMPLES = (3, 1)
+#: Samples of the first question; one, for code that takes one a call. Neither two nor a
+#: width above, so that no constant is mistaken for another.
+SAMPLES = (5, 1)
 
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
+
+#: At most so many readings are told apart by their gradient.
+CANDIDATES = 40
 
 #: Among readings that fit as well, those that differ in this alone are told by their gradient.
 _BY_GRADIENT = "rate"
@@ -184,8 +188,9 @@ def _fit(
             problem = problem_for(_plain(widths), samples, seed, _missing(reading))
             seen = yield Request(Call.FORWARD, problem, reading=index)
             outputs = None if seen.failure else seen.outputs
-            if outputs is None and seen.failure and seen.failure.kind != "unsupported":
+            if seen.failure is not None and seen.supported:
                 failures.append(seen.failure)
+                continue  # what it takes for outputs is something else
             answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
             if answer.failure is not None:
                 failures.append(answer.failure)
@@ -195,7 +200,8 @@ def _fit(
             fit = _ranked(index, problem, outputs, claimed)
             if best is None or fit.rank > best.rank:
                 best = fit
-            break
+            if fit.rank >= 2:
+                break
         if best is not None and best.rank >= 2:
             break
     return best
@@ -250,7 +256,8 @@ def _choose(
     if fits[0].rank > 0 and not _ambiguous(readings[fits[0].reading]):
         return fits[0]
     scored = []
-    for order, fit in enumerate(fits):
+    for order, each in enumerate(fits[:CANDIDATES]):
+        fit = yield from _single_if_sequential(each, readings[each.reading], seed)
         score, acts, definition = yield from _by_gradient(fit, readings[fit.reading])
         if definition is not None:
             chosen = replace(fit, activations=[acts], definitions=[definition])
@@ -283,9 +290,9 @@ def _complete(fit: Fit, readings: Sequence[_Described], seed: int) -> Questions:
     }
     lossless = reading.conventions.get("loss") == "none"
     notes: list[str] = []
-    sequential = yield from _sequential(fit, seed)
-    if sequential:
-        notes.append("several samples are trained one after the other: one a call is asked")
+    single = yield from _one_at_a_time(fit, reading, seed)
+    if single:
+        notes.append(single)
         fit = replace(fit, problem=problem_for(fit.problem.network, 1, seed, _missing(reading)))
     if fit.definitions and not lossless:
         definition = fit.definitions[0]
@@ -314,7 +321,7 @@ def _complete(fit: Fit, readings: Sequence[_Described], seed: int) -> Questions:
     base = Network(fit.problem.network.widths, activations, definition.loss, definition.reduction)
     chosen = replace(fit, reading=index)
     networks = yield from _networks(chosen, readings[index], base, l2, seed)
-    sizes = (1,) if sequential else (yield from _batches(chosen, reading, base, seed, notes))
+    sizes = (1,) if single else (yield from _batches(chosen, reading, base, seed, notes))
     support = replace(EVERYTHING, networks=networks, batch_sizes=sizes)
     return Settlement(
         index, support, reading.adapter, conventions, lossless, definition.scale, tuple(notes)
@@ -325,7 +332,31 @@ def _confirmed(fit: Fit) -> Activations:
     return fit.activations[0] if fit.activations else ("sigmoid",) * fit.problem.network.depth
 
 
-def _sequential(fit: Fit, seed: int) -> Generator[Request, Observation, bool]:
+def _one_at_a_time(
+    fit: Fit, reading: _Described, seed: int
+) -> Generator[Request, Observation, str]:
+    """Say why code that answers for several samples is asked for one at a time; or nothing."""
+    if reading.conventions.get("batch") == "1":
+        return ""
+    several = problem_for(fit.problem.network, SAMPLES[0], seed, _missing(reading))
+    if (yield from _sequential(replace(fit, problem=several))):
+        return "several samples are trained one after the other: one a call is asked"
+    trains = reading.adapter in ("in place", "script")
+    if trains and fit.problem.batch.size == 1 and fit.rank >= 2:
+        return "only with one sample a call does it compute a known loss or outputs"
+    return ""
+
+
+def _single_if_sequential(
+    fit: Fit, reading: _Described, seed: int
+) -> Generator[Request, Observation, Fit]:
+    """Ask for one sample at a time where several are trained one after the other."""
+    if not (yield from _sequential(fit)):
+        return fit
+    return replace(fit, problem=problem_for(fit.problem.network, 1, seed, _missing(reading)))
+
+
+def _sequential(fit: Fit) -> Generator[Request, Observation, bool]:
     """Whether a step on several samples is made of steps on each in turn."""
     problem = fit.problem
     if problem.batch.size == 1:
