@@ -10,6 +10,8 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -287,8 +289,14 @@ def _is_vector(array: Floats) -> bool:
 
 def returned_names(function: Function) -> list[str]:
     """The names in the last ``return`` of a function: ``["A2", "cache"]``; may be empty."""
+    code = getattr(function, "__code__", None)
+    return _returned(code) if isinstance(code, CodeType) else []
+
+
+@lru_cache(maxsize=256)
+def _returned(code: CodeType) -> list[str]:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     except Exception:  # no source to be had
         return []
     returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]

@@ -322,7 +322,8 @@ def _complete(fit: Fit, readings: Sequence[_Described], seed: int) -> Questions:
     chosen = replace(fit, reading=index)
     networks = yield from _networks(chosen, readings[index], base, l2, seed)
     sizes = (1,) if single else (yield from _batches(chosen, reading, base, seed, notes))
-    support = replace(EVERYTHING, networks=networks, batch_sizes=sizes)
+    labels = "labels" in reading.conventions.get("targets", "")
+    support = replace(EVERYTHING, networks=networks, batch_sizes=sizes, one_hot=labels)
     return Settlement(
         index, support, reading.adapter, conventions, lossless, definition.scale, tuple(notes)
     )
@@ -515,7 +516,8 @@ def _declared(
     told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"
     if lossless:
         told["loss"] = f"none in the code; as declared: {networks[0].loss} {networks[0].reduction}"
-    support = replace(EVERYTHING, networks=networks, batch_sizes=batches)
+    labels = "labels" in reading.conventions.get("targets", "")
+    support = replace(EVERYTHING, networks=networks, batch_sizes=batches, one_hot=labels)
     return Settlement(-minus, support, reading.adapter, told, lossless, "", tuple(notes))
 
 
