@@ -94,7 +94,15 @@ def attempt(function: Callable[[], Any]) -> Any:
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:  # the code may raise anything, SystemExit too
-        raise UnsuitedError(f"raised {type(error).__name__}") from None
+        raise UnsuitedError(f"raised {type(error).__name__}{_first_line(error)}") from None
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # its __str__ is the code's own
+        return ""
+    return f": {lines[0][:200]}" if lines else ""
 
 
 def members(code: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.bare import narrower, wider
-from gradcheck.adapters.calling import UnsuitedError, attempt, bind
+from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, bind
+from gradcheck.adapters.names import role_of
 from gradcheck.adapters.roles import Roles, find_roles
 
 #: Sizes that are told apart by every shape they give.
@@ -60,11 +61,8 @@ class Model:
         return wider(self.roles.widths) if missing else self.roles.widths
 
     def _any_depth(self) -> bool:
-        try:
-            bind(self.cls, _values((2, 2, 2, 2), False, None))
-        except UnsuitedError:
-            return False
-        return True
+        taken = (role_of(p.name, ("sizes", "hiddens")) for p in arguments(self.cls))
+        return any(taken)
 
 
 def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -84,13 +82,12 @@ def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None
 
 def models(cls: type) -> Iterator[Model]:
     """Yield the ways in which objects of a class can be a network."""
+    own_sizes: list[Model] = []
     for widths in PROBES:
         try:
-            arguments = bind(cls, _values(widths, False, None))
-            obj = attempt(lambda arguments=arguments: cls(*arguments))  # type: ignore[misc]
+            found = [Model(cls, roles, False) for roles in _roles_of(cls, widths)]
         except UnsuitedError:
             continue
-        found = [Model(cls, roles, False) for roles in attempt(lambda o=obj: find_roles(o))]  # type: ignore[misc]
         right = [model for model in found if model.own == widths]
         right += [
             replace(model, one_more=True)
@@ -100,7 +97,24 @@ def models(cls: type) -> Iterator[Model]:
         yield from right
         if right:
             return
-        for model in found:  # sizes of its own
-            yield replace(model, fixed=True)
-        if found:
-            return
+        own_sizes = own_sizes or [replace(model, fixed=True) for model in found]
+    yield from own_sizes
+
+
+def _roles_of(cls: type, widths: tuple[int, ...]) -> list[Roles]:
+    """Make an object, and find the parameters in it."""
+    chosen = bind(cls, _values(widths, False, None))
+    return list(attempt(lambda: find_roles(cls(*chosen))))
+
+
+def why_not(cls: type) -> str:
+    """Say why no object of a class can be made; empty where one can."""
+    why = ""
+    for widths in PROBES:
+        try:
+            _roles_of(cls, widths)
+        except UnsuitedError as error:
+            why = why or f"{cls.__name__}() {error}"
+            continue
+        return ""
+    return why

@@ -15,7 +15,16 @@ import numpy as np
 
 from gradcheck.adapters import stepping
 from gradcheck.adapters.bare import wider
-from gradcheck.adapters.calling import UnsuitedError, attempt, bind, calmly
+from gradcheck.adapters.broken import broken
+from gradcheck.adapters.calling import (
+    UnsuitedError,
+    attempt,
+    bind,
+    calmly,
+    classes,
+    methods,
+)
+from gradcheck.adapters.construct import why_not
 from gradcheck.adapters.functions import mentions_loss, returned_names
 from gradcheck.adapters.hosts import ClassHost, Host, hosts
 from gradcheck.adapters.names import plain
@@ -297,6 +306,12 @@ def find(module: Any) -> Iterator[Reading]:
                 if host.fixed:
                     told["widths"] = "-".join(map(str, host.roles.widths))
                 yield Reading("in place", Trainer(host, made), told)
+
+    for cls in classes(module).values():
+        if set(map(plain, methods(cls))) & {*TRAIN, *BACKWARD, "loss"}:
+            why = why_not(cls)
+            if why:
+                yield broken("in place", why)
 
 
 def _plans(host: Host) -> Iterator[Plan]:

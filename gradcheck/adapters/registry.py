@@ -5,6 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from gradcheck.adapters.broken import Broken
 from gradcheck.adapters.reading import Reading
 from gradcheck.errors import UsageError
 
@@ -63,13 +64,15 @@ def readings(code: Any, adapter: str | None = None) -> tuple[Reading, ...]:
         When there is no adapter of that name.
     """
     names = [check_name(adapter)] if adapter else list(ADAPTERS)
+    stopped: tuple[Reading, ...] = ()
     for name in names:
         if name not in ("native", "declaration") and not isinstance(code, ModuleType):
             continue
         found = tuple(_limited(name, code))
-        if found:
+        if any(not isinstance(reading.implementation, Broken) for reading in found):
             return found
-    return (Reading("native", code),)
+        stopped = stopped or found
+    return stopped or (Reading("native", code),)
 
 
 def _limited(name: str, code: Any) -> Iterator[Reading]:

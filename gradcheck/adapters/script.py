@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import stepping
+from gradcheck.adapters.broken import broken
 from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt, calmly
 from gradcheck.adapters.in_place import CONSTANTS
 from gradcheck.adapters.layout import Layout
@@ -175,8 +176,10 @@ def find(module: Any) -> Iterator[Reading]:
         before = _numbers(module)
         try:
             attempt(script.run)
-        except UnsuitedError:
+        except UnsuitedError as error:
             shelf.restore()
+            if not inner:
+                yield broken("script", f"one round of the training loop {error}")
             continue
         after = _numbers(module)
         seen = dict(vars(module))

@@ -55,6 +55,9 @@ SAMPLES = (5, 1)
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
 
+#: How the message of code that cannot be asked at all begins.
+_STOPPED = "loss_and_grads raised RuntimeError: "
+
 #: At most so many readings are told apart by their gradient.
 CANDIDATES = 40
 
@@ -305,6 +308,13 @@ def _complete(fit: Fit, readings: Sequence[_Described], seed: int) -> Questions:
         definition = found or Definition("half_squared_error", reduction)
         if score < closeness.ENOUGH and definition.reduction != reduction:
             definition = replace(definition, reduction=reduction)
+        if score < closeness.ENOUGH and not lossless:
+            text = (
+                f"recognised as {reading.adapter}, and its outputs are those of a network, but its "
+                f"loss is none that is known, and neither is what its gradient is of; say what it "
+                f"computes with --network, or write a declaration (docs/plug-in.md)"
+            )
+            return Settlement(adapter=reading.adapter, failure=Failure("unsupported", text))
         sure = "inferred from the gradient" if score >= closeness.ENOUGH else "assumed"
         if lossless:
             conventions["loss"] = f"none in the code; {sure}: {definition.told()}"
@@ -526,6 +536,7 @@ def _nothing(readings: Sequence[_Described], failures: list[Failure]) -> Failure
     if not real:
         return Failure("unsupported", "the code answered no question")
     failure = real[0]
+    text = failure.message.removeprefix(_STOPPED)
     return Failure(
-        failure.kind, f"recognised as {readings[0].adapter}, but it does not run: {failure.message}"
+        failure.kind, f"recognised as {readings[0].adapter}, but it does not run: {text}"
     )
