@@ -7,8 +7,11 @@ from typing import Any, Protocol
 from gradcheck.adapters.bare import wider
 from gradcheck.adapters.calling import Shelf, classes, functions, members, methods
 from gradcheck.adapters.construct import Model, models
-from gradcheck.adapters.names import plays
+from gradcheck.adapters.names import plain, plays
 from gradcheck.adapters.roles import Roles, find_roles
+
+#: What classes of a part of a network are called.
+PARTS = ("layer", "dense", "linear", "neuron", "unit", "affine")
 
 Methods = dict[str, Callable[..., Any]]
 
@@ -115,9 +118,13 @@ class ModuleHost:
 
 
 def hosts(module: Any) -> Iterator[Host]:
-    """Yield everything in a module that can hold a network's parameters."""
-    for cls in classes(module).values():
-        for model in models(cls):
+    """Yield everything in a module that can hold a network's parameters, the deepest first.
+
+    A class of one layer that is named so is a part of a network, and no network.
+    """
+    found = [model for cls in classes(module).values() for model in models(cls)]
+    for model in sorted(found, key=lambda model: -len(model.own)):
+        if len(model.own) > 2 or not any(part in plain(model.cls.__name__) for part in PARTS):
             yield ClassHost(model, module)
     if functions(module):
         for roles in find_roles(module):

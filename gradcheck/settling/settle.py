@@ -123,7 +123,10 @@ def settle(readings: Sequence[_Described], only: Network | None, seed: int) -> Q
         fit = yield from _fit(index, reading, seed, failures)
         if fit is not None:
             fits.append(fit)
-        if fit is not None and fit.rank >= 4 and not _ambiguous(reading):
+        # outputs alone will do where no later reading has a loss
+        rest = readings[index + 1 :]
+        enough = 4 if any(r.conventions.get("loss") != "none" for r in rest) else 3
+        if fit is not None and fit.rank >= enough and not _ambiguous(reading):
             break
     if not fits:
         return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))

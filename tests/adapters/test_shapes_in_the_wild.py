@@ -63,7 +63,7 @@ while True:
     w5, w6, w7, w8 = w5 - eta * e1 * h1, w6 - eta * e1 * h2, w7 - eta * e2 * h1, w8 - eta * e2 * h2
 """,
         "script",
-        {"weights": "out x in", "outputs": "out_"},
+        {"weights": "out x in", "outputs": "out", "loss": "half_squared_error"},
     ),
     "a script that trains sample by sample in an inner loop": (
         """
