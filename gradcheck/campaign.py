@@ -264,8 +264,13 @@ def _worked(plan: Plan, example: counterexample.CounterExample) -> Entry:
     """Return the counter-example with every step written out, where it is of a gradient."""
     truth = plan.truth(example.problem)
     entry = counterexample_entry(example, truth)
+    if plan.lossless:  # the code has none: what stands there is ours
+        for part in ("expected", "got", "error_bar"):
+            entry[part].pop("loss", None)
     if example.got.failure is None and not example.learning_rate:
         lines = by_hand(example.problem, example.got, truth)
+        if plan.lossless:
+            lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
         entry["by_hand"] = [vars(line) for line in lines]
     return entry
 

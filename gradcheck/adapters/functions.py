@@ -5,21 +5,25 @@ their own; whatever the forward returns is known to the backward by the names th
 stand in its ``return``.
 """
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.answers import (
+    BIAS,
+    WEIGHT,
+    arrays_in,
+    loss_in,
+    outputs_in,
+    parts_of,
+    pick,
+    returned_names,
+)
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.names import is_gradient, is_loss, numbered, plain, plays
-from gradcheck.adapters.places import Place, find
+from gradcheck.adapters.names import is_loss, plain, plays
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Pair
@@ -32,10 +36,6 @@ PENALTIES: dict[str, Callable[[float, int], float]] = {
     "lambda = l2": lambda l2, n: l2,
     "lambda = l2 / 2": lambda l2, n: l2 / 2,
 }
-
-#: Stems of the names of weights and biases, and of their gradients.
-_WEIGHT, _BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
-_PREFIXES = ("d", "grad", "g", "nabla", "delta", "")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Chained:
             answer = self.chain.backward(*bind(self.chain.backward, values))
             told = returned_names(self.chain.backward)
             if self.chain.cost is None:
-                loss = _loss_in(answer, told)
+                loss = loss_in(answer, told)
             pairs = self._gradients(answer, told, own)
         return loss, from_own(self.style.layout, network, pairs)
 
@@ -167,7 +167,7 @@ class Chained:
         parts = list(answer) if isinstance(answer, tuple) else [answer]
         known = dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
         values |= known
-        outputs = _outputs_in(parts)
+        outputs = outputs_in(parts)
         rest = [part for part in parts if part is not outputs]
         if rest:
             values["cache"] = rest[0] if len(parts) == 2 else answer
@@ -192,14 +192,14 @@ class Chained:
     def _gradients(self, answer: Any, told: list[str], own: list[Pair]) -> list[Pair]:
         layout = self.style.layout
         packed = [layout.pack(w, b) for w, b in own]
-        found = _arrays(answer, told)
+        found = arrays_in(answer, told)
         pairs = []
         for index, ((matrix, vector), (w, _)) in enumerate(zip(packed, own, strict=True)):
             number = index + self.first
-            weight = _pick(found, number, _WEIGHT, matrix.shape, index, len(own))
+            weight = pick(found, number, WEIGHT, matrix.shape, index, len(own))
             bias = None
             if vector is not None:
-                bias = _pick(found, number, _BIAS, vector.shape, index, len(own))
+                bias = pick(found, number, BIAS, vector.shape, index, len(own))
             pairs.append(layout.unpack(weight, bias, *w.shape))
         return pairs
 
@@ -208,7 +208,7 @@ class Chained:
             own, values = self._values(network, params, batch.x, batch.y)
             self._forward(values)
             answer = self.chain.backward(*bind(self.chain.backward, values))
-            values |= dict(zip(returned_names(self.chain.backward), _parts(answer), strict=False))
+            values |= dict(zip(returned_names(self.chain.backward), parts_of(answer), strict=False))
             update = self.chain.update
             if update is None or self.style.layout.bias == "missing":
                 raise NotImplementedError("no step")
@@ -217,94 +217,6 @@ class Chained:
             if after is None:
                 after = values["parameters"]
             return self._gradients(after, returned_names(update), own)
-
-
-def _parts(answer: Any) -> list[Any]:
-    return list(answer) if isinstance(answer, tuple) else [answer]
-
-
-def _outputs_in(parts: list[Any]) -> Any:
-    """The outputs among what a forward returns: its first array, or the last of many."""
-    arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    if not arrays:
-        inner = [part for part in parts if isinstance(part, list | tuple) and part]
-        return inner[0][-1] if inner else parts[0]
-    return arrays[0] if len(parts) <= 2 else arrays[-1]
-
-
-def _loss_in(answer: Any, told: list[str]) -> Any:
-    """The first number among what was returned that is no gradient; NaN if there is none."""
-    parts = _parts(answer)
-    names = told if len(told) == len(parts) else ["" for _ in parts]
-    for name, part in zip(names, parts, strict=True):
-        number = isinstance(part, int | float | np.generic)
-        if (number or (isinstance(part, np.ndarray) and part.ndim == 0)) and not is_gradient(name):
-            return part
-    return float("nan")
-
-
-def _arrays(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
-    """List the arrays of an answer, under the names they were returned by."""
-    if isinstance(answer, tuple) and len(told) == len(answer):
-        answer = dict(zip(told, answer, strict=True))
-    found = list(find({"": answer}))
-    if isinstance(answer, dict):
-        for key, value in answer.items():
-            if isinstance(value, int | float | np.generic):
-                found.append((Place((("item", ""), ("item", key))), np.asarray(float(value))))
-    return found
-
-
-def _pick(
-    found: list[tuple[Place, Floats]],
-    number: int,
-    stems: tuple[str, ...],
-    shape: tuple[int, ...],
-    index: int,
-    layers: int,
-) -> Floats:
-    """Choose the array of a layer: by its name, else by its shape and place."""
-    size = int(np.prod(shape))
-    for prefix in _PREFIXES:
-        for place, array in found:
-            split = numbered(place.name)
-            named = split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}
-            if named and place.name != "":
-                return array
-    flat = len(shape) == 1
-    kind = [a for _, a in found if (_is_vector(a) if flat else a.ndim == 2)]
-    fitting = [a for a in kind if a.shape == shape or (a.size == size and (flat or 1 in shape))]
-    if not fitting:
-        raise ValueError(f"no array of shape {shape} was returned")
-    if len(kind) == layers and kind[index].size == size:
-        return kind[index]
-    if len(kind) == layers and kind[-1 - index].size == size:
-        return kind[-1 - index]
-    return fitting[0]
-
-
-def _is_vector(array: Floats) -> bool:
-    return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
-
-
-def returned_names(function: Function) -> list[str]:
-    """The names in the last ``return`` of a function: ``["A2", "cache"]``; may be empty."""
-    code = getattr(function, "__code__", None)
-    return _returned(code) if isinstance(code, CodeType) else []
-
-
-@lru_cache(maxsize=256)
-def _returned(code: CodeType) -> list[str]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except Exception:  # no source to be had
-        return []
-    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
-    if not returns or returns[-1] is None:
-        return []
-    value = returns[-1]
-    items = value.elts if isinstance(value, ast.Tuple) else [value]
-    return [item.id if isinstance(item, ast.Name) else f"_{i}" for i, item in enumerate(items)]
 
 
 def mentions_loss(name: str) -> bool:

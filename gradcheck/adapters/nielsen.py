@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.adapters.calling import arguments, bind, calmly, classes, methods
 from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.reading import Reading
-from gradcheck.adapters.roles import Roles, from_own, to_own
+from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Pair
 
@@ -81,15 +81,7 @@ class Book:
             values = {"mini_batch": samples, "rate": rate, "reg": 0.0, "n": len(samples)}
             model.update_mini_batch(*bind(model.update_mini_batch, values))
             after: list[Pair] = roles.read(model, own)
-        implied = [
-            ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
-        ]
-        if roles.layout.bias != "missing":
-            return after
-        grads = from_own(roles.layout, network, implied)
-        return [
-            (w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)
-        ]
+        return stepped(roles.layout, network, params, own, after, rate)
 
 
 def find(module: Any) -> Iterator[Reading]:

@@ -12,7 +12,7 @@ from gradcheck.errors import UsageError
 #: Name of an adapter, and the module that finds its readings.
 ADAPTERS: dict[str, str] = {
     "native": "native",
-    "declaration": "declaration",
+    "declaration": "declared",
     "cs231n": "cs231n",
     "nielsen": "nielsen",
     "deeplearning.ai": "deeplearning_ai",

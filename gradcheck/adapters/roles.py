@@ -73,6 +73,28 @@ def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pa
     return bare.narrow(network, [w for w, _ in gradients])
 
 
+def stepped(
+    layout: Layout,
+    network: Network,
+    params: list[Pair],
+    own: list[Pair],
+    after: list[Pair],
+    rate: float,
+) -> list[Pair]:
+    """Return the parameters after a step, from those of the code's own network.
+
+    Where biases are missing, the gradient that the step implies is that of the weights
+    from the unit that is always on.
+    """
+    if layout.bias != "missing":
+        return after
+    implied = [
+        ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
+    ]
+    grads = from_own(layout, network, implied)
+    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
+
+
 def find_roles(root: Any) -> list[Roles]:
     """Return the ways in which arrays of an object can be a network's parameters."""
     found = list(find(root))
