@@ -116,9 +116,11 @@ class Examination:
         self.progress("support")
         settlement = None
         if subject.session.readings[0].adapter != "native":
-            settlement = drive(
-                settle(subject.session.readings, self.only, self.seed), subject.session
-            )
+            try:
+                questions = settle(subject.session.readings, self.only, self.seed)
+                settlement = drive(questions, subject.session)
+            except UsageError as error:  # a declaration names a network there is none of
+                return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
             if settlement.failure is not None:
                 return failed(subject, settlement.failure, time.perf_counter() - start)
             subject = replace(

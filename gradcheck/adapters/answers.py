@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.names import is_gradient, numbered, plain
 from gradcheck.adapters.places import Place, find
-from gradcheck.problem import Floats
 
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")

@@ -9,9 +9,7 @@ unit in each layer but the last.
 
 import numpy as np
 
-from gradcheck.activations import ACTIVATIONS
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
+from gradcheck.adapters.asked import AT_ONE, Floats, Network, Pair
 
 
 def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
@@ -26,9 +24,7 @@ def narrower(widths: tuple[int, ...]) -> tuple[int, ...]:
 
 def _on(network: Network) -> list[float]:
     """What the unit that is always on gives, layer by layer: ``a[0]``, ``a[1]``, ..."""
-    ones = np.ones(1)
-    hidden = (float(ACTIVATIONS[name].forward(ones)[0]) for name in network.activations[:-1])
-    return [1.0, *hidden]
+    return [1.0, *(AT_ONE[name] for name in network.activations[:-1])]
 
 
 def widen(network: Network, params: list[Pair], x: Floats) -> tuple[list[Floats], Floats]:

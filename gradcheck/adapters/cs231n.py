@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly, classes, methods
 from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.names import plays
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
 PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}

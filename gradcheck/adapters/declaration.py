@@ -2,7 +2,8 @@
 
 It stands in a file of its own, ``student.gradcheck.py`` beside ``student.py``::
 
-    from gradcheck.adapters import Declaration
+    from gradcheck.adapters.asked import Network
+from gradcheck.adapters import Declaration
 
     declaration = Declaration(
         network="2-3-1 sigmoid,sigmoid half_squared_error sum",
@@ -13,6 +14,7 @@ It stands in a file of its own, ``student.gradcheck.py`` beside ``student.py``::
     )
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +22,13 @@ from typing import Any
 from gradcheck.adapters.layout import BIASES, SAMPLES, WEIGHTS
 from gradcheck.adapters.paths import Path
 from gradcheck.errors import UsageError
-from gradcheck.network import Network
 
 Function = Callable[..., Any]
+
+_NETWORK = re.compile(
+    r"(?P<widths>\d+(-\d+)+) (?P<activations>\w+(,\w+)*) (?P<loss>(?!l2=)\w+)"
+    r"( (?P<reduction>mean|sum))?( l2=(?P<l2>[0-9.e+-]+))?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +116,19 @@ class Declaration:
             raise UsageError('a declaration needs biases="...", or bias="missing"')
         self.networks()
 
-    def networks(self) -> tuple[Network, ...]:
-        """Return the networks that the code computes."""
+    def networks(self) -> tuple[str, ...]:
+        """Return the networks that the code computes, each as networks are printed."""
         texts = [self.network] if isinstance(self.network, str) else list(self.network)
-        return tuple(Network.parse(text) for text in texts)
+        return tuple(_printed(text) for text in texts)
+
+
+def _printed(text: str) -> str:
+    """Write a network's text as it is printed; its names are looked up by who settles it."""
+    match = _NETWORK.fullmatch(" ".join(str(text).split()))
+    if match is None:
+        raise UsageError(
+            f"cannot read the network {text!r}; write '2-3-1 tanh,sigmoid squared_error mean'"
+        )
+    penalty = float(match["l2"] or 0.0)
+    words = [match["widths"], match["activations"], match["loss"], match["reduction"] or "mean"]
+    return " ".join([*words, *([f"l2={penalty!r}"] if penalty else [])])

@@ -7,11 +7,11 @@ the same shape that return their gradients in a tuple are read too.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Trial
 from gradcheck.adapters.calling import arguments, functions
 from gradcheck.adapters.functions import (
     PENALTIES,
@@ -24,7 +24,6 @@ from gradcheck.adapters.functions import (
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays
 from gradcheck.adapters.reading import Reading
-from gradcheck.network import Network
 
 #: Ways to lay parameters and samples out, the course's own first.
 STYLES = (
@@ -40,7 +39,7 @@ STYLES = (
 )
 
 #: Networks on which it is tried whether the functions answer.
-TRIALS = ("3-5-2 sigmoid,sigmoid squared_error", "3-5-1 sigmoid,sigmoid squared_error")
+TRIALS = ((3, 5, 2), (3, 5, 1))
 
 
 def find(module: Any) -> Iterator[Reading]:
@@ -108,23 +107,13 @@ def _names(chain: Chain) -> str:
     return ", ".join(f.__name__ for f in made if f is not None)
 
 
-def _trial(network: Network) -> tuple[Any, Any]:
-    rng = np.random.default_rng(0)
-    pairs = [(rng.normal(size=s), rng.normal(size=s[1])) for s in network.shapes]
-    y = np.zeros((3, network.widths[-1]))
-    y[:, 0] = 1.0
-    y[1] = np.roll(y[1], 1) if network.widths[-1] > 1 else 0.0
-    return pairs, SimpleNamespace(x=rng.normal(size=(3, network.widths[0])), y=y)
-
-
 def _ask(code: Chained) -> Any:
-    for text in TRIALS:
-        network = Network.parse(text)
-        pairs, batch = _trial(network)
+    for widths in TRIALS:
+        trial = Trial(widths)
         for rows in (3, 1):
-            part = SimpleNamespace(x=batch.x[:rows], y=batch.y[:rows])
+            pairs, batch = trial.question(rows)
             try:
-                return code.loss_and_grads(network, pairs, part)
+                return code.loss_and_grads(trial, pairs, batch)
             except (KeyboardInterrupt, MemoryError):
                 raise
             except BaseException:

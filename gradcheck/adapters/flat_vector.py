@@ -6,19 +6,17 @@ y, lambda)``, and what ``scipy.optimize.minimize(f, jac=True)`` takes.
 
 import itertools
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Floats, Network, Pair, Trial
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly, functions, members
 from gradcheck.adapters.functions import PENALTIES
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays, role_of
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 _VECTOR = (
     "theta",
@@ -229,17 +227,9 @@ def _answers(code: Flat, widths: tuple[int, ...] | None) -> bool:
     for sizes in trials:
         if min(sizes) < 1:
             continue
-        network = Network(sizes, ("sigmoid",) * (len(sizes) - 1), "squared_error")
-        rng = np.random.default_rng(0)
-        pairs = [(rng.normal(size=s), rng.normal(size=s[1])) for s in network.shapes]
-        y = (
-            np.eye(sizes[-1])[np.arange(4) % sizes[-1]]
-            if sizes[-1] > 1
-            else np.array([[0.0], [1], [1], [0]])
-        )
-        batch = SimpleNamespace(x=rng.normal(size=(4, sizes[0])), y=y)
+        pairs, batch = Trial(sizes).question(4)
         try:
-            loss, grads = code.loss_and_grads(network, pairs, batch)
+            loss, grads = code.loss_and_grads(Trial(sizes), pairs, batch)
             if np.asarray(loss, dtype=float).size == 1 and len(grads) == len(pairs):
                 return True
         except (KeyboardInterrupt, MemoryError):

@@ -21,12 +21,11 @@ from gradcheck.adapters.answers import (
     pick,
     returned_names,
 )
+from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_loss, plain, plays
 from gradcheck.adapters.roles import from_own, to_own
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 Function = Callable[..., Any]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import stepping
+from gradcheck.adapters.asked import Floats, Pair
 from gradcheck.adapters.bare import wider
 from gradcheck.adapters.broken import broken
 from gradcheck.adapters.calling import (
@@ -27,7 +28,6 @@ from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
-from gradcheck.problem import Floats, Pair
 
 FORWARD = (
     "forward",

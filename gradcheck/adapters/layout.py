@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.problem import Floats, Pair
+from gradcheck.adapters.asked import Floats, Pair
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]

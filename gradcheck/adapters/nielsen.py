@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import arguments, bind, calmly, classes, methods
 from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 
 class Book:

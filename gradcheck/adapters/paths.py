@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.places import like
-from gradcheck.problem import Floats
 
 #: A path for every layer, or a list of one a layer.
 Path = str | Sequence[str]

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import bare
+from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_bias, is_weight, numbered
 from gradcheck.adapters.places import Place, find
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 Found = list[tuple[Place, Floats]]
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import stepping
+from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import Shelf, calmly
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.places import numeric
 from gradcheck.adapters.roles import from_own, stepped, to_own
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Running a file's code in a module: all of it, or the part that was chosen."""
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,25 +11,39 @@ from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.source import to_run, training_loop
 from gradcheck.errors import LoadError
 
+#: The text of a file or of a cell of a notebook, and what it is called in messages.
+Part = tuple[bytes | str, str]
 
-def run(module: ModuleType, source: bytes, path: Path, manner: Manner) -> None:
+
+def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -> None:
     """Run a file in a module, and its declaration beside it.
 
     A training loop at top level is not run: it is kept for the script adapter.
     What the code raises comes through.
+
+    Parameters
+    ----------
+    parts : sequence of (text, name)
+        One for a file, several for a notebook.
+    path : Path
+        Where the declaration is looked for.
 
     Raises
     ------
     LoadError
         When there is a declaration that cannot be used.
     """
-    tree = ast.parse(source, str(path))
+    trees = [(ast.parse(text, name), name) for text, name in parts]
+    whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
+    loop = None if manner.imports_only else training_loop(whole)
+    chosen = set(to_run(whole, manner.imports_only).body)
     scope = vars(module)
-    loop = None if manner.imports_only else training_loop(tree)
-    if manner.imports_only:
-        _run_with_stand_ins(to_run(tree, imports_only=True), path, scope)
-    else:
-        exec(compile(to_run(tree), path, "exec", dont_inherit=True), scope)
+    for tree, name in trees:
+        tree.body = [node for node in tree.body if node in chosen]
+        if manner.imports_only:
+            _run_with_stand_ins(tree, name, scope)
+        else:
+            exec(compile(tree, name, "exec", dont_inherit=True), scope)
     if loop is not None:
         scope["__gradcheck_loop__"] = loop
     declared = manner.declared_in(path)
@@ -49,18 +64,18 @@ class _StandIn:
         raise ImportError(f"the package {self._name} is not installed")
 
 
-def _run_with_stand_ins(tree: ast.Module, path: Path, scope: dict[str, Any]) -> None:
+def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any]) -> None:
     """Run statement by statement; an import that fails is left for whoever uses it."""
     for node in tree.body:
         part = ast.Module(body=[node], type_ignores=[])
         try:
-            exec(compile(part, path, "exec", dont_inherit=True), scope)
+            exec(compile(part, name, "exec", dont_inherit=True), scope)
         except ModuleNotFoundError:
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 raise
             for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                scope[name] = _StandIn(getattr(node, "module", None) or alias.name)
+                bound = alias.asname or alias.name.partition(".")[0]
+                scope[bound] = _StandIn(getattr(node, "module", None) or alias.name)
 
 
 def _declaration(path: Path, module: ModuleType) -> Declaration:

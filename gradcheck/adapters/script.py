@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.broken import broken
 from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt
 from gradcheck.adapters.in_place import CONSTANTS
@@ -24,7 +25,6 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, assign
 from gradcheck.adapters.round import Data, Part, Round, Script
 from gradcheck.adapters.source import changed, one_round, stored
-from gradcheck.problem import Floats
 
 #: Inputs and hidden units tried beside the script's own, where its weights are matrices.
 OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcheck.adapters import stepping
 from gradcheck.adapters.answers import returned_names
+from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import (
     UnsuitedError,
     bind,
@@ -17,8 +18,6 @@ from gradcheck.adapters.calling import (
 from gradcheck.adapters.hosts import ClassHost, Host
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.roles import from_own, stepped, to_own
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair
 
 BACKWARD = (
     "backward",

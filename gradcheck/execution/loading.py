@@ -78,7 +78,7 @@ def load(path: Path, manner: Manner = PLAIN) -> ModuleType:
     sys.path.append(beside)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            run(module, path.read_bytes(), path, manner)
+            run(module, [(path.read_bytes(), str(path))], path, manner)
     except (KeyboardInterrupt, LoadError):
         raise
     except BaseException as error:  # a file may raise anything, SystemExit too

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import sampling
-from gradcheck.adapters import bare, stepping
+from gradcheck.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from gradcheck.adapters import Declaration, bare, stepping
+from gradcheck.adapters.asked import AT_ONE
 from gradcheck.adapters.layout import BIASES, SAMPLES, WEIGHTS, Layout
 from gradcheck.adapters.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.adapters.source import one_round, to_run, training_loop
@@ -48,6 +50,23 @@ def test_samples_come_back_from_every_layout_as_they_were(layout, n, width, seed
 def test_transposed_weights_are_refused_and_not_reshaped():
     with pytest.raises(ValueError, match=r"shape \(3, 2\), expected \(2, 3\)"):
         Layout().unpack(np.zeros((3, 2)), np.zeros(3), 2, 3)
+
+
+@pytest.mark.parametrize("name", HIDDEN_ACTIVATIONS)
+def test_what_an_activation_gives_for_one_is_known(name):
+    wanted = float(ACTIVATIONS[name].forward(np.ones(1))[0])
+    assert AT_ONE[name] == pytest.approx(wanted, rel=1e-15), f"{name}(1) is {wanted}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2-3-1 tanh,sigmoid squared_error", "2-3 relu squared_error sum", "2-2 tanh a_loss l2=1e-1"],
+)
+def test_the_network_of_a_declaration_is_written_as_networks_are_printed(text):
+    declaration = Declaration(network=text, gradients=len)
+    wanted = text.replace("a_loss", "squared_error")
+    printed = declaration.networks()[0].replace("a_loss", "squared_error")
+    assert printed == str(Network.parse(wanted))
 
 
 NETWORKS = ["2-3-1 tanh,sigmoid half_squared_error", "3-4-2-2 relu,elu,softmax cross_entropy sum"]

@@ -82,6 +82,14 @@ def test_imports_point_downwards_only():
     assert not upwards, "imports that point up or sideways:\n" + "\n".join(upwards)
 
 
+def test_adapters_import_nothing_of_our_mathematics():
+    allowed = {"adapters", "errors"}
+    for path, parts in modules():
+        if parts[0] == "adapters":
+            other = set(imported(path)) - allowed
+            assert not other, f"{'/'.join(parts)} imports {sorted(other)}: it runs beside the code"
+
+
 def test_the_package_never_imports_the_implementations():
     for path, _ in modules():
         tree = ast.parse(path.read_text(encoding="utf-8"))
