@@ -4,8 +4,11 @@ import contextlib
 import os
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from gradcheck.adapters.manner import Manner
+from gradcheck.adapters.registry import check_name
 from gradcheck.campaign import EXAMPLES, Examination, Progress, failed
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
@@ -31,6 +34,9 @@ def check(
     timeout: float = TIMEOUT,
     call_timeout: float = CALL_TIMEOUT,
     min_sandbox: int = 1,
+    adapter: str | None = None,
+    imports_only: bool = False,
+    declaration: str | os.PathLike[str] | None = None,
     progress: Progress = lambda what: None,
 ) -> Record:
     """Examine an implementation.
@@ -52,6 +58,12 @@ def check(
         Seconds for all calls together, and for one, of code in a process of its own.
     min_sandbox : int
         The least sandbox level that will do for it.
+    adapter : str, optional
+        The interface to read a file by; recognised unless given.
+    imports_only : bool
+        Run only imports, functions, classes and constants of a file.
+    declaration : path, optional
+        Says how a file is to be asked; ``student.gradcheck.py`` beside it unless given.
     progress : callable, optional
         Called with the name of what starts next.
 
@@ -73,7 +85,12 @@ def check(
     only = Network.parse(network) if isinstance(network, str) else network
     targets = list(target) if isinstance(target, Sequence) and not _is_path(target) else [target]
     examination = Examination(seed, examples, only, progress=progress)
-    targets = [parse_target(os.fspath(t)) if _is_path(t) else t for t in targets]
+    manner = Manner(
+        check_name(adapter) if adapter else None,
+        imports_only,
+        Path(declaration) if declaration is not None else None,
+    )
+    targets = [parse_target(os.fspath(t), manner) if _is_path(t) else t for t in targets]
     entries = [_entry(each, examination, limits) for each in targets]
     targets = [t.target if isinstance(t, Launch) else t for t in targets]
     words = [
@@ -85,6 +102,7 @@ def check(
     if examples != EXAMPLES:
         words += ["--examples", str(examples)]
     words += limits.words()
+    words += manner.words()
     command = f"python -m gradcheck {' '.join(words)} --seed {seed}"
     return new_record(seed, command, entries)
 

@@ -27,6 +27,7 @@ from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry, counterexample_entry, finding_entry, support_entry
 from gradcheck.sampling import Support
+from gradcheck.settling import Settled, Settlement, settle
 from gradcheck.verdict import Finding, Verdict, worst
 
 #: Problems compared unless told otherwise.
@@ -68,6 +69,8 @@ class Subject:
         Returns how many processes of its own it was seen to have.
     close : callable
         Ends what runs for it.
+    settlement : Settlement or None
+        How foreign code is read, once that is settled; None for native code.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Subject:
     libraries: Callable[[], Sequence[str]] = tuple
     spawned: Callable[[], int] = int
     close: Callable[[], object] = object
+    settlement: Settlement | None = None
 
 
 @dataclass
@@ -133,12 +137,27 @@ class Examination:
             declared = declared_support(subject.networks, subject.batch_sizes)
         except UsageError as error:
             return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
-        panel = Panel(subject.session, self.peers)
         self.progress("support")
-        discovery = drive(discover(declared, self.only, self.seed), panel)
+        settlement = None
+        if subject.session.readings[0].adapter != "native":
+            try:
+                questions = settle(subject.session.readings, self.only, self.seed)
+                settlement = drive(questions, subject.session)
+            except UsageError as error:  # a declaration names a network there is none of
+                return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
+            if settlement.failure is not None:
+                return failed(subject, settlement.failure, time.perf_counter() - start)
+            subject = replace(
+                subject, session=Settled(subject.session, settlement), settlement=settlement
+            )
+        panel = Panel(subject.session, self.peers)
+        if settlement is None:
+            discovery = drive(discover(declared, self.only, self.seed), panel)
+        else:
+            discovery = Discovery(settlement.support, ())
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
-        plan = self._plan(discovery, panel)
+        plan = self._plan(discovery, panel, settlement is not None and settlement.lossless)
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         self.progress("witnesses")
@@ -159,7 +178,7 @@ class Examination:
         entry = _entry(subject, plan, findings, example, diagnoses, heard, seconds)
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
-    def _plan(self, discovery: Discovery, panel: Panel) -> Plan:
+    def _plan(self, discovery: Discovery, panel: Panel, lossless: bool) -> Plan:
         self.progress("problems")
         problems = drive(_answered(self.seed, discovery.support, self.examples), panel)
         return Plan(
@@ -170,6 +189,7 @@ class Examination:
             offers=tuple(call for call in Call if panel.offers(call)),
             peers=tuple(self.peers),
             faults=discovery.faults,
+            lossless=lossless,
         )
 
 
@@ -275,7 +295,9 @@ def _entry(
 ) -> Entry:
     resolutions = [r for f in findings if f.check == "gradient" for r in f.resolutions]
     errors = [f for f in findings if f.verdict is Verdict.ERROR]
-    told = (*subject.notes, *plan.arithmetic.notes, *(n for f in findings for n in f.notes))
+    settled = subject.settlement.notes if subject.settlement else ()
+    seen = (*subject.notes, *settled, *plan.arithmetic.notes)
+    told = (*seen, *(n for f in findings for n in f.notes))
     return {
         **_head(subject),
         "verdict": worst(finding.verdict for finding in findings),
@@ -297,10 +319,15 @@ def _worked(plan: Plan, example: counterexample.CounterExample) -> Entry:
     """Return the counter-example with every step written out, where it is of a gradient."""
     truth = plan.truth(example.problem)
     entry = counterexample_entry(example, truth)
+    if plan.lossless:  # the code has none: what stands there is ours
+        for part in ("expected", "got", "error_bar"):
+            entry[part].pop("loss", None)
     if example.got.failure is None and not example.learning_rate:
         from gradcheck.diagnosis.by_hand import by_hand
 
         lines = by_hand(example.problem, example.got, truth)
+        if plan.lossless:
+            lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
         entry["by_hand"] = [vars(line) for line in lines]
     return entry
 
@@ -310,8 +337,15 @@ def _head(subject: Subject) -> Entry:
         "name": subject.name,
         "path": subject.path,
         "sandbox": subject.sandbox,
-        "adapter": {"name": "native", "conventions": {}},
+        "adapter": _adapter(subject),
     }
+
+
+def _adapter(subject: Subject) -> Entry:
+    if subject.settlement is not None:
+        conventions = dict(subject.settlement.conventions)
+        return {"name": subject.settlement.adapter, "conventions": conventions}
+    return {"name": subject.session.readings[0].adapter, "conventions": {}}
 
 
 def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:

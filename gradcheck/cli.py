@@ -82,14 +82,29 @@ def check(
     reveal: Annotated[
         Reveal, typer.Option(help="How much is told: the verdict alone, or also why.")
     ] = "fix",
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Read files by this interface; recognised unless given."),
+    ] = None,
+    imports_only: Annotated[
+        bool,
+        typer.Option("--imports-only", help="Run only imports, functions, classes, constants."),
+    ] = False,
+    declaration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="How to ask; FILE.gradcheck.py beside it by itself."),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Examine implementations: files with a function loss_and_grads."""
+    """Examine hand-written backprops: a function loss_and_grads, or an interface known."""
+    from gradcheck.adapters.manner import Manner
+    from gradcheck.adapters.registry import check_name
     from gradcheck.execution.launch import Launch
     from gradcheck.execution.limits import Limits
     from gradcheck.execution.target import parse_target
 
-    targets = [parse_target(path) for path in paths]  # before any work, for all of them
+    manner = Manner(check_name(adapter) if adapter else None, imports_only, declaration)
+    targets = [parse_target(path, manner) for path in paths]  # before any work, for all of them
     # the first worker gets ready while the rest is imported, which takes longer
     first = Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
     from gradcheck.api import check as examine
@@ -109,6 +124,9 @@ def check(
             timeout=timeout,
             call_timeout=call_timeout,
             min_sandbox=min_sandbox,
+            adapter=adapter,
+            imports_only=imports_only,
+            declaration=declaration,
             progress=lambda what: status.update(what),
         )
     told = revealed(record, reveal)

@@ -34,6 +34,8 @@ class Plan:
         Names of implementations to compare with.
     faults : tuple of (Problem, Failure)
         Failures met while it was found out what the code supports.
+    lossless : bool
+        The code has no loss of its own: there is none to check.
     """
 
     problems: tuple[Problem, ...]
@@ -44,6 +46,7 @@ class Plan:
     offers: tuple[Call, ...] = tuple(Call)
     peers: tuple[str, ...] = ()
     faults: tuple[tuple[Problem, Failure], ...] = ()
+    lossless: bool = False
 
     def truth(self, problem: Problem) -> Truth:
         """Return the truth of a problem, for the loss as the code writes it."""

@@ -58,6 +58,8 @@ class Support:
     batch_sizes : tuple of int
     networks : tuple of Network
         When not empty, exactly these and no others.
+    one_hot : bool
+        Targets can only be one-hot rows, whatever the loss: the code takes labels.
     """
 
     activations: tuple[str, ...] = HIDDEN_ACTIVATIONS
@@ -67,6 +69,7 @@ class Support:
     depths: tuple[int, ...] = tuple(range(1, MAX_DEPTH + 1))
     batch_sizes: tuple[int, ...] = tuple(range(1, MAX_BATCH + 1))
     networks: tuple[Network, ...] = field(default=())
+    one_hot: bool = False
 
     @property
     def empty(self) -> bool:
@@ -95,7 +98,7 @@ def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
     shape_rng = np.random.default_rng((seed, index // DRAWS))
     network, samples = architecture(shape_rng, support)
     rng = np.random.default_rng((seed, index // DRAWS, index % DRAWS))
-    return fill(rng, network, samples, _choose(rng, KINDS))
+    return fill(rng, network, samples, _choose(rng, KINDS), support.one_hot)
 
 
 def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
@@ -137,7 +140,11 @@ def _widths(rng: np.random.Generator, depth: int) -> tuple[int, ...]:
 
 
 def fill(
-    rng: np.random.Generator, network: Network, samples: int, kind: str = "ordinary"
+    rng: np.random.Generator,
+    network: Network,
+    samples: int,
+    kind: str = "ordinary",
+    one_hot: bool = False,
 ) -> Problem:
     """Draw parameters and a batch for a network.
 
@@ -152,7 +159,7 @@ def fill(
     x = _short(rng.standard_normal((samples, network.widths[0])))
     if kind == "duplicates" and samples > 1:
         x[-1] = x[0]
-    y = targets(rng, network, samples)
+    y = targets(rng, network, samples, one_hot)
     pairs = []
     a = x
     for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
@@ -166,10 +173,12 @@ def fill(
     return Problem(network, Params(pairs), Batch(x, y))
 
 
-def targets(rng: np.random.Generator, network: Network, samples: int) -> Floats:
-    """Draw targets of the kind that the loss needs, (N, n[L])."""
+def targets(
+    rng: np.random.Generator, network: Network, samples: int, one_hot: bool = False
+) -> Floats:
+    """Draw targets of the kind that the loss needs, (N, n[L]); one-hot rows if asked for."""
     wanted, width = LOSSES[network.loss].targets, network.widths[-1]
-    if wanted == "one_hot":
+    if wanted == "one_hot" or one_hot:
         return np.eye(width)[rng.integers(width, size=samples)]
     if wanted == "binary":
         return rng.integers(0, 2, size=(samples, width)).astype(float)

@@ -16,8 +16,9 @@ from gradcheck.execution.target import Target
 from gradcheck.protocol import Call
 
 _LACKING = (
-    "{} has no function loss_and_grads(network, params, batch); "
-    "add one that returns (loss, [(dW, db), ...])"
+    "{} has no function loss_and_grads(network, params, batch); add one that returns "
+    "(loss, [(dW, db), ...]), or say in a declaration how the code is to be asked: no adapter "
+    "{}recognises it"
 )
 
 #: Those that come with gradcheck, in the order of a report.
@@ -37,7 +38,9 @@ def submit(launch: Launch) -> Subject:
     session, target = Remote(launch), launch.target
     if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
         session.close()
-        raise LostError("contract", _LACKING.format(target.file), session.level)
+        raise LostError(
+            "contract", _LACKING.format(target.file, _named(target.manner.adapter)), session.level
+        )
     return Subject(
         target.name,
         shown(target),
@@ -74,6 +77,10 @@ def is_own(path: str) -> bool:
     return any(Path(path).resolve() == shipped(name).resolve() for name in SHIPPED)
 
 
+def _named(adapter: str | None) -> str:
+    return f"{adapter!r} " if adapter else ""
+
+
 def shown(target: Target) -> str:
     """Write a target as it was given; our own files by their place in the repository."""
     if target.path is not None and is_own(str(target.path)):
@@ -86,6 +93,7 @@ def from_object(
     name: str = "",
     path: str = "",
     renew: Callable[[], Any] | None = None,
+    adapter: str | None = None,
 ) -> Subject:
     """Wrap a module or object that follows the contract.
 
@@ -93,16 +101,18 @@ def from_object(
     ----------
     renew : callable, optional
         Returns the implementation as it was before its first call.
+    adapter : str, optional
+        The only adapter to read it with.
 
     Raises
     ------
     UsageError
-        When it has no ``loss_and_grads``.
+        When it has no ``loss_and_grads``, and no adapter reads it.
     """
     name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
-    session = InProcess(implementation, renew)
+    session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
-        raise UsageError(_LACKING.format(path or name))
+        raise UsageError(_LACKING.format(path or name, _named(adapter)))
     return Subject(
         name,
         path,

@@ -17,14 +17,12 @@ class Reading:
         Follows :class:`gradcheck.protocol.Implementation`.
     conventions : mapping of str to str
         What this reading takes the code to do, such as
-        ``{"weights": "out x in", "samples": "columns"}``.
+        ``{"weights": "out x in", "samples": "columns"}``. Four of them are read by whoever
+        settles the reading: ``loss`` is ``none`` where the code has none, ``widths`` lists
+        the sizes the code can be asked for, its own first, ``batch`` the only size of a
+        batch, and ``networks`` what a declaration says the code computes, by semicolons.
     """
 
     adapter: str
     implementation: Any
     conventions: Mapping[str, str] = field(default_factory=dict)
-
-
-def readings(code: Any) -> tuple[Reading, ...]:
-    """Return the ways in which a module or object can be read, the likeliest first."""
-    return (Reading("native", code),)

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from gradcheck.adapters.manner import PLAIN, Manner
+from gradcheck.adapters.running import run
 from gradcheck.errors import LoadError, UsageError
 from gradcheck.execution.notebook import Cell, cells
 
@@ -78,7 +80,7 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
 
 
-def load(path: Path) -> ModuleType:
+def load(path: Path, manner: Manner = PLAIN) -> ModuleType:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
@@ -92,11 +94,11 @@ def load(path: Path) -> ModuleType:
     LoadError
         When the file cannot be imported, whatever it raises.
     """
-    module: ModuleType = load_file(path).code
+    module: ModuleType = load_file(path, manner).code
     return module
 
 
-def load_file(path: Path) -> Loaded:
+def load_file(path: Path, manner: Manner = PLAIN) -> Loaded:
     """Import a file as :func:`load` does, and say what was left out of it."""
     check_path(path)
     module = ModuleType(f"_gradcheck_loaded_{path.stem}")
@@ -105,8 +107,7 @@ def load_file(path: Path) -> Loaded:
     try:
         with _importing(path.name, path.resolve().parent):
             parts, notes = _cells(path)
-            for cell in parts:
-                exec(compile(cell.source, cell.name, "exec", dont_inherit=True), vars(module))
+            run(module, [(cell.source, cell.name) for cell in parts], path, manner)
     finally:
         sys.modules.pop(module.__name__, None)
     return Loaded(module, notes)
@@ -181,11 +182,17 @@ def _import_message(file: str, error: BaseException) -> str:
         package = missing.partition(".")[0]
         if package in sys.modules:
             return f"{file} needs {missing}, which the installed {package} does not have"
-        return f"{file} needs the package {package}, which is not installed"
+        return (
+            f"{file} needs the package {package}, which is not installed; with "
+            f"--imports-only it is left out until it is used"
+        )
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     place = f" (line {line})" if line else ""
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own
         text = ""
-    return f"{file} could not be imported{place}: {name}{': ' + text if text else ''}"
+    message = f"{file} could not be imported{place}: {name}{': ' + text if text else ''}"
+    if isinstance(error, SyntaxError):
+        return message
+    return f"{message}; --imports-only runs only its imports, functions and classes"

@@ -19,6 +19,9 @@ from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireErro
 MAX_MESSAGE = 400
 MAX_NOTES = 40
 
+#: Ways in which a file can be read, at most.
+MAX_READINGS = 400
+
 #: Kinds of failure that a worker itself may tell; the others are seen from outside.
 TOLD = ("contract", "exception", "unsupported", "memory", "processes", "import")
 

@@ -210,7 +210,8 @@ class Remote:
         assert self._worker is not None
         target = self._launch.target
         name = staged_name(target.path) if target.path else ""
-        where = (self._worker.code, name, target.module, target.attribute)
+        how = (target.manner.adapter or "", target.manner.imports_only)
+        where = (self._worker.code, name, target.module, target.attribute, *how)
         try:
             frame = self._exchange(
                 wire.Frame(wire.LOAD, self._next(), where), (wire.LOADED, wire.FAILED)
@@ -234,7 +235,7 @@ class Remote:
             readings.append(
                 Offer(name, messages.pairs_of_texts(conventions), messages.texts(calls))
             )
-        if not 0 < len(readings) <= messages.MAX_NOTES:
+        if not 0 < len(readings) <= messages.MAX_READINGS:
             raise wire.WireError(f"{len(readings)} readings")
         self._readings = tuple(readings)
         self.networks, self.batch_sizes = networks, batch_sizes

@@ -72,10 +72,18 @@ class InProcess:
     renew : callable, optional
         Returns the implementation as it was before its first call. Without it, a copy
         is kept of what can be copied; a module cannot, and keeps its state.
+    adapter : str, optional
+        The only adapter to read it with.
     """
 
-    def __init__(self, implementation: Any, renew: Callable[[], Any] | None = None) -> None:
-        self.readings = readings(implementation)
+    def __init__(
+        self,
+        implementation: Any,
+        renew: Callable[[], Any] | None = None,
+        adapter: str | None = None,
+    ) -> None:
+        self._adapter = adapter
+        self.readings = readings(implementation, adapter)
         self.settled = 0
         self._renew = renew or _copier(implementation)
         self._calls = 0
@@ -97,7 +105,7 @@ class InProcess:
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one."""
         if request.anew and self._renew is not None:
-            self.readings = readings(self._renew())
+            self.readings = readings(self._renew(), self._adapter)
             self._caller = Caller()
         if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)

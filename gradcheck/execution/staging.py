@@ -91,7 +91,10 @@ def stage(target: Target) -> Submission:
             folder.mkdir()
             folder.chmod(_READABLE_FOLDER)
         if target.path is not None:
-            _copy_file(target.path, code / staged_name(target.path))
+            copy = code / staged_name(target.path)
+            _copy_file(target.path, copy)
+            if target.declaration is not None:  # beside the copy it is found
+                _copy_file(target.declaration, copy.with_suffix(".gradcheck.py"))
         elif target.package is not None:
             _copy_package(target.package, code)
     except OSError as error:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck.adapters.manner import PLAIN, Manner
 from gradcheck.errors import UsageError
 from gradcheck.execution.loading import SUFFIXES, check_path
 
@@ -30,6 +31,8 @@ class Target:
         Where the module's topmost package is, if it is not installed.
     attribute : str
         What of it to take; all of it when empty.
+    manner : Manner
+        How it is to be read.
     """
 
     text: str
@@ -37,6 +40,12 @@ class Target:
     module: str = ""
     package: Path | None = None
     attribute: str = ""
+    manner: Manner = PLAIN
+
+    @property
+    def declaration(self) -> Path | None:
+        """The file that says how it is to be asked, if there is one."""
+        return self.manner.declared_in(self.path) if self.path else self.manner.declaration
 
     @property
     def name(self) -> str:
@@ -50,7 +59,7 @@ class Target:
         return self.path.name if self.path else self.module
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str, manner: Manner = PLAIN) -> Target:
     """Read ``file.py``, ``file.ipynb``, ``file.py:attribute`` or ``package.module:attribute``.
 
     Raises
@@ -58,16 +67,18 @@ def parse_target(text: str) -> Target:
     UsageError
         When there is no such file or module, or it is not a plain file.
     """
+    if manner.declaration is not None:
+        check_path(manner.declaration)
     match = _WITH_ATTRIBUTE.match(text)
     where, attribute = (match["where"], match["attribute"]) if match else (text, "")
     path = Path(text)
     if not match or path.exists() or path.is_symlink():
         check_path(path)
-        return Target(text, path)
+        return Target(text, path, manner=manner)
     if where.endswith(SUFFIXES) or not _MODULE.match(where):
         check_path(Path(where))
-        return Target(text, Path(where), attribute=attribute)
-    return Target(text, module=where, package=_package(where), attribute=attribute)
+        return Target(text, Path(where), attribute=attribute, manner=manner)
+    return Target(text, module=where, package=_package(where), attribute=attribute, manner=manner)
 
 
 def _package(module: str) -> Path | None:

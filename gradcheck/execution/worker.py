@@ -100,19 +100,22 @@ class _Server:
 
     def _load(self, frame: Any) -> Any:
         from gradcheck.adapters import readings
+        from gradcheck.adapters.manner import Manner
         from gradcheck.errors import GradcheckError
         from gradcheck.execution import loading, wire
         from gradcheck.execution.calling import one_line
 
-        folder, name, module, dotted = frame.values
+        folder, name, module, dotted, adapter, imports_only = frame.values
         try:
             if module:
                 loaded = loading.load_module(module, Path(folder))
             else:
-                loaded = loading.load_file(Path(folder) / name)
+                loaded = loading.load_file(
+                    Path(folder) / name, Manner(adapter or None, imports_only)
+                )
             if dotted:
                 loaded = loading.attribute(loaded, dotted, name)
-            self._readings = readings(loaded.code)
+            self._readings = readings(loaded.code, adapter or None)
             offers = [
                 (
                     reading.adapter,

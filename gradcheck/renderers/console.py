@@ -45,6 +45,8 @@ def verdict(word: str) -> Text:
 
 def _in_full(entry: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_headline(entry)]
+    if entry["adapter"]["name"] != "native":
+        parts.append(Padding(Text(_recognised(entry["adapter"]), style="dim"), (0, 0, 0, 2)))
     for fault in faults(entry):
         parts.append(Padding(_fault(fault), (1, 0, 0, 2)))
     if entry["findings"]:
@@ -76,6 +78,12 @@ def _headline(entry: dict[str, Any]) -> Text:
         seen = one_part_in(entry["resolution_worst"])
         line.append(f"\nAn error of {seen} in any tensor would have been seen.")
     return line
+
+
+def _recognised(adapter: dict[str, Any]) -> str:
+    """Say in a line what was recognised."""
+    told = ", ".join(f"{key}: {value}" for key, value in adapter["conventions"].items())
+    return f"recognised as {adapter['name']}{f' ({told})' if told else ''}"
 
 
 def _findings(findings: list[dict[str, Any]]) -> RenderableType:

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("record",),
     ("reveal",),
     ("execution", "flags"),
-    ("diagnosis",),
+    ("diagnosis", "settling"),
     ("illustration",),
     ("campaign", "power"),
     ("subjects",),
@@ -86,6 +86,14 @@ def test_imports_point_downwards_only():
         if name != parts[0] and RANK[name] >= RANK[parts[0]]
     ]
     assert not upwards, "imports that point up or sideways:\n" + "\n".join(upwards)
+
+
+def test_adapters_import_nothing_of_our_mathematics():
+    allowed = {"adapters", "errors"}
+    for path, parts in modules():
+        if parts[0] == "adapters":
+            other = set(imported(path)) - allowed
+            assert not other, f"{'/'.join(parts)} imports {sorted(other)}: it runs beside the code"
 
 
 def test_the_package_never_imports_the_implementations():

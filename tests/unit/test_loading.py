@@ -98,7 +98,10 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
     message = load_failure(written(tmp_path, "import no_such_package.part\n"))
-    expected = "student.py needs the package no_such_package, which is not installed"
+    expected = (
+        "student.py needs the package no_such_package, which is not installed; with "
+        "--imports-only it is left out until it is used"
+    )
     assert message == expected, f"the message is {message!r}"
 
 
@@ -126,8 +129,8 @@ def test_whatever_a_file_raises_at_import_is_a_load_error_in_one_line(
     tmp_path: Path, text: str, ending: str
 ) -> None:
     message = load_failure(written(tmp_path, text))
-    expected = f"student.py could not be imported: {ending}"
-    assert message == expected, f"the message is {message!r}"
+    expected = f"student.py could not be imported: {ending}; --imports-only runs only "
+    assert message == f"{expected}its imports, functions and classes", f"the message is {message!r}"
 
 
 def test_a_keyboard_interrupt_at_import_stops_gradcheck(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""What foreign functions return: the outputs, the loss and each gradient in it."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.asked import Floats
+from gradcheck.adapters.names import is_gradient, numbered, plain
+from gradcheck.adapters.places import Place, find
+
+#: Stems of the names of weights and biases, and of their gradients.
+WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
+_PREFIXES = ("d", "grad", "g", "nabla", "delta", "")
+
+
+def parts_of(answer: Any) -> list[Any]:
+    """The parts of a tuple, or the one thing that was returned."""
+    return list(answer) if isinstance(answer, tuple) else [answer]
+
+
+def outputs_in(parts: list[Any]) -> Any:
+    """The outputs among what a forward returns: its first array, or the last of many."""
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if not arrays:
+        inner = [part for part in parts if isinstance(part, list | tuple) and part]
+        return inner[0][-1] if inner else parts[0]
+    return arrays[0] if len(parts) <= 2 else arrays[-1]
+
+
+def loss_in(answer: Any, told: list[str]) -> Any:
+    """The first number among what was returned that is no gradient; NaN if there is none."""
+    parts = parts_of(answer)
+    names = told if len(told) == len(parts) else ["" for _ in parts]
+    for name, part in zip(names, parts, strict=True):
+        number = isinstance(part, int | float | np.generic)
+        if (number or (isinstance(part, np.ndarray) and part.ndim == 0)) and not is_gradient(name):
+            return part
+    return float("nan")
+
+
+def arrays_in(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
+    """List the arrays of an answer, under the names they were returned by."""
+    if isinstance(answer, tuple) and len(told) == len(answer):
+        answer = dict(zip(told, answer, strict=True))
+    found = list(find({"": answer}))
+    if isinstance(answer, dict):
+        for key, value in answer.items():
+            if isinstance(value, int | float | np.generic):
+                found.append((Place((("item", ""), ("item", key))), np.asarray(float(value))))
+    return found
+
+
+def pick(
+    found: list[tuple[Place, Floats]],
+    number: int,
+    stems: tuple[str, ...],
+    shape: tuple[int, ...],
+    index: int,
+    layers: int,
+) -> Floats:
+    """Choose the array of a layer: by its name, else by its shape and place."""
+    size = int(np.prod(shape))
+    for prefix in _PREFIXES:
+        for place, array in found:
+            split = numbered(place.name)
+            named = split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}
+            if named and place.name != "":
+                return array
+    flat = len(shape) == 1
+    kind = [a for _, a in found if (_is_vector(a) if flat else a.ndim == 2)]
+    fitting = [a for a in kind if a.shape == shape or (a.size == size and (flat or 1 in shape))]
+    if not fitting:
+        raise ValueError(f"no array of shape {shape} was returned")
+    if len(kind) == layers and kind[index].size == size:
+        return kind[index]
+    if len(kind) == layers and kind[-1 - index].size == size:
+        return kind[-1 - index]
+    return fitting[0]
+
+
+def _is_vector(array: Floats) -> bool:
+    return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
+
+
+def returned_names(function: Callable[..., Any]) -> list[str]:
+    """The names in the last ``return`` of a function: ``["A2", "cache"]``; may be empty."""
+    code = getattr(function, "__code__", None)
+    return _returned(code) if isinstance(code, CodeType) else []
+
+
+@lru_cache(maxsize=256)
+def _returned(code: CodeType) -> list[str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+    except Exception:  # no source to be had
+        return []
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    if not returns or returns[-1] is None:
+        return []
+    value = returns[-1]
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    return [item.id if isinstance(item, ast.Name) else f"_{i}" for i, item in enumerate(items)]

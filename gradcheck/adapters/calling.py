@@ -1,0 +1,168 @@
+"""Calling foreign functions: arguments by name, seeded, silent, never trusted."""
+
+import contextlib
+import copy
+import inspect
+import io
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.names import plays
+
+
+class UnsuitedError(Exception):
+    """A function or class that cannot be called with what there is; the text says why."""
+
+
+@contextlib.contextmanager
+def calmly() -> Iterator[None]:
+    """Seed the random generators, and keep what is printed or warned to ourselves."""
+    numbers, draws = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(numbers)
+        np.random.set_state(draws)  # noqa: NPY002
+
+
+def arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """List the parameters of a function. Raises :class:`UnsuitedError` when there is no telling."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except Exception:  # built in, or with a signature of its own making
+        raise UnsuitedError("has no signature") from None
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p for p in parameters if p.kind not in kinds]
+
+
+def bind(function: Callable[..., Any], values: Mapping[str, Any]) -> list[Any]:
+    """Choose the positional arguments of a function by their names.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        By role (see :mod:`gradcheck.adapters.names`), or by the name itself.
+
+    Returns
+    -------
+    arguments : list
+        For every parameter up to the last one that something is known for.
+
+    Raises
+    ------
+    UnsuitedError
+        When a parameter without a default plays no role that is known.
+    """
+    chosen: list[Any] = []
+    known = 0
+    for parameter in arguments(function):
+        name = parameter.name
+        role = name if name in values else next((r for r in values if _fits(name, r)), None)
+        if role is not None:
+            chosen.append(values[role])
+            known = len(chosen)
+        elif parameter.default is not inspect.Parameter.empty:
+            chosen.append(parameter.default)
+        else:
+            raise UnsuitedError(f"has an argument {name} that is not known")
+    return chosen[:known]
+
+
+def _fits(name: str, role: str) -> bool:
+    from gradcheck.adapters.names import ROLES
+
+    return role in ROLES and plays(name, role)
+
+
+def attempt(function: Callable[[], Any]) -> Any:
+    """Call something of the code's, and turn whatever it raises into :class:`UnsuitedError`."""
+    try:
+        with calmly():
+            return function()
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException as error:  # the code may raise anything, SystemExit too
+        raise UnsuitedError(f"raised {type(error).__name__}{_first_line(error)}") from None
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # its __str__ is the code's own
+        return ""
+    return f": {lines[0][:200]}" if lines else ""
+
+
+def members(code: Any) -> dict[str, Any]:
+    """Return the public attributes of a module or object; properties are not run."""
+    try:
+        own = dict(vars(code))
+    except TypeError:
+        own = {}
+    return {name: value for name, value in own.items() if not name.startswith("__")}
+
+
+def functions(module: Any) -> dict[str, Callable[..., Any]]:
+    """Return the functions that a module defines itself."""
+    home = getattr(module, "__name__", None)
+    return {
+        name: value
+        for name, value in members(module).items()
+        if inspect.isfunction(value) and value.__module__ == home
+    }
+
+
+def classes(module: Any) -> dict[str, type]:
+    """Return the classes that a module defines itself."""
+    home = getattr(module, "__name__", None)
+    return {
+        name: value
+        for name, value in members(module).items()
+        if inspect.isclass(value) and value.__module__ == home
+    }
+
+
+def methods(cls: type) -> dict[str, Callable[..., Any]]:
+    """Return the methods of a class and its bases, by name."""
+    found: dict[str, Callable[..., Any]] = {}
+    for base in cls.__mro__[:-1]:
+        for name, value in vars(base).items():
+            if inspect.isfunction(value):
+                found.setdefault(name, value)
+    return found
+
+
+class Shelf:
+    """Keeps the attributes of classes and modules as they were, and puts them back."""
+
+    def __init__(self, *owners: Any) -> None:
+        self._kept = [(owner, _data(owner)) for owner in owners]
+
+    def restore(self) -> None:
+        """Put every attribute that holds data back."""
+        for owner, data in self._kept:
+            for name, value in data.items():
+                with contextlib.suppress(Exception):
+                    setattr(owner, name, copy.deepcopy(value))
+
+
+def _data(owner: Any) -> dict[str, Any]:
+    kinds = (list, dict, set, np.ndarray, int, float)
+    data = {}
+    for name, value in members(owner).items():
+        if isinstance(value, kinds):
+            with contextlib.suppress(Exception):
+                data[name] = copy.deepcopy(value)
+    return data

@@ -1,0 +1,120 @@
+"""Building objects of foreign classes for given layer sizes, by the names of arguments."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.bare import narrower, wider
+from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, bind
+from gradcheck.adapters.names import role_of
+from gradcheck.adapters.roles import Roles, find_roles
+
+#: Sizes that are told apart by every shape they give.
+PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A class whose objects hold a network.
+
+    Attributes
+    ----------
+    cls : type
+    roles : Roles
+        As found in one object.
+    fixed : bool
+        The sizes cannot be chosen.
+    one_more : bool
+        An object has one more unit a layer than it is asked for: one that is always on.
+    """
+
+    cls: type
+    roles: Roles
+    fixed: bool
+    one_more: bool = False
+
+    def build(self, widths: tuple[int, ...], more: Mapping[str, Any] | None = None) -> Any:
+        """Make an object of given (own) sizes. Raises NotImplementedError for others."""
+        if self.fixed and widths != self.own:
+            raise NotImplementedError(f"the code is for {'-'.join(map(str, self.own))} only")
+        if len(widths) != len(self.own) and not self._any_depth():
+            raise NotImplementedError("the code has another number of layers")
+        if self.one_more:
+            widths = narrower(widths)
+        return self.cls(*bind(self.cls, _values(widths, self.fixed, more)))
+
+    def roles_in(self, model: Any, widths: tuple[int, ...]) -> Roles:
+        """Find the parameters of an object of other sizes than the one looked at."""
+        if len(widths) == len(self.own):
+            return self.roles
+        for roles in find_roles(model):
+            if replace(roles.layout, samples=self.roles.layout.samples) == self.roles.layout:
+                return roles
+        raise NotImplementedError("the code has another number of layers")
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """The sizes of the code's own network."""
+        missing = self.roles.layout.bias == "missing"
+        return wider(self.roles.widths) if missing else self.roles.widths
+
+    def _any_depth(self) -> bool:
+        taken = (role_of(p.name, ("sizes", "hiddens")) for p in arguments(self.cls))
+        return any(taken)
+
+
+def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is known when an object is made, by role."""
+    values: dict[str, Any] = dict(more or {})
+    if not fixed:
+        values |= {"sizes": list(widths), "n_in": widths[0], "n_out": widths[-1]}
+        values["hiddens"] = list(widths[1:-1])
+        if len(widths) == 3:
+            values["n_hidden"] = widths[1]
+    values.setdefault("rate", 0.5)
+    values.setdefault("dtype", np.float64)
+    values.setdefault("x", np.full((2, widths[0]), 0.5))
+    values.setdefault("y", np.full((2, widths[-1]), 0.5))
+    return values
+
+
+def models(cls: type) -> Iterator[Model]:
+    """Yield the ways in which objects of a class can be a network."""
+    own_sizes: list[Model] = []
+    for widths in PROBES:
+        try:
+            found = [Model(cls, roles, False) for roles in _roles_of(cls, widths)]
+        except UnsuitedError:
+            continue
+        right = [model for model in found if model.own == widths]
+        right += [
+            replace(model, one_more=True)
+            for model in found
+            if model.own != widths and model.roles.widths == widths
+        ]
+        yield from right
+        if right:
+            return
+        own_sizes = own_sizes or [replace(model, fixed=True) for model in found]
+    yield from own_sizes
+
+
+def _roles_of(cls: type, widths: tuple[int, ...]) -> list[Roles]:
+    """Make an object, and find the parameters in it."""
+    chosen = bind(cls, _values(widths, False, None))
+    return list(attempt(lambda: find_roles(cls(*chosen))))
+
+
+def why_not(cls: type) -> str:
+    """Say why no object of a class can be made; empty where one can."""
+    why = ""
+    for widths in PROBES:
+        try:
+            _roles_of(cls, widths)
+        except UnsuitedError as error:
+            why = why or f"{cls.__name__}() {error}"
+            continue
+        return ""
+    return why

@@ -1,0 +1,208 @@
+"""Code read as its declaration says."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters import stepping
+from gradcheck.adapters.asked import Floats, Network, Pair, Trial
+from gradcheck.adapters.calling import arguments, calmly
+from gradcheck.adapters.declaration import Declaration, Function
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.paths import Path, read, single, write
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.roles import from_own, stepped, to_own
+from gradcheck.errors import UsageError
+
+
+class Declared:
+    """Code read as its declaration says."""
+
+    def __init__(self, code: Any, declaration: Declaration, anything: bool = False) -> None:
+        self.anything = anything
+        self.code, self.declaration = code, declaration
+        self.own_layout = Layout(
+            declaration.layout, declaration.bias, declaration.samples, declaration.threshold
+        )
+        self._known = set(declaration.networks())
+        if declaration.forward is not None:
+            self.forward = self._forward
+        if declaration.train is not None and declaration.rate is None:
+            self.step = self._step
+
+    def _ready(
+        self, network: Network, params: list[Pair], x: Floats, y: Floats | None, rate: float = 0.5
+    ) -> tuple[Any, list[Pair], dict[str, Any]]:
+        if not self.anything and str(network) not in self._known:
+            raise NotImplementedError(f"declared are {', '.join(self._known)}")
+        own, wide = to_own(self.own_layout, network, params, x)
+        return self._given(network, own, wide, y, rate)
+
+    def _given(
+        self, network: Network, own: list[Any], x: Floats, y: Floats | None, rate: float
+    ) -> tuple[Any, list[Any], dict[str, Any]]:
+        """Build the object, write the parameters, and list what functions may ask for."""
+        declaration = self.declaration
+        holder = self.code
+        if declaration.build is not None:
+            holder = _call(declaration.build, self.code, {"network": network})
+        packed = [self.own_layout.pack(w, b) for w, b in own]
+        for index, (matrix, vector) in enumerate(packed):
+            if declaration.weights:
+                write(holder, declaration.weights, index, self._by_units(matrix))
+            if declaration.biases and vector is not None:
+                write(holder, declaration.biases, index, vector)
+        values: dict[str, Any] = {
+            "x": self.own_layout.give(x),
+            "rate": rate,
+            "params": packed,
+            "network": network,
+        }
+        if y is not None:
+            values["y"] = self.own_layout.give(y)
+        return holder, own, values
+
+    def _by_units(self, matrix: Floats) -> Floats:
+        """Paths of single numbers say j, then k, whatever the layout."""
+        alone = single(self.declaration.weights)
+        return matrix.T if alone and self.declaration.layout == "out x in" else matrix
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Ask as declared."""
+        declaration = self.declaration
+        with calmly():
+            holder, own, values = self._ready(network, params, batch.x, batch.y)
+            loss = float("nan")
+            if declaration.loss is not None:
+                loss = _call(declaration.loss, holder, values)
+                holder, own, values = self._ready(network, params, batch.x, batch.y)
+            if declaration.gradients is None:
+                return loss, self._from_steps(network, params, batch)
+            answer = _call(declaration.gradients, holder, values)
+            if declaration.weight_gradients:
+                pairs = self._left(holder, own)
+            else:
+                if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
+                    loss, answer = answer if declaration.loss is None else (loss, answer[1])
+                pairs = [
+                    self.own_layout.unpack(*_two(item), *w.shape)
+                    for item, (w, _) in zip(answer, own, strict=True)
+                ]
+        sign = declaration.sign
+        signed = [(sign * dw, sign * db) for dw, db in pairs]
+        return loss, from_own(self.own_layout, network, signed)
+
+    def _left(self, holder: Any, own: list[Pair]) -> list[Pair]:
+        """Read the gradient from where it was left."""
+        return self._read(
+            holder, own, self.declaration.weight_gradients, self.declaration.bias_gradients
+        )
+
+    def _read(self, holder: Any, own: list[Pair], weights: Path, biases: Path) -> list[Pair]:
+        pairs = []
+        for index, (w, b) in enumerate(own):
+            matrix, vector = self.own_layout.pack(w, b)
+            turned = single(weights) and self.declaration.layout == "out x in"
+            now = read(holder, weights, index, matrix.T.shape if turned else matrix.shape)
+            now = now.T if turned else now
+            bias = None
+            if vector is not None:
+                bias = read(holder, biases, index, vector.shape) if biases else np.zeros(b.shape)
+            pairs.append(self.own_layout.unpack(now, bias, *w.shape))
+        return pairs
+
+    def _train(self, network: Network, own: list[Any], x: Floats, y: Floats, rate: float) -> Any:
+        holder, _, values = self._given(network, own, x, y, rate)
+        assert self.declaration.train is not None
+        answer = _call(self.declaration.train, holder, values)
+        if self.declaration.weights:
+            return self._read(holder, own, self.declaration.weights, self.declaration.biases)
+        answer = values["params"] if answer is None else answer
+        return [
+            self.own_layout.unpack(*_two(item), *w.shape)
+            for item, (w, _) in zip(answer, own, strict=True)
+        ]
+
+    def _from_steps(self, network: Network, params: list[Pair], batch: Any) -> list[Pair]:
+        own, x = to_own(self.own_layout, network, params, batch.x)
+
+        def step(pairs: list[Any], rate: float) -> list[Any]:
+            after: list[Any] = self._train(network, pairs, x, batch.y, rate)
+            return after
+
+        grads = stepping.gradient(step, own, self.declaration.rate, len(own))
+        return from_own(self.own_layout, network, grads)
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        with calmly():
+            self._ready(network, params, batch.x, batch.y)
+            own, x = to_own(self.own_layout, network, params, batch.x)
+            after = self._train(network, own, x, batch.y, rate)
+        return stepped(self.own_layout, network, params, own, list(after), rate)
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        assert self.declaration.forward is not None
+        with calmly():
+            holder, own, values = self._ready(network, params, x, None)
+            answer = _call(self.declaration.forward, holder, values)
+        return self.own_layout.take(answer, own[-1][0].shape[1], len(x))
+
+
+def _two(item: Any) -> tuple[Any, Any]:
+    """A layer's weights and biases; where biases are inside or missing, weights alone will do."""
+    if isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], item[1]
+    return item, None
+
+
+def _call(function: Function, holder: Any, values: dict[str, Any]) -> Any:
+    """Give a function of the declaration what its arguments are named after."""
+    chosen = []
+    for index, parameter in enumerate(arguments(function)):
+        if parameter.name in values:
+            chosen.append(values[parameter.name])
+        elif index == 0:
+            chosen.append(holder)
+        else:
+            raise UsageError(
+                f"an argument of a declaration's function is named {parameter.name}; "
+                f"there are {', '.join(values)}"
+            )
+    return function(*chosen)
+
+
+def find(code: Any) -> Iterator[Reading]:
+    """Yield the reading that a declaration beside the code describes."""
+    declaration = getattr(code, "__gradcheck_declaration__", None)
+    if not isinstance(declaration, Declaration):
+        return
+    told = Layout(
+        declaration.layout, declaration.bias, declaration.samples, declaration.threshold
+    ).told()
+    told["networks"] = "; ".join(declaration.networks())
+    if declaration.samples.startswith("one ") and "row" not in declaration.samples:
+        told["batch"] = "1"
+    if declaration.loss is None and not _returns_loss(code, declaration):
+        told["loss"] = "none"
+    yield Reading("declaration", Declared(code, declaration), told)
+
+
+def _returns_loss(code: Any, declaration: Declaration) -> bool:
+    """Whether the gradients come with a loss: seen on one small problem."""
+    text = declaration.networks()[0]
+    trial = Trial(tuple(int(n) for n in text.split()[0].split("-")))
+    pairs, batch = trial.question(1)
+    network = SimpleNamespace(**vars(trial), depth=trial.depth, shapes=trial.shapes)
+    network.activations = tuple(text.split()[1].split(","))
+    try:
+        code_read = Declared(code, declaration, anything=True)
+        loss, _ = code_read.loss_and_grads(network, pairs, batch)
+        return bool(np.isfinite(np.asarray(loss, dtype=float)).all())
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:  # told when it is asked
+        return True

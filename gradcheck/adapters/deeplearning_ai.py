@@ -1,0 +1,133 @@
+"""deeplearning.ai: ``*_forward``, ``*_backward`` and ``compute_cost`` on a dict W1, b1, ...
+
+Weights out x in, samples in columns, gradients in a dict dW1, db1, ... (Neural Networks
+and Deep Learning, weeks 3 and 4; Improving Deep Neural Networks, week 1.) Functions of
+the same shape that return their gradients in a tuple are read too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.asked import Trial
+from gradcheck.adapters.calling import arguments, functions
+from gradcheck.adapters.functions import (
+    PENALTIES,
+    Chain,
+    Chained,
+    Style,
+    has_reg,
+    mentions_loss,
+)
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.names import plain, plays
+from gradcheck.adapters.reading import Reading
+
+#: Ways to lay parameters and samples out, the course's own first.
+STYLES = (
+    Style(Layout("out x in", "apart", "columns"), "column"),
+    Style(Layout("in x out", "apart", "rows"), "row"),
+    Style(Layout("in x out", "apart", "rows"), "vector"),
+    Style(Layout("out x in", "apart", "rows"), "vector"),
+    Style(Layout("in x out", "apart", "columns"), "column"),
+    Style(Layout("in x out", "missing", "rows"), "vector"),
+    Style(Layout("out x in", "missing", "columns"), "vector"),
+    Style(Layout("out x in", "apart", "one vector"), "vector"),
+    Style(Layout("out x in", "apart", "one column"), "column"),
+)
+
+#: Networks on which it is tried whether the functions answer.
+TRIALS = ((3, 5, 2), (3, 5, 1))
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of a pair of functions, a forward and a backward."""
+    for chain in _chains(module):
+        yield from read(chain, "deeplearning.ai")
+
+
+def read(chain: Chain, adapter: str) -> Iterator[Reading]:
+    """Yield every style in which the functions answer."""
+    for style in STYLES:
+        for container in ("dict", "pairs"):
+            for targets in ("as given", "integer labels", "one vector"):
+                tried = replace(style, container=container, targets=targets)
+                code = Chained(chain, tried)
+                if not _answers(code):
+                    continue
+                told = tried.told() | {"functions": _names(chain)}
+                if not _has_loss(code):
+                    told["loss"] = "none"
+                for penalty in PENALTIES if has_reg(chain) else ("",):
+                    final = replace(tried, penalty=penalty)
+                    more = {"penalty": penalty} if penalty else {}
+                    yield Reading(adapter, Chained(chain, final), told | more)
+            if not _takes_parameters(chain):
+                break
+
+
+def _takes_parameters(chain: Chain) -> bool:
+    made = [f for f in (chain.forward, chain.backward) if f is not None]
+    return any(plays(p.name, "parameters") for f in made for p in arguments(f))
+
+
+def _chains(module: Any) -> Iterator[Chain]:
+    own = functions(module)
+    forwards = [
+        f
+        for name, f in own.items()
+        if "forward" in plain(name) or plain(name) in ("predictproba", "feedforward")
+    ]
+    backwards = [f for name, f in own.items() if "back" in plain(name)]
+    costs = [f for name, f in own.items() if mentions_loss(name)]
+    updates = [f for name, f in own.items() if plain(name).startswith("update")]
+    for backward in sorted(backwards, key=_whole):
+        for forward in sorted(forwards, key=_whole):
+            for cost in [*sorted(costs, key=_plainest), None]:
+                for update in [*updates[:1], None] if updates else [None]:
+                    yield Chain(backward, forward, cost, update)
+                    break
+                break
+
+
+def _whole(function: Any) -> int:
+    """The model's own function first; those of one layer last."""
+    name = plain(function.__name__)
+    return -("model" in name) + ("linear" in name) + ("activation" in name)
+
+
+def _plainest(function: Any) -> int:
+    return "regular" in plain(function.__name__)
+
+
+def _names(chain: Chain) -> str:
+    made = (chain.forward, chain.backward, chain.cost, chain.update)
+    return ", ".join(f.__name__ for f in made if f is not None)
+
+
+def _ask(code: Chained) -> Any:
+    for widths in TRIALS:
+        trial = Trial(widths)
+        for rows in (3, 1):
+            pairs, batch = trial.question(rows)
+            try:
+                return code.loss_and_grads(trial, pairs, batch)
+            except (KeyboardInterrupt, MemoryError):
+                raise
+            except BaseException:
+                continue
+    return None
+
+
+def _answers(code: Chained) -> bool:
+    return _ask(code) is not None
+
+
+def _has_loss(code: Chained) -> bool:
+    answer = _ask(code)
+    try:
+        return bool(np.isfinite(np.asarray(answer[0], dtype=float)).all())
+    except (TypeError, ValueError):
+        return False

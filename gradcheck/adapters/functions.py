@@ -1,0 +1,242 @@
+"""Functions that pass a forward on to a backward: called by the names of their arguments.
+
+Parameters may be a dict ``W1, b1, ...``, a list of pairs, two lists, or arguments of
+their own; whatever the forward returns is known to the backward by the names that
+stand in its ``return``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.answers import (
+    BIAS,
+    WEIGHT,
+    arrays_in,
+    loss_in,
+    outputs_in,
+    parts_of,
+    pick,
+    returned_names,
+)
+from gradcheck.adapters.asked import Floats, Network, Pair
+from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.names import is_loss, plain, plays
+from gradcheck.adapters.roles import from_own, to_own
+
+Function = Callable[..., Any]
+
+#: What a penalty's argument has to be for the penalty to be ``l2 / 2 * sum W**2``.
+PENALTIES: dict[str, Callable[[float, int], float]] = {
+    "lambda = l2 N": lambda l2, n: l2 * n,
+    "lambda = l2": lambda l2, n: l2,
+    "lambda = l2 / 2": lambda l2, n: l2 / 2,
+}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What is called in turn.
+
+    Attributes
+    ----------
+    forward, backward, cost, update : callable or None
+    """
+
+    backward: Function
+    forward: Function | None = None
+    cost: Function | None = None
+    update: Function | None = None
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the functions want their arguments.
+
+    Attributes
+    ----------
+    layout : Layout
+    bias : {"column", "row", "vector"}
+        The shape of a bias.
+    container : {"dict", "pairs"}
+        What ``parameters`` is.
+    targets : str
+        ``as given``, ``integer labels`` or ``one vector``.
+    penalty : str
+        One of :data:`PENALTIES`, or empty.
+    """
+
+    layout: Layout
+    bias: str = "vector"
+    container: str = "dict"
+    targets: str = "as given"
+    penalty: str = ""
+
+    def told(self) -> dict[str, str]:
+        """Say it in words."""
+        told = self.layout.told()
+        if self.targets != "as given":
+            told["targets"] = self.targets
+        if self.penalty:
+            told["penalty"] = self.penalty
+        return told
+
+
+class Chained:
+    """Functions read as an implementation."""
+
+    def __init__(self, chain: Chain, style: Style, first: int = 1) -> None:
+        self.chain, self.style, self.first = chain, style, first
+        if chain.forward is not None:
+            self.forward = self._outputs
+        if chain.update is not None:
+            self.step = self._step
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Call the forward, the cost and the backward."""
+        with calmly():
+            own, values = self._values(network, params, batch.x, batch.y)
+            outputs = self._forward(values)
+            loss = self._cost(values, outputs)
+            answer = self.chain.backward(*bind(self.chain.backward, values))
+            told = returned_names(self.chain.backward)
+            if self.chain.cost is None:
+                loss = loss_in(answer, told)
+            pairs = self._gradients(answer, told, own)
+        return loss, from_own(self.style.layout, network, pairs)
+
+    def _values(
+        self, network: Network, params: list[Pair], x: Floats, y: Floats | None
+    ) -> tuple[list[Pair], dict[str, Any]]:
+        if network.l2 and not self.style.penalty:
+            raise NotImplementedError("no weight penalty")
+        layout = self.style.layout
+        own, x = to_own(layout, network, params, x)
+        values: dict[str, Any] = {}
+        table: dict[str, Any] = {}
+        packed = []
+        for index, (w, b) in enumerate(own, start=self.first):
+            matrix, vector = layout.pack(w, b)
+            table[f"W{index}"] = matrix
+            if vector is not None:
+                vector = {"column": vector[:, None], "row": vector[None, :]}.get(
+                    self.style.bias, vector
+                )
+                table[f"b{index}"] = vector
+            packed.append((matrix, vector))
+        values |= table | {key.lower(): value for key, value in table.items()}
+        values |= {f"w_{key[1:]}": v for key, v in table.items() if key[0] == "W"}
+        values["parameters"] = table if self.style.container == "dict" else packed
+        values["weights"] = [matrix for matrix, _ in packed]
+        values["biases"] = [vector for _, vector in packed]
+        values["sizes"] = [own[0][0].shape[0], *(w.shape[1] for w, _ in own)]
+        values["x"], values["m"] = layout.give(x), len(x)
+        values["n_in"], values["n_out"] = values["sizes"][0], values["sizes"][-1]
+        if len(own) == 2:
+            values["n_hidden"] = values["sizes"][1]
+        if y is not None:
+            values["y"] = self._targets(y)
+        values["reg"] = 0.0
+        if self.style.penalty:
+            values["reg"] = PENALTIES[self.style.penalty](network.l2, len(x))
+        return own, values
+
+    def _targets(self, y: Floats) -> Any:
+        if self.style.targets == "integer labels":
+            if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
+                raise NotImplementedError("targets are integer labels")
+            return np.argmax(y, axis=1)
+        if self.style.targets == "one vector":
+            if y.shape[1] != 1:
+                raise NotImplementedError("one output only")
+            return y[:, 0].copy()
+        return self.style.layout.give(y)
+
+    def _forward(self, values: dict[str, Any]) -> Any:
+        """Call the forward, and know what it returns by name."""
+        if self.chain.forward is None:
+            return None
+        answer = self.chain.forward(*bind(self.chain.forward, values))
+        names = returned_names(self.chain.forward)
+        parts = list(answer) if isinstance(answer, tuple) else [answer]
+        known = dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
+        values |= known
+        outputs = outputs_in(parts)
+        rest = [part for part in parts if part is not outputs]
+        if rest:
+            values["cache"] = rest[0] if len(parts) == 2 else answer
+        values.setdefault("output", outputs)
+        return outputs
+
+    def _cost(self, values: dict[str, Any], outputs: Any) -> Any:
+        if self.chain.cost is None:
+            return float("nan")
+        known = dict(values)
+        free = [p.name for p in arguments(self.chain.cost)]
+        if free and free[0] not in known and not plays(free[0], "parameters"):
+            known[free[0]] = outputs  # A2, AL, probabilities, ...
+        return self.chain.cost(*bind(self.chain.cost, known))
+
+    def _outputs(self, network: Network, params: list[Pair], x: Floats) -> Any:
+        with calmly():
+            own, values = self._values(network, params, x, None)
+            outputs = self._forward(values)
+            return self.style.layout.take(outputs, own[-1][0].shape[1], len(x))
+
+    def _gradients(self, answer: Any, told: list[str], own: list[Pair]) -> list[Pair]:
+        layout = self.style.layout
+        packed = [layout.pack(w, b) for w, b in own]
+        found = arrays_in(answer, told)
+        pairs = []
+        for index, ((matrix, vector), (w, _)) in enumerate(zip(packed, own, strict=True)):
+            number = index + self.first
+            weight = pick(found, number, WEIGHT, matrix.shape, index, len(own))
+            bias = None
+            if vector is not None:
+                bias = pick(found, number, BIAS, vector.shape, index, len(own))
+            pairs.append(layout.unpack(weight, bias, *w.shape))
+        return pairs
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        with calmly():
+            own, values = self._values(network, params, batch.x, batch.y)
+            self._forward(values)
+            answer = self.chain.backward(*bind(self.chain.backward, values))
+            values |= dict(zip(returned_names(self.chain.backward), parts_of(answer), strict=False))
+            update = self.chain.update
+            if update is None or self.style.layout.bias == "missing":
+                raise NotImplementedError("no step")
+            values |= {"rate": rate, "grads": answer, "gradients": answer}
+            after = update(*bind(update, values))
+            if after is None:
+                after = values["parameters"]
+            return self._gradients(after, returned_names(update), own)
+
+
+def mentions_loss(name: str) -> bool:
+    """Whether a function's name is that of a cost, and not of its derivative."""
+    short = plain(name)
+    derivative = any(part in short for part in ("prime", "deriv", "grad", "back", "plot", "print"))
+    return is_loss(name) and not derivative
+
+
+def possible(chain: Chain) -> bool:
+    """Whether the arguments of a backward look like data and parameters at all."""
+    try:
+        return bool(arguments(chain.backward))
+    except UnsuitedError:
+        return False
+
+
+def has_reg(chain: Chain) -> bool:
+    """Whether some function takes the factor of a weight penalty."""
+    functions = [f for f in (chain.backward, chain.cost) if f is not None]
+    return any(plays(p.name, "reg") for f in functions for p in arguments(f))
+
+
+Values = Mapping[str, Any]

@@ -1,0 +1,33 @@
+"""Functions that return gradients: of data and parameters, with or without a loss."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gradcheck.adapters.calling import functions
+from gradcheck.adapters.deeplearning_ai import read
+from gradcheck.adapters.functions import Chain, mentions_loss
+from gradcheck.adapters.names import plain
+from gradcheck.adapters.reading import Reading
+
+_NAMES = ("grad", "backprop", "backward", "nabla")
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of functions named after gradients or backprop."""
+    own = functions(module)
+    costs = [f for name, f in own.items() if mentions_loss(name)]
+    forwards = [
+        f for name, f in own.items() if "forward" in plain(name) or plain(name) == "predict"
+    ]
+    for name, function in own.items():
+        if not any(part in plain(name) for part in _NAMES):
+            continue
+        for forward in [*forwards, None]:
+            for cost in [*costs, None] if forward else [None]:
+                made = list(read(Chain(function, forward, cost), "gradients"))
+                yield from made
+                if made:
+                    break
+            else:
+                continue
+            break

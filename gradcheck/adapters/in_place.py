@@ -1,0 +1,214 @@
+"""In-place trainers: anything that changes its weights when it is called.
+
+Its gradient is ``(before - after) / rate``, its step is what it does. One method
+(``train``, ``fit`` with one epoch, ``update``, ``learn``, ...), or a forward, a backward
+and perhaps an update in turn.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters import stepping
+from gradcheck.adapters.asked import Floats, Pair
+from gradcheck.adapters.bare import wider
+from gradcheck.adapters.broken import broken
+from gradcheck.adapters.calling import (
+    UnsuitedError,
+    attempt,
+    classes,
+    methods,
+)
+from gradcheck.adapters.construct import why_not
+from gradcheck.adapters.functions import mentions_loss
+from gradcheck.adapters.hosts import Host, hosts
+from gradcheck.adapters.names import plain
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
+
+FORWARD = (
+    "forward",
+    "feedforward",
+    "forwardpass",
+    "forwardprop",
+    "forwardpropagation",
+    "forwardpropagate",
+    "propagate",
+    "think",
+    "predict",
+    "query",
+    "feedfwd",
+    "compute",
+    "activate",
+    "run",
+    "fwd",
+    "calculate",
+    "output",
+    "getoutput",
+    "evaluate",
+)
+UPDATE = (
+    "step",
+    "update",
+    "updateweights",
+    "updateparams",
+    "updateparameters",
+    "optimize",
+    "applygradients",
+    "gradientdescent",
+    "applygradient",
+    "updateweight",
+    "descend",
+)
+TRAIN = (
+    "trainstep",
+    "trainonbatch",
+    "trainone",
+    "trainonce",
+    "partialfit",
+    "fitpartial",
+    "learn",
+    "train",
+    "fit",
+    "trainsample",
+    "step",
+    "update",
+    "sgd",
+    "trainepoch",
+    "trainbatch",
+    "trainnetwork",
+    *BACKWARD,
+)
+
+#: Rates that are built in where none can be set.
+CONSTANTS = (1.0, 0.1, 0.5, 0.01, 0.2, 0.05)
+
+SAMPLES = ("rows", "one vector", "one column", "one list", "columns")
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of everything that trains in place."""
+    for host in hosts(module):
+        for plan in _plans(host):
+            for made in _with_loss(host, plan):
+                told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
+                told["trains"] = host.name
+                if made.targets != "as given":
+                    told["targets"] = made.targets
+                if made.samples.startswith("one"):
+                    told["batch"] = "1"
+                told["loss"] = made.loss or "none"
+                told["rate"] = "can be set" if made.rate is None else f"built in, {made.rate:g}"
+                if host.fixed:
+                    told["widths"] = "-".join(map(str, host.roles.widths))
+                yield Reading("in place", Trainer(host, made), told)
+
+    for cls in classes(module).values():
+        if set(map(plain, methods(cls))) & {*TRAIN, *BACKWARD, "loss"}:
+            why = why_not(cls)
+            if why:
+                yield broken("in place", why)
+
+
+def _plans(host: Host) -> Iterator[Plan]:
+    """Yield what trains, in the first form of samples in which it does."""
+    names = {plain(name): name for name in host.methods}
+    forward = [names[n] for n in FORWARD if n in names]
+    backward = [names[n] for n in BACKWARD if n in names]
+    update = [names[n] for n in UPDATE if n in names]
+    train = [names[n] for n in TRAIN if n in names]
+    lines: list[tuple[str, ...]] = list(itertools.product(forward[:2], backward))
+    lines += list(itertools.product(forward[:2], backward, update))
+    lines += [(name,) for name in train]
+    seen = False
+    for calls in lines:
+        for samples, targets in itertools.product(SAMPLES, ("as given", "one number")):
+            plan = Plan(calls, forward[0] if forward else "", "", samples, targets)
+            moved = _trains(host, plan)
+            if moved is None:
+                continue
+            seen, plan = True, _oriented(host, plan)
+            yield from [plan] if moved else [replace(plan, rate=rate) for rate in CONSTANTS]
+        if seen:
+            return
+
+
+def _with_loss(host: Host, plan: Plan) -> Iterator[Plan]:
+    """Yield a plan with each place where a loss may be had, then without one."""
+    names = [name for name in host.methods if mentions_loss(name) and name not in plan.calls]
+    own, x, y = _trial(host, plan)
+    for loss in [*names[:3], "returned"]:
+        trainer = Trainer(host, replace(plan, loss=loss))
+        try:
+            value = attempt(lambda t=trainer: t._loss(own, x, y))  # type: ignore[misc]
+            if np.asarray(value, dtype=float).size == 1 and value is not None:
+                yield trainer.plan
+        except (UnsuitedError, TypeError, ValueError):
+            continue
+    yield plan
+
+
+def _oriented(host: Host, plan: Plan) -> Plan:
+    """See whether the forward runs, and whether outputs come in columns where samples are rows."""
+    if not plan.forward:
+        return plan
+    own, x, _ = _trial(host, plan)
+    trainer = Trainer(host, plan)
+    try:
+        answer = np.asarray(attempt(lambda: trainer.outputs(own, x)))
+    except UnsuitedError:
+        return replace(plan, forward="")
+    if plan.samples != "rows":
+        return plan
+    sizes = (own[-1][0].shape[1], len(x))
+    return replace(plan, outputs="columns") if answer.shape == sizes else plan
+
+
+def _trial(host: Host, plan: Plan) -> tuple[list[Pair], Floats, Floats]:
+    rng = np.random.default_rng(0)
+    widths = host.roles.widths
+    own = wider(widths) if host.roles.layout.bias == "missing" else widths
+    pairs = [
+        (rng.normal(size=s), rng.normal(size=s[1]) * (host.roles.layout.bias != "missing"))
+        for s in itertools.pairwise(own)
+    ]
+    n = 1 if plan.samples.startswith("one") else 3
+    y = np.zeros((n, own[-1]))
+    y[:, 0] = 1.0
+    return pairs, rng.normal(size=(n, own[0])), y
+
+
+def _trains(host: Host, plan: Plan) -> bool | None:
+    """Whether the weights change by this plan, in a way that the rate can be set for.
+
+    Returns
+    -------
+    settable : bool or None
+        None when nothing changes, or the calls cannot be made.
+    """
+    own, x, y = _trial(host, plan)
+    trainer = Trainer(host, plan)
+    try:
+        one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))
+        two, _ = attempt(lambda: trainer.train(own, x, y, 0.25))
+    except UnsuitedError:
+        return None
+    before, first, second = (stepping.flat(pairs) for pairs in (own, one, two))
+    if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
+        return None
+    if not np.array_equal(first, second):
+        return True
+    return _has_rate(host, plan, own, x, y)
+
+
+def _has_rate(host: Host, plan: Plan, own: list[Pair], x: Floats, y: Floats) -> bool:
+    """A rate that is there and changes nothing is a fault to be shown, not built in."""
+    sizes = (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
+    try:
+        holder, _ = attempt(lambda: host.fresh(sizes, 1.0, {}))
+        return bool(attempt(lambda: host.set_rate(holder, 1.0)))
+    except UnsuitedError:
+        return False

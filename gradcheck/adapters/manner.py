@@ -1,0 +1,40 @@
+"""In which manner a file is to be read: what the user chose."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What the user says of a file.
+
+    Attributes
+    ----------
+    adapter : str or None
+        The only adapter to try.
+    imports_only : bool
+        Run only imports, functions, classes and constants of the file.
+    declaration : path or None
+        The file with its declaration; ``student.gradcheck.py`` beside ``student.py`` if
+        there is one and no other is given.
+    """
+
+    adapter: str | None = None
+    imports_only: bool = False
+    declaration: Path | None = None
+
+    def declared_in(self, path: Path) -> Path | None:
+        """Return the file that holds the declaration of a file, if there is one."""
+        if self.declaration is not None:
+            return self.declaration
+        beside = path.with_suffix(".gradcheck.py")
+        return beside if beside.is_file() else None
+
+    def words(self) -> list[str]:
+        """Return the options of the command line that say the same."""
+        words = ["--adapter", self.adapter.replace(" ", "-")] if self.adapter else []
+        words += ["--imports-only"] if self.imports_only else []
+        return words + (["--declaration", str(self.declaration)] if self.declaration else [])
+
+
+PLAIN = Manner()

@@ -1,0 +1,117 @@
+"""Nielsen: ``Network(sizes)`` with ``weights``, ``biases`` and ``backprop(x, y)``.
+
+Column vectors, one sample a call, nablas of the biases first. (Michael Nielsen, Neural
+Networks and Deep Learning, chapter 1, network.py and network2.py.)
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.asked import Floats, Network, Pair
+from gradcheck.adapters.calling import arguments, bind, calmly, classes, methods
+from gradcheck.adapters.construct import Model, models
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
+
+
+class Book:
+    """An object of the class; a batch's gradient is the mean of its samples'."""
+
+    def __init__(self, model: Model, biases_first: bool) -> None:
+        self.model, self.biases_first = model, biases_first
+        self._objects: dict[tuple[int, ...], Any] = {}
+        names = methods(model.cls)
+        if "feedforward" in names:
+            self.forward = self._forward
+        if "update_mini_batch" in names:
+            self.step = self._step
+
+    def _object(
+        self, network: Network, params: list[Pair], x: Floats
+    ) -> tuple[Any, list[Pair], Floats, Roles]:
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, wide = to_own(self.model.roles.layout, network, params, x)
+        widths = (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
+        if widths not in self._objects:
+            self._objects[widths] = self.model.build(widths)
+        model = self._objects[widths]
+        roles = self.model.roles_in(model, widths)
+        roles.write(model, own)
+        return model, own, wide, roles
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[float, list[Pair]]:
+        """Ask ``backprop`` for every sample; there is no loss."""
+        with calmly():
+            model, own, x, roles = self._object(network, params, batch.x)
+            layout = roles.layout
+            total: list[list[Pair]] = []
+            for row, target in zip(x, batch.y, strict=True):
+                answer = model.backprop(row[:, None].copy(), target[:, None].copy())
+                biases, weights = answer if self.biases_first else answer[::-1]
+                pairs = [
+                    layout.unpack(weights[i], biases[i] if roles.biases else None, *w.shape)
+                    for i, (w, _) in enumerate(own)
+                ]
+                total.append(pairs)
+        mean = [
+            (np.mean([w for w, _ in layer], axis=0), np.mean([b for _, b in layer], axis=0))
+            for layer in zip(*total, strict=True)
+        ]
+        return float("nan"), from_own(layout, network, mean)
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        with calmly():
+            model, _, wide, _ = self._object(network, params, x)
+            rows = [np.asarray(model.feedforward(row[:, None].copy())).ravel() for row in wide]
+        return np.array(rows)
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        with calmly():
+            model, own, x, roles = self._object(network, params, batch.x)
+            samples = [
+                (row[:, None].copy(), target[:, None].copy())
+                for row, target in zip(x, batch.y, strict=True)
+            ]
+            values = {"mini_batch": samples, "rate": rate, "reg": 0.0, "n": len(samples)}
+            model.update_mini_batch(*bind(model.update_mini_batch, values))
+            after: list[Pair] = roles.read(model, own)
+        return stepped(roles.layout, network, params, own, after, rate)
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of every class with ``backprop(x, y)`` that returns two lists."""
+    for cls in classes(module).values():
+        method = methods(cls).get("backprop")
+        if method is None or len(arguments(method)) != 3:
+            continue
+        for model in models(cls):
+            reading = Book(model, True)
+            if not _answers(reading, model):
+                continue
+            for first in (True, False):
+                told = model.roles.layout.told() | {
+                    "samples": "one column a call; a batch is their mean",
+                    "returned": "biases first" if first else "weights first",
+                    "loss": "none",
+                    "class": cls.__name__,
+                }
+                if model.fixed:
+                    told["widths"] = "-".join(map(str, model.roles.widths))
+                yield Reading("nielsen", Book(model, first), told)
+
+
+def _answers(reading: Book, model: Model) -> bool:
+    """Whether ``backprop`` gives two lists of as many items as there are layers."""
+    sizes = model.own
+    try:
+        with calmly():
+            code = model.build(sizes)
+            answer = code.backprop(np.full((sizes[0], 1), 0.5), np.full((sizes[-1], 1), 0.5))
+        return len(answer) == 2 and all(len(part) == len(sizes) - 1 for part in answer)
+    except Exception:  # the code may raise anything
+        return False

@@ -1,0 +1,141 @@
+"""Where numbers live in foreign objects: found, read and written by their path."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.asked import Floats
+from gradcheck.adapters.calling import members
+
+#: How deep objects are looked into, and how many items of a list.
+DEPTH, ITEMS = 4, 64
+
+#: Arrays larger than this are no parameters of a network to be checked.
+LARGEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path from an object to an array: attributes, keys and indices.
+
+    Attributes
+    ----------
+    path : tuple of (str, object)
+        Each step is ``("attribute", name)`` or ``("item", key)``.
+    """
+
+    path: tuple[tuple[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """The last name on the path: ``W1`` of ``params["W1"]``, ``weights`` of ``weights[0]``."""
+        names = [str(key) for _, key in self.path if isinstance(key, str)]
+        return names[-1] if names else ""
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """For sorting by the indices on the path."""
+        return tuple(key for _, key in self.path if isinstance(key, int))
+
+    def get(self, root: Any) -> Any:
+        """Follow the path, as it leads now."""
+        value = root
+        for kind, key in self.path:
+            value = getattr(value, key) if kind == "attribute" else value[key]
+        return value
+
+    def set(self, root: Any, array: Floats) -> None:
+        """Write an array where the path leads: of the kind and shape that is there now."""
+        owner = root
+        for kind, key in self.path[:-1]:
+            owner = getattr(owner, key) if kind == "attribute" else owner[key]
+        kind, key = self.path[-1]
+        value = like(array, self.get(root))
+        if kind == "attribute":
+            setattr(owner, key, value)
+        else:
+            owner[key] = value
+
+
+def like(array: Floats, old: Any) -> Any:
+    """Give an array the form of what it replaces: a list, a number, a row or a column."""
+    if isinstance(old, np.ndarray):
+        if array.ndim == 1 and old.ndim == 2:  # a vector kept as a row or a column
+            return array[None, :] if old.shape[0] == 1 else array[:, None]
+        if array.ndim == 2 and old.ndim == 1 and 1 in array.shape:
+            return array.ravel()
+        return array.copy()
+    if isinstance(old, list):
+        return array.tolist()
+    if isinstance(old, int | float | np.generic):
+        return array.reshape(-1)[0]
+    return array.copy()
+
+
+def find(root: Any) -> Iterator[tuple[Place, Floats]]:
+    """Yield every numeric array, or list of numbers, that an object holds."""
+    yield from _find(root, (), DEPTH, set())
+
+
+def _find(
+    value: Any, path: tuple[tuple[str, Any], ...], depth: int, seen: set[int]
+) -> Iterator[tuple[Place, Floats]]:
+    if path:
+        array = numeric(value)
+        if array is not None and not (isinstance(value, list) and _mixed(value)):
+            yield Place(path), array
+            return
+    if depth == 0 or id(value) in seen or callable(value):
+        return
+    seen.add(id(value))
+    if isinstance(value, dict):
+        items = [("item", key) for key in list(value)[:ITEMS]]
+        children = [value[key] for _, key in items]
+    elif isinstance(value, list | tuple):
+        items = [("item", index) for index in range(min(len(value), ITEMS))]
+        children = list(value[:ITEMS])
+    else:
+        own = members(value)
+        items = [("attribute", name) for name in own]
+        children = list(own.values())
+    for step, child in zip(items, children, strict=True):
+        yield from _find(child, (*path, step), depth - 1, seen)
+
+
+def numeric(value: Any) -> Floats | None:
+    """Return an array of real numbers; None for anything else."""
+    if isinstance(value, np.ndarray):
+        good = value.dtype.kind in "fiu" and 0 < value.size <= LARGEST
+        return value if good else None
+    if isinstance(value, list) and 0 < _size(value) <= LARGEST and _numbers(value):
+        try:
+            array = np.array(value, dtype=np.float64)
+        except (ValueError, TypeError):
+            return None
+        return array
+    return None
+
+
+def _size(value: Any, depth: int = 3) -> int:
+    """About how many numbers a list holds, from its first items."""
+    if not isinstance(value, list) or not value or not depth:
+        return 1
+    return len(value) * _size(value[0], depth - 1)
+
+
+def _numbers(value: Any, depth: int = 3) -> bool:
+    """Whether a list holds numbers, or lists of them, as far as its first items say."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float | np.floating | np.integer):
+        return True
+    if isinstance(value, list) and value and depth:
+        return all(_numbers(item, depth - 1) for item in value[:ITEMS])
+    return False
+
+
+def _mixed(value: list[Any]) -> bool:
+    """Whether a list is one of matrices, each a place of its own."""
+    return isinstance(value[0], list) and bool(value[0]) and isinstance(value[0][0], list)

@@ -1,0 +1,174 @@
+"""Which arrays of foreign code are the weights and biases of which layer."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters import bare
+from gradcheck.adapters.asked import Floats, Network, Pair
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.names import is_bias, is_weight, numbered
+from gradcheck.adapters.places import Place, find
+
+Found = list[tuple[Place, Floats]]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Where the parameters are, and how they are laid out.
+
+    Attributes
+    ----------
+    layout : Layout
+    weights, biases : tuple of Place
+        One a layer; no biases where they are inside the weights or missing.
+    widths : tuple of int
+        Of the network that the code is read as.
+    """
+
+    layout: Layout
+    weights: tuple[Place, ...]
+    biases: tuple[Place, ...]
+    widths: tuple[int, ...]
+
+    def write(self, root: Any, own: list[Pair]) -> None:
+        """Write parameters where the code keeps them."""
+        for index, (w, b) in enumerate(own):
+            matrix, vector = self.layout.pack(w, b)
+            self.weights[index].set(root, matrix)
+            if vector is not None:
+                self.biases[index].set(root, vector)
+
+    def read(self, root: Any, own: list[Pair]) -> list[Pair]:
+        """Read the parameters as they are now, in the shapes of those written."""
+        pairs = []
+        for index, (w, _) in enumerate(own):
+            bias = self.biases[index].get(root) if self.biases else None
+            pairs.append(self.layout.unpack(self.weights[index].get(root), bias, *w.shape))
+        return pairs
+
+    def told(self) -> str:
+        """Say where the parameters are."""
+        return ", ".join(place.name for place in (*self.weights, *self.biases))
+
+
+def to_own(
+    layout: Layout, network: Network, params: list[Pair], x: Floats
+) -> tuple[list[Pair], Floats]:
+    """Return the parameters and inputs of the code's own network."""
+    if layout.bias != "missing":
+        return params, x
+    weights, wide = bare.widen(network, params, x)
+    return [(w, np.zeros(w.shape[1])) for w in weights], wide
+
+
+def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pair]:
+    """Return the gradient of the network from that of the code's own."""
+    if layout.bias != "missing":
+        return gradients
+    return bare.narrow(network, [w for w, _ in gradients])
+
+
+def stepped(
+    layout: Layout,
+    network: Network,
+    params: list[Pair],
+    own: list[Pair],
+    after: list[Pair],
+    rate: float,
+) -> list[Pair]:
+    """Return the parameters after a step, from those of the code's own network.
+
+    Where biases are missing, the gradient that the step implies is that of the weights
+    from the unit that is always on.
+    """
+    if layout.bias != "missing":
+        return after
+    implied = [
+        ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
+    ]
+    grads = from_own(layout, network, implied)
+    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
+
+
+def find_roles(root: Any) -> list[Roles]:
+    """Return the ways in which arrays of an object can be a network's parameters."""
+    found = list(find(root))
+    weights = [(p, a) for p, a in found if is_weight(_telling(p)) and a.ndim == 2]
+    biases = [(p, a) for p, a in found if is_bias(_telling(p)) and a.size == max(a.shape)]
+    return list(assign(weights, biases))
+
+
+def assign(weights: Found, biases: Found) -> Iterator[Roles]:
+    """Yield every consistent way to read arrays as layers, in order."""
+    if not 0 < len(weights) <= 6:
+        return
+    orders: Iterable[Found] = [_ordered(weights)]
+    if len(weights) <= 4:
+        orders = itertools.chain(orders, map(list, itertools.permutations(weights)))
+    seen = set()
+    for order in orders:
+        for layout in _layouts(bool(biases)):
+            widths = _widths([a.shape for _, a in order], layout)
+            if widths is None:
+                continue
+            places: tuple[Place, ...] = ()
+            if layout.bias == "apart":
+                fitting = _fitting(_ordered(biases), widths)
+                if fitting is None:
+                    continue
+                places = fitting
+            if layout.bias == "missing":
+                widths = bare.narrower(widths)
+            if min(widths) < 1 or layout in seen:
+                continue
+            seen.add(layout)
+            yield Roles(layout, tuple(p for p, _ in order), places, widths)
+        if seen:
+            return
+
+
+def _layouts(biases: bool) -> Iterator[Layout]:
+    for bias in ("apart", "missing", "first", "last") if biases else ("missing", "last", "first"):
+        for weights in ("in x out", "out x in"):
+            yield Layout(weights, bias)
+
+
+def _widths(shapes: list[tuple[int, ...]], layout: Layout) -> tuple[int, ...] | None:
+    inside = layout.bias in ("first", "last")
+    sides = [s if layout.weights == "in x out" else s[::-1] for s in shapes]
+    if any(out != into - inside for (_, out), (into, _) in itertools.pairwise(sides)):
+        return None
+    return (sides[0][0] - inside, *(out for _, out in sides))
+
+
+def _fitting(biases: Found, widths: tuple[int, ...]) -> tuple[Place, ...] | None:
+    """Choose one bias a layer, by size, in order."""
+    for chosen in itertools.combinations(biases[:8], len(widths) - 1):
+        if all(a.size == n for (_, a), n in zip(chosen, widths[1:], strict=True)):
+            return tuple(p for p, _ in chosen)
+    return None
+
+
+def _telling(place: Place) -> str:
+    """The name that says what a place holds: ``weights`` of ``layers[0].weights``."""
+    return place.name
+
+
+def _ordered(found: Found) -> Found:
+    """Order by the numbers in names and indices; those without stay as they were met."""
+
+    def key(item: tuple[int, tuple[Place, Floats]]) -> tuple[tuple[int, ...], int]:
+        index, (place, _) = item
+        numbers = []
+        for _, step in place.path:
+            if isinstance(step, int):
+                numbers.append(step)
+            elif isinstance(step, str) and (split := numbered(step)):
+                numbers.append(split[1])
+        return tuple(numbers), index
+
+    return [item for _, item in sorted(enumerate(found), key=key)]

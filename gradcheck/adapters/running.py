@@ -1,0 +1,96 @@
+"""Running a file's code in a module: all of it, or the part that was chosen."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gradcheck.adapters.declaration import Declaration
+from gradcheck.adapters.manner import Manner
+from gradcheck.adapters.source import to_run, training_loop
+from gradcheck.errors import LoadError
+
+#: The text of a file or of a cell of a notebook, and what it is called in messages.
+Part = tuple[bytes | str, str]
+
+
+def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -> None:
+    """Run a file in a module, and its declaration beside it.
+
+    A training loop at top level is not run: it is kept for the script adapter.
+    What the code raises comes through.
+
+    Parameters
+    ----------
+    parts : sequence of (text, name)
+        One for a file, several for a notebook.
+    path : Path
+        Where the declaration is looked for.
+
+    Raises
+    ------
+    LoadError
+        When there is a declaration that cannot be used.
+    """
+    trees = [(ast.parse(text, name), name) for text, name in parts]
+    whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
+    loop = None if manner.imports_only else training_loop(whole)
+    chosen = set(to_run(whole, manner.imports_only).body)
+    scope = vars(module)
+    for tree, name in trees:
+        tree.body = [node for node in tree.body if node in chosen]
+        if manner.imports_only:
+            _run_with_stand_ins(tree, name, scope)
+        else:
+            exec(compile(tree, name, "exec", dont_inherit=True), scope)
+    if loop is not None:
+        scope["__gradcheck_loop__"] = loop
+    declared = manner.declared_in(path)
+    if declared is not None:
+        scope["__gradcheck_declaration__"] = _declaration(declared, module)
+
+
+class _StandIn:
+    """Stands in for a package that is not installed, until it is used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        raise ImportError(f"the package {self._name} is not installed")
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        raise ImportError(f"the package {self._name} is not installed")
+
+
+def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any]) -> None:
+    """Run statement by statement; an import that fails is left for whoever uses it."""
+    for node in tree.body:
+        part = ast.Module(body=[node], type_ignores=[])
+        try:
+            exec(compile(part, name, "exec", dont_inherit=True), scope)
+        except ModuleNotFoundError:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                raise
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                scope[bound] = _StandIn(getattr(node, "module", None) or alias.name)
+
+
+def _declaration(path: Path, module: ModuleType) -> Declaration:
+    scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
+    try:
+        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), scope)
+    except Exception as error:
+        lines = str(error).splitlines()
+        text = f": {lines[0]}" if lines else ""
+        raise LoadError(
+            f"the declaration {path.name} cannot be used: {type(error).__name__}{text}"
+        ) from error
+    declaration = scope.get("declaration")
+    if not isinstance(declaration, Declaration):
+        raise LoadError(
+            f"{path.name} declares nothing; it has to end with declaration = Declaration(...)"
+        )
+    return declaration

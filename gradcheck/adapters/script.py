@@ -1,0 +1,213 @@
+"""Plain scripts: the body of the training loop is one step.
+
+What stands before the loop is the set-up, and is run once. What one round of the loop
+changes are the parameters; data, learning rate, loss and outputs are known by their
+names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
+"""
+
+import ast
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.asked import Floats
+from gradcheck.adapters.broken import broken
+from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt
+from gradcheck.adapters.in_place import CONSTANTS
+from gradcheck.adapters.listed import Family, families, listed
+from gradcheck.adapters.names import is_bias, is_loss, is_weight, plays
+from gradcheck.adapters.places import Place, numeric
+from gradcheck.adapters.places import find as find_places
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.roles import Roles, assign
+from gradcheck.adapters.round import Data, Part, Round, Script
+from gradcheck.adapters.source import changed, one_round, stored
+
+#: Inputs and hidden units tried beside the script's own, where its weights are matrices.
+OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of a module that was loaded without its training loop."""
+    loop = getattr(module, "__gradcheck_loop__", None)
+    if not isinstance(loop, ast.For | ast.While):
+        return
+    shelf = Shelf(module)
+    for inner in (False, True):
+        if inner and not any(isinstance(node, ast.For) for node in loop.body):
+            return
+        script = _script(module, loop, inner)
+        shelf.restore()
+        before = _numbers(module)
+        try:
+            attempt(script.run)
+        except UnsuitedError as error:
+            shelf.restore()
+            if not inner:
+                yield broken("script", f"one round of the training loop {error}")
+            continue
+        after = _numbers(module)
+        seen = dict(vars(module))
+        moved = [
+            place
+            for place, array in before.items()
+            if place in after
+            and after[place].shape == array.shape
+            and not np.array_equal(after[place], array)
+        ]
+        shelf.restore()
+        for part in _parts(script, before, moved, seen):
+            told = _told(script, part)
+            if inner:
+                told["loop"] = "the first round of each inner loop"
+            yield Reading("script", Round(script, part, shelf), told)
+
+
+def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
+    tree = one_round(loop, inner)
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
+    stores = tuple(dict.fromkeys(stored(tree)))
+    loads |= changed(tree)
+    return Script(
+        module, compile(tree, getattr(module, "__file__", "script"), "exec"), loads, stores
+    )
+
+
+def _numbers(module: Any) -> dict[Place, Floats]:
+    """Every number and array of a module, copied."""
+    own = {k: v for k, v in vars(module).items() if not k.startswith("__")}
+    found = {place: np.array(array) for place, array in find_places(own)}
+    for name, value in own.items():
+        if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+            found[Place((("item", name),))] = np.array(float(value))
+    return found
+
+
+def _parts(
+    script: Script, before: dict[Place, Floats], moved: list[Place], seen: dict[str, Any]
+) -> Iterator[Part]:
+    """Yield the consistent ways to understand a script, the likeliest first."""
+    read = [p for p in before if p.path[0][1] in script.loads]
+    still = [p for p in read if p not in moved]
+    rate = next((p.name for p in still if plays(p.name, "rate") and before[p].ndim == 0), "")
+    for x, y, n_in, n_out in _data(still, before):
+        for roles, zeroed in _roles(moved, still, before, n_in, n_out):
+            part = Part(roles, x, y, rate, None, "", None, zeroed)
+            outputs = list(_outputs(script, seen, before, part))
+            losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
+            losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
+            for built_in in (None,) if rate else CONSTANTS:
+                for output in [*outputs[:6], None]:
+                    for loss in [*losses[:3], ""]:
+                        yield replace(part, built_in=built_in, outputs=output, loss=loss)
+
+
+def _scalar(value: Any) -> bool:
+    try:
+        return np.asarray(value, dtype=float).size == 1
+    except (TypeError, ValueError):
+        return False
+
+
+def _data(still: list[Place], before: dict[Place, Floats]) -> Iterator[tuple[Data, Data, int, int]]:
+    """Yield inputs and targets with their widths: by name, else by shape."""
+    groups = list(families(still, before))
+    single: list[Any] = [p for p in still if before[p].ndim in (1, 2) and len(p.path) == 1]
+
+    def values(place: Any) -> Floats:
+        return place.values(before) if isinstance(place, Family) else before[place]
+
+    xs = [p for p in (*single, *groups) if plays(p.name, "x")]
+    ys = [p for p in (*single, *groups) if plays(p.name, "y")]
+    if not xs or not ys:
+        pairs = itertools.permutations([p for p in single if not _parameter(p.name)], 2)
+    else:
+        pairs = itertools.product(xs, ys)  # type: ignore[assignment]
+    for px, py in pairs:
+        x, y = values(px), values(py)
+        if px == py:
+            continue
+        if x.ndim == 1:
+            yield Data(px, "one vector"), Data(py, "one vector"), x.size, y.size
+        elif y.ndim == 2 and len(x) == len(y):
+            yield Data(px, "rows"), Data(py, "rows"), x.shape[1], y.shape[1]
+        elif y.ndim == 2 and x.shape[1] == y.shape[1]:
+            yield Data(px, "columns"), Data(py, "columns"), len(x), len(y)
+        elif y.ndim == 1 and len(x) == len(y):
+            yield Data(px, "rows"), Data(py, "one number a row"), x.shape[1], 1
+
+
+def _parameter(name: str) -> bool:
+    return is_weight(name) or is_bias(name)
+
+
+def _roles(
+    moved: list[Place], still: list[Place], before: dict[Place, Floats], n_in: int, n_out: int
+) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Yield where the parameters are, and what shared biases are set to zero."""
+    biases = [p for p in (*moved, *still) if is_bias(p.name)]
+    shared = tuple(p.path[0][1] for p in biases if len(p.path) == 1)
+    matrices = [(p, before[p]) for p in moved if before[p].ndim == 2 and not is_bias(p.name)]
+    named = [(p, a) for p, a in matrices if is_weight(p.name)]
+    vectors = [(p, before[p]) for p in biases if before[p].ndim > 0]
+    for chosen in dict.fromkeys((tuple(p for p, _ in named), tuple(p for p, _ in matrices))):
+        for roles in assign([(p, before[p]) for p in chosen], vectors):
+            own = roles.widths
+            missing = roles.layout.bias == "missing"
+            if (own[0] + missing, own[-1]) == (n_in, n_out):
+                yield roles, shared if missing else ()
+        if chosen:
+            break
+    yield from listed(moved, still, before, n_in, n_out)
+
+
+def _outputs(
+    script: Script, seen: dict[str, Any], before: dict[Place, Floats], part: Part
+) -> Iterator[Any]:
+    """Yield what the loop computes in the shape of the targets."""
+    target = part.y.place
+    wanted = target.values(before) if isinstance(target, Family) else before[target]
+    sizes = {wanted.size, wanted.shape[-1]} if wanted.ndim == 2 else {wanted.size}
+    changing = {p.path[0][1] for p in before}
+    fresh = {n: seen[n] for n in script.stores if n in seen and n not in changing}
+    fresh = {n: v for n, v in fresh.items() if not isinstance(v, int)}  # counters
+    single: list[Any] = []
+    for name, value in fresh.items():
+        array = numeric(value)
+        if array is None and _scalar(value) and 1 in sizes:
+            array = np.asarray(value, dtype=float)
+        if array is not None and array.size in sizes:
+            single.append(Place((("item", name),)))
+    scalars = {
+        Place((("item", n),)): np.array(float(v))
+        for n, v in fresh.items()
+        if isinstance(v, int | float | np.generic)
+    }
+    single += [f for f in families(list(scalars), scalars) if len(f.places) == wanted.size]
+    likely = [p for p in single if plays(p.name, "output")]
+    yield from [*likely, *(p for p in reversed(single) if p not in likely)]
+
+
+def _told(script: Script, part: Part) -> dict[str, str]:
+    told: dict[str, str] = dict(part.roles.layout.told())
+    told["samples"] = part.x.samples
+    told["parameters"] = part.roles.told()
+    told["inputs"], told["targets"] = part.x.place.name, part.y.place.name
+    told["loss"] = part.loss or "none"
+    told["rate"] = part.rate or f"built in, {part.built_in:g}"
+    if part.outputs is not None:
+        told["outputs"] = part.outputs.name
+    if part.zeroed:
+        told["bias"] = "shared by a layer, or missing: a unit that is always on stands in"
+    if part.x.samples.startswith("one"):
+        told["batch"] = "1"
+    own = part.roles.widths
+    sizes = [own]
+    if isinstance(part.roles, Roles) and len(own) == 3:
+        sizes += [(*other, own[-1]) for other in OTHERS]
+    told["widths"] = " ".join("-".join(map(str, each)) for each in sizes)
+    return told

@@ -1,0 +1,210 @@
+"""A trainer: what changes its weights when it is called, read as an implementation."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters import stepping
+from gradcheck.adapters.answers import returned_names
+from gradcheck.adapters.asked import Floats, Network, Pair
+from gradcheck.adapters.calling import (
+    UnsuitedError,
+    bind,
+    calmly,
+)
+from gradcheck.adapters.hosts import ClassHost, Host
+from gradcheck.adapters.names import plain
+from gradcheck.adapters.roles import from_own, stepped, to_own
+
+BACKWARD = (
+    "backward",
+    "backprop",
+    "backpropagate",
+    "backpropagation",
+    "backpropogate",
+    "backwardpass",
+    "backwardprop",
+    "backwardpropagation",
+    "backwardpropagate",
+    "back",
+    "propagateback",
+    "bwd",
+    "backpropogation",
+    "backpropagateerror",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is called to train once.
+
+    Attributes
+    ----------
+    calls : tuple of str
+        Names of methods, in order.
+    forward : str
+        The method that gives outputs; empty if there is none.
+    loss : str
+        The method that gives the loss, ``returned`` where the training does, or empty.
+    samples : str
+    targets : {"as given", "one number"}
+    rate : float or None
+        The rate that is built in; None where it can be set.
+    outputs : str
+        ``columns`` where samples are rows and outputs are not.
+    """
+
+    calls: tuple[str, ...]
+    forward: str = ""
+    loss: str = ""
+    samples: str = "rows"
+    targets: str = "as given"
+    rate: float | None = None
+    outputs: str = ""
+
+
+class Trainer:
+    """Code that trains in place, read as an implementation."""
+
+    def __init__(self, host: Host, plan: Plan) -> None:
+        self.host, self.plan = host, plan
+        self.layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
+        if plan.forward:
+            self.forward = self._forward
+        if plan.rate is None:
+            self.step = self._step
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Train once at several rates, and see where that leads."""
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        loss = self._loss(own, x, batch.y)
+
+        def step(pairs: list[Any], rate: float) -> list[Any]:
+            return self.train(pairs, x, batch.y, rate)[0]
+
+        grads = stepping.gradient(step, own, self.plan.rate, len(own))
+        return loss, from_own(self.layout, network, grads)
+
+    def train(self, own: list[Any], x: Floats, y: Floats, rate: float) -> tuple[list[Any], Any]:
+        """Train once; return the parameters after it, and what was returned."""
+        with calmly():
+            holder, roles, values = self._ready(own, x, y, rate)
+            answer = None
+            for name in self.plan.calls:
+                answer = self._call(holder, name, values)
+            return roles.read(holder, own), answer
+
+    def _ready(
+        self, own: list[Any], x: Floats, y: Floats, rate: float
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        sizes = (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
+        given, targets = self.layout.give(x), self._targets(y)
+        holder, roles = self.host.fresh(sizes, rate, {"x": given, "y": targets})
+        self.host.set_rate(holder, rate)
+        roles.write(holder, own)
+        values: dict[str, Any] = {
+            "x": given,
+            "y": targets,
+            "rate": rate,
+            "once": 1,
+            "quiet": False,
+            "m": len(x),
+        }
+        return holder, roles, values
+
+    def _targets(self, y: Floats) -> Any:
+        if self.plan.targets == "one number":
+            if y.shape != (1, 1):
+                raise NotImplementedError("one output of one sample a call")
+            return float(y[0, 0])
+        return self.layout.give(y)
+
+    def _call(self, holder: Any, name: str, values: dict[str, Any]) -> Any:
+        function = self.host.methods[name]
+        if isinstance(self.host, ClassHost):
+            function = getattr(holder, name)
+        try:
+            chosen = bind(function, values)
+        except UnsuitedError:  # one argument that is not known: the error, or the outputs
+            values = dict(values)
+            unknown = _unknown(function, values)
+            if len(unknown) != 1 or "output" not in values:
+                raise
+            short = plain(unknown[0])
+            error = "err" in short or "loss" in short or "grad" in short or "delta" in short
+            out, y = np.asarray(values["output"]), np.asarray(values["y"])
+            values[unknown[0]] = out - y if error else values["output"]
+            chosen = bind(function, values)
+        answer = function(*chosen)
+        told = returned_names(function)
+        if isinstance(answer, tuple) and len(told) == len(answer):
+            values.update(zip(told, answer, strict=True))
+        elif answer is not None and plain(name) not in BACKWARD:
+            values["output"] = answer
+        return answer
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        own, wide = to_own(self.layout, network, params, x)
+        return self.layout.take(self.outputs(own, wide), own[-1][0].shape[1], len(x))
+
+    def outputs(self, own: list[Pair], x: Floats) -> Any:
+        """Return what the forward gives, as it gives it."""
+        with calmly():
+            y = np.zeros((len(x), own[-1][0].shape[1]))
+            holder, _, values = self._ready(own, x, y, 0.5)
+            answer = self._call(holder, self.plan.forward, values)
+            answer = _last(holder, self.plan.forward) if answer is None else answer
+            return answer[-1] if isinstance(answer, tuple) else answer
+
+    def _loss(self, own: list[Pair], x: Floats, y: Floats) -> Any:
+        if not self.plan.loss:
+            return float("nan")
+        if self.plan.loss == "returned":
+            answer = self.train(own, x, y, self.plan.rate or 1.0)[1]
+            return answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+        with calmly():
+            holder, _, values = self._ready(own, x, y, 0.5)
+            if self.plan.forward:
+                values["output"] = self._call(holder, self.plan.forward, values)
+            return self._call(holder, self.plan.loss, values)
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        after = self.train(own, x, batch.y, rate)[0]
+        return stepped(self.layout, network, params, own, after, rate)
+
+
+def _unknown(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
+    names = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.default is not inspect.Parameter.empty:
+            continue
+        try:
+            bind(_taking(parameter), values)
+        except UnsuitedError:
+            names.append(parameter.name)
+    return names
+
+
+def _taking(parameter: inspect.Parameter) -> Callable[..., Any]:
+    def function(*args: Any) -> None: ...
+
+    function.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]
+    return function
+
+
+def _last(holder: Any, name: str) -> Any:
+    """What a forward that returns nothing left behind."""
+    for key in ("output", "outputs", "a2", "A2", "o", "out", "y_hat", "yhat", "ao"):
+        if hasattr(holder, key):
+            return getattr(holder, key)
+    raise UnsuitedError(f"{name} returns nothing")

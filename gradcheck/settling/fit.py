@@ -1,0 +1,195 @@
+"""How well a reading fits: its outputs and its loss against every definition."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gradcheck.execution.session import Described
+from gradcheck.network import Network
+from gradcheck.problem import Batch, Floats, Params, Problem
+from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.settling.definitions import (
+    Activations,
+    Definition,
+    fitting,
+    layers,
+    matching_losses,
+    outputs_of,
+)
+
+#: Sizes that code of free sizes is first asked for: told apart by every shape they give.
+FIRST = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
+
+#: Samples of the first question; one, for code that takes one a call. Neither two nor a
+#: width above, so that no constant is mistaken for another.
+SAMPLES = (5, 1)
+
+_OUTPUTS = (
+    "identity",
+    "sigmoid",
+    "softmax",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "softplus",
+    "silu",
+    "gelu",
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a reading fits.
+
+    Attributes
+    ----------
+    reading : int
+    problem : Problem
+        On which it was asked.
+    rank : float
+        4: outputs and loss (or the only one of them there is); 3: outputs, and no loss;
+        2: outputs, but the loss is none known; 1: a part of the outputs, and perhaps the
+        loss that goes with them; 0: nothing.
+    activations : list of tuple of str
+        That give its outputs or its loss.
+    definitions : list of Definition
+        That give its loss.
+    """
+
+    reading: int
+    problem: Problem
+    rank: float
+    activations: list[Activations] = field(default_factory=list)
+    definitions: list[Definition] = field(default_factory=list)
+
+
+def problem_for(network: Network, samples: int, seed: int, missing: bool = False) -> Problem:
+    """Make a small problem of generic values whose targets suit every loss.
+
+    Parameters
+    ----------
+    missing : bool
+        The code has no biases: those above the first layer are zero, so that the outputs
+        do not depend on what a unit that is always on gives.
+    """
+    rng = np.random.default_rng((seed, samples, 21))
+    pairs = []
+    for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
+        b = rng.normal(size=n_out) * 0.5
+        pairs.append(
+            (rng.normal(size=(n_in, n_out)), np.zeros(n_out) if missing and layer > 1 else b)
+        )
+    x = rng.normal(size=(samples, network.widths[0]))
+    width = network.widths[-1]
+    y = np.eye(width)[rng.integers(width, size=samples)]
+    if width == 1:
+        y = (np.arange(samples) % 2)[:, None].astype(float)
+    return Problem(network, Params(pairs), Batch(x, y))
+
+
+def plain(widths: tuple[int, ...]) -> Network:
+    """Return a network of given sizes, to ask code that does not look at the rest."""
+    return Network(widths, ("sigmoid",) * (len(widths) - 1), "squared_error")
+
+
+def widths_of(reading: Described) -> list[tuple[int, ...]]:
+    """Return the sizes a reading can be asked for, its own first; none where it is free."""
+    text = reading.conventions.get("widths", "")
+    return [tuple(int(n) for n in part.split("-")) for part in text.split()]
+
+
+def missing(reading: Described) -> bool:
+    """Whether a unit that is always on stands in for biases."""
+    return "stands in" in reading.conventions.get("bias", "")
+
+
+def fit_of(
+    index: int, reading: Described, seed: int, failures: list[Failure]
+) -> Generator[Request, Observation, Fit | None]:
+    """Ask one reading, and hold its outputs and its loss against every definition."""
+    best: Fit | None = None
+    for widths in (widths_of(reading) or FIRST)[:6]:
+        for samples in (1,) if reading.conventions.get("batch") == "1" else SAMPLES:
+            problem = problem_for(plain(widths), samples, seed, missing(reading))
+            seen = yield Request(Call.FORWARD, problem, reading=index)
+            outputs = None if seen.failure else seen.outputs
+            if seen.failure is not None and seen.supported:
+                failures.append(seen.failure)
+                continue  # what it takes for outputs is something else
+            answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
+            if answer.failure is not None:
+                failures.append(answer.failure)
+                continue
+            lossless = reading.conventions.get("loss") == "none" or not np.isfinite(answer.loss)
+            claimed = None if lossless else answer.loss
+            fit = _ranked(index, problem, outputs, claimed)
+            if best is None or fit.rank > best.rank:
+                best = fit
+            if fit.rank >= 2:
+                break
+        if best is not None and best.rank >= 2:
+            break
+    return best
+
+
+def _ranked(index: int, problem: Problem, outputs: Floats | None, claimed: float | None) -> Fit:
+    if outputs is None:
+        if claimed is None:
+            return Fit(index, problem, 0)
+        for hidden in layers(problem.network.depth):
+            for name in _OUTPUTS:
+                reference = outputs_of(problem, (*hidden, name))
+                found = matching_losses(problem, reference, name, claimed)
+                if found:
+                    return Fit(index, problem, 4, [(*hidden, name)], found)
+        return Fit(index, problem, 0)
+    activations, part = fitting(problem, outputs)
+    if not activations:
+        return Fit(index, problem, 0)
+    found_losses: list[Definition] = []
+    if claimed is not None:
+        for acts in activations:
+            found_losses = matching_losses(problem, outputs, acts[-1], claimed)
+            if found_losses:
+                activations = [acts]
+                break
+    if part < 1.0:
+        rank = part * (1.0 if found_losses else 0.9 if claimed is None else 0.8)
+    else:
+        rank = 4.0 if found_losses else 3.0 if claimed is None else 2.0
+    return Fit(index, problem, rank, activations, found_losses)
+
+
+def single_if_sequential(
+    fit: Fit, reading: Described, seed: int
+) -> Generator[Request, Observation, Fit]:
+    """Ask for one sample at a time where several are trained one after the other."""
+    if not (yield from sequential(fit)):
+        return fit
+    return replace(fit, problem=problem_for(fit.problem.network, 1, seed, missing(reading)))
+
+
+def sequential(fit: Fit) -> Generator[Request, Observation, bool]:
+    """Whether a step on several samples is made of steps on each in turn."""
+    problem = fit.problem
+    if problem.batch.size == 1:
+        return False
+    whole = yield Request(Call.STEP, problem, learning_rate=0.5, reading=fit.reading)
+    if whole.failure is not None:
+        return False
+    params = problem.params
+    for n in range(problem.batch.size):
+        single = Problem(problem.network, params, problem.batch.select([n]))
+        part = yield Request(Call.STEP, single, learning_rate=0.5, reading=fit.reading)
+        if part.failure is not None:
+            return False
+        if not all(np.isfinite(a).all() for pair in part.tensors for a in pair):
+            return False
+        params = Params(part.tensors)
+    return all(
+        np.allclose(one, two, rtol=1e-9, atol=1e-12)
+        for first, second in zip(whole.tensors, params, strict=True)
+        for one, two in zip(first, second, strict=True)
+    )

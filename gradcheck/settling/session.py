@@ -1,0 +1,53 @@
+"""A session with foreign code once its reading is settled."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gradcheck.execution.session import Described, Session
+from gradcheck.forward import loss_of
+from gradcheck.protocol import Call, Observation, Request
+from gradcheck.settling.settlement import Settlement
+
+
+class Settled:
+    """Asks the settled reading, in the terms of the definitions.
+
+    A constant that stands before the code's own loss is taken out of the loss, and by
+    the same amount out of the gradient and the step: it is never taken from the gradient
+    alone. Code without a loss is given the definition's, which nobody then judges.
+    """
+
+    def __init__(self, session: Session, settlement: Settlement) -> None:
+        self._session, self._settlement = session, settlement
+        session.settled = settlement.reading
+        self.settled = settlement.reading
+
+    @property
+    def calls(self) -> int:
+        """How often the code under test was called."""
+        return self._session.calls
+
+    @property
+    def readings(self) -> Sequence[Described]:
+        """The ways in which the code can be read."""
+        return self._session.readings
+
+    def offers(self, call: Call) -> bool:
+        """Say whether the settled reading has the function."""
+        return self._session.offers(call)
+
+    def ask(self, request: Request) -> Observation:
+        """Carry out a request."""
+        factor = self._settlement.factor(request.problem.network.widths[-1])
+        if request.call is Call.STEP and factor != 1.0:
+            request = replace(request, learning_rate=request.learning_rate / factor)
+        observation = self._session.ask(request)
+        if observation.failure is not None or request.call is not Call.LOSS_AND_GRADS:
+            return observation
+        loss = observation.loss / factor
+        if self._settlement.lossless:
+            loss = loss_of(request.problem)
+        if factor == 1.0:
+            return replace(observation, loss=loss)
+        tensors = tuple((dw / factor, db / factor) for dw, db in observation.tensors)
+        return replace(observation, loss=loss, tensors=tensors)

@@ -1,0 +1,173 @@
+"""Settling: a generator that finds the reading that holds."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.execution.session import Described
+from gradcheck.network import Network
+from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.sampling import EVERYTHING
+from gradcheck.settling import closeness
+from gradcheck.settling.completing import batches, complete
+from gradcheck.settling.definitions import (
+    Activations,
+    Definition,
+    loss_from,
+    outputs_of,
+    penalised,
+)
+from gradcheck.settling.fit import (
+    SAMPLES,
+    Fit,
+    fit_of,
+    missing,
+    problem_for,
+    single_if_sequential,
+)
+from gradcheck.settling.inference import infer
+from gradcheck.settling.settlement import Settlement
+
+#: How the message of code that cannot be asked at all begins.
+_STOPPED = "loss_and_grads raised RuntimeError: "
+
+#: At most so many readings are told apart by their gradient.
+CANDIDATES = 40
+
+#: Among readings that fit as well, those that differ in this alone are told by their gradient.
+_BY_GRADIENT = "rate"
+
+
+Questions = Generator[Request, Observation, Settlement]
+
+
+def settle(readings: Sequence[Described], only: Network | None, seed: int) -> Questions:
+    """Find the reading that holds, and what the code computes.
+
+    Parameters
+    ----------
+    readings : sequence
+        Each with ``adapter`` and ``conventions``.
+    only : Network or None
+        What the user says the code computes.
+    seed : int
+    """
+    told = readings[0].conventions.get("networks", "")
+    networks = (only,) if only else tuple(Network.parse(t) for t in told.split("; ") if t)
+    if networks:
+        return (yield from _declared(readings, networks, seed))
+    fits: list[Fit] = []
+    failures: list[Failure] = []
+    for index, reading in enumerate(readings):
+        fit = yield from fit_of(index, reading, seed, failures)
+        if fit is not None:
+            fits.append(fit)
+        # outputs alone will do where no later reading has a loss
+        rest = readings[index + 1 :]
+        enough = 4 if any(r.conventions.get("loss") != "none" for r in rest) else 3
+        if fit is not None and fit.rank >= enough and not _ambiguous(reading):
+            break
+    if not fits:
+        return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
+    best = max(fit.rank for fit in fits)
+    equal = [fit for fit in fits if fit.rank == best]
+    fit = yield from _choose(equal, readings, seed)
+    if fit is None:
+        text = (
+            f"the code runs as {readings[0].adapter}, but neither its outputs nor its loss nor its "
+            f"gradient are those of a network with known activations and losses; say what it "
+            f"computes with --network, or write a declaration (docs/plug-in.md)"
+        )
+        return Settlement(adapter=readings[0].adapter, failure=Failure("unsupported", text))
+    return (yield from complete(fit, readings, seed))
+
+
+def _ambiguous(reading: Described) -> bool:
+    return reading.conventions.get(_BY_GRADIENT, "").startswith("built in")
+
+
+def _choose(
+    fits: list[Fit], readings: Sequence[Described], seed: int
+) -> Generator[Request, Observation, Fit | None]:
+    """Choose among readings that fit as well: by the gradient where nothing else is left."""
+    if fits[0].rank > 0 and not _ambiguous(readings[fits[0].reading]):
+        return fits[0]
+    scored = []
+    for order, each in enumerate(fits[:CANDIDATES]):
+        fit = yield from single_if_sequential(each, readings[each.reading], seed)
+        score, acts, definition = yield from _by_gradient(fit, readings[fit.reading])
+        if definition is not None:
+            chosen = replace(fit, activations=[acts], definitions=[definition])
+            scored.append((score, -order, chosen))
+            if score >= 1.0:
+                break
+    if not scored:
+        return None
+    score, _, fit = max(scored, key=lambda item: item[:2])
+    if fit.rank == 0 and score < closeness.ENOUGH:
+        return None
+    return fits[0] if fits[0].rank > 0 and score < closeness.ENOUGH else fit
+
+
+def _by_gradient(
+    fit: Fit, reading: Described
+) -> Generator[Request, Observation, tuple[float, Activations, Definition | None]]:
+    return (
+        yield from infer(
+            fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading)
+        )
+    )
+
+
+def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed: int) -> Questions:
+    """Take what is said of the code for granted, and the reading that fits it best."""
+    failures: list[Failure] = []
+    scored = []
+    for index, reading in enumerate(readings):
+        sizes = (1,) if reading.conventions.get("batch") == "1" else SAMPLES
+        for samples in sizes:
+            problem = problem_for(networks[0], samples, seed)
+            answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
+            if answer.failure is not None:
+                failures.append(answer.failure)
+                continue
+            seen = yield Request(Call.FORWARD, problem, reading=index)
+            wanted = outputs_of(problem, networks[0].activations)
+            definition = Definition(networks[0].loss, networks[0].reduction)
+            loss = loss_from(definition, wanted, problem) + penalised(problem, networks[0].l2)
+            score = float(np.isclose(answer.loss, loss, rtol=1e-6))
+            score += (
+                0.0 if seen.failure else float(np.isclose(seen.outputs, wanted, rtol=1e-6).mean())
+            )
+            score += yield from closeness.gradient(problem, index)
+            scored.append((score, -index, samples))
+            break
+    if not scored:
+        return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
+    _, minus, samples = max(scored)
+    reading = readings[-minus]
+    notes: list[str] = []
+    fit = Fit(-minus, problem_for(networks[0], samples, seed), 4)
+    sizes_answered = yield from batches(fit, reading, networks[0], seed, notes)
+    lossless = reading.conventions.get("loss") == "none"
+    told = {
+        k: v for k, v in reading.conventions.items() if k not in ("widths", "batch", "networks")
+    }
+    told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"
+    if lossless:
+        told["loss"] = f"none in the code; as declared: {networks[0].loss} {networks[0].reduction}"
+    labels = "labels" in reading.conventions.get("targets", "")
+    support = replace(EVERYTHING, networks=networks, batch_sizes=sizes_answered, one_hot=labels)
+    return Settlement(-minus, support, reading.adapter, told, lossless, "", tuple(notes))
+
+
+def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
+    real = [f for f in failures if f.kind != "unsupported"] or failures
+    if not real:
+        return Failure("unsupported", "the code answered no question")
+    failure = real[0]
+    text = failure.message.removeprefix(_STOPPED)
+    return Failure(
+        failure.kind, f"recognised as {readings[0].adapter}, but it does not run: {text}"
+    )

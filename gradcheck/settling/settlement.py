@@ -1,0 +1,44 @@
+"""What was settled: the reading, the networks, and what is special about the loss."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gradcheck.protocol import Failure
+from gradcheck.sampling import Support
+from gradcheck.settling.definitions import SCALES
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Which reading holds and what the code computes.
+
+    Attributes
+    ----------
+    reading : int
+        Its place among the session's readings.
+    support : Support
+        Exactly the networks the code can be asked for.
+    adapter : str
+    conventions : mapping of str to str
+        For the record: those of the reading, and what was found out.
+    lossless : bool
+        The code has no loss.
+    scale : str
+        A key of :data:`~gradcheck.settling.definitions.SCALES`.
+    notes : tuple of str
+    failure : Failure or None
+        Set when no reading holds; then the rest means nothing.
+    """
+
+    reading: int = 0
+    support: Support = field(default_factory=Support)
+    adapter: str = "native"
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    lossless: bool = False
+    scale: str = ""
+    notes: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+    def factor(self, n_out: int) -> float:
+        """By how much the code's own loss is larger than the definition."""
+        return SCALES[self.scale](n_out)

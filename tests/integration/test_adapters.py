@@ -1,0 +1,133 @@
+"""``gradcheck check`` on foreign code: what is said, the options, and what cannot be read."""
+
+import json
+
+import pytest
+
+from tests.adapters.conftest import example
+
+
+def entry_of(result):
+    return json.loads(result.out)["implementations"][0]
+
+
+def test_what_was_recognised_is_said_in_one_line(run, write):
+    result = run("check", write(example("nielsen.py")), "--examples", 24, "--seed", 3)
+    text = " ".join(result.out.split())
+    assert result.code == 0, f"exit code {result.code}: {result.out}"
+    assert "recognised as nielsen (weights: out x in, bias: apart" in text, result.out
+    assert "inferred from the gradient: half_squared_error" in text, result.out
+
+
+def test_an_unknown_adapter_is_a_usage_error_that_lists_those_there_are(run, write):
+    result = run("check", write(example("nielsen.py")), "--adapter", "keras")
+    assert result.code == 2, f"exit code {result.code}"
+    for name in ("cs231n", "nielsen", "deeplearning.ai", "flat-vector", "in-place", "script"):
+        assert name in result.err, f"{name} is not listed: {result.err}"
+
+
+def test_an_adapter_that_is_chosen_is_the_only_one_tried_and_is_replayed(run, write):
+    path = write(example("nielsen.py"))
+    result = run("check", path, "--adapter", "in-place", "--examples", 24, "--seed", 3)
+    assert "recognised as" not in result.out or "in place" in result.out, result.out
+    result = run("check", path, "--adapter", "nielsen", "--examples", 24, "--seed", 3)
+    assert "--adapter nielsen --seed 3" in " ".join(result.out.split()), result.out
+
+
+def test_a_file_that_nothing_recognises_is_a_usage_error_that_names_the_way_out(run, write):
+    result = run("check", write("answer = 42\n"))
+    assert result.code == 2, f"exit code {result.code}"
+    assert "no adapter recognises it" in result.err, result.err
+    assert "declaration" in result.err, result.err
+
+
+READS_A_FILE = example("nielsen.py") + "\n\ndata = open('mnist.pkl.gz').read()\n"
+
+
+def test_top_level_code_that_fails_is_told_with_the_option_that_leaves_it_out(run, write):
+    result = run("check", write(READS_A_FILE), "--json", "-")
+    assert result.code == 1, f"exit code {result.code}"
+    error = entry_of(result)["error"]
+    assert error["kind"] == "import", error
+    assert "FileNotFoundError" in error["message"], error
+    assert "--imports-only" in error["message"], error
+
+
+def test_imports_only_leaves_out_what_the_top_level_does(run, write):
+    options = ("--imports-only", "--examples", 24, "--seed", 3, "--json", "-")
+    result = run("check", write(READS_A_FILE), *options)
+    assert result.code == 0, result.out
+    assert "--imports-only" in json.loads(result.out)["command"]
+
+
+PLOTS = "import no_such_plotting_package as plt\n" + example("nielsen.py") + "\n\nplt.show()\n"
+
+
+def test_a_plotting_package_that_is_missing_is_left_out_with_imports_only(run, write):
+    path = write(PLOTS)
+    result = run("check", path, "--json", "-")
+    assert "no_such_plotting_package" in entry_of(result)["error"]["message"]
+    result = run("check", path, "--imports-only", "--examples", 24, "--json", "-")
+    assert result.code == 0, entry_of(result)["error"]
+
+
+def test_a_training_loop_at_top_level_is_not_run_on_loading(run, write):
+    endless = example("four_three_one.py").replace("range(epoch)", "iter(int, 1)")
+    result = run("check", write(endless), "--examples", 24, "--json", "-")
+    assert result.code == 0, entry_of(result)["error"]
+
+
+THETA = "declared/theta_with_bias"
+
+
+def test_a_declaration_beside_the_file_is_used_by_itself(run, write):
+    write(example(f"{THETA}.gradcheck.py"), "student.gradcheck.py")
+    result = run("check", write(example(f"{THETA}.py")), "--examples", 24, "--json", "-")
+    assert entry_of(result)["adapter"]["name"] == "declaration"
+    assert result.code == 0, result.out
+
+
+def test_a_declaration_elsewhere_is_given_by_its_path(run, write):
+    declaration = write(example(f"{THETA}.gradcheck.py"), "how.py")
+    path = write(example(f"{THETA}.py"))
+    result = run("check", path, "--declaration", declaration, "--examples", 24, "--json", "-")
+    assert result.code == 0, result.out
+    assert f"--declaration {declaration}" in json.loads(result.out)["command"]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("declaration = 3", "declares nothing"),
+        ("import nothing_there", "ModuleNotFoundError"),
+        (
+            "from gradcheck.adapters import Declaration\n"
+            "Declaration(network='2-1', train=len)",
+            "cannot read the network '2-1'",
+        ),
+        (
+            "from gradcheck.adapters import Declaration\n"
+            "Declaration(network='2-1 tanh squared_error', train=len, layout='sideways')",
+            "'in x out', 'out x in'",
+        ),
+        (
+            "from gradcheck.adapters import Declaration\n"
+            "Declaration(network='2-1 tanh squared_error')",
+            "needs gradients=... or train=...",
+        ),
+    ],
+    ids=["none", "import", "network", "layout", "nothing to call"],
+)  # fmt: skip
+def test_a_declaration_that_cannot_be_used_is_told_in_a_sentence(run, write, text, part):
+    write(text, "student.gradcheck.py")
+    result = run("check", write("x = 1\n"), "--json", "-")
+    assert result.code == 1, f"exit code {result.code}: {result.err}"
+    error = entry_of(result)["error"]
+    assert error["kind"] == "import", error
+    assert part in error["message"], error
+
+
+def test_a_missing_declaration_is_a_usage_error(run, write):
+    result = run("check", write("x = 1\n"), "--declaration", "nowhere.py")
+    assert result.code == 2, f"exit code {result.code}"
+    assert "nowhere.py" in result.err, result.err
