@@ -1,5 +1,6 @@
 """The command line: arguments in, exit code out. It decides nothing."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -82,23 +83,25 @@ def check(
 
     targets = [parse_target(path) for path in paths]  # before any work, for all of them
     # the first worker gets ready while the rest is imported, which takes longer
-    first = Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
-    from gradcheck.api import check as examine
-    from gradcheck.reveal import revealed
+    with contextlib.closing(
+        Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
+    ) as first:
+        from gradcheck.api import check as examine
+        from gradcheck.reveal import revealed
 
-    _check_json(json)
-    console = _console(json)
-    with console.status("starting") as status:
-        record = examine(
-            [first, *targets[1:]],
-            network=network,
-            examples=examples,
-            seed=seed,
-            timeout=timeout,
-            call_timeout=call_timeout,
-            min_sandbox=min_sandbox,
-            progress=lambda what: status.update(what),
-        )
+        _check_json(json)
+        console = _console(json)
+        with console.status("starting") as status:
+            record = examine(
+                [first, *targets[1:]],
+                network=network,
+                examples=examples,
+                seed=seed,
+                timeout=timeout,
+                call_timeout=call_timeout,
+                min_sandbox=min_sandbox,
+                progress=lambda what: status.update(what),
+            )
     _deliver(revealed(record, reveal), console, json)
 
 
