@@ -234,7 +234,7 @@ class Remote:
             readings.append(
                 Offer(name, messages.pairs_of_texts(conventions), messages.texts(calls))
             )
-        if not 0 < len(readings) <= messages.MAX_NOTES:
+        if not 0 < len(readings) <= messages.MAX_READINGS:
             raise wire.WireError(f"{len(readings)} readings")
         self._readings = tuple(readings)
         self.networks, self.batch_sizes = networks, batch_sizes
