@@ -1,5 +1,6 @@
 """The command line: arguments in, exit code out. It decides nothing."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -106,29 +107,31 @@ def check(
     manner = Manner(check_name(adapter) if adapter else None, imports_only, declaration)
     targets = [parse_target(path, manner) for path in paths]  # before any work, for all of them
     # the first worker gets ready while the rest is imported, which takes longer
-    first = Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
-    from gradcheck.api import check as examine
-    from gradcheck.renderers import files
-    from gradcheck.reveal import revealed
+    with contextlib.closing(
+        Launch(targets[0], Limits(call_timeout, timeout, min_sandbox))
+    ) as first:
+        from gradcheck.api import check as examine
+        from gradcheck.renderers import files
+        from gradcheck.reveal import revealed
 
-    _check_json(json)
-    wanted = files.wanted(html=html, csv=csv, gradescope=gradescope)
-    files.begin(wanted)
-    console = _console(json)
-    with console.status("starting") as status:
-        record = examine(
-            [first, *targets[1:]],
-            network=network,
-            examples=examples,
-            seed=seed,
-            timeout=timeout,
-            call_timeout=call_timeout,
-            min_sandbox=min_sandbox,
-            adapter=adapter,
-            imports_only=imports_only,
-            declaration=declaration,
-            progress=lambda what: status.update(what),
-        )
+        _check_json(json)
+        wanted = files.wanted(html=html, csv=csv, gradescope=gradescope)
+        files.begin(wanted)
+        console = _console(json)
+        with console.status("starting") as status:
+            record = examine(
+                [first, *targets[1:]],
+                network=network,
+                examples=examples,
+                seed=seed,
+                timeout=timeout,
+                call_timeout=call_timeout,
+                min_sandbox=min_sandbox,
+                adapter=adapter,
+                imports_only=imports_only,
+                declaration=declaration,
+                progress=lambda what: status.update(what),
+            )
     told = revealed(record, reveal)
     files.write(told, wanted)
     _deliver(told, console, json, files.written(wanted.values()))

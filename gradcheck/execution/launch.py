@@ -42,7 +42,7 @@ class Launch:
     starting: Starting | None
 
     def close(self) -> None:
-        """End the worker, and remove what was copied."""
+        """End the worker, and remove what was copied; once is enough, twice does no harm."""
         if self.starting:
             self.starting.close()
         self.submission.close()

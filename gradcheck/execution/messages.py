@@ -19,8 +19,9 @@ from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireErro
 MAX_MESSAGE = 400
 MAX_NOTES = 40
 
-#: Ways in which a file can be read, at most.
+#: Readings of a file, and characters of what is said of one.
 MAX_READINGS = 400
+MAX_CONVENTION = 4000
 
 #: Kinds of failure that a worker itself may tell; the others are seen from outside.
 TOLD = ("contract", "exception", "unsupported", "memory", "processes", "import")
@@ -212,8 +213,8 @@ def _argument_names(problem: Posed) -> set[str]:
     return {"x", "y", *(f"{kind}{n}" for n in layers for kind in "Wb")}
 
 
-def texts(value: Value) -> tuple[str, ...]:
-    """Read a list of short texts.
+def texts(value: Value, longest: int = MAX_MESSAGE) -> tuple[str, ...]:
+    """Read a list of texts; what is longer is cut off.
 
     Raises
     ------
@@ -227,11 +228,11 @@ def texts(value: Value) -> tuple[str, ...]:
     for item in items:
         if not isinstance(item, str):
             raise WireError("something else in a list of texts")
-        found.append(item[:MAX_MESSAGE])
+        found.append(item[:longest])
     return tuple(found)
 
 
 def pairs_of_texts(value: Value) -> dict[str, str]:
     """Read ``key, value, key, value, ...`` as a mapping."""
-    flat = texts(value)
+    flat = texts(value, MAX_CONVENTION)
     return dict(zip(flat[::2], flat[1::2], strict=False))

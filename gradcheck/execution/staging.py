@@ -188,11 +188,15 @@ def _make_readable(root: Path) -> None:
 
 def _remove(root: Path) -> None:
     """Remove a folder, also one in which the code under test took rights away."""
+    if not root.is_dir():
+        return
 
     def make_writable_and_retry(function: object, path: str, error: object) -> None:
+        place = Path(path)
         with contextlib.suppress(OSError):
-            Path(path).parent.chmod(stat.S_IRWXU)
-            Path(path).chmod(stat.S_IRWXU)
+            for folder in (place.parent, place):
+                if folder.is_relative_to(root) and folder.is_dir() and not folder.is_symlink():
+                    folder.chmod(stat.S_IRWXU)
             if callable(function):
                 function(path)
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -71,15 +72,25 @@ def nothing_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(process_tree.below(os.getpid()))
     yield
-    survivors = [p for p in process_tree.below(os.getpid()) if p not in before]
-    told = [Path(f"/proc/{p}/cmdline").read_bytes()[:80] for p in survivors if alive(p)]
-    assert not told, f"processes were left behind: {told}"
+    end = time.monotonic() + 5.0  # what was killed takes a moment to be gone
+    while (left := survivors(before)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not left, f"processes were left behind: {left}"
     files = [str(path) for path in tmp_path.rglob("*")]
     assert not files, f"files were left behind: {files[:5]}"
 
 
-def alive(process):
-    return process_tree._alive(process)
+def survivors(before):
+    """Return the command lines of processes below this one that were not there before."""
+    below = [p for p in process_tree.below(os.getpid()) if p not in before]
+    return [command_line(p) for p in below if process_tree._alive(p)]
+
+
+def command_line(process):
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()[:80]
+    except OSError:
+        return b""
 
 
 def no_diagnosis(plan, findings):

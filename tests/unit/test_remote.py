@@ -303,3 +303,26 @@ def test_the_environment_of_a_worker_holds_nothing_of_ours(session, level, monke
     assert failure is not None, "nothing was raised"
     assert "SECRET_TOKEN" not in failure.message, failure.message
     assert os.environ["SECRET_TOKEN"] == "1"
+
+
+def test_closing_twice_does_no_harm_to_the_folder_for_temporary_files(tmp_path, monkeypatch):
+    staging.library()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    tmp_path.chmod(0o755)
+    launch = Launch(parse_target(str(shipped("matrix"))), SHORT)
+    launch.close()
+    launch.close()
+    mode = tmp_path.stat().st_mode & 0o777
+    assert mode == 0o755 or sys.platform == "win32", f"its rights are now {mode:o}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another thing there")
+def test_a_folder_without_rights_is_removed_too(tmp_path, monkeypatch):
+    staging.library()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    submission = staging.stage(parse_target(str(shipped("matrix"))))
+    locked = submission.scratch / "locked"
+    (locked / "inside").mkdir(parents=True)
+    locked.chmod(0)
+    submission.close()
+    assert not any(tmp_path.iterdir()), f"left behind: {list(tmp_path.iterdir())}"

@@ -1,4 +1,4 @@
-"""Fills the disk (here at most 200 MB, in the folder for temporary files)."""
+"""Fills the disk (here at most 48 MB, in the folder for temporary files)."""
 
 import tempfile
 
@@ -21,7 +21,7 @@ def right(params, batch):
     return loss, [(batch.x.T @ d1, d1.sum(axis=0)), (h.T @ d2, d2.sum(axis=0))]
 
 
-for _ in range(25):
+for _ in range(6):
     with tempfile.NamedTemporaryFile(delete=False) as file:
         file.write(bytes(8_000_000))
 
