@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.against import growth, ours, rate, timing
+from benchmarks.against import growth, ours, page, rate, timing
 from gradcheck.record import machine, write_whole
 
 MODULES = ("torch_peer", "jax_peer", "autograd_peer", "scipy_peer", "numdifftools_peer")
@@ -89,6 +89,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", metavar="PATH")
+    parser.add_argument("--markdown", metavar="PATH", help="write the page docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
         "--patience",
@@ -125,6 +126,9 @@ def main() -> None:
         status.update("rate")
         data["rate"] = rate.measure()
     console.print(f"{data['rate']['verdicts_per_second']:.0f} verdicts a second on random problems")
+    if given.markdown:
+        command = " ".join(["python benchmarks/peers.py", *sys.argv[1:]])
+        write_whole(Path(given.markdown), page.render(data, command))
     if given.json:
         write_whole(Path(given.json), json.dumps(data, indent=1) + "\n")
 
