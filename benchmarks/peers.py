@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.against import growth, ours, rate, timing
+from benchmarks.against import growth, ours, page, rate, timing
 from gradcheck.record import machine, write_whole
 
 MODULES = ("torch_peer", "jax_peer", "autograd_peer", "scipy_peer", "numdifftools_peer")
@@ -89,13 +89,25 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", metavar="PATH")
+    parser.add_argument("--markdown", metavar="PATH", help="write the page docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=timing.PATIENCE,
+        metavar="S",
+        help="skip what takes longer",
+    )
+    parser.add_argument("--problems", type=int, default=25, metavar="N", help="of each kind")
+    parser.add_argument("--bugs", type=int, default=8, metavar="N", help="planted in each problem")
     given = parser.parse_args()
     console = Console(width=120)
     everybody = peers(console)
     data: dict[str, Any] = {"machine": machine()}
     if given.quick:
         timing.NETWORKS = timing.NETWORKS[:3]
+        given.problems, given.bugs = 5, 3
+    timing.PATIENCE = given.patience
     with console.status("starting") as status:
         data["timing"] = timing.measure(everybody, status.update)
         show_timing(data["timing"], console)
@@ -107,14 +119,16 @@ def main() -> None:
                 for n, p in everybody.items()
                 if n not in (ours.ESTIMATE, "scipy approx_fprime")
             }
-            problems, bugs = (5, 3) if given.quick else (25, 8)
-            data["quality"] = quality.measure(judges, problems, bugs, status.update)
+            data["quality"] = quality.measure(judges, given.problems, given.bugs, status.update)
             show_quality(data["quality"], console)
         data["growth"] = growth.measure(status.update)
         show_growth(data["growth"], console)
         status.update("rate")
         data["rate"] = rate.measure()
     console.print(f"{data['rate']['verdicts_per_second']:.0f} verdicts a second on random problems")
+    if given.markdown:
+        command = " ".join(["python benchmarks/peers.py", *sys.argv[1:]])
+        write_whole(Path(given.markdown), page.render(data, command))
     if given.json:
         write_whole(Path(given.json), json.dumps(data, indent=1) + "\n")
 

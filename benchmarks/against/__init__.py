@@ -1,8 +1,8 @@
 """Other gradient checkers on the same work; see ``benchmarks/peers.py``.
 
-Every file but this, ``work.py``, ``timing.py``, ``quality.py`` and ``growth.py`` is one
-peer: ``NAMES``, and ``checker(name, problem, claim)``, which returns a function without
-arguments that runs the check and says whether it accepts the claimed gradient.
+``*_peer.py`` and ``ours.py`` are one checker each: ``NAMES``, and
+``checker(name, problem, claim)``, which returns a function without arguments that runs the
+check and says whether it accepts the claimed gradient.
 """
 
 import os

@@ -170,7 +170,9 @@ def _ladders(
     h = steps(_first_steps(problem, run, apply, layer, speed))  # (D, K)
     signed = np.stack((h, -h), axis=-1)[..., None, None]  # (D, K, 2, 1, 1)
     until = until_loss(network, apply)
-    moved = resume(network, pairs, layer, z + signed * speed[:, None, None], until)
+    points = signed * speed[:, None, None]
+    points += z
+    moved = resume(network, pairs, layer, points, until)
     losses = sample_losses(network, moved.z[-1], moved.a[-1], y)  # (D, K, 2, N)
     data = reduce(network, losses[:, :, 0] - losses[:, :, 1])
     penalties = np.stack([_penalties(problem, layer, t, h[d]) for d, t in enumerate(tangents)])
