@@ -136,7 +136,7 @@ def _enumerate(plan: Plan, failing: tuple[Problem, ...]) -> Iterator[Problem]:
     cases = sorted(_cases(plan, failing), key=lambda case: _cost(*case))
     for network, samples in cases:
         for start, biased in STARTS:
-            problem = _fill(network, samples, start, biased)
+            problem = _fill(network, samples, start, biased, plan.support.one_hot)
             if problem.params.size * samples > largest:
                 continue
             truth = plan.truth(problem)
@@ -186,7 +186,7 @@ def _cost(network: Network, samples: int) -> tuple[int, int]:
     return parameters * samples, network.depth
 
 
-def _fill(network: Network, samples: int, start: int, biased: bool) -> Problem:
+def _fill(network: Network, samples: int, start: int, biased: bool, one_hot: bool) -> Problem:
     values = itertools.islice(itertools.cycle(VALUES), start, None)
 
     def take(*shape: int) -> Floats:
@@ -199,7 +199,7 @@ def _fill(network: Network, samples: int, start: int, biased: bool) -> Problem:
         for n_in, n_out in network.shapes
     ]
     width, wanted = network.widths[-1], LOSSES[network.loss].targets
-    if wanted == "one_hot":
+    if wanted == "one_hot" or one_hot:
         y = np.eye(width)[np.arange(samples) % width]
     elif wanted == "binary":
         y = (np.arange(samples * width).reshape(samples, width) % 2).astype(float)

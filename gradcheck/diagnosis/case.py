@@ -1,6 +1,6 @@
 """What a diagnosis is made on: one network, its probes, and what was answered."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from gradcheck.diagnosis.evidence import Evidence, simulate
@@ -41,6 +41,8 @@ class Case:
     repeated : bool
         Ask questions again, with others of the same shape in between: something is
         kept between calls.
+    one_hot : bool
+        The code takes labels for targets.
     """
 
     network: Network
@@ -49,6 +51,11 @@ class Case:
     tolerance: float
     calls: tuple[Call, ...]
     repeated: bool
+    one_hot: bool = False
+
+    def probe(self, samples: int, seed: Sequence[int]) -> Problem:
+        """Make a problem to ask about."""
+        return probe(self.network, samples, seed, self.one_hot)
 
 
 def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
@@ -66,6 +73,7 @@ def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Ca
         tolerance=SAME,
         calls=_calls(plan, bad),
         repeated="purity" in bad,
+        one_hot=plan.support.one_hot,
     )
     return case if plan.arithmetic.unit == UNIT else loosened(case)
 
@@ -96,9 +104,9 @@ def probes(case: Case, seed: int) -> tuple[Request, ...]:
     problems = []
     for index, samples in enumerate(case.sizes):
         n = samples + 1 if seed and samples > 1 and case.sizes != (samples,) else samples
-        problems.append(probe(case.network, n, (seed, index, 5)))
+        problems.append(case.probe(n, (seed, index, 5)))
     if case.repeated:  # what is kept shows when other numbers of the same shape come next
-        others = [probe(case.network, p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
+        others = [case.probe(p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
         problems = [*problems, *others, *problems, problems[0]]
     return _asking(case, problems)
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from gradcheck.diagnosis.case import Case
 from gradcheck.diagnosis.diagnosis import Diagnosis, Implied
-from gradcheck.diagnosis.probes import probe
 from gradcheck.diagnosis.survey import Survey, same, survey
 from gradcheck.problem import Floats
 from gradcheck.protocol import Call, Observation, Request
@@ -45,7 +44,7 @@ def _samples(case: Case) -> Generator[Request, Observation, list[Survey]]:
     """Ask about single samples of one point; about batches where one sample cannot be had."""
     size = min(case.sizes)
     units = max(case.network.widths[1:])
-    base = probe(case.network, size * min(units + 1, MOST), (2, 0, 5))
+    base = case.probe(size * min(units + 1, MOST), (2, 0, 5))
     surveys = []
     for start in range(0, base.batch.size, size):
         rows = range(start, start + size)

@@ -24,10 +24,16 @@ ATTEMPTS = 12
 REACH = 2.5
 
 
-def probe(network: Network, samples: int, seed: Sequence[int]) -> Problem:
-    """Make a problem of generic values on which every layer is alive."""
+def probe(network: Network, samples: int, seed: Sequence[int], one_hot: bool = False) -> Problem:
+    """Make a problem of generic values on which every layer is alive.
+
+    Parameters
+    ----------
+    one_hot : bool
+        The code takes labels: targets are one-hot rows whatever the loss.
+    """
     for attempt in range(ATTEMPTS):
-        problem = _draw(network, samples, np.random.default_rng([*seed, attempt]))
+        problem = _draw(network, samples, np.random.default_rng([*seed, attempt]), one_hot)
         if alive(problem):
             break
     return problem
@@ -40,7 +46,7 @@ def alive(problem: Problem) -> bool:
     return min(sizes) > 1e-6 * max(sizes)
 
 
-def _draw(network: Network, samples: int, rng: np.random.Generator) -> Problem:
+def _draw(network: Network, samples: int, rng: np.random.Generator, one_hot: bool) -> Problem:
     x = rng.standard_normal((samples, network.widths[0]))
     pairs: list[tuple[Floats, Floats]] = []
     a = x
@@ -53,13 +59,15 @@ def _draw(network: Network, samples: int, rng: np.random.Generator) -> Problem:
         pairs.append((w, b))
         part = Network(network.widths[: layer + 1], network.activations[:layer], "squared_error")
         a = evaluate(part, pairs, x).a[-1]
-    return Problem(network, Params(pairs), Batch(x, _targets(rng, network, a)))
+    return Problem(network, Params(pairs), Batch(x, _targets(rng, network, a, one_hot)))
 
 
-def _targets(rng: np.random.Generator, network: Network, outputs: Floats) -> Floats:
+def _targets(
+    rng: np.random.Generator, network: Network, outputs: Floats, one_hot: bool = False
+) -> Floats:
     """Targets that leave a residual of order one, whatever the outputs."""
-    if LOSSES[network.loss].targets != "real":
-        return targets(rng, network, len(outputs))
+    if one_hot or LOSSES[network.loss].targets != "real":
+        return targets(rng, network, len(outputs), one_hot)
     shift = rng.uniform(0.3, 1.3, outputs.shape) * rng.choice((-1.0, 1.0), outputs.shape)
     shifted: Floats = outputs + shift
     return shifted
@@ -70,11 +78,16 @@ def other_targets(problem: Problem, seed: int) -> Problem:
     rng = np.random.default_rng((seed, 11))
     run = evaluate(problem.network, problem.params.pairs, problem.batch.x)
     y = _targets(rng, problem.network, run.a[-1])
-    if LOSSES[problem.network.loss].targets == "one_hot":
+    if LOSSES[problem.network.loss].targets == "one_hot" or _labels(problem.batch.y):
         y = np.roll(problem.batch.y, 1, axis=1)
     elif LOSSES[problem.network.loss].targets == "binary":
         y = 1.0 - problem.batch.y
     return replace(problem, batch=Batch(problem.batch.x, y))
+
+
+def _labels(y: Floats) -> bool:
+    """Whether every row is one-hot: then it may have to be."""
+    return bool(np.isin(y, (0.0, 1.0)).all() and (y.sum(axis=1) == 1.0).all())
 
 
 def other_weights_above(problem: Problem, layer: int, seed: int) -> Problem:
