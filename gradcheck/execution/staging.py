@@ -1,12 +1,12 @@
 """What a worker gets to see: copies in a private folder, and nothing else.
 
-Two folders are made. The *library* holds the few modules of gradcheck that run beside
+Two folders are filled. The *library* holds the few modules of gradcheck that run beside
 the code under test; oracle, bugs, diagnosis and implementations are not among them.
-It is made once a process. The *submission* holds the code under test. Copies are
+Every submission gets its own: at level 1 code could write to it, and must not reach the
+worker of another submission that way. *Code* holds the code under test. Copies are
 readable for every user, because a worker may be another one.
 """
 
-import atexit
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -16,7 +16,6 @@ import stat
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from gradcheck.errors import UsageError
@@ -59,6 +58,8 @@ class Submission:
     ----------
     root : Path
         The private folder; removed by :meth:`close`.
+    library : Path
+        Its folder with the modules of gradcheck that a worker can import.
     code : Path
         Its folder with the code.
     scratch : Path
@@ -67,6 +68,7 @@ class Submission:
     """
 
     root: Path
+    library: Path
     code: Path
     scratch: Path
     target: Target
@@ -86,10 +88,11 @@ def stage(target: Target) -> Submission:
     """
     root = _private_folder()
     try:
-        code, scratch = root / "code", root / "scratch"
-        for folder in (code, scratch):
+        library, code, scratch = root / "library", root / "code", root / "scratch"
+        for folder in (library, code, scratch):
             folder.mkdir()
             folder.chmod(_READABLE_FOLDER)
+        _copy_library(library)
         if target.path is not None:
             copy = code / staged_name(target.path)
             _copy_file(target.path, copy)
@@ -103,7 +106,7 @@ def stage(target: Target) -> Submission:
     except UsageError:
         _remove(root)
         raise
-    return Submission(root, code, scratch, target)
+    return Submission(root, library, code, scratch, target)
 
 
 def staged_name(path: Path) -> str:
@@ -115,11 +118,8 @@ def staged_name(path: Path) -> str:
     return path.name
 
 
-@cache
-def library() -> Path:
-    """Return a folder that holds what a worker may import of gradcheck, and no more."""
-    root = _private_folder()
-    atexit.register(_remove, root)
+def _copy_library(root: Path) -> None:
+    """Copy what a worker may import of gradcheck, and no more."""
     package = Path(__file__).resolve().parents[1]
     for name in VISIBLE:
         source = package / name
@@ -131,7 +131,6 @@ def library() -> Path:
             shutil.copy2(file, copy)
             _copy_bytecode(file, copy)
     _make_readable(root)
-    return root
 
 
 def _copy_bytecode(file: Path, copy: Path) -> None:

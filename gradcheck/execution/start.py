@@ -1,6 +1,5 @@
 """Starting a worker at the best level that works here."""
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ from gradcheck.execution.limits import Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.process import Process
 from gradcheck.execution.sandbox import LEVELS, Folders, Level
-from gradcheck.execution.staging import Submission, library
+from gradcheck.execution.staging import Submission
 
 #: Seconds that a worker has to be ready: Python and numpy are loaded, nothing else.
 _READY = 30.0
 
 #: Levels that were found not to work in this process, and why.
 _FAILED: dict[int, str] = {}
-_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,7 @@ class Starting:
         self._submission = submission
         self._limits = limits
         self._levels = _candidates(limits, only)
+        self._failed = {} if only else _FAILED
         self._begun = self._begin()
 
     def ready(self) -> Started:
@@ -75,7 +74,7 @@ class Starting:
             except LostError as lost:
                 process.close()
                 said = " ".join(process.words_of_the_worker().split())[-200:]
-                _note(level, said or lost.message)
+                self._note(level, said or lost.message)
                 self._begun = self._begin()
                 continue
             process.mark_quiet()
@@ -86,30 +85,32 @@ class Starting:
         self._begun.process.close()
 
     def _begin(self) -> Started:
+        submission = self._submission
         for level in self._levels:
-            folders = Folders(library(), self._submission.code, self._submission.scratch)
+            folders = Folders(submission.library, submission.code, submission.scratch)
             command = level.command(folders, self._limits)
             try:
                 return Started(Process(command, self._limits), level, command.code)
             except OSError as error:
-                _note(level, str(error))
+                self._note(level, str(error))
         wanted = self._limits.min_sandbox
         least = f"sandbox level {wanted} or better" if wanted > 1 else "a worker process"
-        reasons = "; ".join(f"level {number}: {why}" for number, why in _FAILED.items())
+        reasons = "; ".join(f"level {number}: {why}" for number, why in self._failed.items())
         raise SandboxError(f"{least} cannot be had on this machine ({reasons or 'no such level'})")
+
+    def _note(self, level: Level, why: str) -> None:
+        self._failed.setdefault(level.number, why)
 
 
 def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:
     """Yield the levels to try, those that were found not to work left out."""
-    for level in (only,) if only else LEVELS:
+    if only:
+        yield only  # it worked before: should it fail now, that is no fault of the machine
+        return
+    for level in LEVELS:
         if level.number < limits.min_sandbox or level.number in _FAILED:
             continue
         if level.available():
             yield level
         else:
-            _note(level, f"{level.name} is not installed")
-
-
-def _note(level: Level, why: str) -> None:
-    with _LOCK:
-        _FAILED.setdefault(level.number, why)
+            _FAILED.setdefault(level.number, f"{level.name} is not installed")

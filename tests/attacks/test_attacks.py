@@ -18,7 +18,7 @@ import pytest
 
 import gradcheck
 from gradcheck import diagnosis
-from gradcheck.execution import process_tree, sandbox, staging, start
+from gradcheck.execution import process_tree, sandbox, start
 from tests.attacks.expected import EXPECTED
 
 HERE = Path(__file__).parent
@@ -68,7 +68,6 @@ def bubblewrap_works():
 @pytest.fixture
 def nothing_left(tmp_path, monkeypatch):
     """Check that a run leaves no process and no file."""
-    staging.library()  # made once a process, and removed at its end
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(process_tree.below(os.getpid()))
     yield

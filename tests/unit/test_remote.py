@@ -1,5 +1,6 @@
 """Code in another process: the same answers, and an end whatever it does."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -279,7 +280,6 @@ def test_a_worker_that_takes_no_input_is_a_timeout(session, at_level_1):
 
 
 def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path, monkeypatch, level):
-    staging.library()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     begun = Remote(Launch(parse_target(str(shipped("matrix"))), SHORT))
     assert any(tmp_path.iterdir()), "nothing was copied"
@@ -306,7 +306,6 @@ def test_the_environment_of_a_worker_holds_nothing_of_ours(session, level, monke
 
 
 def test_closing_twice_does_no_harm_to_the_folder_for_temporary_files(tmp_path, monkeypatch):
-    staging.library()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     tmp_path.chmod(0o755)
     launch = Launch(parse_target(str(shipped("matrix"))), SHORT)
@@ -318,7 +317,6 @@ def test_closing_twice_does_no_harm_to_the_folder_for_temporary_files(tmp_path, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are another thing there")
 def test_a_folder_without_rights_is_removed_too(tmp_path, monkeypatch):
-    staging.library()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     submission = staging.stage(parse_target(str(shipped("matrix"))))
     locked = submission.scratch / "locked"
@@ -326,3 +324,23 @@ def test_a_folder_without_rights_is_removed_too(tmp_path, monkeypatch):
     locked.chmod(0)
     submission.close()
     assert not any(tmp_path.iterdir()), f"left behind: {list(tmp_path.iterdir())}"
+
+
+def test_code_that_writes_to_its_worker_reaches_no_other_submission(session, at_level_1):
+    code = """
+        import gradcheck.execution.worker as worker
+        with open(worker.__file__, "a") as file:
+            file.write("raise SystemExit(7)")
+
+        def loss_and_grads(network, params, batch):
+            return 1.0, params
+    """
+    hostile = session(code)
+    assert hostile.ask(GRADIENT).loss == 1.0, "it could not do what it is to be held against"
+    anew = Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True)
+    with contextlib.suppress(LostError):  # the spare worker may have read the file in time
+        hostile.ask(anew)
+    end = lost(hostile, anew)
+    assert end.kind in ("sandbox", "crash"), f"a worker that cannot start is {end.kind}"
+    honest = "def loss_and_grads(network, params, batch):\n    return 2.0, params"
+    assert session(honest, name="other.py").ask(GRADIENT).loss == 2.0, "another worker was reached"
