@@ -56,32 +56,76 @@ def arrays_in(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
     return found
 
 
-def pick(
+class Picker:
+    """Finds each gradient in what is returned, and then always in the same place.
+
+    The first answer it sees has to be of sizes that every shape tells apart: a tensor is
+    known by its name, or else by its shape.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[tuple[str, ...], int, int], Place] = {}
+
+    def pick(
+        self,
+        found: list[tuple[Place, Floats]],
+        stems: tuple[str, ...],
+        number: int,
+        shape: tuple[int, ...],
+        index: int,
+        layers: int,
+    ) -> Floats:
+        """Return the array of a layer.
+
+        Parameters
+        ----------
+        stems : tuple of str
+            :data:`WEIGHT` or :data:`BIAS`.
+        number : int
+            The layer's number in names.
+        shape : tuple of int
+            In the code's own layout.
+        index, layers : int
+            Which layer, from 0, of how many.
+
+        Raises
+        ------
+        ValueError
+            When there is none.
+        """
+        key = stems, index, layers
+        known = dict(found)
+        if key not in self._places:
+            self._places[key] = _place(found, stems, number, shape, index, layers)
+        if self._places[key] not in known:
+            raise ValueError(f"no array of shape {shape} was returned")
+        return known[self._places[key]]
+
+
+def _place(
     found: list[tuple[Place, Floats]],
-    number: int,
     stems: tuple[str, ...],
+    number: int,
     shape: tuple[int, ...],
     index: int,
     layers: int,
-) -> Floats:
-    """Choose the array of a layer: by its name, else by its shape and place."""
-    size = int(np.prod(shape))
+) -> Place:
+    """Choose the place of a layer's array: by its name, else by its shape and order."""
     for prefix in _PREFIXES:
-        for place, array in found:
+        for place, _ in found:
             split = numbered(place.name)
-            named = split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}
-            if named and place.name != "":
-                return array
-    flat = len(shape) == 1
-    kind = [a for _, a in found if (_is_vector(a) if flat else a.ndim == 2)]
-    fitting = [a for a in kind if a.shape == shape or (a.size == size and (flat or 1 in shape))]
-    if not fitting:
-        raise ValueError(f"no array of shape {shape} was returned")
-    if len(kind) == layers and kind[index].size == size:
-        return kind[index]
-    if len(kind) == layers and kind[-1 - index].size == size:
-        return kind[-1 - index]
-    return fitting[0]
+            if split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}:
+                return place
+    flat, size = len(shape) == 1, int(np.prod(shape))
+    kind = [(p, a) for p, a in found if (_is_vector(a) if flat else a.ndim == 2)]
+    if len(kind) == layers:
+        for at in (index, -1 - index):
+            if kind[at][1].size == size:
+                return kind[at][0]
+    for place, array in kind:
+        if array.shape == shape or (array.size == size and (flat or 1 in shape)):
+            return place
+    raise ValueError(f"no array of shape {shape} was returned")
 
 
 def _is_vector(array: Floats) -> bool:

@@ -144,6 +144,16 @@ def methods(cls: type) -> dict[str, Callable[..., Any]]:
     return found
 
 
+#: Data of more items than this are no state of a training: they are left as they are.
+KEPT = 20_000
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.size
+    return len(value) if isinstance(value, list | dict | set) else 1
+
+
 class Shelf:
     """Keeps the attributes of classes and modules as they were, and puts them back."""
 
@@ -162,7 +172,7 @@ def _data(owner: Any) -> dict[str, Any]:
     kinds = (list, dict, set, np.ndarray, int, float)
     data = {}
     for name, value in members(owner).items():
-        if isinstance(value, kinds):
+        if isinstance(value, kinds) and _length(value) <= KEPT:
             with contextlib.suppress(Exception):
                 data[name] = copy.deepcopy(value)
     return data

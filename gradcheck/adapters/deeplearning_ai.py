@@ -63,7 +63,7 @@ def read(chain: Chain, adapter: str) -> Iterator[Reading]:
                 for penalty in PENALTIES if has_reg(chain) else ("",):
                     final = replace(tried, penalty=penalty)
                     more = {"penalty": penalty} if penalty else {}
-                    yield Reading(adapter, Chained(chain, final), told | more)
+                    yield Reading(adapter, Chained(chain, final, code.picker), told | more)
             if not _takes_parameters(chain):
                 break
 

@@ -14,11 +14,11 @@ import numpy as np
 from gradcheck.adapters.answers import (
     BIAS,
     WEIGHT,
+    Picker,
     arrays_in,
     loss_in,
     outputs_in,
     parts_of,
-    pick,
     returned_names,
 )
 from gradcheck.adapters.asked import Floats, Network, Pair
@@ -88,8 +88,9 @@ class Style:
 class Chained:
     """Functions read as an implementation."""
 
-    def __init__(self, chain: Chain, style: Style, first: int = 1) -> None:
-        self.chain, self.style, self.first = chain, style, first
+    def __init__(self, chain: Chain, style: Style, picker: Picker | None = None) -> None:
+        self.chain, self.style, self.picker = chain, style, picker or Picker()
+        self._updated = Picker()
         if chain.forward is not None:
             self.forward = self._outputs
         if chain.update is not None:
@@ -107,7 +108,7 @@ class Chained:
             told = returned_names(self.chain.backward)
             if self.chain.cost is None:
                 loss = loss_in(answer, told)
-            pairs = self._gradients(answer, told, own)
+            pairs = self._gradients(answer, told, own, self.picker)
         return loss, from_own(self.style.layout, network, pairs)
 
     def _values(
@@ -120,7 +121,7 @@ class Chained:
         values: dict[str, Any] = {}
         table: dict[str, Any] = {}
         packed = []
-        for index, (w, b) in enumerate(own, start=self.first):
+        for index, (w, b) in enumerate(own, start=1):
             matrix, vector = layout.pack(w, b)
             table[f"W{index}"] = matrix
             if vector is not None:
@@ -188,17 +189,19 @@ class Chained:
             outputs = self._forward(values)
             return self.style.layout.take(outputs, own[-1][0].shape[1], len(x))
 
-    def _gradients(self, answer: Any, told: list[str], own: list[Pair]) -> list[Pair]:
+    def _gradients(
+        self, answer: Any, told: list[str], own: list[Pair], picker: Picker
+    ) -> list[Pair]:
         layout = self.style.layout
         packed = [layout.pack(w, b) for w, b in own]
         found = arrays_in(answer, told)
         pairs = []
         for index, ((matrix, vector), (w, _)) in enumerate(zip(packed, own, strict=True)):
-            number = index + self.first
-            weight = pick(found, number, WEIGHT, matrix.shape, index, len(own))
+            number = index + 1
+            weight = picker.pick(found, WEIGHT, number, matrix.shape, index, len(own))
             bias = None
             if vector is not None:
-                bias = pick(found, number, BIAS, vector.shape, index, len(own))
+                bias = picker.pick(found, BIAS, number, vector.shape, index, len(own))
             pairs.append(layout.unpack(weight, bias, *w.shape))
         return pairs
 
@@ -215,7 +218,7 @@ class Chained:
             after = update(*bind(update, values))
             if after is None:
                 after = values["parameters"]
-            return self._gradients(after, returned_names(update), own)
+            return self._gradients(after, returned_names(update), own, self._updated)
 
 
 def mentions_loss(name: str) -> bool:

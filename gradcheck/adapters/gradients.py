@@ -1,8 +1,9 @@
-"""Functions that return gradients: of data and parameters, with or without a loss."""
+"""Functions and methods that return gradients, with or without a loss."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from gradcheck.adapters import returner
 from gradcheck.adapters.calling import functions
 from gradcheck.adapters.deeplearning_ai import read
 from gradcheck.adapters.functions import Chain, mentions_loss
@@ -13,7 +14,7 @@ _NAMES = ("grad", "backprop", "backward", "nabla")
 
 
 def find(module: Any) -> Iterator[Reading]:
-    """Yield the readings of functions named after gradients or backprop."""
+    """Yield the readings of functions and methods named after gradients or backprop."""
     own = functions(module)
     costs = [f for name, f in own.items() if mentions_loss(name)]
     forwards = [
@@ -31,3 +32,4 @@ def find(module: Any) -> Iterator[Reading]:
             else:
                 continue
             break
+    yield from returner.find(module)

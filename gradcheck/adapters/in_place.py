@@ -130,7 +130,7 @@ def _plans(host: Host) -> Iterator[Plan]:
             moved = _trains(host, plan)
             if moved is None:
                 continue
-            seen, plan = True, _oriented(host, plan)
+            seen, plan = True, oriented(host, plan)
             yield from [plan] if moved else [replace(plan, rate=rate) for rate in CONSTANTS]
         if seen:
             return
@@ -139,7 +139,7 @@ def _plans(host: Host) -> Iterator[Plan]:
 def _with_loss(host: Host, plan: Plan) -> Iterator[Plan]:
     """Yield a plan with each place where a loss may be had, then without one."""
     names = [name for name in host.methods if mentions_loss(name) and name not in plan.calls]
-    own, x, y = _trial(host, plan)
+    own, x, y = trial(host, plan)
     for loss in [*names[:3], "returned"]:
         trainer = Trainer(host, replace(plan, loss=loss))
         try:
@@ -151,11 +151,11 @@ def _with_loss(host: Host, plan: Plan) -> Iterator[Plan]:
     yield plan
 
 
-def _oriented(host: Host, plan: Plan) -> Plan:
+def oriented(host: Host, plan: Plan) -> Plan:
     """See whether the forward runs, and whether outputs come in columns where samples are rows."""
     if not plan.forward:
         return plan
-    own, x, _ = _trial(host, plan)
+    own, x, _ = trial(host, plan)
     trainer = Trainer(host, plan)
     try:
         answer = np.asarray(attempt(lambda: trainer.outputs(own, x)))
@@ -167,7 +167,8 @@ def _oriented(host: Host, plan: Plan) -> Plan:
     return replace(plan, outputs="columns") if answer.shape == sizes else plan
 
 
-def _trial(host: Host, plan: Plan) -> tuple[list[Pair], Floats, Floats]:
+def trial(host: Host, plan: Plan) -> tuple[list[Pair], Floats, Floats]:
+    """Make up parameters and a batch of the host's own sizes, to see whether it answers."""
     rng = np.random.default_rng(0)
     widths = host.roles.widths
     own = wider(widths) if host.roles.layout.bias == "missing" else widths
@@ -189,7 +190,7 @@ def _trains(host: Host, plan: Plan) -> bool | None:
     settable : bool or None
         None when nothing changes, or the calls cannot be made.
     """
-    own, x, y = _trial(host, plan)
+    own, x, y = trial(host, plan)
     trainer = Trainer(host, plan)
     try:
         one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))

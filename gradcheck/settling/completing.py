@@ -177,7 +177,7 @@ def _networks(
     hidden = base.activations[:-1]
     uniform = len(set(hidden)) <= 1
     kept = [base]
-    for widths in widths_of(reading)[1:] if widths_of(reading) else VARIANTS:
+    for widths in VARIANTS if (own := widths_of(reading)) is None else own[1:]:
         depth = len(widths) - 1
         other_depth = depth != base.depth
         if widths == base.widths or (other_depth and (not uniform or not hidden)):

@@ -1,5 +1,7 @@
 """How well a reading fits: its outputs and its loss against every definition."""
 
+import itertools
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +22,11 @@ from gradcheck.settling.definitions import (
 
 #: Sizes that code of free sizes is first asked for: told apart by every shape they give.
 FIRST = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
+
+#: Networks with more parameters are not asked for.
+LARGEST = 20_000
+
+_SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
 
 #: Samples of the first question; one, for code that takes one a call. Neither two nor a
 #: width above, so that no constant is mistaken for another.
@@ -94,10 +101,22 @@ def plain(widths: tuple[int, ...]) -> Network:
     return Network(widths, ("sigmoid",) * (len(widths) - 1), "squared_error")
 
 
-def widths_of(reading: Described) -> list[tuple[int, ...]]:
-    """Return the sizes a reading can be asked for, its own first; none where it is free."""
-    text = reading.conventions.get("widths", "")
-    return [tuple(int(n) for n in part.split("-")) for part in text.split()]
+def widths_of(reading: Described) -> list[tuple[int, ...]] | None:
+    """Return the sizes a reading can be asked for, its own first; None where it is free.
+
+    What a worker says is not believed: sizes that are none, or too large, are left out.
+    """
+    text = reading.conventions.get("widths")
+    if text is None:
+        return None
+    parts = [part for part in text.split()[:16] if _SIZES.fullmatch(part)]
+    sizes = [tuple(int(n) for n in part.split("-")) for part in parts]
+    return [each for each in sizes if min(each) > 0 and parameters(each) <= LARGEST]
+
+
+def parameters(widths: tuple[int, ...]) -> int:
+    """Return how many parameters a network of given sizes has."""
+    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
 
 
 def missing(reading: Described) -> bool:
@@ -110,7 +129,11 @@ def fit_of(
 ) -> Generator[Request, Observation, Fit | None]:
     """Ask one reading, and hold its outputs and its loss against every definition."""
     best: Fit | None = None
-    for widths in (widths_of(reading) or FIRST)[:6]:
+    own = widths_of(reading)
+    if own is not None and not own:
+        text = f"its sizes are too large: at most {LARGEST} parameters are asked for"
+        failures.append(Failure("unsupported", text))
+    for widths in FIRST if own is None else own[:6]:
         for samples in (1,) if reading.conventions.get("batch") == "1" else SAMPLES:
             problem = problem_for(plain(widths), samples, seed, missing(reading))
             seen = yield Request(Call.FORWARD, problem, reading=index)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.errors import UsageError
 from gradcheck.execution.session import Described
 from gradcheck.network import Network
 from gradcheck.protocol import Call, Failure, Observation, Request
@@ -19,10 +20,12 @@ from gradcheck.settling.definitions import (
     penalised,
 )
 from gradcheck.settling.fit import (
+    LARGEST,
     SAMPLES,
     Fit,
     fit_of,
     missing,
+    parameters,
     problem_for,
     single_if_sequential,
 )
@@ -55,6 +58,9 @@ def settle(readings: Sequence[Described], only: Network | None, seed: int) -> Qu
     """
     told = readings[0].conventions.get("networks", "")
     networks = (only,) if only else tuple(Network.parse(t) for t in told.split("; ") if t)
+    for network in networks:
+        if parameters(network.widths) > LARGEST:
+            raise UsageError(f"{network} is too large: at most {LARGEST} parameters are asked for")
     if networks:
         return (yield from _declared(readings, networks, seed))
     fits: list[Fit] = []

@@ -239,6 +239,29 @@ class Network:
         "in place",
         {"calls": "train", "loss": "squared_error mean"},
     ),
+    "a class whose backward returns the gradient, last layer first": (
+        """
+import numpy as np
+
+
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.W1, self.b1 = np.random.randn(n_in, n_hidden), np.zeros(n_hidden)
+        self.W2, self.b2 = np.random.randn(n_hidden, n_out), np.zeros(n_out)
+
+    def forward(self, X):
+        self.h = np.tanh(X @ self.W1 + self.b1)
+        return self.h @ self.W2 + self.b2
+
+    def backward(self, X, y):
+        d = (self.forward(X) - y) / len(X)
+        grad_out, slope_out = self.h.T @ d, d.sum(axis=0)
+        d = (d @ self.W2.T) * (1 - self.h**2)
+        return grad_out, slope_out, X.T @ d, d.sum(axis=0)
+""",
+        "gradients",
+        {"class": "Net", "loss": "half_squared_error mean", "calls": "forward, backward"},
+    ),
     "functions of any depth with caches": (
         SIGMOID
         + """

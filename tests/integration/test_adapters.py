@@ -131,3 +131,23 @@ def test_a_missing_declaration_is_a_usage_error(run, write):
     result = run("check", write("x = 1\n"), "--declaration", "nowhere.py")
     assert result.code == 2, f"exit code {result.code}"
     assert "nowhere.py" in result.err, result.err
+
+
+def test_a_declaration_of_a_network_there_is_none_of_is_an_error_that_lists_the_names(run, write):
+    text = example(f"{THETA}.gradcheck.py").replace("sigmoid,sigmoid", "sigmoidal,sigmoid")
+    write(text, "student.gradcheck.py")
+    result = run("check", write(example(f"{THETA}.py")), "--json", "-")
+    assert result.code == 1, f"exit code {result.code}: {result.err}"
+    error = entry_of(result)["error"]
+    assert error["kind"] == "contract", error
+    assert "'sigmoidal'" in error["message"], error
+    assert "tanh" in error["message"], error
+
+
+def test_the_loss_of_code_that_has_none_is_not_shown_as_its_own(run, write):
+    text = example("nielsen.py").replace("sigmoid_prime(zs[-l])", "zs[-l]")
+    result = run("check", write(text), "--examples", 24, "--seed", 3, "--json", "-")
+    counterexample = entry_of(result)["counterexample"]
+    assert "loss" not in counterexample["got"], counterexample["got"]
+    lines = {line["quantity"]: line["code"] for line in counterexample["by_hand"]}
+    assert lines["loss"] is None, lines

@@ -1,0 +1,82 @@
+"""Methods that return gradients: of an object that holds its parameters."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from gradcheck.adapters.answers import BIAS, WEIGHT, Picker, arrays_in, loss_in, returned_names
+from gradcheck.adapters.asked import Network, Pair
+from gradcheck.adapters.calling import UnsuitedError, attempt, calmly
+from gradcheck.adapters.hosts import Host, hosts
+from gradcheck.adapters.in_place import FORWARD, SAMPLES, oriented, trial
+from gradcheck.adapters.names import plain
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.trainer import Plan, Trainer
+
+_NAMES = ("grad", "backprop", "backward", "backpropagat")
+
+
+class Returner(Trainer):
+    """An object whose method returns the gradient, read as an implementation."""
+
+    def __init__(self, host: Host, plan: Plan, picker: Picker) -> None:
+        super().__init__(host, replace(plan, rate=1.0))  # it takes no step
+        self.picker = picker
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Call the method, and find the gradient in what it returns."""
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        loss, pairs = self.ask(own, x, batch.y)
+        return loss, from_own(self.layout, network, pairs)
+
+    def ask(self, own: list[Pair], x: Any, y: Any) -> tuple[Any, list[Pair]]:
+        """Return the loss, if there is one, and the gradient of the code's own network."""
+        with calmly():
+            holder, _, values = self._ready(own, x, y, 0.5)
+            answer = None
+            for name in self.plan.calls:
+                answer = self._call(holder, name, values)
+        told = returned_names(self.host.methods[self.plan.calls[-1]])
+        found, pairs = arrays_in(answer, told), []
+        for index, (w, b) in enumerate(own):
+            matrix, vector = self.layout.pack(w, b)
+            weight = self.picker.pick(found, WEIGHT, index + 1, matrix.shape, index, len(own))
+            bias = None
+            if vector is not None:
+                bias = self.picker.pick(found, BIAS, index + 1, vector.shape, index, len(own))
+            pairs.append(self.layout.unpack(weight, bias, *w.shape))
+        return loss_in(answer, told), pairs
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of classes with a method that returns their gradient."""
+    for host in hosts(module):
+        names = [n for n in host.methods if any(part in plain(n) for part in _NAMES)]
+        forward = [n for n in host.methods if plain(n) in FORWARD]
+        lines = [(f, n) for f in forward[:1] for n in names] + [(n,) for n in names]
+        for calls, samples in itertools.product(lines, SAMPLES):
+            plan = Plan(calls, forward[0] if forward else "", "", samples)
+            own, x, y = trial(host, plan)
+            picker = Picker()
+            returner = Returner(host, plan, picker)
+            try:
+                loss, _ = attempt(lambda r=returner, q=(own, x, y): r.ask(*q))  # type: ignore[misc]
+            except UnsuitedError:
+                continue
+            plan = oriented(host, plan)
+            told = Returner(host, plan, picker).layout.told() | {"calls": ", ".join(calls)}
+            told["class"] = host.name
+            if loss != loss:
+                told["loss"] = "none"
+            if samples.startswith("one"):
+                told["batch"] = "1"
+            if host.fixed:
+                told["widths"] = "-".join(map(str, host.roles.widths))
+            yield Reading("gradients", Returner(host, plan, picker), told)
+            break
