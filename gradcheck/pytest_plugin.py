@@ -90,7 +90,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make the tests of ``gradcheck.parametrize_with_checks``."""
     for mark in metafunc.definition.iter_markers(MARK):
-        _plugged_in(metafunc.config).parametrize(metafunc, mark)
+        from gradcheck.errors import UsageError
+
+        try:
+            _plugged_in(metafunc.config).parametrize(metafunc, mark)
+        except UsageError as error:
+            raise pytest.Collector.CollectError(f"gradcheck: {error}") from None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,7 +10,7 @@ from gradcheck.campaign import EXAMPLES
 from gradcheck.errors import GradcheckError, InternalError
 from gradcheck.record import Record
 from gradcheck.renderers import failure
-from gradcheck.testing.target import Target
+from gradcheck.testing.target import Target, find
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Examinations:
         InternalError
             When gradcheck itself is at fault: no failure to be expected.
         """
+        if isinstance(implementation, str | Path):
+            implementation = find(str(implementation), Path.cwd())
         done = self._examined(implementation)
         if isinstance(done, InternalError):
             raise done
@@ -112,6 +114,4 @@ def _key(implementation: Any) -> Any:
         return implementation.text, implementation.folder
     if isinstance(implementation, Target):
         return str(implementation.path)
-    if isinstance(implementation, str | Path):
-        return str(Path(implementation).resolve())
     return id(implementation)

@@ -9,7 +9,6 @@ import pytest
 
 from gradcheck.api import fresh_seed
 from gradcheck.campaign import EXAMPLES, Examination
-from gradcheck.execution.loading import check_path
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched
@@ -119,8 +118,7 @@ def _path_of(argument: str, config: pytest.Config) -> Path:
 
 def _name(implementation: Any) -> str:
     if isinstance(implementation, str | Path):
-        check_path(Path(implementation))
-        return Path(implementation).stem
+        return find(str(implementation), Path.cwd()).name
     name = getattr(implementation, "__name__", type(implementation).__name__)
     return str(name).rpartition(".")[2]
 

@@ -90,6 +90,33 @@ def test_an_object_without_loss_and_grads_is_an_error_and_not_a_pass(run, write)
     assert "loss_and_grads" in result.stdout.str(), result.stdout.str()
 
 
+def test_an_object_of_a_module_may_be_given_as_text(run, write):
+    write(
+        "nets.py",
+        students.TANH + "\n\nimport types\nnet = types.SimpleNamespace(\n"
+        "    loss_and_grads=loss_and_grads)\n",
+    )
+    write(
+        "test_own.py",
+        "import gradcheck\n\n\n@gradcheck.parametrize_with_checks(['nets:net'])\n"
+        "def test_backprop(implementation, check):\n    check(implementation)\n",
+    )
+    assert outcomes(run("-k", "gradient")) == {"test_backprop[net-gradient]": "PASSED"}
+
+
+def test_a_file_that_is_missing_is_one_sentence_at_collection(run, write):
+    write(
+        "test_own.py",
+        "import gradcheck\n\n\n@gradcheck.parametrize_with_checks(['missing.py'])\n"
+        "def test_backprop(implementation, check):\n    check(implementation)\n",
+    )
+    result = run()
+    text = result.stdout.str()
+    assert "missing.py: there is no such file; check the path" in text, text
+    assert "Traceback" not in text, text
+    assert result.ret == pytest.ExitCode.INTERRUPTED, f"exit code {result.ret}"
+
+
 def test_a_single_text_is_refused():
     with pytest.raises(TypeError, match=r"write \['student.py'\]"):
         gradcheck.parametrize_with_checks("student.py")
