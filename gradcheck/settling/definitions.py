@@ -148,11 +148,13 @@ def matching_losses(
 
 
 @lru_cache(maxsize=64)
-def _loss_table(problem: Problem) -> tuple[list[tuple[Activations, Definition]], Floats]:
-    """Return all definitions whose hidden layers are alike, and the loss that each gives."""
+def _loss_table(
+    problem: Problem, mixed: bool
+) -> tuple[list[tuple[Activations, Definition]], Floats]:
+    """Return the definitions whose hidden layers are alike, or mixed; and the loss of each."""
     rows, values = [], []
     for acts, outputs in zip(*_outputs_table(problem), strict=True):
-        if len(set(acts[:-1])) <= 1:
+        if (len(set(acts[:-1])) > 1) is mixed:
             for definition in definitions(acts[-1]):
                 rows.append((acts, definition))
                 values.append(loss_from(definition, outputs, problem))
@@ -161,12 +163,13 @@ def _loss_table(problem: Problem) -> tuple[list[tuple[Activations, Definition]],
 
 def giving(problem: Problem, claimed: float) -> list[tuple[Activations, Definition]]:
     """Return all definitions that give a claimed loss, plain ones first."""
-    rows, values = _loss_table(problem)
-    if claimed == 0:
-        return []
-    with np.errstate(invalid="ignore"):
-        close = np.abs(claimed - values) <= SAME * (1e-3 + np.abs(values))
-    return [rows[k] for k in np.flatnonzero(close)]
+    for mixed in (False, True) if claimed else ():
+        rows, values = _loss_table(problem, mixed)
+        with np.errstate(invalid="ignore"):
+            close = np.abs(claimed - values) <= SAME * (1e-3 + np.abs(values))
+        if close.any():
+            return [rows[k] for k in np.flatnonzero(close)]
+    return []
 
 
 def penalised(problem: Problem, l2: float) -> float:
