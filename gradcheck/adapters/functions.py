@@ -5,7 +5,7 @@ their own; whatever the forward returns is known to the backward by the names th
 stand in its ``return``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from gradcheck.adapters.answers import (
     returned_names,
 )
 from gradcheck.adapters.asked import Floats, Network, Pair
-from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
+from gradcheck.adapters.calling import arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_loss, plain, plays
 from gradcheck.adapters.roles import from_own, to_own
@@ -228,18 +228,7 @@ def mentions_loss(name: str) -> bool:
     return is_loss(name) and not derivative
 
 
-def possible(chain: Chain) -> bool:
-    """Whether the arguments of a backward look like data and parameters at all."""
-    try:
-        return bool(arguments(chain.backward))
-    except UnsuitedError:
-        return False
-
-
 def has_reg(chain: Chain) -> bool:
     """Whether some function takes the factor of a weight penalty."""
     functions = [f for f in (chain.backward, chain.cost) if f is not None]
     return any(plays(p.name, "reg") for f in functions for p in arguments(f))
-
-
-Values = Mapping[str, Any]

@@ -97,8 +97,8 @@ def stepped(
 def find_roles(root: Any) -> list[Roles]:
     """Return the ways in which arrays of an object can be a network's parameters."""
     found = list(find(root))
-    weights = [(p, a) for p, a in found if is_weight(_telling(p)) and a.ndim == 2]
-    biases = [(p, a) for p, a in found if is_bias(_telling(p)) and a.size == max(a.shape)]
+    weights = [(p, a) for p, a in found if is_weight(p.name) and a.ndim == 2]
+    biases = [(p, a) for p, a in found if is_bias(p.name) and a.size == max(a.shape)]
     return list(assign(weights, biases))
 
 
@@ -151,11 +151,6 @@ def _fitting(biases: Found, widths: tuple[int, ...]) -> tuple[Place, ...] | None
         if all(a.size == n for (_, a), n in zip(chosen, widths[1:], strict=True)):
             return tuple(p for p, _ in chosen)
     return None
-
-
-def _telling(place: Place) -> str:
-    """The name that says what a place holds: ``weights`` of ``layers[0].weights``."""
-    return place.name
 
 
 def _ordered(found: Found) -> Found:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,24 +78,30 @@ def same(one: Floats, two: Floats) -> NDArray[np.bool_]:
     return close
 
 
-def fitting(problem: Problem, outputs: Floats) -> tuple[list[Activations], float]:
-    """Return the activations that give the outputs best, and the part of them they give."""
-    best: list[Activations] = []
-    most = 0.0
-    if not outputs.any():
-        return best, most  # zeros tell nothing
+@lru_cache(maxsize=64)
+def _outputs_table(problem: Problem) -> tuple[list[Activations], Floats]:
+    """Return all activations, and the outputs that each gives: (K, N, n[L])."""
+    names: list[Activations] = []
+    stack = []
     for hidden in layers(problem.network.depth):
-        inner = (*hidden, "identity")
-        z = outputs_of(problem, inner)
+        z = outputs_of(problem, (*hidden, "identity"))
         for name, activation in ACTIVATIONS.items():
-            agree = same(outputs, activation.forward(z))
-            part = 1.0 if agree.all() else float((agree & (outputs != 0)).mean())
-            if part > most:
-                best, most = [], part
-            if part and part == most:
-                best.append((*hidden, name))
-        if most == 1.0 and len(set(hidden)) > 1:
-            break
+            names.append((*hidden, name))
+            stack.append(activation.forward(z))
+    return names, np.array(stack)
+
+
+def fitting(problem: Problem, outputs: Floats) -> tuple[list[Activations], float]:
+    """Return the activations that give the outputs of most units, and the part of them."""
+    names, stack = _outputs_table(problem)
+    if not outputs.any():
+        return [], 0.0  # zeros tell nothing
+    agree = same(outputs, stack)
+    # whole units, for a bug in one of them; single samples may agree by chance
+    units = (agree & (outputs != 0)).all(axis=1).mean(axis=-1)
+    parts = np.where(agree.all(axis=(1, 2)), 1.0, units)
+    most = float(parts.max())
+    best = [names[k] for k in np.flatnonzero(parts == most)] if most else []
     return best, most
 
 
@@ -138,6 +145,31 @@ def matching_losses(
         if np.isfinite(value) and abs(claimed - value) <= SAME * (1e-3 + abs(value)):
             found.append(definition)
     return found
+
+
+@lru_cache(maxsize=64)
+def _loss_table(
+    problem: Problem, mixed: bool
+) -> tuple[list[tuple[Activations, Definition]], Floats]:
+    """Return the definitions whose hidden layers are alike, or mixed; and the loss of each."""
+    rows, values = [], []
+    for acts, outputs in zip(*_outputs_table(problem), strict=True):
+        if (len(set(acts[:-1])) > 1) is mixed:
+            for definition in definitions(acts[-1]):
+                rows.append((acts, definition))
+                values.append(loss_from(definition, outputs, problem))
+    return rows, np.array(values)
+
+
+def giving(problem: Problem, claimed: float) -> list[tuple[Activations, Definition]]:
+    """Return all definitions that give a claimed loss, plain ones first."""
+    for mixed in (False, True) if claimed else ():
+        rows, values = _loss_table(problem, mixed)
+        with np.errstate(invalid="ignore"):
+            close = np.abs(claimed - values) <= SAME * (1e-3 + np.abs(values))
+        if close.any():
+            return [rows[k] for k in np.flatnonzero(close)]
+    return []
 
 
 def penalised(problem: Problem, l2: float) -> float:

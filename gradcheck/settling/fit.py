@@ -15,9 +15,8 @@ from gradcheck.settling.definitions import (
     Activations,
     Definition,
     fitting,
-    layers,
+    giving,
     matching_losses,
-    outputs_of,
 )
 
 #: Sizes that code of free sizes is first asked for: told apart by every shape they give.
@@ -31,19 +30,6 @@ _SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
 #: Samples of the first question; one, for code that takes one a call. Neither two nor a
 #: width above, so that no constant is mistaken for another.
 SAMPLES = (5, 1)
-
-_OUTPUTS = (
-    "identity",
-    "sigmoid",
-    "softmax",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "softplus",
-    "silu",
-    "gelu",
-)
 
 
 @dataclass(frozen=True)
@@ -148,6 +134,7 @@ def fit_of(
             lossless = reading.conventions.get("loss") == "none" or not np.isfinite(answer.loss)
             claimed = None if lossless else answer.loss
             fit = _ranked(index, problem, outputs, claimed)
+            fit = yield from _confirmed(fit, reading, seed, lossless)
             if best is None or fit.rank > best.rank:
                 best = fit
             if fit.rank >= 2:
@@ -157,32 +144,67 @@ def fit_of(
     return best
 
 
-def _ranked(index: int, problem: Problem, outputs: Floats | None, claimed: float | None) -> Fit:
+def _confirmed(
+    fit: Fit, reading: Described, seed: int, lossless: bool
+) -> Generator[Request, Observation, Fit]:
+    """Ask again elsewhere, and keep what holds there too: where all units are alive, relu is none.
+
+    With one sample a question more often leaves several definitions.
+    """
+    network, samples = fit.problem.network, fit.problem.batch.size
+    for again in range(1, 2 if samples > 1 else 5):
+        if not fit.rank:
+            return fit
+        problem = problem_for(network, samples, seed + again, missing(reading))
+        answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
+        seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
+        if answer.failure is not None or (seen.failure is not None and seen.supported):
+            return Fit(fit.reading, fit.problem, 0)
+        outputs = None if seen.failure else seen.outputs
+        other = _ranked(fit.reading, problem, outputs, None if lossless else answer.loss, fit)
+        definitions = [d for d in fit.definitions if d in other.definitions]
+        acts = [a for a in fit.activations if a in other.activations]
+        rank = min(fit.rank, other.rank) if acts else 0
+        fit = replace(fit, rank=rank, activations=acts, definitions=definitions)
+    return fit
+
+
+def _ranked(
+    index: int,
+    problem: Problem,
+    outputs: Floats | None,
+    claimed: float | None,
+    among: Fit | None = None,
+) -> Fit:
+    """Hold one answer against every definition, or against those another answer left."""
     if outputs is None:
-        if claimed is None:
-            return Fit(index, problem, 0)
-        for hidden in layers(problem.network.depth):
-            for name in _OUTPUTS:
-                reference = outputs_of(problem, (*hidden, name))
-                found = matching_losses(problem, reference, name, claimed)
-                if found:
-                    return Fit(index, problem, 4, [(*hidden, name)], found)
-        return Fit(index, problem, 0)
+        return _by_loss(index, problem, claimed, among)
     activations, part = fitting(problem, outputs)
     if not activations:
         return Fit(index, problem, 0)
-    found_losses: list[Definition] = []
+    losses: dict[Activations, list[Definition]] = {}
     if claimed is not None:
         for acts in activations:
-            found_losses = matching_losses(problem, outputs, acts[-1], claimed)
-            if found_losses:
-                activations = [acts]
-                break
+            found = matching_losses(problem, outputs, acts[-1], claimed)
+            if found:
+                losses[acts] = found
     if part < 1.0:
-        rank = part * (1.0 if found_losses else 0.9 if claimed is None else 0.8)
+        rank = part * (1.0 if losses else 0.9 if claimed is None else 0.8)
     else:
-        rank = 4.0 if found_losses else 3.0 if claimed is None else 2.0
-    return Fit(index, problem, rank, activations, found_losses)
+        rank = 4.0 if losses else 3.0 if claimed is None else 2.0
+    definitions = list(dict.fromkeys(d for found in losses.values() for d in found))
+    return Fit(index, problem, rank, list(losses) or activations, definitions)
+
+
+def _by_loss(index: int, problem: Problem, claimed: float | None, among: Fit | None) -> Fit:
+    """Hold a loss alone against every definition; several samples leave but one."""
+    found = giving(problem, claimed) if claimed is not None else []
+    if among:
+        found = [(acts, d) for acts, d in found if acts in among.activations]
+    if found and problem.batch.size > 1:
+        found = [(acts, d) for acts, d in found if acts == found[0][0]]
+    acts = list(dict.fromkeys(acts for acts, _ in found))
+    return Fit(index, problem, 4 if found else 0, acts, list(dict.fromkeys(d for _, d in found)))
 
 
 def single_if_sequential(

@@ -185,3 +185,29 @@ def test_a_constant_of_the_own_loss_leaves_loss_gradient_and_step_alike():
     assert np.allclose(seen.tensors[0][0], grads[0][0])
     wrapped.ask(Request(Call.STEP, problem, learning_rate=0.5))
     assert session.rates[-1] == 0.25, "a step of the own loss is twice as long"
+
+
+def one_sample(answer):
+    """The same code, for one sample a call."""
+
+    def single(request):
+        if request.problem.batch.size > 1:
+            return Observation(failure=Failure("unsupported", "one sample"))
+        return answer(request)
+
+    return single
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "identity", "elu"])
+@pytest.mark.parametrize("seed", range(6))
+def test_units_that_happen_to_be_positive_do_not_decide_what_they_are(name, seed):
+    network = Network.parse(f"2-2-1 {name},identity half_squared_error")
+    questions = settle((reading(widths="2-2-1", batch="1"),), None, seed)
+    answer = one_sample(computing(network))
+    request = next(questions)
+    try:
+        while True:
+            request = questions.send(answer(request))
+    except StopIteration as end:
+        base = end.value.support.networks[0]
+    assert base.activations == network.activations, f"settled on {base}"
