@@ -2,12 +2,32 @@
 
 This package runs beside the code under test, in its process; it knows nothing of
 truth, oracle or verdict. Which of several readings holds is settled from outside,
-by what the code computes (:mod:`gradcheck.settling`).
+by what the code computes (:mod:`gradcheck.settling`). Names are fetched when they are
+used: a command line that only names an adapter loads no numpy.
 """
 
-from gradcheck.adapters.declaration import Declaration
-from gradcheck.adapters.manner import PLAIN, Manner
-from gradcheck.adapters.reading import Reading
-from gradcheck.adapters.registry import check_name, readings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcheck.adapters.declaration import Declaration
+    from gradcheck.adapters.manner import PLAIN, Manner
+    from gradcheck.adapters.reading import Reading
+    from gradcheck.adapters.registry import check_name, readings
+
+_HOMES = {
+    "PLAIN": "manner",
+    "Declaration": "declaration",
+    "Manner": "manner",
+    "Reading": "reading",
+    "check_name": "registry",
+    "readings": "registry",
+}
 
 __all__ = ["PLAIN", "Declaration", "Manner", "Reading", "check_name", "readings"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gradcheck.adapters' has no attribute {name!r}")
+    return getattr(import_module(f"gradcheck.adapters.{_HOMES[name]}"), name)

@@ -4,12 +4,14 @@ import ast
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gradcheck.adapters.declaration import Declaration
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.source import to_run, training_loop
 from gradcheck.errors import LoadError
+
+if TYPE_CHECKING:
+    from gradcheck.adapters.declaration import Declaration
 
 #: The text of a file or of a cell of a notebook, and what it is called in messages.
 Part = tuple[bytes | str, str]
@@ -78,7 +80,9 @@ def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any]) -> N
                 scope[bound] = _StandIn(getattr(node, "module", None) or alias.name)
 
 
-def _declaration(path: Path, module: ModuleType) -> Declaration:
+def _declaration(path: Path, module: ModuleType) -> "Declaration":
+    from gradcheck.adapters.declaration import Declaration  # most files have none beside them
+
     scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
     try:
         exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), scope)

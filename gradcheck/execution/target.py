@@ -59,8 +59,16 @@ class Target:
         return self.path.name if self.path else self.module
 
 
-def parse_target(text: str, manner: Manner = PLAIN) -> Target:
+def parse_target(text: str, manner: Manner = PLAIN, folder: Path = Path()) -> Target:
     """Read ``file.py``, ``file.ipynb``, ``file.py:attribute`` or ``package.module:attribute``.
+
+    Parameters
+    ----------
+    text : str
+    manner : Manner
+        How it is to be read.
+    folder : Path
+        What the text is relative to.
 
     Raises
     ------
@@ -71,20 +79,22 @@ def parse_target(text: str, manner: Manner = PLAIN) -> Target:
         check_path(manner.declaration)
     match = _WITH_ATTRIBUTE.match(text)
     where, attribute = (match["where"], match["attribute"]) if match else (text, "")
-    path = Path(text)
+    path = folder / text
     if not match or path.exists() or path.is_symlink():
         check_path(path)
         return Target(text, path, manner=manner)
     if where.endswith(SUFFIXES) or not _MODULE.match(where):
-        check_path(Path(where))
-        return Target(text, Path(where), attribute=attribute, manner=manner)
-    return Target(text, module=where, package=_package(where), attribute=attribute, manner=manner)
+        check_path(folder / where)
+        return Target(text, folder / where, attribute=attribute, manner=manner)
+    return Target(
+        text, module=where, package=_package(where, folder), attribute=attribute, manner=manner
+    )
 
 
-def _package(module: str) -> Path | None:
+def _package(module: str, folder: Path) -> Path | None:
     """Find a module's topmost package without running any of it; None if it is installed."""
     top = module.partition(".")[0]
-    places = [str(Path.cwd()), *sys.path]
+    places = [str(folder.resolve()), *sys.path]
     spec = importlib.machinery.PathFinder.find_spec(top, places)
     if spec is None:
         raise UsageError(f"there is no module {top}; give a file, or package.module:attribute")

@@ -114,7 +114,7 @@ class _Server:
                     Path(folder) / name, Manner(adapter or None, imports_only)
                 )
             if dotted:
-                loaded = loading.attribute(loaded, dotted, name)
+                loaded = loading.attribute(loaded, dotted, name or module)
             self._readings = readings(loaded.code, adapter or None)
             offers = [
                 (

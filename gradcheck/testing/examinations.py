@@ -92,7 +92,7 @@ class Examinations:
             warnings.simplefilter("default")  # a filter of "error" must not change the verdict
             try:
                 if isinstance(implementation, Target):
-                    implementation = _given(implementation)
+                    implementation = implementation.submitted
                 return check(implementation, examples=self.examples, seed=self.seed)
             except GradcheckError as error:
                 return error
@@ -101,17 +101,7 @@ class Examinations:
                 return InternalError(f"{text} {self.seed}")
 
 
-def _given(target: Target) -> Any:
-    """Load a target; a file is named as the user named it, for messages and the record."""
-    loaded = target.loaded()
-    if isinstance(loaded, Path) and (Path.cwd() / target.text).resolve() == loaded:
-        return Path(target.text)
-    return loaded
-
-
 def _key(implementation: Any) -> Any:
-    if isinstance(implementation, Target) and implementation.module:
-        return implementation.text, implementation.folder
     if isinstance(implementation, Target):
-        return str(implementation.path)
+        return str(implementation.path), implementation.submitted.attribute
     return id(implementation)

@@ -34,11 +34,13 @@ def test_an_adapter_that_is_chosen_is_the_only_one_tried_and_is_replayed(run, wr
     assert "--adapter nielsen --seed 3" in " ".join(result.out.split()), result.out
 
 
-def test_a_file_that_nothing_recognises_is_a_usage_error_that_names_the_way_out(run, write):
-    result = run("check", write("answer = 42\n"))
-    assert result.code == 2, f"exit code {result.code}"
-    assert "no adapter recognises it" in result.err, result.err
-    assert "declaration" in result.err, result.err
+def test_a_file_that_nothing_recognises_is_an_error_that_names_the_way_out(run, write):
+    result = run("check", write("answer = 42\n"), "--json", "-")
+    assert result.code == 1, f"exit code {result.code}"
+    error = entry_of(result)["error"]
+    assert error["kind"] == "contract", error
+    assert "no adapter recognises it" in error["message"], error
+    assert "declaration" in error["message"], error
 
 
 READS_A_FILE = example("nielsen.py") + "\n\ndata = open('mnist.pkl.gz').read()\n"
