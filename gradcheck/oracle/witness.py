@@ -45,6 +45,9 @@ DIRECTIONS = 3
 #: How far a pre-activation may move at the first rung.
 REACH = 0.1
 
+#: Where the ladder stands when it is heard again.
+AGAIN = REACH / 3.0
+
 #: Arrays of the block's size that numpy holds at once.
 _TEMPORARIES = 6
 
@@ -85,6 +88,7 @@ def testimonies(
     estimates: dict[str, Estimate],
     apply: Activate | None,
     rng: np.random.Generator,
+    reach: float = REACH,
 ) -> list[Testimony]:
     """Difference the plain forward along random directions of each tensor.
 
@@ -94,6 +98,8 @@ def testimonies(
         The primary estimates by tensor name, of the function that ``apply`` makes.
     apply : callable or None
         Activations with units on a kink pinned to one slope.
+    reach : float
+        How far a pre-activation may move at the first rung.
     """
     apply = apply or activate(problem.network)
     run = evaluate(problem.network, problem.params.pairs, problem.batch.x, apply)
@@ -101,7 +107,7 @@ def testimonies(
         ladder
         for layer in range(1, problem.network.depth + 1)
         for tangents in _tangents(problem, layer, run.a[layer - 1], rng)
-        for ladder in _ladders(problem, run, apply, layer, tangents)
+        for ladder in _ladders(problem, run, apply, layer, tangents, reach)
     ]
     slopes = extrapolate_all(
         np.stack([ladder.h for ladder in ladders]),
@@ -161,13 +167,18 @@ def _tangents(
 
 
 def _ladders(
-    problem: Problem, run: Evaluation, apply: Activate, layer: int, tangents: list[_Tangent]
+    problem: Problem,
+    run: Evaluation,
+    apply: Activate,
+    layer: int,
+    tangents: list[_Tangent],
+    reach: float,
 ) -> list[_Ladder]:
     """Resume the forward from the layer's pre-activation, moved along each direction."""
     network, pairs, y = problem.network, problem.params.pairs, problem.batch.y
     z = run.z[layer - 1]
     speed = np.stack([np.broadcast_to(t.speed, z.shape) for t in tangents])  # (D, N, n)
-    h = steps(_first_steps(problem, run, apply, layer, speed))  # (D, K)
+    h = steps(_first_steps(problem, run, apply, layer, speed, reach))  # (D, K)
     signed = np.stack((h, -h), axis=-1)[..., None, None]  # (D, K, 2, 1, 1)
     until = until_loss(network, apply)
     points = signed * speed[:, None, None]
@@ -250,15 +261,15 @@ def _differences(
 
 
 def _first_steps(
-    problem: Problem, run: Evaluation, apply: Activate, layer: int, speed: Floats
+    problem: Problem, run: Evaluation, apply: Activate, layer: int, speed: Floats, reach: float
 ) -> Floats:
     network, z = problem.network, run.z[layer - 1]
     until = until_loss(network, apply)  # what comes after the last z does not count here
     moved = resume(network, problem.params.pairs, layer, z + 1j * STEP * speed, until)
-    first = np.full(len(speed), REACH)
+    first = np.full(len(speed), reach)
     for here, z in enumerate(moved.z, start=layer):
         rate = np.abs(z.imag) / STEP
-        first = np.minimum(first, REACH / np.maximum(rate.max(axis=(1, 2)), 1e-300))
+        first = np.minimum(first, reach / np.maximum(rate.max(axis=(1, 2)), 1e-300))
         if ACTIVATIONS[problem.network.activations[here - 1]].pieces:
             distance = np.abs(z.real) / np.maximum(rate, 1e-300)
             distance = np.where(distance > 0, distance, np.inf)  # on the kink: pinned

@@ -163,6 +163,14 @@ def test_a_falsified_complex_step_shows_as_a_disagreement(monkeypatch: pytest.Mo
     assert tensors == {"W"}, f"problem(15, 0): every dW is off, contradicted are {tensors}"
 
 
+def test_a_contradiction_by_accident_is_gone_when_the_witness_is_heard_again() -> None:
+    truth = Truth(sampling.problem(15, 0))
+    accident = witness.Testimony("W1", Slope(1.0, 1e-12, 0.01), 2.0, 1e-12)
+    truth.__dict__["testimonies"] = [accident]
+    assert not accident.agrees, "the testimony made up for this test agrees"
+    assert not truth.disagreements, "an accident of one ladder counts as our own fault"
+
+
 def test_a_silent_witness_contradicts_nobody() -> None:
     silent = witness.Testimony("W1", Slope(float("nan"), float("inf"), float("nan")), 3.0, 1e-16)
     assert silent.agrees, "a witness without a usable rung counts as a contradiction"
