@@ -46,6 +46,11 @@ class Channel(Protocol):
         ...
 
 
+#: Seconds for which an answer is looked out for before going to sleep: waking up takes as long
+#: as a small call does.
+AWAKE = 3e-4
+
+
 class Polled:
     """Pipes that can be polled.
 
@@ -90,7 +95,13 @@ class Polled:
                 file.close()
 
     def _wait(self, poll: "select.poll", deadline: float) -> None:
-        left = deadline - time.monotonic()
+        now = time.monotonic()
+        awake = min(now + AWAKE, deadline)
+        while now < awake:
+            if poll.poll(0):
+                return
+            now = time.monotonic()
+        left = deadline - now
         if left <= 0 or not poll.poll(left * 1000):
             raise TimeoutError
 

@@ -27,6 +27,9 @@ DIFFERENTIATING = (
     "micrograd",
 )
 
+#: Seconds for which the next question is looked out for before going to sleep.
+AWAKE = 3e-4
+
 #: Entries of a declaration that are passed on.
 _DECLARED = 200
 
@@ -68,7 +71,10 @@ def _private_pipes() -> tuple[Callable[[int], bytes], Callable[[bytes], None]]:
         for descriptor in (incoming, outgoing):
             msvcrt.setmode(descriptor, os.O_BINARY)
 
+    wait = _wakeful(incoming)
+
     def receive(size: int) -> bytes:
+        wait()
         return os.read(incoming, min(size, 2**20))
 
     def send(data: bytes) -> None:
@@ -77,6 +83,28 @@ def _private_pipes() -> tuple[Callable[[int], bytes], Callable[[bytes], None]]:
             view = view[os.write(outgoing, view) :]
 
     return receive, send
+
+
+def _wakeful(incoming: int) -> Callable[[], None]:
+    """Return a function that looks out for the next question a while, without going to sleep.
+
+    What it needs is fetched before the code under test can lay hands on it.
+    """
+    if sys.platform == "win32":
+        return lambda: None
+    import select
+    from time import monotonic
+
+    poll = select.poll()
+    poll.register(incoming, select.POLLIN)
+    look = poll.poll
+
+    def wait() -> None:
+        awake = monotonic() + AWAKE
+        while not look(0) and monotonic() < awake:
+            pass
+
+    return wait
 
 
 class _Server:
