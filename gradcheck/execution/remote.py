@@ -23,6 +23,10 @@ from gradcheck.protocol import Call, Observation, Request
 _FATAL = ("memory", "processes")
 
 
+#: Workers that get ready beside the first.
+_SPARES = 2
+
+
 @dataclass(frozen=True)
 class Offer:
     """A reading of the code, as its worker describes it.
@@ -79,12 +83,13 @@ class Remote:
         self._lost: LostError | None = None
         self._libraries: tuple[str, ...] = ()
         self._worker: Started | None = None
-        self._spare: Starting | None = None
+        self._spares: list[Starting] = []
         try:
             assert launch.starting is not None
             self._worker = launch.starting.ready()
             self._load()
-            self._spare = self._another()  # the check of purity will want it
+            # the check of purity starts the code afresh so often
+            self._spares = [self._another() for _ in range(_SPARES)]
         except BaseException:
             self.close()
             raise
@@ -151,8 +156,8 @@ class Remote:
         if self._worker:
             self._spawned = self.spawned
             self._worker.process.close()
-        if self._spare:
-            self._spare.close()
+        for spare in self._spares:
+            spare.close()
         self._launch.close()
 
     def _ask(self, request: Request, reading: int) -> Observation:
@@ -196,8 +201,7 @@ class Remote:
         self._spawned = self.spawned
         self._worker.process.close()
         try:
-            self._worker = (self._spare or self._another()).ready()
-            self._spare = None
+            self._worker = (self._spares.pop() if self._spares else self._another()).ready()
         except SandboxError as error:
             raise LostError("sandbox", str(error)) from None
         self._load()
