@@ -24,11 +24,18 @@ from gradcheck.diagnosis.separating import separate
 from gradcheck.diagnosis.two_bugs import two_bugs
 from gradcheck.diagnosis.update_fault import update_fault
 from gradcheck.plan import Plan
-from gradcheck.problem import Problem
+from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
 from gradcheck.verdict import Finding, Verdict
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
+
+_ZERO = Diagnosis(
+    Name("", "returned_gradient", None),
+    "localised",
+    "Every gradient that your code returns is zero: by it, nothing is ever trained.",
+    "Write the backward pass, or look where what it found is lost before it is returned.",
+)
 
 #: Seeds of the problems that a hypothesis has to hold on without being chosen on them.
 HELD_OUT = (1, 2, 3)
@@ -73,6 +80,8 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         if fault:
             return of_arithmetic(plan.arithmetic)
         return [_KEPT] if {"gradient", "loss", "step"} & set(bad) else []
+    if not any(t.any() for t in _returned(evidence)):
+        return [_on(case, _ZERO)]
     if _in_float32(evidence):
         case = loosened(case)
     listed = hypotheses(case.network, ("numerics",) if fault else None)
@@ -131,11 +140,17 @@ def _broken(answer: Observation) -> bool:
     return answer.failure is not None and answer.failure.kind != "contract"
 
 
+def _returned(evidence: Evidence) -> list[Floats]:
+    """Every tensor that the code returned."""
+    return [t for a in evidence.answers if a.failure is None for pair in a.tensors for t in pair]
+
+
 def _in_float32(evidence: Evidence) -> bool:
     """Whether every number is one that float32 holds: a bug may hide the rounding."""
-    rows = [t for a in evidence.answers if a.failure is None for pair in a.tensors for t in pair]
     with np.errstate(over="ignore"):
-        return all(np.array_equal(t, t.astype(np.float32), equal_nan=True) for t in rows)
+        return all(
+            np.array_equal(t, t.astype(np.float32), equal_nan=True) for t in _returned(evidence)
+        )
 
 
 def _all_right(evidence: Evidence, noise: float) -> bool:

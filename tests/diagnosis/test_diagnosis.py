@@ -217,6 +217,13 @@ def test_names_hold_through_float32(slug):
     assert {d.name.bug for d in found} == {slug}, f"diagnosed: {found}"
 
 
+def test_a_gradient_of_zeros_is_said_to_be_one_and_given_no_name():
+    zeros = {"returned": lambda p: [(0.0 * w, 0.0 * b) for w, b in p.pairs]}
+    found = diagnosed(Textbook(zeros))
+    assert [(d.name.bug, d.name.site) for d in found] == [("", "returned_gradient")], f"{found}"
+    assert "zero" in found[0].explanation, f"{found[0].explanation}"
+
+
 def test_what_cannot_be_told_apart_is_said():
     found = diagnosed(CATALOGUE["activation_in_place"].planted(1))
     assert found[0].certainty == "class", f"diagnosed: {found}"
