@@ -1,40 +1,69 @@
-"""One factor on every data part of the gradient: the reduction over the batch, mostly."""
+"""One factor on the whole gradient, or on every data part of it: the reduction, mostly."""
 
 import numpy as np
 
 from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import Pass, Textbook
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.diagnosis.evidence import Evidence
 from gradcheck.diagnosis.survey import FACTOR, Survey
 from gradcheck.diagnosis.words import explain
 from gradcheck.network import Network
 
+#: Answers are one multiple of the right ones when nothing larger than this part is left.
+MULTIPLE = 1e-6
+
 
 def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
-    """Is every data part off by one factor, in batches only?"""
+    """Is every data part off by one factor?"""
     factors = {s.problem.batch.size: s.factor for s in surveys if s.factor is not None}
     if not factors:
         return []
     n, c = max(factors.items())
-    site = "returned_gradient" if 1 in factors else "batch_reduction"
-    if len(set(factors)) > 1 and len({round(f, 6) for f in factors.values()}) == 1:
-        site = "returned_gradient" if 1 in factors else site
-    bug = _reduction(surveys[0].problem.network, factors)
+    network = surveys[0].problem.network
+    bug = _reduction(network, factors)
+    if bug:
+        name = Name(bug, CATALOGUE[bug].site, None)
+        text, mend = explain(CATALOGUE[bug], name, network), CATALOGUE[bug].mend
+        return [Diagnosis(name, "named", text, mend, recovered={"factor": c})]
     text = f"Every data part of the gradient is {c:.6g} times what it should be (N = {n})."
-    explanation = (
-        f"{explain(CATALOGUE[bug], Name(bug, site, None), surveys[0].problem.network)}"
-        if bug
-        else text
-    )
+    same = 1 in factors and len({round(factor, 6) for factor in factors.values()}) == 1
+    if not same:
+        mend = "Look at where the gradient is divided by the batch."
+        name = Name("", "batch_reduction", None)
+        return [Diagnosis(name, "localised", text, mend, recovered={"factor": c})]
+    # the output's delta, the reduction, and with no penalty the whole are one function
+    sites = ["loss_derivative", "batch_reduction"]
+    sites = sites if network.l2 else ["returned_gradient", *sites]
+    places = [Name("", s, network.depth if s == "loss_derivative" else None) for s in sites]
+    mend = "Look for a constant where the error of the outputs is formed, and where sums end."
     return [
         Diagnosis(
-            Name(bug, CATALOGUE[bug].site if bug else site, None),
-            "named" if bug else "localised",
-            explanation,
-            CATALOGUE[bug].mend if bug else "Look at where the gradient is divided by the batch.",
-            recovered={"factor": c},
+            places[0], "localised", text, mend, also=tuple(places[1:]), recovered={"factor": c}
         )
     ]
+
+
+def whole_multiple(evidence: Evidence) -> list[Diagnosis]:
+    """Is the whole gradient, with what the penalty gives, one multiple of the right one?"""
+    pairs = [
+        (np.concatenate([t.ravel() for pair in tensors for t in pair]))
+        for each in zip(evidence.answers, evidence.right, strict=True)
+        for tensors in (each[0].tensors, each[1].tensors)
+        if each[0].failure is None
+    ]
+    claimed, right = pairs[::2], pairs[1::2]
+    square = sum(float(r @ r) for r in right)
+    if not square or not all(np.isfinite(c).all() for c in claimed):
+        return []
+    factor = sum(float(c @ r) for c, r in zip(claimed, right, strict=True)) / square
+    left = sum(float(np.square(c - factor * r).sum()) for c, r in zip(claimed, right, strict=True))
+    if left > MULTIPLE**2 * factor**2 * square or abs(factor - 1) <= FACTOR or not factor:
+        return []
+    text = f"The whole gradient, penalty included, is {factor:.6g} times what it should be."
+    mend = "Look at the end of the function, where the gradient is returned."
+    name = Name("", "returned_gradient", None)
+    return [Diagnosis(name, "localised", text, mend, recovered={"factor": factor})]
 
 
 def _reduction(network: Network, factors: dict[int, float]) -> str:

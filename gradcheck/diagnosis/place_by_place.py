@@ -24,6 +24,16 @@ from gradcheck.protocol import Call, Observation, Request
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
 
+_HOPELESS = Diagnosis(
+    Name("", "returned_gradient", None),
+    "unknown",
+    "In every layer more than one thing is wrong, so that no place stands out: what is returned "
+    "has little to do with the gradient.",
+    "Look whether the gradients are returned in the order of the layers, and of this very batch; "
+    "then get the output layer right, and work downwards.",
+)
+
+
 def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questions:
     """Recover the code's deltas, and judge each rule alone."""
     result, forward = forward_fault(case, evidence, held_out)
@@ -31,6 +41,9 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
     flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
     flags.sort(key=lambda flag: -flag.layer)
     result += common_factor(surveys)
+    result += _untrained(case, surveys, flags)
+    if _hopeless(case, flags):
+        return [*result, _HOPELESS]
     blind = max((s.blind_below for s in surveys), default=0)
     for flag in flags:
         mine = [s for s in surveys if flag in s.flags]
@@ -46,6 +59,31 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
             several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
         result += several
     return result
+
+
+def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Diagnosis]:
+    """Layers whose gradient is all zeros; their flags are taken away."""
+    layers = [
+        layer
+        for layer in range(1, case.network.depth + 1)
+        if any(flag.layer == layer for flag in flags)
+        and not any(s.claims[f"{kind}{layer}"].any() for s in surveys for kind in "Wb")
+    ]
+    if not layers:
+        return []
+    flags[:] = [flag for flag in flags if flag.layer not in layers]
+    which = f"layers {layers[0]} to {layers[-1]}" if len(layers) > 1 else f"layer {layers[0]}"
+    text = f"Your code returns zeros for {which}: by them, nothing there is ever trained."
+    mend = "Let the backward pass go on to the first layer."
+    return [Diagnosis(Name("", "returned_gradient", None), "localised", text, mend)]
+
+
+def _hopeless(case: Case, flags: list[Flag]) -> bool:
+    """Whether in every layer two things or more are wrong: then no place stands out."""
+    layers = range(1, case.network.depth + 1)
+    return case.network.depth > 1 and all(
+        sum(flag.layer == layer for flag in flags) > 1 for layer in layers
+    )
 
 
 def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:

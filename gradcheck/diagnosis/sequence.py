@@ -7,6 +7,7 @@ import numpy as np
 
 from gradcheck.diagnosis.arithmetic import of_arithmetic
 from gradcheck.diagnosis.case import RATES, Case, again, gather, loosened, make_case, probes
+from gradcheck.diagnosis.common_factor import whole_multiple
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
 from gradcheck.diagnosis.free_numbers import with_free_number
@@ -110,6 +111,8 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         result = [] if ranking.fitting else with_free_number(case, evidence, held_out, listed)
         if not ranking.fitting and not result:
             result = two_bugs(case, evidence, held_out, listed)
+        if not result and Call.LOSS_AND_GRADS in case.calls and case.network.l2:
+            result = whole_multiple(evidence)
         if not result and Call.LOSS_AND_GRADS in case.calls:
             result = yield from place_by_place(case, evidence, held_out)
     if "step" in bad and (case.calls == (Call.LOSS_AND_GRADS,) or not result):

@@ -224,6 +224,31 @@ def test_a_gradient_of_zeros_is_said_to_be_one_and_given_no_name():
     assert "zero" in found[0].explanation, f"{found[0].explanation}"
 
 
+@pytest.mark.parametrize(
+    ("returned", "said", "certainty"),
+    [
+        (lambda g: [(1.7 * w, 1.7 * b) for w, b in g], "1.7 times", "localised"),
+        (lambda g: [(0 * w, 0 * b) for w, b in g[:-1]] + g[-1:], "layers 1 to 2", "localised"),
+        (lambda g: [(0 * w + 1, 0 * b + 1) for w, b in g], "no place stands out", "unknown"),
+    ],
+)
+def test_what_is_wrong_with_the_whole_is_told_once_and_given_no_name(returned, said, certainty):
+    rules = {"returned": lambda p: returned(RULES["returned"](p))}
+    found = diagnosed(Textbook(rules))
+    assert [(d.name.bug, d.name.site) for d in found] == [("", "returned_gradient")], f"{found}"
+    assert said in found[0].explanation, f"{found[0].explanation}"
+    assert found[0].certainty == certainty, f"{found[0]}"
+
+
+def test_a_factor_of_the_output_delta_is_told_with_what_is_the_same_function():
+    network = Network.parse("3-4-2 tanh,identity half_squared_error")
+    rules = {"loss_derivative": lambda p: 1.7 * RULES["loss_derivative"](p)}
+    found = diagnosed(Textbook(rules), network)
+    sites = {(n.site, n.layer) for n in names(found)}
+    assert {("loss_derivative", 2), ("returned_gradient", None)} <= sites, f"{found}"
+    assert abs(found[0].recovered["factor"] - 1.7) < 1e-9, f"{found[0].recovered}"
+
+
 def test_what_cannot_be_told_apart_is_said():
     found = diagnosed(CATALOGUE["activation_in_place"].planted(1))
     assert found[0].certainty == "class", f"diagnosed: {found}"
