@@ -9,11 +9,13 @@ from typing import Any
 
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.registry import check_name
-from gradcheck.campaign import EXAMPLES, Examination, Progress, failed
+from gradcheck.campaign import EXAMPLES, Examination
+from gradcheck.entry import failed
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.target import Target, parse_target
+from gradcheck.hearing import Progress
 from gradcheck.network import Network
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record

@@ -5,30 +5,32 @@ calibration finds how it computes, the two witnesses of the oracle are heard, ev
 check runs, and where something is wrong the smallest counter-example is looked for.
 """
 
-import statistics
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gradcheck import counterexample, sampling
 from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
 from gradcheck.discovery import Discovery, declared_support, discover
-from gradcheck.errors import InternalError, UsageError
+from gradcheck.entry import examined, failed
+from gradcheck.errors import UsageError
 from gradcheck.execution.driving import drive
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
 from gradcheck.flags import cost_flags, library_flags, process_flags
+from gradcheck.hearing import Progress, hear_witnesses
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.record import Entry, counterexample_entry, finding_entry, support_entry
+from gradcheck.record import Entry
 from gradcheck.sampling import Support
-from gradcheck.settling import Settled, Settlement, settle
-from gradcheck.verdict import Finding, Verdict, worst
+from gradcheck.settling import Settled, settle
+from gradcheck.subject import Subject
+from gradcheck.verdict import Finding, Verdict
 
 #: Problems compared unless told otherwise.
 EXAMPLES = 200
@@ -36,54 +38,9 @@ EXAMPLES = 200
 #: With fewer problems compared, nothing is called correct.
 ENOUGH = 20
 
-#: What takes longer than this, in seconds, is said to.
-SAID = 1.0
-
 #: Problems drawn for each one compared, before giving up: some combinations of
 #: features may not be supported though each is.
 PATIENCE = 10
-
-#: Called with the name of what starts next.
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is examined.
-
-    Attributes
-    ----------
-    name : str
-    path : str
-        For the record; empty for an object.
-    session : Session
-    networks, batch_sizes : object
-        The attributes of the same names, as the code declares them.
-    sandbox : int
-        The level at which the code runs.
-    notes : tuple of str
-        What was seen when it was loaded.
-    libraries : callable
-        Returns the libraries it imported that differentiate by themselves.
-    spawned : callable
-        Returns how many processes of its own it was seen to have.
-    close : callable
-        Ends what runs for it.
-    settlement : Settlement or None
-        How foreign code is read, once that is settled; None for native code.
-    """
-
-    name: str
-    path: str
-    session: Session
-    networks: object = None
-    batch_sizes: object = None
-    sandbox: int = 0
-    notes: tuple[str, ...] = ()
-    libraries: Callable[[], Sequence[str]] = tuple
-    spawned: Callable[[], int] = int
-    close: Callable[[], object] = object
-    settlement: Settlement | None = None
 
 
 @dataclass
@@ -175,7 +132,7 @@ class Examination:
         flags = drive(cost_flags(plan), panel)
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
-        entry = _entry(subject, plan, findings, example, diagnoses, heard, seconds)
+        entry = examined(subject, plan, findings, example, diagnoses, heard, seconds)
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
     def _plan(self, discovery: Discovery, panel: Panel, lossless: bool) -> Plan:
@@ -206,46 +163,6 @@ def _answered(
         if len(kept) == examples:
             break
     return tuple(kept)
-
-
-def hear_witnesses(plan: Plan, progress: Progress = lambda what: None) -> Entry:
-    """Hold the two witnesses of the oracle against each other on every problem.
-
-    Parameters
-    ----------
-    plan : Plan
-    progress : callable
-        Told how far this is and how long it takes, when that is more than a second.
-
-    Returns
-    -------
-    entry : dict
-        How many directions were differenced, and how many were too near a kink or
-        too noisy to say anything.
-
-    Raises
-    ------
-    InternalError
-        When they disagree: then no verdict of this run can be believed.
-    """
-    heard = silent = 0
-    start = time.perf_counter()
-    for done, problem in enumerate(plan.problems):
-        total = (time.perf_counter() - start) * len(plan.problems) / max(done, 1)
-        if total > SAID:
-            progress(f"witnesses: {done} of {len(plan.problems)} problems, about {total:.0f} s")
-        truth = plan.truths.of(problem)
-        for testimony in truth.testimonies:
-            heard += 1
-            silent += testimony.slope.error == float("inf")
-        for testimony in truth.disagreements:
-            raise InternalError(
-                f"the two witnesses of the oracle disagree on {testimony.tensor} of "
-                f"{problem.network} (seed {plan.seed}): differences say "
-                f"{testimony.slope.value:.17g} ± {testimony.slope.error:.1e}, the complex step "
-                f"{testimony.expected:.17g} ± {testimony.error:.1e}; please report this"
-            )
-    return {"directions": heard, "silent": silent, "disagreements": 0}
 
 
 def _enough(finding: Finding) -> Finding:
@@ -282,88 +199,6 @@ def _explained(
     diagnoses = yield from diagnose(plan, findings)
     pictures = yield from illustrate(plan, findings, diagnoses)
     return [diagnosis_entry(diagnosis) for diagnosis in diagnoses], pictures
-
-
-def _entry(
-    subject: Subject,
-    plan: Plan,
-    findings: list[Finding],
-    example: counterexample.CounterExample | None,
-    diagnoses: list[Entry],
-    heard: Entry,
-    seconds: float,
-) -> Entry:
-    resolutions = [r for f in findings if f.check == "gradient" for r in f.resolutions]
-    errors = [f for f in findings if f.verdict is Verdict.ERROR]
-    settled = subject.settlement.notes if subject.settlement else ()
-    seen = (*subject.notes, *settled, *plan.arithmetic.notes)
-    told = (*seen, *(n for f in findings for n in f.notes))
-    return {
-        **_head(subject),
-        "verdict": worst(finding.verdict for finding in findings),
-        "resolution": statistics.median(resolutions) if resolutions else float("nan"),
-        "resolution_worst": max(resolutions, default=float("nan")),
-        "seconds": seconds,
-        "supports": support_entry(plan.support),
-        "witness": heard,
-        "findings": [finding_entry(finding) for finding in findings],
-        "diagnoses": diagnoses,
-        "counterexample": _worked(plan, example) if example else None,
-        "notes": list(dict.fromkeys(told)),
-        "flags": [],
-        "error": {"kind": errors[0].kind, "message": errors[0].message} if errors else None,
-    }
-
-
-def _worked(plan: Plan, example: counterexample.CounterExample) -> Entry:
-    """Return the counter-example with every step written out, where it is of a gradient."""
-    truth = plan.truth(example.problem)
-    entry = counterexample_entry(example, truth)
-    if plan.lossless:  # the code has none: what stands there is ours
-        for part in ("expected", "got", "error_bar"):
-            entry[part].pop("loss", None)
-    if example.got.failure is None and not example.learning_rate:
-        from gradcheck.diagnosis.by_hand import by_hand
-
-        lines = by_hand(example.problem, example.got, truth)
-        if plan.lossless:
-            lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
-        entry["by_hand"] = [vars(line) for line in lines]
-    return entry
-
-
-def _head(subject: Subject) -> Entry:
-    return {
-        "name": subject.name,
-        "path": subject.path,
-        "sandbox": subject.sandbox,
-        "adapter": _adapter(subject),
-    }
-
-
-def _adapter(subject: Subject) -> Entry:
-    if subject.settlement is not None:
-        conventions = dict(subject.settlement.conventions)
-        return {"name": subject.settlement.adapter, "conventions": conventions}
-    return {"name": subject.session.readings[0].adapter, "conventions": {}}
-
-
-def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
-    """Return the entry of an implementation of which nothing could be asked."""
-    return {
-        **_head(subject),
-        "verdict": Verdict.ERROR,
-        "resolution": float("nan"),
-        "resolution_worst": float("nan"),
-        "seconds": seconds,
-        "supports": {"activations": [], "losses": [], "networks": []},
-        "findings": [],
-        "diagnoses": [],
-        "counterexample": None,
-        "notes": list(subject.notes),
-        "flags": [],
-        "error": {"kind": failure.kind, "message": failure.message},
-    }
 
 
 def _nothing(discovery: Discovery) -> Failure:

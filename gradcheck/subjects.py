@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gradcheck.campaign import Subject
 from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
@@ -14,6 +13,7 @@ from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
 from gradcheck.execution.target import Target
 from gradcheck.protocol import Call
+from gradcheck.subject import Subject
 
 _LACKING = (
     "{} has no function loss_and_grads(network, params, batch); add one that returns "

@@ -10,7 +10,7 @@ import pytest
 from naive import Naive
 
 from gradcheck import sampling
-from gradcheck.campaign import Examination, Subject
+from gradcheck.campaign import Examination
 from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.session import InProcess
 from gradcheck.judging import FLOAT64, judge
@@ -19,6 +19,7 @@ from gradcheck.oracle import Truths
 from gradcheck.problem import Batch, Params, Problem
 from gradcheck.protocol import Call, Request
 from gradcheck.record import Entry
+from gradcheck.subject import Subject
 from gradcheck.verdict import Verdict
 
 IMPLEMENTATIONS = ("matrix", "scalar_loops", "jax_autodiff")

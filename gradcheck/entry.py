@@ -1,0 +1,103 @@
+"""An implementation's entry in the record."""
+
+import statistics
+from dataclasses import replace
+
+from gradcheck.counterexample import CounterExample
+from gradcheck.plan import Plan
+from gradcheck.protocol import Failure
+from gradcheck.record import Entry, counterexample_entry, finding_entry, support_entry
+from gradcheck.subject import Subject
+from gradcheck.verdict import Finding, Verdict, worst
+
+
+def examined(
+    subject: Subject,
+    plan: Plan,
+    findings: list[Finding],
+    example: CounterExample | None,
+    diagnoses: list[Entry],
+    heard: Entry,
+    seconds: float,
+) -> Entry:
+    """Return the entry of an implementation that was examined.
+
+    Parameters
+    ----------
+    example : CounterExample or None
+    diagnoses : list of dict
+        As they stand in a record.
+    heard : dict
+        What the witnesses said.
+    """
+    resolutions = [r for f in findings if f.check == "gradient" for r in f.resolutions]
+    errors = [f for f in findings if f.verdict is Verdict.ERROR]
+    settled = subject.settlement.notes if subject.settlement else ()
+    seen = (*subject.notes, *settled, *plan.arithmetic.notes)
+    told = (*seen, *(n for f in findings for n in f.notes))
+    return {
+        **_head(subject),
+        "verdict": worst(finding.verdict for finding in findings),
+        "resolution": statistics.median(resolutions) if resolutions else float("nan"),
+        "resolution_worst": max(resolutions, default=float("nan")),
+        "seconds": seconds,
+        "supports": support_entry(plan.support),
+        "witness": heard,
+        "findings": [finding_entry(finding) for finding in findings],
+        "diagnoses": diagnoses,
+        "counterexample": _worked(plan, example) if example else None,
+        "notes": list(dict.fromkeys(told)),
+        "flags": [],
+        "error": {"kind": errors[0].kind, "message": errors[0].message} if errors else None,
+    }
+
+
+def _worked(plan: Plan, example: CounterExample) -> Entry:
+    """Return the counter-example with every step written out, where it is of a gradient."""
+    truth = plan.truth(example.problem)
+    entry = counterexample_entry(example, truth)
+    if plan.lossless:  # the code has none: what stands there is ours
+        for part in ("expected", "got", "error_bar"):
+            entry[part].pop("loss", None)
+    if example.got.failure is None and not example.learning_rate:
+        from gradcheck.diagnosis.by_hand import by_hand
+
+        lines = by_hand(example.problem, example.got, truth)
+        if plan.lossless:
+            lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
+        entry["by_hand"] = [vars(line) for line in lines]
+    return entry
+
+
+def _head(subject: Subject) -> Entry:
+    return {
+        "name": subject.name,
+        "path": subject.path,
+        "sandbox": subject.sandbox,
+        "adapter": _adapter(subject),
+    }
+
+
+def _adapter(subject: Subject) -> Entry:
+    if subject.settlement is not None:
+        conventions = dict(subject.settlement.conventions)
+        return {"name": subject.settlement.adapter, "conventions": conventions}
+    return {"name": subject.session.readings[0].adapter, "conventions": {}}
+
+
+def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
+    """Return the entry of an implementation of which nothing could be asked."""
+    return {
+        **_head(subject),
+        "verdict": Verdict.ERROR,
+        "resolution": float("nan"),
+        "resolution_worst": float("nan"),
+        "seconds": seconds,
+        "supports": {"activations": [], "losses": [], "networks": []},
+        "findings": [],
+        "diagnoses": [],
+        "counterexample": None,
+        "notes": list(subject.notes),
+        "flags": [],
+        "error": {"kind": failure.kind, "message": failure.message},
+    }

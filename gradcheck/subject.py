@@ -1,0 +1,46 @@
+"""What is examined: code behind a session, and what is known of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gradcheck.execution.session import Session
+from gradcheck.settling import Settlement
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is examined.
+
+    Attributes
+    ----------
+    name : str
+    path : str
+        For the record; empty for an object.
+    session : Session
+    networks, batch_sizes : object
+        The attributes of the same names, as the code declares them.
+    sandbox : int
+        The level at which the code runs.
+    notes : tuple of str
+        What was seen when it was loaded.
+    libraries : callable
+        Returns the libraries it imported that differentiate by themselves.
+    spawned : callable
+        Returns how many processes of its own it was seen to have.
+    close : callable
+        Ends what runs for it.
+    settlement : Settlement or None
+        How foreign code is read, once that is settled; None for native code.
+    """
+
+    name: str
+    path: str
+    session: Session
+    networks: object = None
+    batch_sizes: object = None
+    sandbox: int = 0
+    notes: tuple[str, ...] = ()
+    libraries: Callable[[], Sequence[str]] = tuple
+    spawned: Callable[[], int] = int
+    close: Callable[[], object] = object
+    settlement: Settlement | None = None
