@@ -66,8 +66,10 @@ def gradient(step: Step, pairs: list[Pair], rate: float | None, depth: int) -> l
     for array in (array for pair in pairs for array in pair):
         cut = slice(start, start + array.size)
         start += array.size
-        if _same(one[cut], two[cut]):
-            parts.append(one[cut])
+        # what the difference of two parameters cannot show
+        hidden = 4.0 * np.finfo(float).eps * float(np.abs(array).max(initial=0.0)) / HUGE[0]
+        if _same(one[cut], two[cut], hidden):
+            parts.append(two[cut])
             continue
         if several is None:
             several = _at_small_rates(step, pairs, depth)
@@ -77,9 +79,10 @@ def gradient(step: Step, pairs: list[Pair], rate: float | None, depth: int) -> l
     return shaped(np.concatenate(parts), pairs)
 
 
-def _same(one: Any, two: Any) -> bool:
+def _same(one: Any, two: Any, hidden: float = 0.0) -> bool:
     finite = np.isfinite(one).all() and np.isfinite(two).all()
-    return bool(finite and np.abs(one - two).max() <= SAME * max(np.abs(one).max(), 1e-300))
+    allowed = SAME * max(np.abs(one).max(), 1e-300) + hidden
+    return bool(finite and np.abs(one - two).max() <= allowed)
 
 
 def _change(step: Step, pairs: list[Pair], rate: float, wide: bool = False) -> Any:

@@ -131,6 +131,24 @@ def test_a_plain_step_gives_its_gradient_to_the_last_digits():
     assert off(problem, pairs) < 1e-15, f"off by {off(problem, pairs)}"
 
 
+@pytest.mark.parametrize("size", [1e-12, 1e-15, 1e-18])
+def test_a_tiny_gradient_is_read_off_the_step_at_a_huge_rate(size):
+    given = [(np.array([[0.76, -0.36]]), np.array([19.7, -3.1]))]
+    true = [(size * np.array([[0.88, -2.09]]), size * np.array([0.5, 1.1]))]
+
+    def step(pairs, rate):
+        both = zip(pairs, true, strict=True)
+        return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in both]
+
+    pairs = stepping.gradient(step, given, None, 2)
+    error = max(
+        float(np.abs(one - two).max())
+        for got, want in zip(pairs, true, strict=True)
+        for one, two in zip(got, want, strict=True)
+    )
+    assert error < 1e-6 * size, f"off by {error} where the gradient is of size {size}"
+
+
 @pytest.mark.parametrize("power", [0, 2])
 def test_a_rate_that_is_ignored_or_squared_leaves_the_gradient_right(power):
     problem = sampling.fill(np.random.default_rng(2), Network.parse(NETWORKS[0]), 4)
