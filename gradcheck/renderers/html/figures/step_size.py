@@ -10,6 +10,9 @@ from gradcheck.renderers.html.figures.drawing import CODE, INK, MUTED, PAPER, RI
 #: Errors below this are drawn at it: a logarithm has no zero.
 _FLOOR = 1e-17
 
+#: A branch is named when its slope is this near to what it should be.
+TELLING = 0.7
+
 
 def draw(sweep: dict[str, Any], name: str) -> Markup:
     """Draw how far central differences are from the truth, step by step.
@@ -66,13 +69,34 @@ def _drawable(value: Any) -> float:
 
 
 def _slopes(ax: Any, steps: list[float], errors: list[float]) -> None:
-    """Name the two branches: truncation falls with h squared, rounding grows with 1 / h."""
+    """Name the two branches: truncation falls with h squared, rounding grows with 1 / h.
+
+    A branch is named where it has about that slope: a kink, within reach of coarse steps,
+    has no h squared.
+    """
     best = min(range(len(errors)), key=errors.__getitem__)
+    last = len(steps) - 1
     branches = (
-        (best // 4, "truncation ~ h²", 12, "left"),
-        ((best + 3 * len(steps)) // 4, "rounding ~ 1/h", -12, "right"),
+        (0, best // 2, best // 4, 2.0, "truncation ~ h²", 12, "left"),
+        (
+            (best + last) // 2,
+            last,
+            (best + 3 * len(steps)) // 4,
+            -1.0,
+            "rounding ~ 1/h",
+            -12,
+            "right",
+        ),
     )
     bare = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}  # a line may pass there
-    for at, text, right, side in branches:
-        place = {"xytext": (right, 10), "textcoords": "offset points", "ha": side}
-        ax.annotate(text, (steps[at], errors[at]), color=MUTED, fontsize=8.5, bbox=bare, **place)
+    for begin, end, at, power, text, right, side in branches:
+        if begin < end and abs(_power(steps, errors, begin, end) - power) < TELLING:
+            place = {"xytext": (right, 10), "textcoords": "offset points", "ha": side}
+            ax.annotate(
+                text, (steps[at], errors[at]), color=MUTED, fontsize=8.5, bbox=bare, **place
+            )
+
+
+def _power(steps: list[float], errors: list[float], begin: int, end: int) -> float:
+    """Return p where the error goes like ``h**p`` between two steps."""
+    return math.log(errors[end] / errors[begin]) / math.log(steps[end] / steps[begin])
