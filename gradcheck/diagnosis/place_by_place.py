@@ -62,7 +62,12 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
 
 
 def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Diagnosis]:
-    """Layers whose gradient is all zeros; their flags are taken away."""
+    """Layers whose gradient is all zeros, the penalty's part too; their flags are taken away.
+
+    Without a penalty a delta that is cut off looks the same, and is left to its own flag.
+    """
+    if not case.network.l2:
+        return []
     layers = [
         layer
         for layer in range(1, case.network.depth + 1)

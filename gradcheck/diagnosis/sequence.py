@@ -1,6 +1,6 @@
 """The order of a diagnosis: from cheap to expensive, stopping at what is sure."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -81,7 +81,7 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         if fault:
             return of_arithmetic(plan.arithmetic)
         return [_KEPT] if {"gradient", "loss", "step"} & set(bad) else []
-    if not any(t.any() for t in _returned(evidence)):
+    if not _some(evidence.answers) and _some(evidence.right):
         return [_on(case, _ZERO)]
     if _in_float32(evidence):
         case = loosened(case)
@@ -143,16 +143,22 @@ def _broken(answer: Observation) -> bool:
     return answer.failure is not None and answer.failure.kind != "contract"
 
 
-def _returned(evidence: Evidence) -> list[Floats]:
-    """Every tensor that the code returned."""
-    return [t for a in evidence.answers if a.failure is None for pair in a.tensors for t in pair]
+def _returned(answers: Sequence[Observation]) -> list[Floats]:
+    """Every tensor in some answers."""
+    return [t for a in answers if a.failure is None for pair in a.tensors for t in pair]
+
+
+def _some(answers: Sequence[Observation]) -> bool:
+    """Whether anything in them is not zero."""
+    return any(tensor.any() for tensor in _returned(answers))
 
 
 def _in_float32(evidence: Evidence) -> bool:
     """Whether every number is one that float32 holds: a bug may hide the rounding."""
     with np.errstate(over="ignore"):
         return all(
-            np.array_equal(t, t.astype(np.float32), equal_nan=True) for t in _returned(evidence)
+            np.array_equal(t, t.astype(np.float32), equal_nan=True)
+            for t in _returned(evidence.answers)
         )
 
 
