@@ -36,9 +36,12 @@ USUAL = (2.0, 6.0)
 #: Set where bubblewrap must work: then a level that cannot be had fails the test.
 REQUIRED = "GRADCHECK_REQUIRE_SANDBOX"
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the attacks are written for Linux, where both levels exist"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the attacks are written for Linux, where both levels exist"
+    ),
+]
 
 
 def levels(number):
