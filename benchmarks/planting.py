@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -96,10 +97,18 @@ class Cast:
         self.code, self.dtype = code, dtype
 
     def loss_and_grads(self, network, params, batch):
-        narrow = [(w.astype(self.dtype), b.astype(self.dtype)) for w, b in params]
-        cast = type("Batch", (), {"x": batch.x.astype(self.dtype), "y": batch.y.astype(self.dtype)})
-        loss, grads = self.code.loss_and_grads(network, narrow, cast)
-        return loss, [(w.astype(self.dtype), b.astype(self.dtype)) for w, b in grads]
+        loss, grads = self.code.loss_and_grads(network, self._pairs(params), self._batch(batch))
+        return loss, self._pairs(grads)
+
+    def step(self, network, params, batch, learning_rate):
+        pairs, narrow = self._pairs(params), self._batch(batch)
+        return self._pairs(self.code.step(network, pairs, narrow, self.dtype(learning_rate)))
+
+    def _pairs(self, pairs):
+        return [(np.asarray(w, self.dtype), np.asarray(b, self.dtype)) for w, b in pairs]
+
+    def _batch(self, batch):
+        return SimpleNamespace(x=batch.x.astype(self.dtype), y=batch.y.astype(self.dtype))
 
 
 def examine(code: object, planted: tuple[Name, ...], network: Network, general: bool) -> Outcome:
