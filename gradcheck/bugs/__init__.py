@@ -1,4 +1,4 @@
-"""The catalogue of backprop bugs, one file a site (the activations' take three).
+"""The catalogue of backprop bugs, one file a site (activations take three, hidden deltas two).
 
 They are planted in :mod:`gradcheck.bugs.textbook` to prove, in every report, that
 the checks catch them. Nothing here ever judges code under test.
@@ -10,6 +10,7 @@ from gradcheck.bugs import (
     activation_formulas,
     batch_reduction,
     bias_gradient,
+    delta_carried,
     delta_recursion,
     forward,
     loss_derivative,
@@ -30,6 +31,7 @@ CATALOGUE: dict[str, Bug] = {
         activation_branches,
         loss_derivative,
         delta_recursion,
+        delta_carried,
         weight_gradient,
         bias_gradient,
         batch_reduction,

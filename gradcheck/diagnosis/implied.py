@@ -79,14 +79,20 @@ def implied_derivative(layer: int, surveys: Iterable[Survey]) -> Implied | None:
     return Implied(z=z[order], derivative=slope[order])
 
 
-def implied_slope(found: Survey, layer: int) -> Floats | None:
-    """Return what the code's delta is of what comes back; NaN where nothing comes back."""
+def implied_slope(found: Survey, layer: int, audible: float = 1e-7) -> Floats | None:
+    """Return what the code's delta is of what comes back; NaN where nothing comes back.
+
+    Parameters
+    ----------
+    audible : float
+        The part of the largest that has to come back: below it there is a quotient of roundings.
+    """
     if layer not in found.deltas:
         return None
     p = found.textbook()
     p.delta = dict(found.deltas)
     back = p.apply("loss_derivative") if layer == p.last else p.apply("propagate", layer)
-    usable = np.abs(back) > 1e-7 * np.abs(back).max(initial=0.0)
+    usable = np.abs(back) > audible * np.abs(back).max(initial=0.0)
     slope: Floats = np.where(usable, found.deltas[layer] / np.where(usable, back, 1.0), np.nan)
     return slope
 

@@ -45,6 +45,7 @@ class Process:
         self._mark = secrets.token_hex(8) if command.environment else ""
         self._failure: tuple[str, str] | None = None
         self._printed = 0
+        self._head = b""
         self._quiet_size: int | None = None
         self.spawned = 0
         self._ended = threading.Event()
@@ -137,8 +138,6 @@ class Process:
     def words_of_the_worker(self) -> str:
         """Return the start of what it wrote to standard error, for a probe that failed."""
         return self._head.decode("utf-8", errors="replace")
-
-    _head = b""
 
     def _fail(self, kind: str, message: str) -> None:
         self._failure = self._failure or (kind, message)

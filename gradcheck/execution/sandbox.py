@@ -220,10 +220,8 @@ def _needed() -> list[str]:
     scheme = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
     for key in ("stdlib", "platstdlib"):
         paths[sysconfig.get_path(key, vars=scheme)] = None
-    for prefix in (
-        sys.base_prefix,
-        sys.base_exec_prefix,
-    ):  # its own shared libraries, as conda has them
+    # its own shared libraries, as conda has them
+    for prefix in (sys.base_prefix, sys.base_exec_prefix):
         paths |= {str(Path(prefix, name)): None for name in ("lib", "lib64")}
     paths |= dict.fromkeys(site_folders())
     return list(_outermost(path for path in paths if Path(path).exists()))

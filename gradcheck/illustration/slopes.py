@@ -9,8 +9,10 @@ from gradcheck.activations import ACTIVATIONS
 from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import RULES, Rule
 from gradcheck.diagnosis import Diagnosis
+from gradcheck.diagnosis.implied import implied_slope
 from gradcheck.diagnosis.survey import SAME, Flag, Survey, survey, textbook_pass
 from gradcheck.judging import Arithmetic
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.plan import Plan
 from gradcheck.problem import Batch, Floats, Params, Problem
@@ -71,19 +73,16 @@ def _concerns(slug: str, activation: str) -> bool:
 
 
 def _implied(found: Survey, layer: int) -> list[tuple[float, float]]:
-    """Divide the code's delta by what comes back to the layer."""
-    p = found.textbook()
-    p.delta = dict(found.deltas)
-    if layer < p.last:
-        back = p.apply("propagate", layer)
-    elif found.problem.network.loss.endswith("cross_entropy"):
+    """Points of the derivative that the code's deltas give, near enough to zero to be told."""
+    network = found.problem.network
+    if layer == network.depth and LOSSES[network.loss].through_logarithm is not None:
         return []  # there the delta is a - y, and no slope is multiplied
-    else:
-        back = p.apply("loss_derivative")
-    z, delta = p.z[layer], found.deltas[layer]
-    heard = (np.abs(back) > AUDIBLE * np.abs(back).max(initial=0.0)) & (np.abs(z) <= REACH)
-    heard &= np.isfinite(delta)
-    return list(zip(z[heard].tolist(), (delta[heard] / back[heard]).tolist(), strict=True))
+    slope = implied_slope(found, layer, AUDIBLE)
+    if slope is None:
+        return []
+    z = found.textbook().z[layer]
+    told = np.isfinite(slope) & (np.abs(z) <= REACH)
+    return list(zip(z[told].tolist(), slope[told].tolist(), strict=True))
 
 
 def _entry(activation: str, bug: str, points: Floats) -> dict[str, Any]:

@@ -14,9 +14,9 @@ forward a unit. No estimate is made here: values come from
 import numpy as np
 
 from gradcheck.activations import Array
-from gradcheck.forward import Activate, activate, evaluate
+from gradcheck.forward import Activate
 from gradcheck.forward.evaluation import Pairs
-from gradcheck.oracle.complex_step import STEP, Objective, Stack, delta_at
+from gradcheck.oracle.complex_step import STEP, Stack, assembled, begun, delta_at
 from gradcheck.problem import Floats, Problem
 
 
@@ -33,23 +33,14 @@ def by_chain(
     Same arguments and result as
     :func:`~gradcheck.oracle.complex_step.by_preactivation`.
     """
-    network, x = problem.network, problem.batch.x
-    y, shares = batch or (problem.batch.y, np.ones((1, 1, len(x))))
-    points = [(w[:, None], b[:, None]) for w, b in pairs]
-    apply = apply or activate(network)
-    run = evaluate(network, points, x, apply)
-    scale = np.swapaxes(shares, 1, 2) / (len(x) if network.reduction == "mean" else 1.0)
-    objective = Objective(network, points, y, apply, epsilon, tilt)
-    delta: Floats = scale * delta_at(objective, network.depth, run)
+    objective, run, scale = begun(problem, pairs, apply, epsilon, tilt, batch)
+    depth = problem.network.depth
+    delta: Floats = scale * delta_at(objective, depth, run)
     gradients: Stack = []
-    for layer in range(network.depth, 0, -1):
+    for layer in range(depth, 0, -1):
         w, _ = pairs[layer - 1]
-        a = run.a[layer - 1]
-        dw = np.swapaxes(a[:, 0] if a.ndim == 4 else a, -1, -2) @ delta
-        if network.l2:
-            dw += network.l2 * w
-        gradients.insert(0, (dw, delta.sum(axis=-2)))
+        gradients.insert(0, assembled(problem, w, run.a[layer - 1], delta))
         if layer > 1:
-            slopes = apply(layer - 1, run.z[layer - 2] + 1j * STEP).imag[:, 0] / STEP
+            slopes = objective.apply(layer - 1, run.z[layer - 2] + 1j * STEP).imag[:, 0] / STEP
             delta = (delta @ np.swapaxes(w, -1, -2)) * slopes
     return gradients

@@ -133,23 +133,56 @@ def by_preactivation(
     gradients : list of (dW, db)
         dW of shape (R, n[l-1], n[l]).
     """
+    objective, run, scale = begun(problem, pairs, apply, epsilon, tilt, batch)
+    return [
+        assembled(problem, w, run.a[layer - 1], scale * delta_at(objective, layer, run))
+        for layer, (w, _) in enumerate(pairs, start=1)
+    ]
+
+
+def begun(
+    problem: Problem,
+    pairs: Pairs,
+    apply: Activate | None,
+    epsilon: float,
+    tilt: Array | None,
+    batch: tuple[Array, Array] | None,
+) -> "tuple[Objective, Evaluation, Array]":
+    """Run the forward at a stack of points; arguments as of :func:`by_preactivation`.
+
+    Returns
+    -------
+    objective : Objective
+    run : Evaluation
+    scale : array
+        What each sample's loss counts for, (R or 1, N, 1).
+    """
     network, x = problem.network, problem.batch.x
     y, shares = batch or (problem.batch.y, np.ones((1, 1, len(x))))
     points = [(w[:, None], b[:, None]) for w, b in pairs]
     apply = apply or activate(network)
-    run = evaluate(network, points, x, apply)
     scale = np.swapaxes(shares, 1, 2) / (len(x) if network.reduction == "mean" else 1.0)
     objective = Objective(network, points, y, apply, epsilon, tilt)
-    gradients: Stack = []
-    for layer, (w, _) in enumerate(pairs, start=1):
-        delta = scale * delta_at(objective, layer, run)
-        a = run.a[layer - 1]
-        a = a[:, 0] if a.ndim == 4 else a
-        dw = np.swapaxes(a, -1, -2) @ delta
-        if network.l2:
-            dw += network.l2 * w
-        gradients.append((dw, delta.sum(axis=-2)))
-    return gradients
+    return objective, evaluate(network, points, x, apply), scale
+
+
+def assembled(problem: Problem, w: Array, a: Array, delta: Array) -> tuple[Array, Array]:
+    """Make ``dW = a^T delta + l2 W`` and ``db = sum delta``: the definition of z, and l2's.
+
+    Parameters
+    ----------
+    w : array
+        (R, n[l-1], n[l]).
+    a : array
+        The layer's input, (R, 1, N, n[l-1]), or (N, n[0]) for the first.
+    delta : array
+        By z[l], each sample weighed, (R, N, n[l]).
+    """
+    inputs = a[:, 0] if a.ndim == 4 else a
+    dw = np.swapaxes(inputs, -1, -2) @ delta
+    if problem.network.l2:
+        dw += problem.network.l2 * w
+    return dw, delta.sum(axis=-2)
 
 
 @dataclass(frozen=True)

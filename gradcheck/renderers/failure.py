@@ -3,13 +3,11 @@
 import textwrap
 from typing import Any
 
+from gradcheck.renderers.telling import CAUSES, Fault, faults
 from gradcheck.renderers.words import clean, count, number
 
 #: From best to worst, as in a record.
 _RANK = ("correct", "unresolved", "error", "wrong")
-
-#: Where one of these fails too, it is the cause, and read first.
-_CAUSES = ("contract", "gradient")
 
 _MEANING = {
     "wrong": "",
@@ -59,8 +57,8 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
             lines += _tensors(finding.get("tensors", {}))
     cause = _cause(entry)
     if cause == slug:
-        lines += [line for same in _grouped(entry["diagnoses"]) for line in _diagnosis(same)]
-    elif cause in _CAUSES:
+        lines += [line for fault in faults(entry) for line in _diagnosis(fault)]
+    elif cause in CAUSES:
         lines.append(f"{clean(entry['name'])}-{cause} fails too: look there first.")
     lines += ["", f"Replay: {replay}"]
     if entry["path"]:
@@ -70,7 +68,7 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
 
 def _cause(entry: dict[str, Any]) -> str:
     bad = [f["check"] for f in entry["findings"] if f["verdict"] != "correct"]
-    return next((slug for slug in (*_CAUSES, *bad) if slug in bad), "")
+    return next((slug for slug in (*CAUSES, *bad) if slug in bad), "")
 
 
 def _tensors(tensors: dict[str, Any]) -> list[str]:
@@ -88,23 +86,14 @@ def _tensor(name: str, found: dict[str, Any]) -> str:
     return text
 
 
-def _grouped(diagnoses: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Put one bug in several layers together; the places of unnamed ones stay apart."""
-    groups: dict[Any, list[dict[str, Any]]] = {}
-    for index, diagnosis in enumerate(diagnoses):
-        groups.setdefault(diagnosis["bug"] or index, []).append(diagnosis)
-    return list(groups.values())
-
-
-def _diagnosis(same: list[dict[str, Any]]) -> list[str]:
-    first = same[0]
-    layers = ", ".join(str(d["layer"]) for d in same if d["layer"])
-    place = f"{first['site']}, layer {layers}" if layers else first["site"]
+def _diagnosis(fault: Fault) -> list[str]:
+    told = fault.diagnosis
+    place = f"{told['site']}, {fault.where}" if fault.where else told["site"]
     return [
         "",
-        f"{first['bug'] or 'no bug of the catalogue'} ({place})",
-        *_wrapped(clean(first["explanation"]), indent="  "),
-        *_wrapped(clean(first["fix"]), indent="  "),
+        f"{told['bug'] or 'no bug of the catalogue'} ({place})",
+        *_wrapped(clean(told["explanation"]), indent="  "),
+        *_wrapped(clean(told["fix"]), indent="  "),
     ]
 
 
