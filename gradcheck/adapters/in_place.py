@@ -143,7 +143,7 @@ def _with_loss(host: Host, plan: Plan) -> Iterator[Plan]:
     for loss in [*names[:3], "returned"]:
         trainer = Trainer(host, replace(plan, loss=loss))
         try:
-            value = attempt(lambda t=trainer: t._loss(own, x, y))  # type: ignore[misc]
+            value = attempt(lambda t=trainer: t.loss_of(own, x, y))  # type: ignore[misc]
             if np.asarray(value, dtype=float).size == 1 and value is not None:
                 yield trainer.plan
         except (UnsuitedError, TypeError, ValueError):

@@ -12,7 +12,7 @@ from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.in_place import FORWARD, SAMPLES, oriented, trial
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.reading import Reading
-from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.roles import from_own
 from gradcheck.adapters.trainer import Plan, Trainer
 
 _NAMES = ("grad", "backprop", "backward", "backpropagat")
@@ -29,9 +29,7 @@ class Returner(Trainer):
         self, network: Network, params: list[Pair], batch: Any
     ) -> tuple[Any, list[Pair]]:
         """Call the method, and find the gradient in what it returns."""
-        if network.l2:
-            raise NotImplementedError("no weight penalty")
-        own, x = to_own(self.layout, network, params, batch.x)
+        own, x = self._own(network, params, batch.x)
         loss, pairs = self.ask(own, x, batch.y)
         return loss, from_own(self.layout, network, pairs)
 

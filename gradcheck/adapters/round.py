@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters import stepping
 from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import Shelf, calmly
-from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.places import numeric
-from gradcheck.adapters.roles import from_own, stepped, to_own
+from gradcheck.adapters.roles import to_own
+from gradcheck.adapters.stepper import Stepper
 
 
 @dataclass(frozen=True)
@@ -73,36 +72,23 @@ class Part:
     zeroed: tuple[str, ...] = ()
 
 
-class Round:
+class Round(Stepper):
     """One round of a script's loop, read as an implementation."""
 
     def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
+        super().__init__(part.roles.layout, part.built_in)
         self.script, self.part, self.shelf = script, part, shelf
-        self.layout: Layout = part.roles.layout
         if part.outputs is not None:
             self.forward = self._forward
-        if part.built_in is None:
-            self.step = self._step
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
-        """Run rounds at several rates, and see where they lead."""
-        if network.l2:
-            raise NotImplementedError("no weight penalty")
-        own, x = to_own(self.layout, network, params, batch.x)
-        loss: Any = float("nan")
-        if self.part.loss:
-            self.run(own, x, batch.y, 0.5)
-            loss = vars(self.script.module).get(self.part.loss)
+    def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
+        """Return what the round leaves under the name of the loss."""
+        if not self.part.loss:
+            return float("nan")
+        self.after(own, x, y, 0.5)
+        return vars(self.script.module).get(self.part.loss)
 
-        def step(pairs: list[Any], rate: float) -> list[Any]:
-            return self.run(pairs, x, batch.y, rate)
-
-        grads = stepping.gradient(step, own, self.part.built_in, len(own))
-        return loss, from_own(self.layout, network, grads)
-
-    def run(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
+    def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
         """Run one round from given parameters; return those after it."""
         root = vars(self.script.module)
         with calmly():
@@ -123,13 +109,6 @@ class Round:
     def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
         own, wide = to_own(self.layout, network, params, x)
         n_out = own[-1][0].shape[1]
-        self.run(own, wide, np.zeros((len(x), n_out)), 0.5)
+        self.after(own, wide, np.zeros((len(x), n_out)), 0.5)
         seen = self.part.outputs.get(vars(self.script.module))
         return replace(self.layout, samples=self.part.y.samples).take(seen, n_out, len(x))
-
-    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
-        if network.l2:
-            raise NotImplementedError("no weight penalty")
-        own, x = to_own(self.layout, network, params, batch.x)
-        after = self.run(own, x, batch.y, rate)
-        return stepped(self.layout, network, params, own, after, rate)

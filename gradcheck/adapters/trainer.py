@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters import stepping
 from gradcheck.adapters.answers import returned_names
 from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import (
@@ -17,7 +16,8 @@ from gradcheck.adapters.calling import (
 )
 from gradcheck.adapters.hosts import ClassHost, Host
 from gradcheck.adapters.names import plain
-from gradcheck.adapters.roles import from_own, stepped, to_own
+from gradcheck.adapters.roles import to_own
+from gradcheck.adapters.stepper import Stepper
 
 BACKWARD = (
     "backward",
@@ -66,31 +66,19 @@ class Plan:
     outputs: str = ""
 
 
-class Trainer:
+class Trainer(Stepper):
     """Code that trains in place, read as an implementation."""
 
     def __init__(self, host: Host, plan: Plan) -> None:
+        layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
+        super().__init__(layout, plan.rate)
         self.host, self.plan = host, plan
-        self.layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
         if plan.forward:
             self.forward = self._forward
-        if plan.rate is None:
-            self.step = self._step
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
-        """Train once at several rates, and see where that leads."""
-        if network.l2:
-            raise NotImplementedError("no weight penalty")
-        own, x = to_own(self.layout, network, params, batch.x)
-        loss = self._loss(own, x, batch.y)
-
-        def step(pairs: list[Any], rate: float) -> list[Any]:
-            return self.train(pairs, x, batch.y, rate)[0]
-
-        grads = stepping.gradient(step, own, self.plan.rate, len(own))
-        return loss, from_own(self.layout, network, grads)
+    def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
+        """Train once."""
+        return self.train(own, x, y, rate)[0]
 
     def train(self, own: list[Any], x: Floats, y: Floats, rate: float) -> tuple[list[Any], Any]:
         """Train once; return the parameters after it, and what was returned."""
@@ -163,7 +151,8 @@ class Trainer:
             answer = _last(holder, self.plan.forward) if answer is None else answer
             return answer[-1] if isinstance(answer, tuple) else answer
 
-    def _loss(self, own: list[Pair], x: Floats, y: Floats) -> Any:
+    def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
+        """Return what a method gives, or the training itself."""
         if not self.plan.loss:
             return float("nan")
         if self.plan.loss == "returned":
@@ -174,13 +163,6 @@ class Trainer:
             if self.plan.forward:
                 values["output"] = self._call(holder, self.plan.forward, values)
             return self._call(holder, self.plan.loss, values)
-
-    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
-        if network.l2:
-            raise NotImplementedError("no weight penalty")
-        own, x = to_own(self.layout, network, params, batch.x)
-        after = self.train(own, x, batch.y, rate)[0]
-        return stepped(self.layout, network, params, own, after, rate)
 
 
 def _unknown(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
