@@ -17,6 +17,7 @@ from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.names import plays
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.targets import labels
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
 PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
@@ -81,11 +82,7 @@ class Course:
         return outputs
 
     def _labels(self, y: Floats) -> Any:
-        if self.labels == "one-hot":
-            return y.copy()
-        if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
-            raise NotImplementedError("targets are integer labels")
-        return np.argmax(y, axis=1)
+        return y.copy() if self.labels == "one-hot" else labels(y)
 
 
 def _key(grads: Any, name: str) -> str:
@@ -110,12 +107,12 @@ def find(module: Any) -> Iterator[Reading]:
             continue
         place = "argument" if in_call else "constructor" if in_making else ""
         for model in models(cls):
-            for labels in ("integer labels", "one-hot"):
+            for kind in ("integer labels", "one-hot"):
                 for penalty, outputs in itertools.product(PENALTIES if place else ("",), OUTPUTS):
-                    told = model.roles.layout.told() | {"targets": labels, "class": cls.__name__}
+                    told = model.roles.layout.told() | {"targets": kind, "class": cls.__name__}
                     told["outputs"] = outputs
                     if penalty:
                         told["penalty"] = penalty
                     if model.fixed:
                         told["widths"] = "-".join(map(str, model.roles.widths))
-                    yield Reading("cs231n", Course(model, labels, penalty, place, outputs), told)
+                    yield Reading("cs231n", Course(model, kind, penalty, place, outputs), told)

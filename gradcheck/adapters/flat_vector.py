@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.asked import Floats, Network, Pair, Trial
+from gradcheck.adapters.bare import narrower
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly, functions, members
 from gradcheck.adapters.functions import PENALTIES
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays, role_of
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.targets import labels, single
 
 _VECTOR = (
     "theta",
@@ -41,26 +43,14 @@ _VECTOR = (
 #: How targets are given.
 TARGETS: dict[str, Callable[[Floats], Any]] = {
     "as given": lambda y: y.copy(),
-    "one vector": lambda y: _single(y),
-    "labels from 0": lambda y: _labels(y),
-    "labels from 1": lambda y: _labels(y) + 1,
-    "labels from 1, a column": lambda y: _labels(y)[:, None] + 1,
+    "one vector": single,
+    "labels from 0": labels,
+    "labels from 1": lambda y: labels(y) + 1,
+    "labels from 1, a column": lambda y: labels(y)[:, None] + 1,
 }
 
 #: In which order tensors stand in the vector.
 ORDERS = ("layer by layer", "weights, then biases")
-
-
-def _single(y: Floats) -> Floats:
-    if y.shape[1] != 1:
-        raise NotImplementedError("one output only")
-    return y[:, 0].copy()
-
-
-def _labels(y: Floats) -> Any:
-    if y.shape[1] == 1 or not (y.sum(axis=1) == 1).all() or not ((y == 0) | (y == 1)).all():
-        raise NotImplementedError("targets are integer labels")
-    return np.argmax(y, axis=1)
 
 
 class Flat:
@@ -199,7 +189,7 @@ def find(module: Any) -> Iterator[Reading]:
 
 
 def _read_as(layout: Layout, widths: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n - 1 for n in widths[:-1]) + widths[-1:] if layout.bias == "missing" else widths
+    return narrower(widths) if layout.bias == "missing" else widths
 
 
 def _sizes(module: Any) -> tuple[int, ...] | None:

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from gradcheck.adapters.answers import (
     BIAS,
     WEIGHT,
@@ -26,6 +24,7 @@ from gradcheck.adapters.calling import arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_loss, plain, plays
 from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.targets import labels, single
 
 Function = Callable[..., Any]
 
@@ -149,13 +148,9 @@ class Chained:
 
     def _targets(self, y: Floats) -> Any:
         if self.style.targets == "integer labels":
-            if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
-                raise NotImplementedError("targets are integer labels")
-            return np.argmax(y, axis=1)
+            return labels(y)
         if self.style.targets == "one vector":
-            if y.shape[1] != 1:
-                raise NotImplementedError("one output only")
-            return y[:, 0].copy()
+            return single(y)
         return self.style.layout.give(y)
 
     def _forward(self, values: dict[str, Any]) -> Any:
