@@ -31,6 +31,9 @@ SHRINKS = 12
 #: First step, as a part of the scale of the point.
 FIRST = 0.05
 
+#: The same where a direction is heard again: no rung falls on one of the first ladder's.
+AGAIN = FIRST / 3.0
+
 #: Values that a direction takes when its first stretch is smooth, as most are.
 EVALUATIONS = 13 + 2 * RUNGS
 
@@ -101,7 +104,9 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
     return directional_of(one_by_one(function), point, direction)
 
 
-def directional_of(values: Values, point: Floats, direction: Floats) -> Interval:
+def directional_of(
+    values: Values, point: Floats, direction: Floats, first: float = FIRST
+) -> Interval:
     """Estimate the derivative along a direction from values at stacks of points.
 
     The first step moves the point by a part of its scale, or of 1 if that is more. A
@@ -110,10 +115,10 @@ def directional_of(values: Values, point: Floats, direction: Floats) -> Interval
     other the near one is right, else the sharper one is taken.
     """
     largest = float(np.abs(point).max(initial=0.0))
-    far = _from(values, point, direction, max(1.0, largest))
+    far = _from(values, point, direction, max(1.0, largest), first)
     if not 0.0 < largest < SMALL:
         return far
-    near = _from(values, point, direction, largest)
+    near = _from(values, point, direction, largest, first)
     if not np.isfinite(near.error):
         return far
     apart = max(near.distance(far.low), near.distance(far.high))
@@ -121,10 +126,13 @@ def directional_of(values: Values, point: Floats, direction: Floats) -> Interval
     return far if agree and far.error <= near.error else near
 
 
-def _from(values: Values, point: Floats, direction: Floats, scale: float) -> Interval:
-    """Estimate with a first step for a scale of the point."""
-    first = FIRST * scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
-    centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * first / FIRST)
+def _from(
+    values: Values, point: Floats, direction: Floats, scale: float, part: float
+) -> Interval:
+    """Estimate with a first step that is a part of a scale of the point."""
+    unit = scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
+    first = part * unit
+    centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * unit)
     largest = abs(centre)
     rejected = 0.0  # the largest difference quotient on a stretch that is not smooth
     for _ in range(SHRINKS):
