@@ -126,9 +126,7 @@ def directional_of(
     return far if agree and far.error <= near.error else near
 
 
-def _from(
-    values: Values, point: Floats, direction: Floats, scale: float, part: float
-) -> Interval:
+def _from(values: Values, point: Floats, direction: Floats, scale: float, part: float) -> Interval:
     """Estimate with a first step that is a part of a scale of the point."""
     unit = scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
     first = part * unit
