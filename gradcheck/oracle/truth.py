@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.forward import Activate, evaluate, loss_of, penalty, reduce, sample_losses
-from gradcheck.oracle import chain, complex_step, kinks, rounding, witness
+from gradcheck.oracle import chain, complex_step, kinks, reach, rounding, witness
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
 
@@ -152,7 +152,7 @@ class Truth:
         if not against:
             return []
         again = witness.testimonies(
-            self.problem, self._one_sided, self._pinned, self._rng(6), witness.AGAIN
+            self.problem, self._one_sided, self._pinned, self._rng(6), reach.AGAIN
         )
         still = {t.tensor for t in again if not t.agrees}
         return [t for t in against if t.tensor in still]
