@@ -8,11 +8,12 @@ compile it once.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 from gradcheck.activations import HIDDEN_ACTIVATIONS
-from gradcheck.forward import evaluate
+from gradcheck.forward import activate, evaluate
 from gradcheck.losses import LOSSES, REDUCTIONS
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Params, Problem
@@ -95,10 +96,15 @@ def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
     Problem
         With every ``|z| <= 8``.
     """
-    shape_rng = np.random.default_rng((seed, index // DRAWS))
-    network, samples = architecture(shape_rng, support)
+    network, samples = _shared(seed, index // DRAWS, support)
     rng = np.random.default_rng((seed, index // DRAWS, index % DRAWS))
     return fill(rng, network, samples, _choose(rng, KINDS), support.one_hot)
+
+
+@lru_cache(maxsize=4)
+def _shared(seed: int, group: int, support: Support) -> tuple[Network, int]:
+    """Draw what problems in a row share."""
+    return architecture(np.random.default_rng((seed, group)), support)
 
 
 def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
@@ -160,8 +166,8 @@ def fill(
     if kind == "duplicates" and samples > 1:
         x[-1] = x[0]
     y = targets(rng, network, samples, one_hot)
-    pairs = []
-    a = x
+    apply = activate(network)
+    pairs, a = [], x
     for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
         w = _short(size * rng.standard_normal((n_in, n_out)) * rng.uniform(0.5, 1.5))
         b = _short(0.5 * size * rng.standard_normal(n_out))
@@ -169,7 +175,7 @@ def fill(
             w[:, 0], b[0] = 0.0, -0.5
         w, b = _within(a, w, b, MAX_Z, at_least=kind == "steep" and layer == 1)
         pairs.append((w, b))
-        a = evaluate(_part(network, layer), pairs, x).a[-1]
+        a = apply(layer, a @ w + b)
     return Problem(network, Params(pairs), Batch(x, y))
 
 
@@ -209,12 +215,6 @@ def _within(a: Floats, w: Floats, b: Floats, bound: float, at_least: bool) -> tu
         while np.abs(a @ w + b).max() > bound:  # rounding to two decimals
             w, b = _short(w * 0.9), _short(b * 0.9)
     return w, b
-
-
-def _part(network: Network, layers: int) -> Network:
-    """Return the first layers alone; the loss plays no part in its activations."""
-    widths, activations = network.widths[: layers + 1], network.activations[:layers]
-    return Network(widths, activations, "squared_error")
 
 
 def _short(values: Floats) -> Floats:
