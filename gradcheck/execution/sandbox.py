@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.execution.confinement import Confinement
+from gradcheck.execution.library import ARCHIVE
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.target import is_installed
 
@@ -119,7 +120,7 @@ def site_folders() -> list[str]:
 
 
 def _worker(library: str, confinement: Confinement) -> list[str]:
-    folders = [library, *site_folders()]
+    folders = [f"{library}/{ARCHIVE}", *site_folders()]
     start = [_python(), "-I", "-S", "-B", "-c", _START, str(len(folders)), *folders]
     return start + confinement.arguments()
 

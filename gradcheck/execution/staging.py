@@ -1,15 +1,13 @@
 """What a worker gets to see: copies in a private folder, and nothing else.
 
 Two folders are filled. The *library* holds the few modules of gradcheck that run beside
-the code under test; oracle, bugs, diagnosis and implementations are not among them.
+the code under test (:mod:`gradcheck.execution.library`).
 Every submission gets its own: at level 1 code could write to it, and must not reach the
 worker of another submission that way. *Code* holds the code under test. Copies are
 readable for every user, because a worker may be another one.
 """
 
 import contextlib
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import stat
@@ -19,25 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.errors import UsageError
+from gradcheck.execution.library import ARCHIVE, archive
 from gradcheck.execution.loading import MAX_BYTES, check_path
 from gradcheck.execution.target import Target
-
-#: The modules of gradcheck that a worker can import; a folder stands for all its modules.
-VISIBLE = (
-    "__init__",
-    "version",
-    "errors",
-    "answers",
-    "adapters",
-    "execution/__init__",
-    "execution/calling",
-    "execution/confinement",
-    "execution/loading",
-    "execution/messages",
-    "execution/notebook",
-    "execution/wire",
-    "execution/worker",
-)
 
 #: A package under test may have so many files.
 MAX_FILES = 500
@@ -92,7 +74,8 @@ def stage(target: Target) -> Submission:
         for folder in (library, code, scratch):
             folder.mkdir()
             folder.chmod(_READABLE_FOLDER)
-        _copy_library(library)
+        (library / ARCHIVE).write_bytes(archive())
+        _make_readable(library)
         if target.path is not None:
             copy = code / staged_name(target.path)
             _copy_file(target.path, copy)
@@ -116,32 +99,6 @@ def staged_name(path: Path) -> str:
     except UnicodeEncodeError:
         return f"submission{path.suffix}"
     return path.name
-
-
-def _copy_library(root: Path) -> None:
-    """Copy what a worker may import of gradcheck, and no more."""
-    package = Path(__file__).resolve().parents[1]
-    for name in VISIBLE:
-        source = package / name
-        files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
-        for file in files:
-            copy = root / "gradcheck" / file.relative_to(package)
-            for folder in (copy.parent, copy.parent / "__pycache__"):
-                folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy)
-            _copy_bytecode(file, copy)
-    _make_readable(root)
-
-
-def _copy_bytecode(file: Path, copy: Path) -> None:
-    """Compile once and for all: a worker must not write, and would compile every time."""
-    with contextlib.suppress(OSError, NotImplementedError):
-        cached = Path(importlib.util.cache_from_source(str(file)))
-        if not cached.is_file():
-            name = file.stem
-            importlib.machinery.SourceFileLoader(name, str(file)).get_code(name)  # writes it
-        target = copy.parent / "__pycache__" / cached.name
-        shutil.copy2(cached, target)
 
 
 def _private_folder() -> Path:

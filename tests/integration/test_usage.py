@@ -95,8 +95,30 @@ def test_an_unknown_command_is_refused(run):
     refused(run("frobnicate"), "frobnicate")
 
 
+def test_a_misspelt_command_is_guessed(run):
+    refused(run("chekc"), "chekc", "did you mean check?")
+
+
 def test_a_missing_argument_is_refused(run):
     refused(run("check"), "PATH")
+
+
+@pytest.mark.parametrize(
+    "words", [("check", "a.py", "--nope"), ("report", "x"), ("bugs", "a", "b")]
+)
+def test_an_unknown_argument_is_named(run, words):
+    refused(run(*words), words[-1], "--help")
+
+
+def test_a_shortened_option_is_refused(run, write):
+    refused(run("check", write(students.TANH), "--exam", "5"), "--exam")
+
+
+def test_options_may_stand_between_paths(run, write):
+    first, second = write(students.TANH), write(students.TANH, "second.py")
+    result = run("check", first, "--examples", "20", "--seed", "1", second)
+    assert result.code == 0, f"exit code {result.code}: {result.err}{result.out}"
+    assert result.out.count("correct") == 2, result.out
 
 
 def test_the_version_is_printed(run):
@@ -105,10 +127,26 @@ def test_the_version_is_printed(run):
     assert result.out.startswith("gradcheck 0."), result.out
 
 
-def test_help_is_no_error(run):
-    result = run("--help")
-    assert result.code == 0, f"exit code {result.code}"
-    assert "report" in result.out, result.out
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("--help",), "report"),
+        (("check", "--help"), "--min-sandbox"),
+        (("report", "--help"), "--implementation"),
+        (("bugs", "--help"), "SLUG"),
+        (("new", "--help"), "--network"),
+    ],
+)
+def test_help_is_no_error(run, words, part):
+    result = run(*words)
+    assert result.code == 0, f"exit code {result.code}: {result.err}"
+    assert part in result.out, result.out
+
+
+def test_no_command_shows_the_help_and_fails(run):
+    result = run()
+    assert result.code == 2, f"exit code {result.code}"
+    assert "check" in result.out, result.out
 
 
 def test_a_fault_of_our_own_has_exit_code_4(run, write, monkeypatch):

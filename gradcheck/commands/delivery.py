@@ -1,0 +1,41 @@
+"""Where a command's result goes: the console, or a file that was tried beforehand."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from gradcheck.record import check_writable, write_whole
+
+
+def check_json(json: str | None) -> None:
+    """Refuse a file that cannot be written, before any work.
+
+    Raises
+    ------
+    UsageError
+    """
+    if json is not None and json != "-":
+        check_writable(Path(json))
+
+
+def console(json: str | None) -> Any:
+    """Return the console for people; with ``--json -`` that is standard error."""
+    from rich.console import Console
+
+    stream = sys.stderr if json == "-" else sys.stdout
+    return Console(file=stream, highlight=False, markup=False, safe_box=True)
+
+
+def deliver(record: Any, screen: Any, json: str | None, written: str = "") -> int:
+    """Write and show a record, and return its exit code."""
+    from gradcheck.renderers.console import show
+
+    if json == "-":
+        sys.stdout.write(record.to_json())
+    else:
+        if json is not None:
+            write_whole(Path(json), record.to_json())
+        show(record, screen)
+        if written:
+            screen.print(written, soft_wrap=True)
+    return int(record.exit_code)

@@ -1,0 +1,69 @@
+"""``gradcheck report``."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from gradcheck.commands import delivery
+from gradcheck.commands.arguments import Parser, add_json
+from gradcheck.errors import UsageError
+from gradcheck.record import check_writable, write_whole
+
+
+def parser() -> Parser:
+    """Return the command's arguments."""
+    parser = Parser("report")
+    add = parser.add_argument
+    add("--output", metavar="DIR", type=Path, default=Path("reports"), help="Where to write.")
+    add(
+        "--implementation",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        help="A further implementation; may be repeated.",
+    )
+    add("--quick", action="store_true", help="Fewer problems, no training.")
+    add("--seed", metavar="N", type=int, default=0, help="Of everything that is drawn.")
+    add("--open", action="store_true", help="Open the page in a browser.")
+    add_json(parser)
+    return parser
+
+
+def run(arguments: Namespace) -> int:
+    """Write the report, show it, and return its exit code."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from gradcheck.renderers import files
+    from gradcheck.report import make_report
+
+    delivery.check_json(arguments.json)
+    output: Path = arguments.output
+    _make_folder(output)
+    screen = delivery.console(arguments.json)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        record = make_report(
+            arguments.implementation or [],
+            seed=arguments.seed,
+            quick=arguments.quick,
+            progress=lambda label, done, total: bar.update(
+                task, description=label, completed=done, total=total
+            ),
+        )
+    write_whole(output / "report.json", record.to_json())
+    pages = files.wanted(html=output / "report.html", markdown=output / "report.md")
+    files.write(record, pages)
+    if arguments.open:
+        import webbrowser
+
+        webbrowser.open(pages["html"].resolve().as_uri())
+    written = files.written([*pages.values(), output / "report.json"])
+    return delivery.deliver(record, screen, arguments.json, written)
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot use {output} as --output: {error.strerror or error}") from None
+    check_writable(output / "report.json")

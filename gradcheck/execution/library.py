@@ -1,0 +1,56 @@
+"""The modules of gradcheck that run beside the code under test, in one archive.
+
+Oracle, bugs, diagnosis and implementations are not among them. Python imports from a zip
+archive as from a folder; one file is written faster than a hundred. It holds bytecode: a
+worker must not write, and would compile the modules every time.
+"""
+
+import functools
+import importlib.machinery
+import importlib.util
+import io
+import marshal
+import zipfile
+from pathlib import Path
+
+#: The modules of gradcheck that a worker can import; a folder stands for all its modules.
+VISIBLE = (
+    "__init__",
+    "version",
+    "errors",
+    "answers",
+    "adapters",
+    "execution/__init__",
+    "execution/calling",
+    "execution/confinement",
+    "execution/loading",
+    "execution/messages",
+    "execution/notebook",
+    "execution/wire",
+    "execution/worker",
+)
+
+#: Name of the archive.
+ARCHIVE = "gradcheck.zip"
+
+
+@functools.cache
+def archive() -> bytes:
+    """Return the archive's bytes."""
+    package = Path(__file__).resolve().parents[1]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as zipped:
+        for name in VISIBLE:
+            source = package / name
+            files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
+            for file in files:
+                place = Path("gradcheck") / file.relative_to(package).with_suffix(".pyc")
+                # without a date: equal bytes
+                zipped.writestr(zipfile.ZipInfo(place.as_posix()), _bytecode(file))
+    return buffer.getvalue()
+
+
+def _bytecode(file: Path) -> bytes:
+    """Return a module's bytecode, as Python keeps it or newly compiled, with a header (PEP 552)."""
+    code = importlib.machinery.SourceFileLoader(file.stem, str(file)).get_code(file.stem)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
