@@ -305,3 +305,11 @@ def test_the_record_carries_the_diagnosis_and_the_example_by_hand():
     lines = entry["counterexample"]["by_hand"]
     first = next(line["quantity"] for line in lines if line["differs"])
     assert first.startswith("delta"), f"the first line that differs is {first}"
+
+
+def test_small_gradients_that_are_left_out_are_not_called_rounded():
+    text = "7-1-4-7-4 identity,sigmoid,sigmoid,softmax half_squared_error mean l2=0.02"
+    name = Name("bias_skipped_for_one_sample", "bias_gradient", 2)
+    found = diagnosed(CATALOGUE[name.bug].planted(2), Network.parse(text))
+    assert name in names(found), f"told is {[d.name for d in found]}"
+    assert not any(n.site == "numerics" for n in names(found)), "zeros are taken for decimals"
