@@ -140,9 +140,8 @@ def _misses(
     """List what float64 arithmetic does not explain."""
     truth = truths.of(problem, epsilon)
     misses = []
-    off = abs(observation.loss - truth.loss)
-    if off > truth.loss_error():
-        misses.append(_Miss(problem, "", off <= truth.loss_error(UNIT32)))
+    if truth.loss_off(observation.loss):
+        misses.append(_Miss(problem, "", not truth.loss_off(observation.loss, UNIT32)))
     for name, claim in named(observation.tensors).items():
         estimate = truth.gradient[name]
         difference = np.abs(claim - estimate.value)
@@ -273,11 +272,7 @@ def _errors(
 def _epsilon(answers: dict[Problem, Observation], truths: Truths) -> float:
     """Recover one constant inside the logarithms from the losses, or return zero."""
     logarithmic = [p for p in answers if LOSSES[p.network.loss].through_logarithm is not None]
-    off = [
-        p
-        for p in logarithmic
-        if abs(answers[p].loss - truths.of(p).loss) > truths.of(p).loss_error()
-    ]
+    off = [p for p in logarithmic if truths.of(p).loss_off(answers[p].loss)]
     found = [e for p in off if (e := _solve(p, answers[p].loss, truths)) is not None]
     if not off or len(found) < len(off):
         return 0.0
@@ -290,8 +285,7 @@ def _epsilon(answers: dict[Problem, Observation], truths: Truths) -> float:
 
 
 def _explains(problem: Problem, loss: float, epsilon: float, truths: Truths) -> bool:
-    truth = truths.of(problem, epsilon)
-    return abs(loss - truth.loss) <= truth.loss_error()
+    return not truths.of(problem, epsilon).loss_off(loss)
 
 
 def _solve(problem: Problem, loss: float, truths: Truths) -> float | None:

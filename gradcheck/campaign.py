@@ -1,10 +1,11 @@
 """The driver: from an implementation to its entry in the record.
 
 Discovery finds what the code handles, sampling draws problems from that,
-calibration finds how it computes, the two witnesses of the oracle are heard, every
+the two witnesses of the oracle are heard on them, calibration finds how it computes, every
 check runs, and where something is wrong the smallest counter-example is looked for.
 """
 
+import itertools
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from gradcheck.execution.lost import LostError
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
 from gradcheck.flags import cost_flags, library_flags, process_flags
-from gradcheck.hearing import Progress, hear_witnesses
+from gradcheck.hearing import Hearing, Progress
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
 from gradcheck.plan import Plan
@@ -28,7 +29,6 @@ from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry
 from gradcheck.sampling import Support
-from gradcheck.settling import Settled, settle
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
 
@@ -97,6 +97,8 @@ class Examination:
         self.progress("support")
         settlement = None
         if subject.session.readings[0].adapter != "native":
+            from gradcheck.settling import Settled, settle  # code that needs no reading does not
+
             try:
                 questions = settle(subject.session.readings, self.only, self.seed)
                 settlement = drive(questions, subject.session)
@@ -114,11 +116,11 @@ class Examination:
             discovery = Discovery(settlement.support, ())
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
-        plan = self._plan(discovery, panel, settlement is not None and settlement.lossless)
+        hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
+        lossless = settlement is not None and settlement.lossless
+        plan = self._plan(discovery, panel, hearing, lossless)
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
-        self.progress("witnesses")
-        heard = hear_witnesses(plan, self.progress)
         findings: list[Finding] = []
         for check in CHECKS:
             self.progress(check.slug)
@@ -132,14 +134,13 @@ class Examination:
         flags = drive(cost_flags(plan), panel)
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
-        entry = examined(subject, plan, findings, example, diagnoses, heard, seconds)
+        entry = examined(subject, plan, findings, example, diagnoses, hearing.entry(), seconds)
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
-    def _plan(self, discovery: Discovery, panel: Panel, lossless: bool) -> Plan:
+    def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing, lossless: bool) -> Plan:
         self.progress("problems")
-        problems = drive(_answered(self.seed, discovery.support, self.examples), panel)
         return Plan(
-            problems,
+            self._answered(discovery.support, panel, hearing),
             discovery.support,
             truths=self.truths,
             seed=self.seed,
@@ -149,20 +150,26 @@ class Examination:
             lossless=lossless,
         )
 
+    def _answered(self, support: Support, panel: Panel, hearing: Hearing) -> tuple[Problem, ...]:
+        """Draw problems until enough of them are ones the code handles.
 
-def _answered(
-    seed: int, support: Support, examples: int
-) -> Generator[Request, Observation, tuple[Problem, ...]]:
-    """Draw problems until enough of them are ones the code handles."""
-    kept: dict[Problem, None] = {}
-    for index in range(examples * PATIENCE):
-        problem = sampling.problem(seed, index, support)
-        observation = yield Request(Call.LOSS_AND_GRADS, problem)
-        if observation.supported:
-            kept[problem] = None
-        if len(kept) == examples:
-            break
-    return tuple(kept)
+        While the code works on the next one, the oracle works on the last.
+        """
+        kept: dict[Problem, None] = {}
+        drawn = itertools.islice(sampling.problems(self.seed, support), self.examples * PATIENCE)
+        problem = next(drawn, None)
+        while problem is not None and len(kept) < self.examples:
+            following = next(drawn, None)
+            observation = panel.ask(Request(Call.LOSS_AND_GRADS, problem))
+            new = observation.supported and problem not in kept
+            if new:
+                kept[problem] = None
+            if following is not None and len(kept) < self.examples:
+                panel.begin(Request(Call.LOSS_AND_GRADS, following))
+            if new:
+                hearing.hear(problem)
+            problem = following
+        return tuple(kept)
 
 
 def _enough(finding: Finding) -> Finding:

@@ -4,7 +4,6 @@ import gc
 import importlib
 import os
 import sys
-from difflib import get_close_matches
 
 from gradcheck.commands import COMMANDS
 from gradcheck.errors import InternalError, SandboxError, UsageError
@@ -53,6 +52,8 @@ def _run(words: list[str]) -> int:
     if first == "--version":
         print(f"gradcheck {__version__}")
         return 0
+    from difflib import get_close_matches
+
     near = get_close_matches(first, COMMANDS, 1)
     meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(COMMANDS)}"
     raise UsageError(f"there is no command {first}{meant} (see --help)")

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from gradcheck.errors import InternalError
-from gradcheck.plan import Plan
+from gradcheck.oracle import Truths
+from gradcheck.problem import Problem
 from gradcheck.record import Entry
 
 #: Called with the name of what starts next.
@@ -14,41 +15,56 @@ Progress = Callable[[str], None]
 SAID = 1.0
 
 
-def hear_witnesses(plan: Plan, progress: Progress = lambda what: None) -> Entry:
-    """Hold the two witnesses of the oracle against each other on every problem.
+class Hearing:
+    """Holds the two witnesses of the oracle against each other, problem by problem.
 
     Parameters
     ----------
-    plan : Plan
+    truths : Truths
+    seed : int
+        Of the run, for the message.
+    count : int
+        Problems to be heard.
     progress : callable
         Told how far this is and how long it takes, when that is more than a second.
-
-    Returns
-    -------
-    entry : dict
-        How many directions were differenced, and how many were too near a kink or
-        too noisy to say anything.
-
-    Raises
-    ------
-    InternalError
-        When they disagree: then no verdict of this run can be believed.
     """
-    heard = silent = 0
-    start = time.perf_counter()
-    for done, problem in enumerate(plan.problems):
-        total = (time.perf_counter() - start) * len(plan.problems) / max(done, 1)
-        if total > SAID:
-            progress(f"witnesses: {done} of {len(plan.problems)} problems, about {total:.0f} s")
-        truth = plan.truths.of(problem)
+
+    def __init__(
+        self, truths: Truths, seed: int, count: int, progress: Progress = lambda what: None
+    ) -> None:
+        self._truths, self._seed, self._count, self._progress = truths, seed, count, progress
+        self._done = self._heard = self._silent = 0
+        self._start = time.perf_counter()
+
+    def hear(self, problem: Problem) -> None:
+        """Hear both on one problem.
+
+        Raises
+        ------
+        InternalError
+            When they disagree: then no verdict of this run can be believed.
+        """
+        total = (time.perf_counter() - self._start) * self._count / max(self._done, 1)
+        if total > SAID and self._done:
+            self._progress(
+                f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
+            )
+        truth = self._truths.of(problem)
         for testimony in truth.testimonies:
-            heard += 1
-            silent += testimony.slope.error == float("inf")
+            self._heard += 1
+            self._silent += testimony.slope.error == float("inf")
         for testimony in truth.disagreements:
             raise InternalError(
                 f"the two witnesses of the oracle disagree on {testimony.tensor} of "
-                f"{problem.network} (seed {plan.seed}): differences say "
+                f"{problem.network} (seed {self._seed}): differences say "
                 f"{testimony.slope.value:.17g} ± {testimony.slope.error:.1e}, the complex step "
                 f"{testimony.expected:.17g} ± {testimony.error:.1e}; please report this"
             )
-    return {"directions": heard, "silent": silent, "disagreements": 0}
+        self._done += 1
+
+    def entry(self) -> Entry:
+        """Say how many directions were differenced, and how many said nothing.
+
+        Those were too near a kink or too noisy.
+        """
+        return {"directions": self._heard, "silent": self._silent, "disagreements": 0}

@@ -141,4 +141,4 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
 
 def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:
     """Whether a claimed loss is not the loss as defined, given the code's arithmetic."""
-    return not abs(claim - truth.loss) <= truth.loss_error(arithmetic.loss_unit)
+    return truth.loss_off(claim, arithmetic.loss_unit)

@@ -4,6 +4,8 @@ The weight penalty counts once, not once a sample. Needs code that handles singl
 samples.
 """
 
+from functools import partial
+
 import numpy as np
 
 from gradcheck.checks.metamorphic import grants, mismatches, usable
@@ -30,26 +32,27 @@ def run(plan: Plan) -> Run:
         whole = yield Request(Call.LOSS_AND_GRADS, problem)
         if whole.failure or not usable(plan, problem, whole.tensors):
             continue
-        granted = grants(plan, problem)
         total = {name: np.zeros_like(a) for name, a in named(whole.tensors).items()}
         weight = 1.0 / problem.batch.size if problem.network.reduction == "mean" else 1.0
         penalty = _penalty(problem)
+        singles = [
+            Problem(problem.network, problem.params, problem.batch.select([n]))
+            for n in range(problem.batch.size)
+        ]
         answered = True
-        for n in range(problem.batch.size):
-            single = Problem(problem.network, problem.params, problem.batch.select([n]))
+        for single in singles:
             part = yield Request(Call.LOSS_AND_GRADS, single)
             answered = answered and part.failure is None
             if part.failure:
                 break
-            cost = grants(plan, single)
             for name, array in named(part.tensors).items():
                 total[name] += weight * (array - penalty[name])
-                granted[name] = granted[name] + weight * cost[name]
         if not answered:
             continue
         compared += 1
         total = {name: array + penalty[name] for name, array in total.items()}
-        names = mismatches(plan, problem, named(whole.tensors), total, granted)
+        limits = partial(_limits, plan, problem, singles, weight)
+        names = mismatches(plan, problem, named(whole.tensors), total, limits)
         if names:
             failing.append((problem, names))
     if not compared:
@@ -65,6 +68,17 @@ def run(plan: Plan) -> Run:
     )
     texts = tuple(str(problem) for problem, _ in failing)
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+
+
+def _limits(
+    plan: Plan, problem: Problem, singles: list[Problem], weight: float
+) -> dict[str, Floats]:
+    """Return what arithmetic may cost the batch's gradient and its samples' together."""
+    costs = [grants(plan, single) for single in singles]
+    return {
+        name: own + weight * sum(cost[name] for cost in costs)
+        for name, own in grants(plan, problem).items()
+    }
 
 
 def _spread(batches: list[Problem]) -> list[Problem]:

@@ -5,6 +5,7 @@ gradient, shuffled.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -30,7 +31,6 @@ def run(plan: Plan) -> Run:
         plain = yield Request(Call.LOSS_AND_GRADS, problem)
         if plain.failure or not usable(plan, problem, plain.tensors):
             continue
-        granted = {name: 2 * cost for name, cost in grants(plan, problem).items()}
         orders = [rng.permutation(n) for n in problem.network.widths]
         orders[0], orders[-1] = np.arange(len(orders[0])), np.arange(len(orders[-1]))
         shuffled = {
@@ -47,9 +47,7 @@ def run(plan: Plan) -> Run:
             expected = named(plain.tensors)
             if what == "hidden units":
                 expected = _permute(plain.tensors, orders)
-                limits = _permute(_paired(granted), orders)
-            else:
-                limits = granted
+            limits = partial(_limits, plan, problem, orders if what == "hidden units" else None)
             names = mismatches(plan, other, named(answer.tensors), expected, limits)
             if names:
                 failing.append((problem, what, names))
@@ -68,6 +66,12 @@ def run(plan: Plan) -> Run:
 
 
 Pairs = tuple[tuple[Floats, Floats], ...]
+
+
+def _limits(plan: Plan, problem: Problem, orders: list[np.ndarray] | None) -> dict[str, Floats]:
+    """Return what arithmetic may cost two gradients, units reordered where orders are given."""
+    granted = {name: 2 * cost for name, cost in grants(plan, problem).items()}
+    return granted if orders is None else _permute(_paired(granted), orders)
 
 
 def _paired(tensors: dict[str, Floats]) -> Pairs:

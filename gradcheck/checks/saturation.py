@@ -95,7 +95,6 @@ def _norm(truth: Truth) -> float:
 def _misses(plan: Plan, truth: Truth, observation: Observation) -> list[str]:
     """Name the tensors that are too far off."""
     whole = _norm(truth)
-    rounding = truth.rounding(plan.arithmetic.unit)
     part = PART
     if truth.epsilon:
         # 1 - a + epsilon is known no better than this, even where it leaves next to no gradient
@@ -104,8 +103,10 @@ def _misses(plan: Plan, truth: Truth, observation: Observation) -> list[str]:
     places = []
     for name, claim in named(observation.tensors).items():
         estimate = truth.gradient[name]
-        allowed: Floats = part * whole + estimate.error + estimate.interval + rounding[name]
+        allowed: Floats = part * whole + estimate.error + estimate.interval
         difference = np.abs(claim - estimate.value)
+        if (difference > allowed).any():
+            allowed = allowed + truth.rounding(plan.arithmetic.unit)[name]
         if (difference > allowed).any():
             entry = np.unravel_index(int(np.argmax(difference - allowed)), claim.shape)
             place = ",".join(str(int(i)) for i in entry)

@@ -59,7 +59,7 @@ def by_hand(problem: Problem, observation: Observation, truth: Truth) -> list[Li
         name = network.activations[layer - 1]
         lines.append(_given(f"a{layer}", f"{name}(z{layer})", p.a[layer]))
     loss, claimed = np.array(loss_of(problem)), np.array(observation.loss)
-    off = abs(observation.loss - truth.loss) > truth.loss_error()
+    off = truth.loss_off(observation.loss)
     lines.append(Line("loss", _loss_formula(network), loss, claimed, bool(off)))
     found = survey(problem, observation, SAME, factor=1.0)
     claims = named(observation.tensors)

@@ -101,8 +101,8 @@ class Polled:
             if poll.poll(0):
                 return
             now = time.monotonic()
-        left = deadline - now
-        if left <= 0 or not poll.poll(left * 1000):
+        left = max(deadline - now, 0.0)  # what is there already is in time
+        if not poll.poll(left * 1000):
             raise TimeoutError
 
 

@@ -42,7 +42,13 @@ class Panel:
         """Say whether the code under test has a function."""
         return self.main.offers(call)
 
+    def begin(self, request: Request) -> None:
+        """Let the one it is meant for begin with what will be asked next."""
+        self._of(request).begin(request)
+
     def ask(self, request: Request) -> Observation:
         """Carry out a request with the one it is meant for."""
-        session = self.main if request.of is None else self.peers[request.of]
-        return session.ask(request)
+        return self._of(request).ask(request)
+
+    def _of(self, request: Request) -> Session:
+        return self.main if request.of is None else self.peers[request.of]

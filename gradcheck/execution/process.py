@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gradcheck.execution import channel, process_tree, wire
@@ -73,12 +74,13 @@ class Process:
         assert stdin is not None
         assert stdout is not None
         self._channel = channel.BEST(stdout, stdin)
-        self._threads = [
-            threading.Thread(target=work, name=f"gradcheck {work.__name__}", daemon=True)
-            for work in (self._drain, self._watch)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._drain)
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=f"gradcheck {work.__name__}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def receive(self, tags: tuple[bytes, ...], number: int, deadline: float) -> wire.Frame:
         """Wait for one frame.
@@ -104,17 +106,33 @@ class Process:
             self._fail("protocol", "the worker's pipe carries an answer out of turn")
         raise self._lost()
 
-    def ask(self, frame: wire.Frame, tags: tuple[bytes, ...], seconds: float) -> wire.Frame:
-        """Send a frame and wait for the answer to it; raises as :meth:`receive` does."""
+    def send(self, frame: wire.Frame, seconds: float) -> None:
+        """Send a frame.
+
+        Raises
+        ------
+        LostError
+            When the worker is gone, or takes nothing in so many seconds.
+        """
         if self._failure or self._ended.is_set():
             raise self._lost()
-        deadline = time.monotonic() + max(seconds, 0.0)
         try:
-            self._channel.send(wire.pack(frame), deadline)
+            self._channel.send(wire.pack(frame), time.monotonic() + max(seconds, 0.0))
         except TimeoutError:
             self._fail("timeout", "the question was not taken in time")
             raise self._lost() from None
-        return self.receive(tags, frame.number, deadline)
+
+    def answer(self, frame: wire.Frame, tags: tuple[bytes, ...], seconds: float) -> wire.Frame:
+        """Wait for the answer to a frame that was sent; raises as :meth:`receive` does."""
+        if self._failure or self._ended.is_set():
+            raise self._lost()
+        return self.receive(tags, frame.number, time.monotonic() + max(seconds, 0.0))
+
+    def ask(self, frame: wire.Frame, tags: tuple[bytes, ...], seconds: float) -> wire.Frame:
+        """Send a frame and wait for the answer to it; raises as :meth:`receive` does."""
+        begin = time.monotonic()
+        self.send(frame, seconds)
+        return self.answer(frame, tags, seconds - (time.monotonic() - begin))
 
     def kill(self) -> None:
         """Kill everything the worker started, and wait until it is gone; from any thread."""
@@ -168,8 +186,6 @@ class Process:
                     return
 
     def _watch(self) -> None:
-        if not process_tree.LINUX:
-            return
         limits = self._limits
         while not self._ended.wait(_WATCH):
             tree = process_tree.everything(self._popen.pid, self._mark)
@@ -182,9 +198,13 @@ class Process:
                 self._fail("processes", f"started more than {limits.processes} processes")
 
     def mark_quiet(self) -> None:
-        """Say that the worker has no process yet that the code under test started."""
+        """Say that the worker is ready: from now on there is code under test to watch.
+
+        What processes it has now are none that the code started.
+        """
         if process_tree.LINUX:
             self._quiet_size = len(process_tree.below(self._popen.pid))
+            self._begin(self._watch)
 
 
 #: What a shell and bubblewrap add to the number of a signal.

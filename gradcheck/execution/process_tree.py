@@ -107,7 +107,7 @@ def kill(root: int, mark: str) -> None:
             os.killpg(root, signal.SIGKILL)
         return
     end = time.monotonic() + _PATIENCE
-    pause = 0.001
+    pause = 0.0002
     seen: set[int] = set()
     while time.monotonic() < end:
         seen.update(everything(root, mark))

@@ -7,13 +7,14 @@ lost, so that no budget is paid twice.
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.lost import LostError
+from gradcheck.execution.process import Process
 from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Started, Starting
 from gradcheck.execution.target import Target
@@ -23,8 +24,27 @@ from gradcheck.protocol import Call, Observation, Request
 _FATAL = ("memory", "processes")
 
 
-#: Workers that get ready beside the first.
+#: Workers that get ready beside the first: so often the check of purity starts afresh.
 _SPARES = 2
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A question that was sent and not yet answered.
+
+    Attributes
+    ----------
+    key : tuple of int and Request
+        The reading and the request.
+    frame : Frame
+        What was sent.
+    since : float
+        When, by the performance counter.
+    """
+
+    key: tuple[int, Request]
+    frame: wire.Frame
+    since: float
 
 
 @dataclass(frozen=True)
@@ -83,13 +103,12 @@ class Remote:
         self._lost: LostError | None = None
         self._libraries: tuple[str, ...] = ()
         self._worker: Started | None = None
-        self._spares: list[Starting] = []
+        self._spares: list[Starting] | None = None
+        self._begun: _Begun | None = None
         try:
             assert launch.starting is not None
             self._worker = launch.starting.ready()
             self._load()
-            # the check of purity starts the code afresh so often
-            self._spares = [self._another() for _ in range(_SPARES)]
         except BaseException:
             self.close()
             raise
@@ -113,6 +132,23 @@ class Remote:
         """Say whether the code has the function at all."""
         return call.value in self._readings[self.settled].calls
 
+    def begin(self, request: Request) -> None:
+        """Let the code begin with what will be asked next, while something else is done.
+
+        The spare workers get ready meanwhile, too. Whatever goes wrong is told when the
+        answer is asked for.
+        """
+        key = (self._reading(request), request)
+        if self._lost or self._begun or key in self._memory or not _kept(request):
+            return
+        assert self._worker is not None
+        if self._spares is None:
+            self._spares = [self._another() for _ in range(_SPARES)]
+        frame = self._frame(*key)
+        with contextlib.suppress(LostError):
+            self._worker.process.send(frame, self._seconds())
+        self._begun = _Begun(key, frame, time.perf_counter())
+
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one.
 
@@ -123,20 +159,42 @@ class Remote:
         """
         if self._lost:
             raise self._lost
-        reading = self.settled if request.reading is None else request.reading
-        kept = not (request.fresh or request.anew or request.call is Call.STEP)
-        if kept and (reading, request) in self._memory:
-            return self._memory[reading, request]
+        if self._begun:
+            self._end(self._begun)
+        key = (self._reading(request), request)
+        if _kept(request) and key in self._memory:
+            return self._memory[key]
         try:
             if request.anew:
                 self._anew()
-            observation = self._ask(request, reading)
+            begin = time.perf_counter()
+            answer = self._exchange(self._frame(*key), (wire.ANSWER,))
+            observation = self._read(answer, request, begin)
         except LostError as lost:
             self._latch(lost, request)
             raise self._lost or lost from None
-        if kept:
-            self._memory[reading, request] = observation
+        if _kept(request):
+            self._memory[key] = observation
         return observation
+
+    def _end(self, begun: _Begun) -> None:
+        """Wait for the answer to a question that was begun, and remember it."""
+        self._begun = None
+        request = begun.key[1]
+        try:
+            spent = time.perf_counter() - begun.since
+            answer = self._waited(
+                lambda process, seconds: process.answer(
+                    begun.frame, (wire.ANSWER,), seconds - spent
+                )
+            )
+            self._memory[begun.key] = self._read(answer, request, begun.since)
+        except LostError as lost:
+            self._latch(lost, request)
+            raise self._lost or lost from None
+
+    def _reading(self, request: Request) -> int:
+        return self.settled if request.reading is None else request.reading
 
     def libraries(self) -> tuple[str, ...]:
         """Return the libraries that differentiate by themselves and that the code imported."""
@@ -156,13 +214,13 @@ class Remote:
         if self._worker:
             self._spawned = self.spawned
             self._worker.process.close()
-        for spare in self._spares:
+        for spare in self._spares or ():
             spare.close()
         self._launch.close()
 
-    def _ask(self, request: Request, reading: int) -> Observation:
+    def _frame(self, reading: int, request: Request) -> wire.Frame:
         self._calls += 1
-        frame = messages.call_frame(
+        return messages.call_frame(
             self._next(),
             request.call,
             request.problem,
@@ -170,8 +228,8 @@ class Remote:
             request.learning_rate,
             request.rounds,
         )
-        begin = time.perf_counter()
-        answer = self._exchange(frame, (wire.ANSWER,))
+
+    def _read(self, answer: wire.Frame, request: Request, begin: float) -> Observation:
         seconds = time.perf_counter() - begin
         try:
             observation = messages.read_answer(answer, request.call, request.problem)
@@ -182,12 +240,19 @@ class Remote:
             raise LostError(failure.kind, failure.message)
         return replace(observation, seconds=seconds)
 
+    def _seconds(self) -> float:
+        """How long the next call may take."""
+        return min(self._limits.call_timeout, self._left)
+
     def _exchange(self, frame: wire.Frame, tags: tuple[bytes, ...]) -> wire.Frame:
+        return self._waited(lambda process, seconds: process.ask(frame, tags, seconds))
+
+    def _waited(self, wait: Callable[[Process, float], wire.Frame]) -> wire.Frame:
+        """Wait for the worker as long as it may take; the time is taken from the whole budget."""
         assert self._worker is not None
-        seconds = min(self._limits.call_timeout, self._left)
         begin = time.monotonic()
         try:
-            return self._worker.process.ask(frame, tags, seconds)
+            return wait(self._worker.process, self._seconds())
         finally:
             self._left -= time.monotonic() - begin
 
@@ -268,3 +333,8 @@ def _place(request: Request | None, target: Target) -> str:
         return f"importing {target.file}"
     problem = request.problem
     return f"{request.call.value} ({problem.network}, N = {problem.batch.size})"
+
+
+def _kept(request: Request) -> bool:
+    """Whether the answer to a request is remembered."""
+    return not (request.fresh or request.anew or request.call is Call.STEP)

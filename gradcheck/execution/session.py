@@ -57,6 +57,10 @@ class Session(Protocol):
         """
         ...
 
+    def begin(self, request: Request) -> None:
+        """Let code elsewhere begin with what will be asked next; it changes no answer."""
+        ...
+
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
         ...
@@ -101,6 +105,9 @@ class InProcess:
 
     def _code(self, reading: int | None) -> Any:
         return self.readings[self.settled if reading is None else reading].implementation
+
+    def begin(self, request: Request) -> None:
+        """Do nothing: here nothing runs meanwhile."""
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one."""

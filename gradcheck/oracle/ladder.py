@@ -86,12 +86,12 @@ def extrapolate_all(h: Floats, differences: Floats, noise: Floats, usable: Float
     order = bars.transpose(1, 2, 0).reshape(count, -1)  # of equal bars, the largest step
     best = order.argmin(axis=1)
     rung, power = np.divmod(best, rungs - 1)
-    slopes = []
-    for d in range(count):
-        bar = float(order[d, best[d]])
-        if not np.isfinite(bar):
-            slopes.append(Slope(float("nan"), float("inf"), float("nan")))
-        else:
-            value = float(values[power[d], d, rung[d]])
-            slopes.append(Slope(value, bar, float(h[d, rung[d]])))
-    return slopes
+    each = np.arange(count)
+    bar = order[each, best]
+    told = np.isfinite(bar)
+    value = np.where(told, values[power, each, rung], np.nan)
+    step = np.where(told, h[each, rung], np.nan)
+    bar = np.where(told, bar, np.inf)
+    return [
+        Slope(*slope) for slope in zip(value.tolist(), bar.tolist(), step.tolist(), strict=True)
+    ]

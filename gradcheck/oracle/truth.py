@@ -84,12 +84,21 @@ class Truth:
         Numerical Algorithms, ch. 3), plus the growth of earlier errors, sampled by
         moving every parameter by a few units of roundoff.
         """
-        network, batch = self.problem.network, self.problem.batch
         values, _ = self._moved(unit)
         spread = float(np.abs(values - loss_of(self.problem)).max())
+        return 20.0 * spread + self._last_operations(unit)
+
+    def loss_off(self, claim: float, unit: float = UNIT) -> bool:
+        """Whether arithmetic of roundoff ``unit`` does not explain a claimed loss; NaN is off."""
+        off = abs(claim - self.loss)
+        # sampling takes longer than the loss, and is hardly ever needed
+        return not (off <= self._last_operations(unit) or off <= self.loss_error(unit))
+
+    def _last_operations(self, unit: float) -> float:
+        network, batch = self.problem.network, self.problem.batch
         terms = (np.abs(self._run[0][-1]) + np.abs(self.outputs) + np.abs(batch.y) + 1.0) ** 2
         total = float(reduce(network, terms.sum(axis=1)))
-        return 20.0 * spread + 8.0 * unit * (abs(self.loss) + total)
+        return 8.0 * unit * (abs(self.loss) + total)
 
     def outputs_error(self, unit: float = UNIT) -> Floats:
         """Return what arithmetic of roundoff ``unit`` may cost each output, (N, n[L])."""

@@ -36,12 +36,14 @@ class Settled:
         """Say whether the settled reading has the function."""
         return self._session.offers(call)
 
+    def begin(self, request: Request) -> None:
+        """Let the code begin with what will be asked next."""
+        self._session.begin(self._in_its_terms(request))
+
     def ask(self, request: Request) -> Observation:
         """Carry out a request."""
         factor = self._settlement.factor(request.problem.network.widths[-1])
-        if request.call is Call.STEP and factor != 1.0:
-            request = replace(request, learning_rate=request.learning_rate / factor)
-        observation = self._session.ask(request)
+        observation = self._session.ask(self._in_its_terms(request))
         if observation.failure is not None or request.call is not Call.LOSS_AND_GRADS:
             return observation
         loss = observation.loss / factor
@@ -51,3 +53,9 @@ class Settled:
             return replace(observation, loss=loss)
         tensors = tuple((dw / factor, db / factor) for dw, db in observation.tensors)
         return replace(observation, loss=loss, tensors=tensors)
+
+    def _in_its_terms(self, request: Request) -> Request:
+        factor = self._settlement.factor(request.problem.network.widths[-1])
+        if request.call is not Call.STEP or factor == 1.0:
+            return request
+        return replace(request, learning_rate=request.learning_rate / factor)

@@ -2,8 +2,9 @@
 
 import time
 
-from gradcheck import campaign, sampling
-from gradcheck.plan import Plan
+from gradcheck import sampling
+from gradcheck.hearing import Hearing
+from gradcheck.oracle import Truths
 
 
 def told(monkeypatch, seconds):
@@ -11,8 +12,9 @@ def told(monkeypatch, seconds):
     clock = iter(seconds * n for n in range(1000))
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     said = []
-    plan = Plan(tuple(sampling.problem(3, index) for index in range(20)))
-    campaign.hear_witnesses(plan, said.append)
+    hearing = Hearing(Truths(), 3, 20, said.append)
+    for index in range(20):
+        hearing.hear(sampling.problem(3, index))
     return said
 
 
