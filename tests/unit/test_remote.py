@@ -129,6 +129,56 @@ def test_every_end_has_its_kind_and_comes_within_the_budget(session, level, kind
     assert time.monotonic() - begin < 0.1, "the budget was paid twice"
 
 
+COUNTING = """
+    calls = 0
+
+    def loss_and_grads(network, params, batch):
+        global calls
+        calls += 1
+        return float(calls), [(+W, +b) for W, b in params]
+"""
+
+
+def test_what_was_begun_is_asked_once_and_in_its_turn(session):
+    code = session(COUNTING)
+    first, second = (Request(Call.LOSS_AND_GRADS, sampling.problem(3, index)) for index in (0, 1))
+    code.begin(first)
+    code.begin(second)  # one at a time: nothing happens
+    assert code.ask(second).loss == 2.0, "the question asked came before the one begun"
+    assert code.ask(first).loss == 1.0, "the answer to what was begun is lost"
+    code.begin(first)
+    assert code.ask(first).loss == 1.0, "what is remembered was asked again"
+    assert code.calls == 2, f"{code.calls} calls for two questions"
+
+
+def test_what_must_not_be_remembered_is_not_begun(session):
+    code = session(COUNTING)
+    code.begin(Request(Call.LOSS_AND_GRADS, PROBLEM, fresh=True))
+    assert code.calls == 0, "a fresh answer was begun beforehand"
+
+
+@pytest.mark.parametrize(("kind", "body"), ENDINGS.items(), ids=ENDINGS)
+def test_an_end_that_was_begun_is_told_when_it_is_asked_for(session, at_level_1, kind, body):
+    code = session(f"def loss_and_grads(network, params, batch):\n    {body}\n")
+    start_time = time.monotonic()
+    code.begin(GRADIENT)
+    begun = time.monotonic() - start_time
+    end = lost(code)
+    assert end.kind == kind, f"the end is {end.kind}: {end.message}"
+    assert begun < 0.5, f"beginning waited for {begun:.1f} s"
+    other = Request(Call.LOSS_AND_GRADS, sampling.problem(3, 0))
+    code.begin(other)
+    assert lost(code, other).kind == end.kind, "it came back to life"
+
+
+def test_an_answer_that_was_there_in_time_is_taken_late(session):
+    limits = Limits(call_timeout=0.3, timeout=3.0)
+    code = session("def loss_and_grads(network, params, batch):\n    return 1.0, params", limits)
+    code.begin(GRADIENT)
+    time.sleep(0.5)  # the oracle takes longer than a call may
+    assert code.ask(GRADIENT).loss == 1.0, "an answer that was there counts as late"
+
+
 def test_all_calls_together_have_a_budget(session, at_level_1):
     slow = "import time\ndef loss_and_grads(n, p, b):\n    time.sleep(0.3)\n    return 0.0, p"
     begun = session(slow, Limits(call_timeout=2.0, timeout=0.8))
