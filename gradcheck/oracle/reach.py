@@ -10,11 +10,14 @@ import numpy as np
 from gradcheck.activations import ACTIVATIONS, Array
 from gradcheck.network import Network
 from gradcheck.oracle.complex_step import STEP
-from gradcheck.oracle.ladder import RUNGS
 from gradcheck.problem import Floats
 
 #: How far a pre-activation may move at the first rung.
 REACH = 0.1
+
+#: How many times the step is halved, plus one. Of 12 000 ladders of random problems, saturated
+#: ones among them, every best entry ended at the fifth rung or before.
+RUNGS = 6
 
 #: Where the ladder stands when it is heard again.
 AGAIN = REACH / 3.0

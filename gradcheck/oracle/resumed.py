@@ -22,9 +22,9 @@ from gradcheck.forward import (
     until_loss,
 )
 from gradcheck.oracle.complex_step import BLOCK, STEP
-from gradcheck.oracle.ladder import RUNGS, Slope, steps
+from gradcheck.oracle.ladder import Slope, steps
 from gradcheck.oracle.ladders import Ladders, both_sides, from_runs
-from gradcheck.oracle.reach import first_steps
+from gradcheck.oracle.reach import RUNGS, first_steps
 from gradcheck.problem import Floats, Problem
 
 #: Arrays of the block's size that numpy holds at once.
@@ -99,7 +99,7 @@ def _explored(
     speed = np.broadcast_to(speed, (len(directions), *z.shape))
     until = until_loss(network, apply)  # what comes after the last z does not count here
     rates = resume(network, pairs, layer, z + 1j * STEP * speed, until).z
-    h = steps(first_steps(network, rates, layer, reach))  # (D, K)
+    h = steps(first_steps(network, rates, layer, reach), RUNGS)  # (D, K)
     points = both_sides(h)[..., None, None] * speed[:, None, None]
     points += z
     moved = resume(network, pairs, layer, points, until)

@@ -9,9 +9,9 @@ import numpy as np
 
 from gradcheck.forward import Activate, evaluate, penalty, until_loss
 from gradcheck.oracle.complex_step import STEP
-from gradcheck.oracle.ladder import RUNGS, Slope, steps
+from gradcheck.oracle.ladder import Slope, steps
 from gradcheck.oracle.ladders import both_sides, from_runs
-from gradcheck.oracle.reach import first_steps
+from gradcheck.oracle.reach import RUNGS, first_steps
 from gradcheck.problem import Floats, Problem
 
 #: Largest stack of parameters and pre-activations, in bytes: about a processor's cache.
@@ -50,7 +50,7 @@ def slopes(
         (w + 1j * STEP * v, b + 1j * STEP * u) for (w, b), (v, u) in zip(pairs, ways, strict=True)
     ]
     rates = evaluate(network, along, x, until).z
-    h = steps(first_steps(network, rates, 1, reach))
+    h = steps(first_steps(network, rates, 1, reach), RUNGS)
     signed = both_sides(h)  # (D, K, 2)
     moved = [
         (w + signed[..., None, None] * v[:, None, None], b + signed[..., None] * u[:, None, None])
