@@ -92,22 +92,20 @@ def new_record(
     implementations: list[Entry],
     bugs: list[Entry] | None = None,
     worked_examples: list[Entry] | None = None,
+    benchmarks: Entry | None = None,
 ) -> Record:
     """Put a record together."""
-    return Record(
-        plain(
-            {
-                "schema": SCHEMA,
-                "gradcheck": __version__,
-                "seed": seed,
-                "command": command,
-                "machine": machine(),
-                "implementations": implementations,
-                "bugs": bugs or [],
-                "worked_examples": worked_examples or [],
-            }
-        )
-    )
+    data = {
+        "schema": SCHEMA,
+        "gradcheck": __version__,
+        "seed": seed,
+        "command": command,
+        "machine": machine(),
+        "implementations": implementations,
+        "bugs": bugs or [],
+        "worked_examples": worked_examples or [],
+    }
+    return Record(plain(data | ({"benchmarks": benchmarks} if benchmarks else {})))
 
 
 def machine() -> Entry:

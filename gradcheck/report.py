@@ -101,6 +101,7 @@ def make_report(
     *,
     seed: int = 0,
     quick: bool = False,
+    benchmarks: Entry | None = None,
     progress: Progress = lambda label, done, total: None,
 ) -> Record:
     """Run everything and return the record.
@@ -112,6 +113,8 @@ def make_report(
     seed : int
     quick : bool
         Fewer problems, and no long training.
+    benchmarks : dict, optional
+        What ``benchmarks/peers.py`` measured, to be shown beside.
     progress : callable
         Called with a label, how many tasks are done, and how many there are.
 
@@ -146,7 +149,7 @@ def make_report(
         )
     extra = "".join(f" --implementation {path}" for path in implementations)
     command = f"python -m gradcheck report --seed {seed}{extra}{' --quick' if quick else ''}"
-    return new_record(seed, command, entries, bugs, examples)
+    return new_record(seed, command, entries, bugs, examples, benchmarks)
 
 
 def _tasks(paths: list[str], seed: int, quick: bool) -> Iterator[Task]:

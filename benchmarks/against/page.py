@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from gradcheck.renderers import beside
+
 HEAD = """# gradcheck beside its peers
 
 One command measures, in one run on one machine: `pip install -e '.[bench]' && python benchmarks/peers.py`. These numbers are
@@ -36,65 +38,18 @@ A whole verdict on n-30-10, batch 32, each in a process of its own.
 
 def render(data: dict[str, Any], command: str) -> str:
     """Return the page."""
-    m = data["machine"]
-    machine = (
-        f"{m['system']}, {m['processor']}, Python {m['python']}, numpy {m['numpy']}, "
-        f"{m['cores']} cores"
-    )
-    lines = [HEAD.format(command=command, machine=machine), *_timing(data["timing"])]
-    if "quality" in data:
-        lines += [QUALITY, *_quality(data["quality"])]
-    lines += [AFTER, *_growth(data["growth"])]
-    rate = data["rate"]["verdicts_per_second"]
+    time, *quality, growth = beside.tables(data)
+    lines = [HEAD.format(command=command, machine=beside.machine(data)), *_markdown(time)]
+    for table in quality:
+        lines += [QUALITY, *_markdown(table)]
+    lines += [AFTER, *_markdown(growth)]
     lines.append(
-        f"\n`matrix.py` gets {rate:.0f} gradient verdicts a second on random problems of depth 1 to 5 "
-        f"(`benchmarks/against/rate.py`)."
+        f"\n`matrix.py` gets {beside.rate(data)} gradient verdicts a second on random problems of "
+        f"depth 1 to 5 (`benchmarks/against/rate.py`)."
     )
     return "\n".join(lines) + "\n"
 
 
-def _table(heading: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
+def _markdown(table: beside.Table) -> list[str]:
+    lines = [table.heading, ["---", *["---:"] * (len(table.heading) - 1)], *table.rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
-
-
-def _timing(networks: list[dict[str, Any]]) -> list[str]:
-    heading = ["", *(f"{n['network'].split()[0]} ({n['parameters']})" for n in networks)]
-    columns = [{row["name"]: row for row in n["rows"]} for n in networks]
-    return _table(heading, [[name, *(_time(c[name]) for c in columns)] for name in columns[0]])
-
-
-def _time(row: dict[str, Any]) -> str:
-    if "seconds" not in row:
-        return f"not run: {row['predicted_seconds']:.0f} s foreseen"
-    ratios = f"{row['ratio_to_estimate']:,.3g} / {row['ratio_to_verdict']:,.3g}"
-    return f"{1e3 * row['seconds']:,.3g} ({ratios})"
-
-
-def _quality(kinds: list[dict[str, Any]]) -> list[str]:
-    heading = ["", *(kind["kind"] for kind in kinds)]
-    return _table(
-        heading,
-        [[name, *(_count(kind["peers"][name]) for kind in kinds)] for name in kinds[0]["peers"]],
-    )
-
-
-def _count(c: dict[str, int]) -> str:
-    text = f"{c['missed']} of {c['wrong']} / {c['false_alarms']} of {c['right']}"
-    return f"{text}, {c['unresolved']} unresolved" if c["unresolved"] else text
-
-
-def _growth(rows: list[dict[str, Any]]) -> list[str]:
-    return _table(
-        ["network", "parameters", "ms", "µs a parameter", "peak MB"],
-        [
-            [
-                row["network"],
-                f"{row['parameters']:,}",
-                f"{1e3 * row['seconds']:.1f}",
-                f"{row['microseconds_per_parameter']:.3f}",
-                f"{row['peak_bytes'] / 1e6:.0f}",
-            ]
-            for row in rows
-        ],
-    )

@@ -1,12 +1,13 @@
 """``gradcheck report``."""
 
+import json
 from argparse import Namespace
 from pathlib import Path
 
 from gradcheck.commands import delivery
 from gradcheck.commands.arguments import Parser, add_json
 from gradcheck.errors import UsageError
-from gradcheck.record import check_writable, write_whole
+from gradcheck.record import Entry, check_writable, write_whole
 
 
 def parser() -> Parser:
@@ -22,6 +23,12 @@ def parser() -> Parser:
         help="A further implementation; may be repeated.",
     )
     add("--quick", action="store_true", help="Fewer problems, no training.")
+    add(
+        "--benchmarks",
+        metavar="FILE",
+        type=Path,
+        help="Also show what benchmarks/peers.py --json FILE measured.",
+    )
     add("--seed", metavar="N", type=int, default=0, help="Of everything that is drawn.")
     add("--open", action="store_true", help="Open the page in a browser.")
     add_json(parser)
@@ -36,6 +43,7 @@ def run(arguments: Namespace) -> int:
     from gradcheck.report import make_report
 
     delivery.check_json(arguments.json)
+    measured = _measured(arguments.benchmarks) if arguments.benchmarks else None
     output: Path = arguments.output
     _make_folder(output)
     screen = delivery.console(arguments.json)
@@ -46,6 +54,7 @@ def run(arguments: Namespace) -> int:
             arguments.implementation or [],
             seed=arguments.seed,
             quick=arguments.quick,
+            benchmarks=measured,
             progress=lambda label, done, total: bar.update(
                 task, description=label, completed=done, total=total
             ),
@@ -67,3 +76,19 @@ def _make_folder(output: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot use {output} as --output: {error.strerror or error}") from None
     check_writable(output / "report.json")
+
+
+def _measured(path: Path) -> Entry:
+    """Read measurements, and try whether they can be shown."""
+    from gradcheck.renderers import beside
+
+    try:
+        data: Entry = json.loads(path.read_text(encoding="utf-8"))
+        beside.tables(data), beside.machine(data), beside.rate(data)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        raise UsageError(
+            f"{path}: holds no measurements; make it with benchmarks/peers.py --json {path}"
+        ) from None
+    return data

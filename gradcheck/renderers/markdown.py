@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from gradcheck.record import Record
+from gradcheck.renderers import beside
 from gradcheck.renderers.snippet import snippet
 from gradcheck.renderers.telling import GLYPHS, Fault, answer, checks_of, faults, followers
 from gradcheck.renderers.words import clean, count, number, one_part_in, sentence, stopped, tamed
@@ -33,6 +34,8 @@ def render(record: Record) -> str:
         caught, named = (sum(bool(bug[word]) for bug in bugs) for word in ("caught", "named"))
         told = f"{caught} of {len(bugs)} caught, {named} named"
         parts += ["## Planted bugs", f"{told}.", _folded("All of them", _bugs(bugs))]
+    if "benchmarks" in data:
+        parts += ["## Beside other checkers", *_beside(data["benchmarks"])]
     parts += ["## This run", _run(data)]
     return _within(parts, MOST)
 
@@ -139,6 +142,14 @@ def _bugs(bugs: list[dict[str, Any]]) -> str:
         for bug in bugs
     ]
     return _table(["bug", "site", "shows in", "caught", "by"], rows)
+
+
+def _beside(measured: dict[str, Any]) -> list[str]:
+    return [f"Measured in one run ({escape(beside.machine(measured))})."] + [
+        f"**{table.title}.** {table.note}\n\n"
+        + _table(list(map(escape, table.heading)), [list(map(escape, row)) for row in table.rows])
+        for table in beside.tables(measured)
+    ]
 
 
 def _run(data: dict[str, Any]) -> str:

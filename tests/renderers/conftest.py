@@ -1,6 +1,7 @@
 """A stored record, and a browser."""
 
 import copy
+import json
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +19,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 def stored():
     """A record of four implementations: right, wrong in the gradient and in the step, broken."""
     return Record.from_json(STORED.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """What benchmarks/peers.py --json wrote, shortened."""
+    return json.loads(Path(__file__).with_name("measured.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

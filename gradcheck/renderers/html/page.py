@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.record import Record
-from gradcheck.renderers import telling
+from gradcheck.renderers import beside, telling
 from gradcheck.renderers.html import marks
 from gradcheck.renderers.html.figures.heat_map import SCALE, Map, heat_maps
 from gradcheck.renderers.html.figures.network_graph import Graph, network_graph
@@ -126,6 +126,8 @@ def render(record: Record) -> str:
         data,
         examples=worked_examples(data["worked_examples"]),
         catalogue=planted_bugs(data["bugs"], telling.checks_of(data["implementations"])),
+        beside=beside.tables(data["benchmarks"]) if "benchmarks" in data else [],
+        measured_on=beside.machine(data["benchmarks"]) if "benchmarks" in data else "",
     )
 
 
