@@ -6,6 +6,7 @@ that an installed package has. With ``PYTHONDONTWRITEBYTECODE`` set, gradcheck i
 every time, and numpy is not.
 """
 
+import json
 import statistics
 import subprocess
 import sys
@@ -26,8 +27,31 @@ ROOT = Path(__file__).resolve().parents[1]
 WRONG = ROOT / "docs" / "examples" / "tanh_student.py"
 RIGHT = WRONG.read_text(encoding="utf-8").replace("* np.tan(", "* np.tanh(")
 
+#: Phases that take less, in seconds, are not shown.
+SMALL = 0.003
+
 #: Calls whose round trip is timed, each of the smallest answer there is.
 CALLS = 2000
+
+#: Run in a process of its own: what a check does, and when it begins with it.
+PHASES = """
+import json, sys, time
+told = [("import numpy", time.perf_counter())]
+import numpy
+told.append(("import gradcheck", time.perf_counter()))
+from gradcheck import api
+told.append(("start the worker, load the file", time.perf_counter()))
+note = lambda what: told.append((what, time.perf_counter()))
+record = api.check(sys.argv[1], seed=1, progress=note)
+told.append(("", time.perf_counter()))
+print(json.dumps([[what, after - at] for (what, at), (_, after) in zip(told, told[1:])]))
+"""
+
+#: What gradcheck's own names of its phases mean.
+MEANING = {
+    "support": "find out what the code handles",
+    "problems": "ask 200 problems; both witnesses, meanwhile",
+}
 
 ECHO = """
 def loss_and_grads(network, params, batch):
@@ -60,7 +84,26 @@ def main(rounds: int) -> None:
         for name, values in seconds.items():
             median = statistics.median(values)
             print(f"{name:32} {median:6.3f} s  {median / unit:5.1f} x")
+        show_phases(right, rounds)
         show_round_trip(echo)
+
+
+def show_phases(path: Path, rounds: int) -> None:
+    seconds: dict[str, list[float]] = {}
+    for counted in range(rounds + 1):
+        words = [sys.executable, "-c", PHASES, str(path)]
+        run = subprocess.run(words, cwd=ROOT, capture_output=True, check=True)
+        taken: dict[str, float] = {}
+        for what, took in json.loads(run.stdout):
+            # on a slow machine the witnesses tell how far they are
+            phase = "problems" if what.startswith("witnesses") else what
+            taken[phase] = taken.get(phase, 0.0) + took
+        for phase, took in taken.items() if counted else ():
+            seconds.setdefault(phase, []).append(took)
+    for what, values in seconds.items():
+        median = statistics.median(values)
+        if median > SMALL:
+            print(f"  {MEANING.get(what, what):44} {1e3 * median:4.0f} ms")
 
 
 def show_round_trip(path: Path) -> None:
