@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.estimate import UNIT, length
 from gradcheck.oracle.truth import Truth
 from gradcheck.problem import Floats
 from gradcheck.protocol import Tensors
@@ -112,8 +112,8 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
     excess = np.where(np.isfinite(claim), excess, np.inf)
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), claim.shape))
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
-    norm = float(np.linalg.norm(estimate.value) + np.linalg.norm(estimate.interval))
-    noise = float(np.linalg.norm(bars))
+    norm = length(estimate.value) + length(estimate.interval)
+    noise = length(bars)
     zero = norm <= noise
     verdict, note = Verdict.CORRECT, ""
     if excess[entry] > 1:

@@ -41,7 +41,7 @@ from gradcheck.forward import (
 )
 from gradcheck.forward.evaluation import Pairs
 from gradcheck.network import Network
-from gradcheck.oracle.estimate import UNIT, Estimate
+from gradcheck.oracle.estimate import UNIT, Estimate, length
 from gradcheck.problem import Batch, Floats, Params, Problem
 
 #: The imaginary step. Its square is far below any roundoff; 1e-50 keeps products
@@ -319,7 +319,7 @@ def estimates(stack: Stack, moved_runs: Stack | None = None) -> dict[str, Estima
     named = {}
     for layer, (pair, moved_pair) in enumerate(zip(stack, moved_runs or stack, strict=True), 1):
         for kind, runs, moved_ in zip("Wb", pair, moved_pair, strict=True):
-            floor = FLOOR * UNIT * float(np.linalg.norm(runs[0]))
+            floor = FLOOR * UNIT * length(runs[0])
             named[f"{kind}{layer}"] = Estimate(runs[0], SPREADS * spread(moved_) + floor)
     return named
 
