@@ -85,6 +85,7 @@ def main(rounds: int) -> None:
             median = statistics.median(values)
             print(f"{name:32} {median:6.3f} s  {median / unit:5.1f} x")
         show_phases(right, rounds)
+        show_plugin(Path(folder), rounds)
         show_round_trip(echo)
 
 
@@ -104,6 +105,22 @@ def show_phases(path: Path, rounds: int) -> None:
         median = statistics.median(values)
         if median > SMALL:
             print(f"  {MEANING.get(what, what):44} {1e3 * median:4.0f} ms")
+
+
+def show_plugin(folder: Path, rounds: int) -> None:
+    test = folder / "test_nothing.py"
+    test.write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+    plain = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
+    commands = {"without": [*plain, "-p", "no:gradcheck"], "with": plain}
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for counted in range(4 * rounds + 1):  # a small difference of two long times
+        for name, words in commands.items():
+            begin = time.perf_counter()
+            subprocess.run(words, cwd=folder, capture_output=True, check=True)
+            if counted:
+                seconds[name].append(time.perf_counter() - begin)
+    more = [b - a for a, b in zip(seconds["without"], seconds["with"], strict=True)]
+    print(f"pytest starts {1e3 * statistics.median(more):.1f} ms later with the plugin")
 
 
 def show_round_trip(path: Path) -> None:

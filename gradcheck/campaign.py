@@ -97,7 +97,9 @@ class Examination:
         self.progress("support")
         settlement = None
         if subject.session.readings[0].adapter != "native":
-            from gradcheck.settling import Settled, settle  # code that needs no reading does not
+            # code that needs no reading does not pay for it
+            from gradcheck.settling.session import Settled
+            from gradcheck.settling.settle import settle
 
             try:
                 questions = settle(subject.session.readings, self.only, self.seed)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradcheck.execution.session import Session
-from gradcheck.settling import Settlement
+from gradcheck.settling.settlement import Settlement
 
 
 @dataclass(frozen=True)

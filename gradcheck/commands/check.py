@@ -94,7 +94,7 @@ def run(arguments: Namespace) -> int:
         )
         files.begin(wanted)
         screen = delivery.console(arguments.json)
-        with screen.status("starting") as status:
+        with delivery.status(screen) as tell:
             record = examine(
                 [first, *targets[1:]],
                 network=arguments.network,
@@ -106,7 +106,7 @@ def run(arguments: Namespace) -> int:
                 adapter=adapter,
                 imports_only=arguments.imports_only,
                 declaration=arguments.declaration,
-                progress=lambda what: status.update(what),
+                progress=tell,
             )
     told = revealed(record, arguments.reveal)
     files.write(told, wanted)

@@ -1,6 +1,8 @@
 """Where a command's result goes: the console, or a file that was tried beforehand."""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,16 @@ def console(json: str | None) -> Any:
 
     stream = sys.stderr if json == "-" else sys.stdout
     return Console(file=stream, highlight=False, markup=False, safe_box=True)
+
+
+@contextlib.contextmanager
+def status(screen: Any) -> Iterator[Callable[[str], None]]:
+    """Give a function that shows what is being done, where somebody may be looking."""
+    if not screen.is_terminal:
+        yield lambda what: None
+        return
+    with screen.status("starting") as shown:
+        yield lambda what: shown.update(what)
 
 
 def deliver(record: Any, screen: Any, json: str | None, written: str = "") -> int:

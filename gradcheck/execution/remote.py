@@ -27,6 +27,9 @@ _FATAL = ("memory", "processes")
 #: Workers that get ready beside the first: so often the check of purity starts afresh.
 _SPARES = 2
 
+#: So many questions are begun between the starts of two: each takes a processor for a while.
+_APART = 80
+
 
 @dataclass(frozen=True)
 class _Begun:
@@ -103,7 +106,8 @@ class Remote:
         self._lost: LostError | None = None
         self._libraries: tuple[str, ...] = ()
         self._worker: Started | None = None
-        self._spares: list[Starting] | None = None
+        self._spares: list[Starting] = []
+        self._begins = 0
         self._begun: _Begun | None = None
         try:
             assert launch.starting is not None
@@ -142,8 +146,9 @@ class Remote:
         if self._lost or self._begun or key in self._memory or not _kept(request):
             return
         assert self._worker is not None
-        if self._spares is None:
-            self._spares = [self._another() for _ in range(_SPARES)]
+        if self._begins % _APART == 0 and self._begins < _SPARES * _APART:
+            self._spares.append(self._another())
+        self._begins += 1
         frame = self._frame(*key)
         with contextlib.suppress(LostError):
             self._worker.process.send(frame, self._seconds())
@@ -214,7 +219,7 @@ class Remote:
         if self._worker:
             self._spawned = self.spawned
             self._worker.process.close()
-        for spare in self._spares or ():
+        for spare in self._spares:
             spare.close()
         self._launch.close()
 

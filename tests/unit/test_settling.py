@@ -10,8 +10,10 @@ from gradcheck.errors import UsageError
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Params, Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.settling import Settled, Settlement, settle
 from gradcheck.settling.definitions import definitions, fitting, loss_from, outputs_of
+from gradcheck.settling.session import Settled
+from gradcheck.settling.settle import settle
+from gradcheck.settling.settlement import Settlement
 
 NETWORK = Network.parse("3-4-2 tanh,sigmoid binary_cross_entropy sum")
 
