@@ -147,7 +147,9 @@ class Remote:
             return
         assert self._worker is not None
         if self._begins % _APART == 0 and self._begins < _SPARES * _APART:
-            self._spares.append(self._another())
+            # told when a worker is needed, and none can be had
+            with contextlib.suppress(SandboxError):
+                self._spares.append(self._another())
         self._begins += 1
         frame = self._frame(*key)
         with contextlib.suppress(LostError):

@@ -44,8 +44,8 @@ def slopes(
     network, pairs, x = problem.network, problem.params.pairs, problem.batch.x
     until = until_loss(network, apply)
     count = sum(len(stack) for stack in directions.values())
-    spread = _spread(directions, count)
-    ways = list(zip(spread[::2], spread[1::2], strict=True))
+    widened = _widened(directions, count)
+    ways = list(zip(widened[::2], widened[1::2], strict=True))
     along = [
         (w + 1j * STEP * v, b + 1j * STEP * u) for (w, b), (v, u) in zip(pairs, ways, strict=True)
     ]
@@ -61,8 +61,8 @@ def slopes(
     return {name: [next(found) for _ in stack] for name, stack in directions.items()}
 
 
-def _spread(directions: dict[str, Floats], count: int) -> list[Floats]:
-    """Return for each tensor where every direction moves it: zero for other tensors' own."""
+def _widened(directions: dict[str, Floats], count: int) -> list[Floats]:
+    """Return for each tensor how every direction moves it: not at all, but for its own."""
     start, result = 0, []
     for stack in directions.values():
         ways = np.zeros((count, *stack.shape[1:]))

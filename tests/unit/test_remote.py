@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gradcheck import UsageError, sampling
+from gradcheck.errors import SandboxError
 from gradcheck.execution import channel, sandbox, staging, start
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import Limits
@@ -169,6 +170,19 @@ def test_an_end_that_was_begun_is_told_when_it_is_asked_for(session, at_level_1,
     other = Request(Call.LOSS_AND_GRADS, sampling.problem(3, 0))
     code.begin(other)
     assert lost(code, other).kind == end.kind, "it came back to life"
+
+
+def test_a_spare_worker_that_cannot_start_spoils_no_answer(session, at_level_1, monkeypatch):
+    code = session(COUNTING)
+
+    def nothing_left(self):
+        raise SandboxError("no process can be started")
+
+    monkeypatch.setattr(start.Starting, "_begin", nothing_left)
+    code.begin(GRADIENT)
+    assert code.ask(GRADIENT).loss == 1.0, "the worker that runs was lost too"
+    end = lost(code, Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True))
+    assert end.kind == "sandbox", f"a worker that cannot be had is {end.kind}"
 
 
 def test_an_answer_that_was_there_in_time_is_taken_late(session):
