@@ -11,10 +11,13 @@ nothing that was left out.
 =========  =====================================================================
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import UsageError
-from gradcheck.record import Entry, Record
+
+if TYPE_CHECKING:
+    from gradcheck.record import Entry, Record
 
 LEVELS = ("verdict", "place", "bug", "fix")
 
@@ -28,7 +31,7 @@ _TOLD = {
 _TENSOR = ("verdict", "wrong_in", "problems", "note")
 
 
-def revealed(record: Record, much: str) -> Record:
+def revealed(record: "Record", much: str) -> "Record":
     """Return a record that tells so much and no more.
 
     Parameters
@@ -46,10 +49,10 @@ def revealed(record: Record, much: str) -> Record:
     if LEVELS.index(much) == len(LEVELS) - 1:
         return record
     entries = [_implementation(entry, much) for entry in record.data["implementations"]]
-    return Record({**record.data, "implementations": entries})
+    return replace(record, data={**record.data, "implementations": entries})
 
 
-def _implementation(entry: Entry, much: str) -> Entry:
+def _implementation(entry: "Entry", much: str) -> "Entry":
     diagnoses = [] if much == "verdict" else [_diagnosis(d, much) for d in entry["diagnoses"]]
     return {
         **entry,
@@ -63,13 +66,13 @@ def _implementation(entry: Entry, much: str) -> Entry:
     }
 
 
-def _error(entry: Entry) -> Any:
+def _error(entry: "Entry") -> Any:
     """Tell why there was no answer, but not what an answer of the right form looks like."""
     error = entry["error"]
     return error if error is None or not entry["findings"] else {**error, "message": error["kind"]}
 
 
-def _finding(finding: Entry, much: str) -> Entry:
+def _finding(finding: "Entry", much: str) -> "Entry":
     tensors = {} if much == "verdict" else finding["tensors"]
     return {
         **finding,
@@ -86,7 +89,7 @@ def _empty(value: Any) -> Any:
     return type(value)() if isinstance(value, list | dict | str) else None
 
 
-def _diagnosis(diagnosis: Entry, much: str) -> Entry:
+def _diagnosis(diagnosis: "Entry", much: str) -> "Entry":
     kept = {k: v if k in _TOLD[much] else _empty(v) for k, v in diagnosis.items()}
     if much == "place":
         layer = f", layer {diagnosis['layer']}" if diagnosis["layer"] is not None else ""

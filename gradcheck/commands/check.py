@@ -10,9 +10,7 @@ from gradcheck.commands.arguments import Parser, add_json
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.target import parse_target
-
-#: How much may be told.
-REVEAL = ("verdict", "place", "bug", "fix")
+from gradcheck.reveal import LEVELS, revealed
 
 
 def parser() -> Parser:
@@ -54,7 +52,7 @@ def parser() -> Parser:
     )
     add(
         "--reveal",
-        choices=REVEAL,
+        choices=LEVELS,
         default="fix",
         help="How much is told: the verdict alone, or also why.",
     )
@@ -86,7 +84,6 @@ def run(arguments: Namespace) -> int:
         from gradcheck.api import check as examine
         from gradcheck.commands import delivery
         from gradcheck.renderers import files
-        from gradcheck.reveal import revealed
 
         delivery.check_json(arguments.json)
         wanted = files.wanted(

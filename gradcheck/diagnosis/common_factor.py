@@ -9,6 +9,8 @@ from gradcheck.diagnosis.evidence import Evidence
 from gradcheck.diagnosis.survey import FACTOR, Survey
 from gradcheck.diagnosis.words import explain
 from gradcheck.network import Network
+from gradcheck.problem import Floats
+from gradcheck.protocol import Tensors
 
 #: Answers are one multiple of the right ones when nothing larger than this part is left.
 MULTIPLE = 1e-6
@@ -46,13 +48,12 @@ def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
 
 def whole_multiple(evidence: Evidence) -> list[Diagnosis]:
     """Is the whole gradient, with what the penalty gives, one multiple of the right one?"""
-    pairs = [
-        (np.concatenate([t.ravel() for pair in tensors for t in pair]))
-        for each in zip(evidence.answers, evidence.right, strict=True)
-        for tensors in (each[0].tensors, each[1].tensors)
-        if each[0].failure is None
+    answered = [
+        (answer.tensors, truth.tensors)
+        for answer, truth in zip(evidence.answers, evidence.right, strict=True)
+        if answer.failure is None
     ]
-    claimed, right = pairs[::2], pairs[1::2]
+    claimed, right = ([_flat(both[side]) for both in answered] for side in (0, 1))
     square = sum(float(r @ r) for r in right)
     if not square or not all(np.isfinite(c).all() for c in claimed):
         return []
@@ -64,6 +65,10 @@ def whole_multiple(evidence: Evidence) -> list[Diagnosis]:
     mend = "Look at the end of the function, where the gradient is returned."
     name = Name("", "returned_gradient", None)
     return [Diagnosis(name, "localised", text, mend, recovered={"factor": factor})]
+
+
+def _flat(tensors: Tensors) -> Floats:
+    return np.concatenate([tensor.ravel() for pair in tensors for tensor in pair])
 
 
 def _reduction(network: Network, factors: dict[int, float]) -> str:

@@ -7,14 +7,13 @@ lost, so that no budget is paid twice.
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.lost import LostError
-from gradcheck.execution.process import Process
 from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Started, Starting
 from gradcheck.execution.target import Target
@@ -151,10 +150,7 @@ class Remote:
             with contextlib.suppress(SandboxError):
                 self._spares.append(self._another())
         self._begins += 1
-        frame = self._frame(*key)
-        with contextlib.suppress(LostError):
-            self._worker.process.send(frame, self._seconds())
-        self._begun = _Begun(key, frame, time.perf_counter())
+        self._begun = self._send(key)
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one.
@@ -167,38 +163,46 @@ class Remote:
         if self._lost:
             raise self._lost
         if self._begun:
-            self._end(self._begun)
+            self._finish(self._begun)
         key = (self._reading(request), request)
         if _kept(request) and key in self._memory:
             return self._memory[key]
-        try:
-            if request.anew:
+        if request.anew:
+            with self._latching(request):
                 self._anew()
-            begin = time.perf_counter()
-            answer = self._exchange(self._frame(*key), (wire.ANSWER,))
-            observation = self._read(answer, request, begin)
-        except LostError as lost:
-            self._latch(lost, request)
-            raise self._lost or lost from None
-        if _kept(request):
-            self._memory[key] = observation
-        return observation
+        return self._finish(self._send(key))
 
-    def _end(self, begun: _Begun) -> None:
-        """Wait for the answer to a question that was begun, and remember it."""
+    def _send(self, key: tuple[int, Request]) -> _Begun:
+        """Send a question; what goes wrong is told when the answer is waited for."""
+        reading, request = key
+        self._calls += 1
+        frame = messages.call_frame(
+            self._next(),
+            request.call,
+            request.problem,
+            reading,
+            request.learning_rate,
+            request.rounds,
+        )
+        assert self._worker is not None
+        begun = _Begun(key, frame, time.perf_counter())
+        with self._charged(), contextlib.suppress(LostError):
+            self._worker.process.send(frame, self._seconds())
+        return begun
+
+    def _finish(self, begun: _Begun) -> Observation:
+        """Wait for the answer to a question that was sent, and remember it."""
         self._begun = None
-        request = begun.key[1]
-        try:
-            spent = time.perf_counter() - begun.since
-            answer = self._waited(
-                lambda process, seconds: process.answer(
-                    begun.frame, (wire.ANSWER,), seconds - spent
-                )
-            )
-            self._memory[begun.key] = self._read(answer, request, begun.since)
-        except LostError as lost:
-            self._latch(lost, request)
-            raise self._lost or lost from None
+        assert self._worker is not None
+        _, request = begun.key
+        left = self._seconds() - (time.perf_counter() - begun.since)
+        with self._latching(request):
+            with self._charged():
+                answer = self._worker.process.answer(begun.frame, (wire.ANSWER,), left)
+            observation = self._read(answer, request, begun.since)
+        if _kept(request):
+            self._memory[begun.key] = observation
+        return observation
 
     def _reading(self, request: Request) -> int:
         return self.settled if request.reading is None else request.reading
@@ -225,17 +229,6 @@ class Remote:
             spare.close()
         self._launch.close()
 
-    def _frame(self, reading: int, request: Request) -> wire.Frame:
-        self._calls += 1
-        return messages.call_frame(
-            self._next(),
-            request.call,
-            request.problem,
-            reading,
-            request.learning_rate,
-            request.rounds,
-        )
-
     def _read(self, answer: wire.Frame, request: Request, begin: float) -> Observation:
         seconds = time.perf_counter() - begin
         try:
@@ -252,14 +245,16 @@ class Remote:
         return min(self._limits.call_timeout, self._left)
 
     def _exchange(self, frame: wire.Frame, tags: tuple[bytes, ...]) -> wire.Frame:
-        return self._waited(lambda process, seconds: process.ask(frame, tags, seconds))
-
-    def _waited(self, wait: Callable[[Process, float], wire.Frame]) -> wire.Frame:
-        """Wait for the worker as long as it may take; the time is taken from the whole budget."""
         assert self._worker is not None
+        with self._charged():
+            return self._worker.process.ask(frame, tags, self._seconds())
+
+    @contextlib.contextmanager
+    def _charged(self) -> Iterator[None]:
+        """Take the time that is waited for the worker from the whole budget."""
         begin = time.monotonic()
         try:
-            return wait(self._worker.process, self._seconds())
+            yield
         finally:
             self._left -= time.monotonic() - begin
 
@@ -288,19 +283,17 @@ class Remote:
         name = staged_name(target.path) if target.path else ""
         how = (target.manner.adapter or "", target.manner.imports_only)
         where = (self._worker.code, name, target.module, target.attribute, *how)
-        try:
+        with self._latching(None):
             frame = self._exchange(
                 wire.Frame(wire.LOAD, self._next(), where), (wire.LOADED, wire.FAILED)
             )
-            if frame.tag == wire.FAILED:
-                kind, message = messages.texts(frame.values)
-                raise LostError(kind if kind in messages.TOLD else "import", message)
-            self._take(frame)
-        except (wire.WireError, ValueError) as error:
-            raise LostError("protocol", f"the worker's answer is none: {error}") from None
-        except LostError as lost:
-            self._latch(lost, None)
-            raise self._lost or lost from None
+            try:
+                if frame.tag == wire.FAILED:
+                    kind, message = messages.texts(frame.values)
+                    raise LostError(kind if kind in messages.TOLD else "import", message)
+                self._take(frame)
+            except (wire.WireError, ValueError) as error:
+                raise LostError("protocol", f"the worker's answer is none: {error}") from None
 
     def _take(self, frame: wire.Frame) -> None:
         offers, networks, batch_sizes, notes = frame.values
@@ -316,6 +309,14 @@ class Remote:
         self._readings = tuple(readings)
         self.networks, self.batch_sizes = networks, batch_sizes
         self.notes = messages.texts(notes)
+
+    @contextlib.contextmanager
+    def _latching(self, request: Request | None) -> Iterator[None]:
+        try:
+            yield
+        except LostError as lost:
+            self._latch(lost, request)
+            raise self._lost or lost from None
 
     def _latch(self, lost: LostError, request: Request | None) -> None:
         """Remember the end, told in words for the author of the code."""
