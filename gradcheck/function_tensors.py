@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gradcheck.judging import RESOLVED
-from gradcheck.oracle.directions import gaussian, miss_probability, smallest_seen
+from gradcheck.oracle.directions import drawn, miss_probability, smallest_seen
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.function import AGAIN, Values, directional_of
 from gradcheck.oracle.witness import SLACK
@@ -104,7 +104,7 @@ def judged(
     norm = float(np.linalg.norm(claim))
     rounding = UNIT * float(np.sqrt(x.size)) * norm
     bar, kink, far, size = 0.0, False, 0.0, norm
-    for v in gaussian(rng, directions, x.shape):
+    for v in drawn(rng, directions, x.shape):
         claimed = float((claim * v).sum())
         estimate = directional_of(values, x, v)
         bars = BARS * estimate.error + SLACK * rounding

@@ -102,14 +102,18 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
     """Judge one tensor of a claimed gradient against the truth of its problem."""
     estimate = truth.gradient[name]
     bars = estimate.error
-    difference = np.abs(claim - estimate.value)
-    exceeds = ~(difference <= bars + estimate.interval)  # NaN exceeds
-    if exceeds.any() or arithmetic.unit > UNIT:
-        bars = bars + truth.rounding(arithmetic.unit)[name]
+    difference = claim - estimate.value
+    np.abs(difference, out=difference)
     allowed = bars + estimate.interval
+    explained = bool((difference <= allowed).all())  # NaN is not
+    if not explained or arithmetic.unit > UNIT:
+        bars = bars + truth.rounding(arithmetic.unit)[name]
+        allowed = bars + estimate.interval
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        excess = np.where(difference > 0, difference / allowed, 0.0)
-    excess = np.where(np.isfinite(claim), excess, np.inf)
+        excess = np.divide(difference, allowed, out=difference)
+    np.fmax(excess, 0.0, out=excess)  # 0 / 0: a zero claimed where nothing but zero is right
+    if not explained:
+        excess[~np.isfinite(claim)] = np.inf
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), claim.shape))
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
     norm = length(estimate.value) + length(estimate.interval)

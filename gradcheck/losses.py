@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.activations import ACTIVATIONS, Array, largest, softplus
+from gradcheck.activations import ACTIVATIONS, largest, softplus, total
+from gradcheck.elementary import Array, exp, log
 
 
 @dataclass(frozen=True)
@@ -46,33 +47,28 @@ class Loss:
 
 def _squares(a: Array, y: Array) -> Array:
     residual = a - y
-    total: Array = (residual * residual).sum(axis=-1)
-    return total
+    return total(residual * residual)
 
 
 def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
     shifted = z - largest(z)
     own = np.einsum("...k,...k->...", y, shifted)
-    powers = np.exp(shifted, out=shifted)
-    total: Array = y.sum(axis=-1) * np.log(powers.sum(axis=-1)) - own
-    return total
+    losses: Array = total(y) * log(total(exp(shifted))) - own
+    return losses
 
 
 def _cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
-    total: Array = -(y * np.log(a + epsilon)).sum(axis=-1)
-    return total
+    return -total(y * log(a + epsilon))
 
 
 def _binary_cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    total: Array = softplus((1.0 - 2.0 * y) * z).sum(axis=-1)  # y is 0 or 1
-    return total
+    return total(softplus((1.0 - 2.0 * y) * z))  # y is 0 or 1
 
 
 def _binary_cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
     other = ACTIVATIONS["sigmoid"].forward(-z)  # 1 - a, without cancellation
-    terms = y * np.log(a + epsilon) + (1.0 - y) * np.log(other + epsilon)
-    total: Array = -terms.sum(axis=-1)
-    return total
+    terms = y * log(a + epsilon) + (1.0 - y) * log(other + epsilon)
+    return -total(terms)
 
 
 _ANY_OUTPUT = tuple(ACTIVATIONS)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.judging import loss_differs, named
-from gradcheck.oracle.directions import gaussian
+from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import extrapolate, steps
 from gradcheck.oracle.witness import SLACK
@@ -68,7 +68,7 @@ def _right_for_own_loss(plan: Plan, problem: Problem, observation: Observation) 
     claims = named(observation.tensors)
     rng = plan.rng(1)
     for index, (name, tensor) in enumerate(problem.params.tensors()):
-        direction = gaussian(rng, 1, tensor.shape)[0]
+        direction = drawn(rng, 1, tensor.shape)[0]
         h = steps(0.05 / max(1.0, float(np.abs(direction).max())))
         differences = []
         for step in h:

@@ -4,9 +4,10 @@ Everything here works on real and complex numbers, and on stacks: any array may
 carry leading axes, so that one call evaluates many points.
 """
 
-from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, restart, resume
+from gradcheck.forward.evaluation import Activate, Evaluation, activate, evaluate, resume
 from gradcheck.forward.objective import (
     batch_loss,
+    loss_at,
     loss_of,
     penalty,
     reduce,
@@ -20,10 +21,10 @@ __all__ = [
     "activate",
     "batch_loss",
     "evaluate",
+    "loss_at",
     "loss_of",
     "penalty",
     "reduce",
-    "restart",
     "resume",
     "sample_losses",
     "until_loss",

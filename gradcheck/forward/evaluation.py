@@ -1,9 +1,12 @@
 """From inputs to outputs: ``z[l] = a[l-1] @ W[l] + b[l]``, ``a[l] = phi_l(z[l])``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradcheck.activations import ACTIVATIONS, Array
+import numpy as np
+
+from gradcheck.activations import ACTIVATIONS
+from gradcheck.elementary import Array
 from gradcheck.network import Network
 
 #: ``(layer, z) -> a``: what is applied to a pre-activation, layers from 1.
@@ -56,45 +59,42 @@ def evaluate(network: Network, pairs: Pairs, x: Array, apply: Activate | None = 
     zs: list[Array] = []
     activations = [x]
     for layer, (w, b) in enumerate(pairs, start=1):
-        zs.append(activations[-1] @ w + b[..., None, :])
+        zs.append(_affine(activations[-1], w, b))
         activations.append(apply(layer, zs[-1]))
     return Evaluation(zs, activations)
 
 
-def restart(
-    network: Network, pairs: Pairs, layer: int, z: Array, apply: Activate | None = None
-) -> tuple[Array, Array]:
-    """Resume a forward pass from a pre-activation of one layer.
-
-    Parameters
-    ----------
-    layer : int
-        The layer whose pre-activation is given, from 1.
-    z : Array
-        (..., N, n[layer]).
-
-    Returns
-    -------
-    z, a : Array
-        Pre-activation and activation of the output layer, (..., N, n[L]).
-    """
-    run = resume(network, pairs, layer, z, apply)
-    return run.z[-1], run.a[-1]
+def _affine(a: Array, w: Array, b: Array) -> Array:
+    z: Array = a @ w
+    if b.ndim == 1 and z.ndim > 2:  # a stack: numpy adds whole samples faster than short rows
+        b = np.repeat(b[None], z.shape[-2], axis=0)
+        return z + b
+    return z + b[..., None, :]
 
 
 def resume(
-    network: Network, pairs: Pairs, layer: int, z: Array, apply: Activate | None = None
+    network: Network, pairs: Pairs, starts: Mapping[int, Array], apply: Activate | None = None
 ) -> Evaluation:
-    """Resume a forward pass as :func:`restart` does, and keep every layer from there on.
+    """Resume forward passes from pre-activations, each from a layer of its own.
+
+    Parameters
+    ----------
+    starts : mapping of int to Array
+        By layer, from 1: the pre-activations that start there, (P[layer], ..., N, n[layer]).
 
     Returns
     -------
     Evaluation
-        ``z[0]`` and ``a[0]`` are those of the given layer.
+        From the first layer in which any starts: those from earlier layers first, so that
+        the last ``z`` holds all of them, (P, ..., N, n[L]).
     """
     apply = apply or activate(network)
-    zs, activations = [z], [apply(layer, z)]
-    for later, (w, b) in enumerate(pairs[layer:], start=layer + 1):
-        zs.append(activations[-1] @ w + b[..., None, :])
-        activations.append(apply(later, zs[-1]))
+    zs: list[Array] = []
+    activations: list[Array] = []
+    for layer in range(min(starts), network.depth + 1):
+        w, b = pairs[layer - 1]
+        here = [_affine(activations[-1], w, b)] if activations else []
+        here += [starts[layer]] if layer in starts else []
+        zs.append(here[0] if len(here) == 1 else np.concatenate(here))
+        activations.append(apply(layer, zs[-1]))
     return Evaluation(zs, activations)

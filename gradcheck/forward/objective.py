@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gradcheck.activations import Array
-from gradcheck.forward.evaluation import Activate, Pairs, activate, evaluate
+from gradcheck.elementary import Array
+from gradcheck.forward.evaluation import Activate, Evaluation, Pairs, activate, evaluate
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Problem
@@ -67,7 +67,13 @@ def batch_loss(
     epsilon: float = 0.0,
 ) -> Array:
     """Return the loss of a batch for every point of a stack, shape (...)."""
-    run = evaluate(network, pairs, x, apply)
+    return loss_at(network, pairs, evaluate(network, pairs, x, apply), y, epsilon)
+
+
+def loss_at(
+    network: Network, pairs: Pairs, run: Evaluation, y: Array, epsilon: float = 0.0
+) -> Array:
+    """Return the loss of a forward pass that has been run, for every point of a stack."""
     losses = sample_losses(network, run.z[-1], run.a[-1], y, epsilon)
     return np.asarray(reduce(network, losses) + penalty(network, pairs))
 

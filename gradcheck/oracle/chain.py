@@ -1,46 +1,52 @@
 """How roundoff spreads: the gradient again, cheaply, at a stack of moved points.
 
 Bars and grants need the gradient at several points that differ by roundoff, and only how
-far it varies there. For that, every layer's slopes are taken by a complex step and chained:
+far it varies there. For that, every layer's slopes are chained backwards:
 
-    delta[L] by :func:`~gradcheck.oracle.complex_step.delta_at`
     delta[l] = (delta[l+1] W[l+1]^T) * Im phi(z[l] + ih) / h
 
-which costs a backward pass, where restarting the forward for every unit costs one
-forward a unit. No estimate is made here: values come from
-:func:`~gradcheck.oracle.complex_step.by_preactivation`, which follows each move forwards.
+which costs a backward pass, where following every unit's move costs one forward a unit.
+No estimate is made here: values come from
+:func:`~gradcheck.oracle.complex_step.by_preactivation`.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from gradcheck.activations import Array
-from gradcheck.forward import Activate
-from gradcheck.forward.evaluation import Pairs
-from gradcheck.oracle.complex_step import STEP, Stack, assembled, begun, delta_at
-from gradcheck.problem import Floats, Problem
+from gradcheck.oracle.complex_step import Sloped, Stack, spread
+from gradcheck.problem import Floats
 
 
-def by_chain(
-    problem: Problem,
-    pairs: Pairs,
-    apply: Activate | None = None,
-    epsilon: float = 0.0,
-    tilt: Array | None = None,
-    batch: tuple[Array, Array] | None = None,
-) -> Stack:
+def by_chain(parts: Sloped) -> Stack:
     """Differentiate a stack of points by the chain rule over layers.
 
-    Same arguments and result as
+    Same argument and result as
     :func:`~gradcheck.oracle.complex_step.by_preactivation`.
     """
-    objective, run, scale = begun(problem, pairs, apply, epsilon, tilt, batch)
-    depth = problem.network.depth
-    delta: Floats = scale * delta_at(objective, depth, run)
-    gradients: Stack = []
-    for layer in range(depth, 0, -1):
-        w, _ = pairs[layer - 1]
-        gradients.insert(0, assembled(problem, w, run.a[layer - 1], delta))
+    return [parts.gradient(layer, delta) for layer, delta in _deltas(parts)][::-1]
+
+
+def spreads(parts: Sloped) -> Stack:
+    """Return how far the gradient varies among the points: (dW, db) a layer, one of each."""
+    return [_spread(parts, layer, delta) for layer, delta in _deltas(parts)][::-1]
+
+
+def _spread(parts: Sloped, layer: int, delta: Floats) -> tuple[Floats, Floats]:
+    if layer > 1:
+        dw, db = parts.gradient(layer, delta)
+        return spread(dw), spread(db)
+    # the inputs are the same at all points: the largest tensor is never formed for each
+    apart = delta[1:] - delta[:1]
+    dw = parts.problem.batch.x.T @ apart
+    return np.abs(dw, out=dw).max(axis=0), np.abs(apart.sum(axis=1)).max(axis=0)
+
+
+def _deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:
+    """Yield each layer and the derivative by its z, (R, N, n[l]), from the last to the first."""
+    delta = parts.delta
+    for layer in range(parts.problem.network.depth, 0, -1):
+        yield layer, delta
         if layer > 1:
-            slopes = objective.apply(layer - 1, run.z[layer - 2] + 1j * STEP).imag[:, 0] / STEP
-            delta = (delta @ np.swapaxes(w, -1, -2)) * slopes
-    return gradients
+            w = parts.points.pairs[layer - 1][0][:, 0]
+            delta = (delta @ np.swapaxes(w, -1, -2)) * parts.slopes[layer - 2][:, 0]

@@ -1,10 +1,12 @@
 """Random directions, and what they may miss.
 
-If the claim is off by e and v is a standard Gaussian, then <e, v> is normal with
-standard deviation ||e||, whatever the shape of e. So the chance that one direction
-shows less than t is ``erf(t / (sqrt(2) ||e||)) <= 0.798 t / ||e||``. With signs +-1
-or positive directions in place of Gaussians no such bound holds: errors that
-cancel are missed at any size.
+The entries of a direction v are independent and uniform on ``[-sqrt 3, sqrt 3]``: variance
+one. If the claim is off by e, then the density of <e, v> is nowhere above
+``sqrt 2 / (2 sqrt 3 ||e||)``, whatever the shape of e: a hyperplane cuts no more than
+sqrt 2 out of a unit cube (Ball, Cube slicing in R^n, Proceedings of the AMS 97, 1986). So
+the chance that one direction shows less than t is at most ``0.817 t / ||e||``. Gaussians
+would give 0.798 and take four times longer to draw. With signs +-1 or positive directions
+no such bound holds: errors that cancel are missed at any size.
 """
 
 import math
@@ -13,13 +15,19 @@ import numpy as np
 
 from gradcheck.problem import Floats
 
-#: sqrt(2 / pi): density of |N(0, 1)| at zero.
-_DENSITY = math.sqrt(2.0 / math.pi)
+#: Half the side of the cube: entries of variance one.
+_SIDE = math.sqrt(3.0)
+
+#: Bound on the density of |<e, v>| for an e of length one.
+_DENSITY = math.sqrt(2.0) / _SIDE
 
 
-def gaussian(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> Floats:
-    """Return ``count`` standard Gaussian directions, (count, *shape)."""
-    return rng.standard_normal((count, *shape))
+def drawn(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> Floats:
+    """Return ``count`` random directions, (count, *shape), of zero mean and variance one."""
+    v = rng.random((count, *shape))
+    v -= 0.5
+    v *= 2.0 * _SIDE
+    return v
 
 
 def miss_probability(ratio: float, directions: int) -> float:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.oracle.complex_step import BLOCK
+from gradcheck.oracle.blocks import BLOCK
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
 from gradcheck.problem import Floats

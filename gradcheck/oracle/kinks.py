@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.activations import ACTIVATIONS, Array
-from gradcheck.forward import Activate, activate, evaluate
+from gradcheck.activations import ACTIVATIONS
+from gradcheck.elementary import Array
+from gradcheck.forward import Activate, Evaluation, activate
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.problem import Problem
 
@@ -72,9 +73,8 @@ class Kinks:
         return apply
 
 
-def find(problem: Problem) -> Kinks:
-    """Find the units that sit on a kink, within the rounding of their own sum."""
-    run = evaluate(problem.network, problem.params.pairs, problem.batch.x)
+def find(problem: Problem, run: Evaluation) -> Kinks:
+    """Find the units of a forward that sit on a kink, within the rounding of their own sum."""
     masks = {}
     for layer, (w, b) in enumerate(problem.params, start=1):
         if ACTIVATIONS[problem.network.activations[layer - 1]].slopes is None:

@@ -6,10 +6,11 @@ sides are then checked at every rung, and rungs that cross are not used.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gradcheck.activations import ACTIVATIONS, Array
+from gradcheck.activations import ACTIVATIONS
+from gradcheck.elementary import Array
 from gradcheck.network import Network
-from gradcheck.oracle.complex_step import STEP
 from gradcheck.problem import Floats
 
 #: How far a pre-activation may move at the first rung.
@@ -17,45 +18,50 @@ REACH = 0.1
 
 #: How many times the step is halved, plus one. Of 12 000 ladders of random problems, saturated
 #: ones among them, every best entry ended at the fifth rung or before.
-RUNGS = 6
+RUNGS = 5
 
 #: Where the ladder stands when it is heard again.
 AGAIN = REACH / 3.0
 
 
-def first_steps(network: Network, zs: list[Array], layer: int, reach: float) -> Floats:
+def first_steps(network: Network, zs: list[Array], rates: list[Array], reach: float) -> Floats:
     """Return the first step along each direction, (D,).
 
     Parameters
     ----------
     zs : list of array
-        The pre-activations from ``layer`` on, (D, N, n), moved by an imaginary step along
-        each direction: their imaginary parts are how fast they move.
+        The pre-activations of the last layers, (..., N, n).
+    rates : list of array
+        How fast they move along each direction, (D, N, n). In the earlier of these layers,
+        only the first directions may move anything.
     """
-    first = np.full(len(zs[0]), reach)
-    for here, z in enumerate(zs, start=layer):
-        rate = np.abs(z.imag) / STEP
-        first = np.minimum(first, reach / np.maximum(rate.max(axis=(1, 2)), 1e-300))
-        if ACTIVATIONS[network.activations[here - 1]].pieces:
-            distance = np.abs(z.real) / np.maximum(rate, 1e-300)
+    first = np.full(len(rates[-1]), reach)
+    for name, z, rate in zip(network.activations[-len(zs) :], zs, rates, strict=True):
+        speed = np.maximum(np.abs(rate), 1e-300).reshape(len(rate), -1)
+        here = first[: len(rate)]
+        np.minimum(here, reach / speed.max(axis=1), out=here)
+        if ACTIVATIONS[name].pieces:
+            distance = np.abs(z).reshape(-1, speed.shape[1]) / speed
             distance = np.where(distance > 0, distance, np.inf)  # on the kink: pinned
-            first = np.minimum(first, 0.5 * distance.min(axis=(1, 2)))
+            np.minimum(here, 0.5 * distance.min(axis=1), out=here)
     nonzero: Floats = np.maximum(first, 1e-200)
     return nonzero
 
 
-def rungs_on_one_side(network: Network, zs: list[Array], layer: int) -> Floats:
+def rungs_on_one_side(network: Network, zs: list[Array]) -> Floats:
     """Count, from the smallest step up, the rungs on which no unit changes sides, (D,).
 
     Parameters
     ----------
     zs : list of array
-        The pre-activations from ``layer`` on, at both sides of every rung, (D, K, 2, N, n).
+        The pre-activations of the last layers, at every rung on one side and then at every
+        rung on the other, (D, 2 K, N, n); D as in :func:`first_steps`.
     """
-    same = np.ones((len(zs[0]), RUNGS), dtype=bool)
-    for here, z in enumerate(zs, start=layer):
-        if ACTIVATIONS[network.activations[here - 1]].pieces:
-            side = z > 0
-            same &= (side == side[:, -1:, :1]).all(axis=(2, 3, 4))
-    crossing = ~same[:, ::-1]
+    same = np.ones((len(zs[-1]), 2, RUNGS), dtype=bool)
+    for name, z in zip(network.activations[-len(zs) :], zs, strict=True):
+        if ACTIVATIONS[name].pieces:
+            side: NDArray[np.bool_] = z > 0
+            stays = np.all(side == side[:, -1:], axis=(2, 3))
+            same[: len(z)] &= stays.reshape(-1, 2, RUNGS)
+    crossing = ~same.all(axis=1)[:, ::-1]
     return np.where(crossing.any(axis=1), crossing.argmax(axis=1), RUNGS).astype(float)

@@ -18,10 +18,12 @@ that is seen to compute in float32, with that of float32.
 
 import numpy as np
 
-from gradcheck.activations import Array
+from gradcheck.elementary import Array
 from gradcheck.forward import Activate, activate
 from gradcheck.losses import LOSSES
+from gradcheck.oracle import points
 from gradcheck.oracle.chain import by_chain
+from gradcheck.oracle.complex_step import sloped
 from gradcheck.oracle.complex_step import spread as spread_of
 from gradcheck.problem import Floats, Problem
 
@@ -76,7 +78,7 @@ def budget(
     ]
     logarithmic = LOSSES[network.loss].through_logarithm is not None
     tilt = errors(samples, network.widths[-1]) if logarithmic else None
-    stack = by_chain(problem, pairs, rounded, tilt=tilt)
+    stack = by_chain(sloped(problem, points.of(problem, pairs), rounded, tilt=tilt))
     return {
         f"{kind}{layer}": _granted(runs, unit)
         for layer, pair in enumerate(stack, start=1)

@@ -6,8 +6,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.forward import Activate, evaluate, loss_of, penalty, reduce, sample_losses
-from gradcheck.oracle import chain, complex_step, kinks, reach, rounding, witness
+from gradcheck.forward import (
+    Activate,
+    Evaluation,
+    activate,
+    evaluate,
+    loss_at,
+    loss_of,
+    reduce,
+    until_loss,
+)
+from gradcheck.oracle import chain, complex_step, kinks, points, reach, rounding, witness
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
 
@@ -32,7 +41,8 @@ class Truth:
         self._moves: dict[float, tuple[Floats, Floats]] = {}
 
     def _rng(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng((*self._seed, purpose))
+        # directions of a large network take a while to draw: SFC64 is numpy's fastest
+        return np.random.Generator(np.random.SFC64((*self._seed, purpose)))
 
     @cached_property
     def _seed(self) -> tuple[int, ...]:
@@ -46,24 +56,28 @@ class Truth:
         return (zlib.crc32(f"{problem.network} {problem.batch.size} {sums}".encode()),)
 
     @cached_property
-    def _run(self) -> tuple[list[Floats], Floats]:
-        run = evaluate(self.problem.network, self.problem.params.pairs, self.problem.batch.x)
-        return run.z, run.a[-1]
+    def _run(self) -> Evaluation:
+        network = self.problem.network
+        until = until_loss(network, None, self.epsilon)
+        return evaluate(network, self.problem.params.pairs, self.problem.batch.x, until)
 
     @cached_property
     def loss(self) -> float:
         """The loss of the batch."""
-        return loss_of(self.problem, self.epsilon)
+        network, y = self.problem.network, self.problem.batch.y
+        return float(loss_at(network, self.problem.params.pairs, self._run, y, self.epsilon))
 
-    @property
+    @cached_property
     def outputs(self) -> Floats:
         """The outputs, (N, n[L])."""
-        return self._run[1]
+        network = self.problem.network
+        outputs: Floats = activate(network)(network.depth, self._run.z[-1])
+        return outputs
 
     @property
     def largest_z(self) -> float:
         """The largest |z| in any layer."""
-        return max(float(np.abs(z).max()) for z in self._run[0])
+        return max(float(np.abs(z).max()) for z in self._run.z)
 
     def _moved(self, unit: float) -> tuple[Floats, Floats]:
         """Losses and outputs with every parameter moved by a few units of roundoff."""
@@ -73,8 +87,7 @@ class Truth:
                 (_jittered(rng, w, unit), _jittered(rng, b, unit)) for w, b in self.problem.params
             ]
             run = evaluate(network, pairs, batch.x)
-            losses = reduce(network, sample_losses(network, run.z[-1], run.a[-1], batch.y))
-            self._moves[unit] = losses + penalty(network, pairs), run.a[-1]
+            self._moves[unit] = loss_at(network, pairs, run, batch.y), run.a[-1]
         return self._moves[unit]
 
     def loss_error(self, unit: float = UNIT) -> float:
@@ -96,7 +109,7 @@ class Truth:
 
     def _last_operations(self, unit: float) -> float:
         network, batch = self.problem.network, self.problem.batch
-        terms = (np.abs(self._run[0][-1]) + np.abs(self.outputs) + np.abs(batch.y) + 1.0) ** 2
+        terms = (np.abs(self._run.z[-1]) + np.abs(self.outputs) + np.abs(batch.y) + 1.0) ** 2
         total = float(reduce(network, terms.sum(axis=1)))
         return 8.0 * unit * (abs(self.loss) + total)
 
@@ -104,13 +117,13 @@ class Truth:
         """Return what arithmetic of roundoff ``unit`` may cost each output, (N, n[L])."""
         _, values = self._moved(unit)
         spread = np.abs(values - self.outputs).max(axis=0)
-        error: Floats = 20.0 * spread + 32.0 * unit * (1.0 + np.abs(self._run[0][-1]))
+        error: Floats = 20.0 * spread + 32.0 * unit * (1.0 + np.abs(self._run.z[-1]))
         return error
 
     @cached_property
     def kinks(self) -> kinks.Kinks:
         """The units on a kink."""
-        return kinks.find(self.problem)
+        return kinks.find(self.problem, self._run)
 
     @cached_property
     def _pinned(self) -> Activate | None:
@@ -119,13 +132,10 @@ class Truth:
         return self.kinks.pinned(self.problem, np.zeros(self.kinks.count))
 
     def _estimates(self, apply: Activate | None) -> dict[str, Estimate]:
-        rng = self._rng(1)
-        pairs = complex_step.moved(self.problem.params, rng)
-        batch = complex_step.moved_batch(self.problem.batch, rng)
-        point = [(w[:1], b[:1]) for w, b in pairs]
-        stack = complex_step.by_preactivation(self.problem, point, apply, self.epsilon)
-        moved_runs = chain.by_chain(self.problem, pairs, apply, self.epsilon, batch=batch)
-        return complex_step.estimates(stack, moved_runs)
+        near = points.near(self.problem, self._run.z[0], self._rng(1))
+        parts = complex_step.sloped(self.problem, near, apply, self.epsilon)
+        stack = complex_step.by_preactivation(parts.first)
+        return complex_step.estimates(stack, chain.spreads(parts))
 
     @cached_property
     def _one_sided(self) -> dict[str, Estimate]:
@@ -145,9 +155,7 @@ class Truth:
     @cached_property
     def testimonies(self) -> list[witness.Testimony]:
         """What real differences say along random directions of each tensor."""
-        if self.epsilon:
-            return []
-        return witness.testimonies(self.problem, self._one_sided, self._pinned, self._rng(5))
+        return [] if self.epsilon else self._heard(5, reach.REACH)
 
     @property
     def disagreements(self) -> list[witness.Testimony]:
@@ -160,11 +168,15 @@ class Truth:
         against = [t for t in self.testimonies if not t.agrees]
         if not against:
             return []
-        again = witness.testimonies(
-            self.problem, self._one_sided, self._pinned, self._rng(6), reach.AGAIN
-        )
-        still = {t.tensor for t in again if not t.agrees}
+        still = {t.tensor for t in self._heard(6, reach.AGAIN) if not t.agrees}
         return [t for t in against if t.tensor in still]
+
+    def _heard(self, purpose: int, first: float) -> list[witness.Testimony]:
+        problem, pinned = self.problem, self._pinned
+        run = self._run
+        if pinned is not None:
+            run = evaluate(problem.network, problem.params.pairs, problem.batch.x, pinned)
+        return witness.testimonies(problem, run, self._one_sided, pinned, self._rng(purpose), first)
 
     def rounding(self, unit: float = UNIT) -> dict[str, Floats]:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""

@@ -1,21 +1,18 @@
 """The second witness: real differences of the plain forward.
 
-It shares no arithmetic with the complex step: real numbers, a ladder of steps, three
-Gaussian directions a tensor. In every verdict the two have to agree within their bars.
-Off kinks a disagreement is our own fault.
-
-Small networks are differenced by :mod:`~gradcheck.oracle.whole`, large ones by
-:mod:`~gradcheck.oracle.resumed`.
+It shares no arithmetic with the complex step: real numbers, a ladder of steps
+(:mod:`~gradcheck.oracle.differences`), three random directions a tensor. In every verdict
+the two have to agree within their bars. Off kinks a disagreement is our own fault.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.forward import Activate, activate
-from gradcheck.oracle import resumed, whole
-from gradcheck.oracle.directions import gaussian
-from gradcheck.oracle.estimate import Estimate
+from gradcheck.forward import Activate, Evaluation, activate
+from gradcheck.oracle.differences import slopes
+from gradcheck.oracle.directions import drawn
+from gradcheck.oracle.estimate import Estimate, length
 from gradcheck.oracle.ladder import Slope
 from gradcheck.oracle.reach import REACH
 from gradcheck.problem import Problem
@@ -57,6 +54,7 @@ class Testimony:
 
 def testimonies(
     problem: Problem,
+    run: Evaluation,
     estimates: dict[str, Estimate],
     apply: Activate | None,
     rng: np.random.Generator,
@@ -66,6 +64,8 @@ def testimonies(
 
     Parameters
     ----------
+    run : Evaluation
+        The forward, with the activations of ``apply``.
     estimates : dict
         The primary estimates by tensor name, of the function that ``apply`` makes.
     apply : callable or None
@@ -75,15 +75,14 @@ def testimonies(
     """
     apply = apply or activate(problem.network)
     directions = {
-        name: gaussian(rng, DIRECTIONS, tensor.shape) for name, tensor in problem.params.tensors()
+        name: drawn(rng, DIRECTIONS, tensor.shape) for name, tensor in problem.params.tensors()
     }
-    source = whole if whole.fits(problem, DIRECTIONS) else resumed
-    slopes = source.slopes(problem, directions, apply, reach)
+    found = slopes(problem, run, apply, directions, reach)
     result = []
     for name, stack in directions.items():
-        estimate, flat = estimates[name], stack.reshape(DIRECTIONS, -1)
-        expected = flat @ estimate.value.ravel()
-        errors = 3.0 * np.linalg.norm(flat * estimate.error.ravel(), axis=1)
-        for slope, value, error in zip(slopes[name], expected, errors, strict=True):
-            result.append(Testimony(name, slope, float(value), float(error)))
+        estimate = estimates[name]
+        expected = stack.reshape(DIRECTIONS, -1) @ estimate.value.ravel()
+        error = 3.0 * length(estimate.error)  # along a random direction, whatever the error is
+        for slope, value in zip(found[name], expected.tolist(), strict=True):
+            result.append(Testimony(name, slope, value, error))
     return result

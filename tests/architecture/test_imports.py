@@ -15,6 +15,7 @@ PACKAGE = Path(gradcheck.__file__).parent
 #: From the ground up: a module may import from its own layer's package and from below.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("version", "errors"),
+    ("elementary",),
     ("activations",),
     ("losses",),
     ("network",),

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 
 from gradcheck import sampling, strategies
+from gradcheck.forward import Evaluation, evaluate
+from gradcheck.forward.evaluation import Pairs
 from gradcheck.network import Network
-from gradcheck.oracle import Estimate, Truth, chain, complex_step, kinks
+from gradcheck.oracle import Estimate, Truth, blocks, chain, complex_step, kinks, points
+from gradcheck.oracle.by_parameter import by_parameter
 from gradcheck.problem import Batch, Problem
 
 MEGABYTE = 1e6
@@ -18,16 +21,24 @@ MEGABYTE = 1e6
 def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     """Estimate a gradient at the pre-activations and at every parameter by itself."""
     rng = np.random.default_rng(1)
-    pairs = complex_step.moved(problem.params, rng)
-    batch = complex_step.moved_batch(problem.batch, rng)
-    on_kink = kinks.find(problem)
+    on_kink = kinks.find(problem, plain_run(problem))
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
-    short = complex_step.estimates(
-        complex_step.by_preactivation(problem, pairs, apply),
-        chain.by_chain(problem, pairs, apply, batch=batch),
-    )
-    plain = complex_step.estimates(complex_step.by_parameter(problem, pairs, apply, batch))
+    near = points.near(problem, plain_run(problem).z[0], rng)
+    parts = complex_step.sloped(problem, near, apply)
+    short = complex_step.estimates(complex_step.by_preactivation(parts.first), chain.spreads(parts))
+    pairs = points.moved(problem.params, rng)
+    stack = by_parameter(problem, pairs, apply, points.moved_batch(problem.batch, rng))
+    spread = complex_step.spread
+    plain = complex_step.estimates(stack, [(spread(dw), spread(db)) for dw, db in stack])
     return [(name, short[name], plain[name]) for name in short]
+
+
+def plain_run(problem: Problem) -> Evaluation:
+    return evaluate(problem.network, problem.params.pairs, problem.batch.x)
+
+
+def at_preactivations(problem: Problem, pairs: Pairs) -> complex_step.Stack:
+    return complex_step.by_preactivation(complex_step.sloped(problem, points.of(problem, pairs)))
 
 
 def assert_both_ways_agree(problem: Problem, called: str) -> None:
@@ -67,11 +78,11 @@ def test_both_ways_agree_for_every_output_and_loss(output: str, loss: str, reduc
 def test_the_size_of_a_block_changes_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(0, 60, 5):
         problem = sampling.problem(4, index)
-        pairs = complex_step.moved(problem.params, np.random.default_rng(index))
-        for way in (complex_step.by_preactivation, complex_step.by_parameter):
+        pairs = points.moved(problem.params, np.random.default_rng(index))
+        for way in (at_preactivations, by_parameter):
             with monkeypatch.context() as patch:
                 whole = way(problem, pairs)
-                patch.setattr(complex_step, "BLOCK", block)
+                patch.setattr(blocks, "BLOCK", block)
                 pieces = way(problem, pairs)
             for layer, (one, two) in enumerate(zip(whole, pieces, strict=True), start=1):
                 for kind, a, b in zip("Wb", one, two, strict=True):
@@ -86,9 +97,9 @@ def test_the_weight_penalty_adds_exactly_l2_times_the_weights() -> None:
         problem = sampling.problem(6, index)
         with_it = replace(problem, network=replace(problem.network, l2=0.37))
         without = replace(problem, network=replace(problem.network, l2=0.0))
-        pairs = complex_step.moved(problem.params, np.random.default_rng(index), runs=0)
-        one = complex_step.by_preactivation(with_it, pairs)
-        two = complex_step.by_preactivation(without, pairs)
+        pairs = points.moved(problem.params, np.random.default_rng(index), runs=0)
+        one = at_preactivations(with_it, pairs)
+        two = at_preactivations(without, pairs)
         for layer, (w, _) in enumerate(problem.params, start=1):
             (dw, db), (dw_plain, db_plain) = one[layer - 1], two[layer - 1]
             assert np.array_equal(dw[0], dw_plain[0] + 0.37 * w), (

@@ -10,7 +10,7 @@ from gradcheck.activations import ACTIVATIONS
 from gradcheck.bugs.textbook import Pass, Textbook, activation_derivative
 from gradcheck.judging import FLOAT64, Judgement, judge
 from gradcheck.network import Network
-from gradcheck.oracle import Truth, kinks
+from gradcheck.oracle import Truth
 from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.verdict import Verdict
 
@@ -225,7 +225,7 @@ def test_a_sum_that_rounds_to_zero_counts_as_on_the_kink() -> None:
     network = Network.parse("3-1-1 relu,identity half_squared_error")
     params = Params([([[1.0], [1.0], [-1.0]], [0.0]), ([[1.0]], [0.0])])
     problem = Problem(network, params, Batch([[0.1, 0.2, 0.3]], [[1.0]]))
-    assert kinks.find(problem).count == 1, "0.1 + 0.2 - 0.3 does not count as zero"
+    assert Truth(problem).kinks.count == 1, "0.1 + 0.2 - 0.3 does not count as zero"
 
 
 def test_few_random_problems_lie_on_a_kink() -> None:

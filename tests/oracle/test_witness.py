@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 
 from gradcheck import sampling, strategies
+from gradcheck.forward import evaluate
 from gradcheck.network import Network
 from gradcheck.oracle import Estimate, Truth, complex_step, witness
 from gradcheck.oracle.directions import miss_probability
@@ -120,7 +121,13 @@ def falsified(truth: Truth, name: str, how: str) -> list[witness.Testimony]:
     estimate = truth.gradient[name]
     false = Estimate(FALSIFICATIONS[how](estimate.value), estimate.error)
     estimates = {**truth.gradient, name: false}
-    return witness.testimonies(truth.problem, estimates, None, np.random.default_rng(0))
+    return heard(truth, estimates)
+
+
+def heard(truth: Truth, estimates: dict[str, Estimate]) -> list[witness.Testimony]:
+    problem = truth.problem
+    run = evaluate(problem.network, problem.params.pairs, problem.batch.x)
+    return witness.testimonies(problem, run, estimates, None, np.random.default_rng(0))
 
 
 def too_coarse(honest: list[witness.Testimony], off: float) -> bool:
@@ -138,7 +145,7 @@ def test_a_falsified_estimate_is_contradicted_and_only_that_one(how: str) -> Non
         names = [n for n, e in truth.gradient.items() if e.value.any() and not e.interval.any()]
         for name in names:
             value = truth.gradient[name].value
-            honest = witness.testimonies(problem, truth.gradient, None, np.random.default_rng(0))
+            honest = heard(truth, truth.gradient)
             off = float(np.linalg.norm(FALSIFICATIONS[how](value) - value))
             if how != "not a number" and too_coarse([t for t in honest if t.tensor == name], off):
                 continue

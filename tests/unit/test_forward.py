@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import strategies
-from gradcheck.forward import activate, batch_loss, evaluate, loss_of, restart
+from gradcheck.forward import activate, batch_loss, evaluate, loss_of, resume
 from gradcheck.network import Network
 from gradcheck.problem import Params, Problem
 
@@ -142,27 +142,50 @@ def test_a_stack_of_inputs_meets_the_same_parameters(problem: Problem, copies: i
 
 
 @given(strategies.problems())
-def test_a_pass_restarted_from_any_layer_ends_where_the_full_pass_ends(problem: Problem) -> None:
+def test_a_pass_resumed_from_any_layer_ends_where_the_full_pass_ends(problem: Problem) -> None:
     network, pairs = problem.network, problem.params.pairs
     run = evaluate(network, pairs, problem.batch.x)
     for layer in range(1, network.depth + 1):
-        z, a = restart(network, pairs, layer, run.z[layer - 1])
-        assert np.array_equal(z, run.z[-1]), f"{network} restarted from z[{layer}]: other z"
-        assert np.array_equal(a, run.a[-1]), f"{network} restarted from z[{layer}]: other a"
+        resumed = resume(network, pairs, {layer: run.z[layer - 1]})
+        z, a = resumed.z[-1], resumed.a[-1]
+        assert np.array_equal(z, run.z[-1]), f"{network} resumed from z[{layer}]: other z"
+        assert np.array_equal(a, run.a[-1]), f"{network} resumed from z[{layer}]: other a"
 
 
 @given(strategies.problems(), AXES)
-def test_a_stack_of_pre_activations_is_restarted_one_by_one(
+def test_a_stack_of_pre_activations_is_resumed_one_by_one(
     problem: Problem, axes: tuple[int, ...]
 ) -> None:
     network, pairs = problem.network, problem.params.pairs
     z1 = evaluate(network, pairs, problem.batch.x).z[0]
     shifts = np.linspace(-0.5, 0.5, math.prod(axes)).reshape(*axes, 1, 1)
-    z, a = restart(network, pairs, 1, z1 + shifts)
+    run = resume(network, pairs, {1: z1 + shifts})
+    z, a = run.z[-1], run.a[-1]
     for index in np.ndindex(axes):
-        alone_z, alone_a = restart(network, pairs, 1, z1 + float(shifts[index].item()))
-        assert np.allclose(z[index], alone_z, rtol=1e-12, atol=1e-12), f"{network} at {index}: z"
-        assert np.allclose(a[index], alone_a, rtol=1e-12, atol=1e-13), f"{network} at {index}: a"
+        alone = resume(network, pairs, {1: z1 + float(shifts[index].item())})
+        assert np.allclose(z[index], alone.z[-1], rtol=1e-12, atol=1e-12), (
+            f"{network} at {index}: z"
+        )
+        assert np.allclose(a[index], alone.a[-1], rtol=1e-12, atol=1e-13), (
+            f"{network} at {index}: a"
+        )
+
+
+@given(strategies.problems())
+def test_passes_resumed_together_end_where_each_ends_alone(problem: Problem) -> None:
+    network, pairs = problem.network, problem.params.pairs
+    run = evaluate(network, pairs, problem.batch.x)
+    starts = {
+        layer: run.z[layer - 1] + np.linspace(-0.5, 0.5, 2 + layer)[:, None, None]
+        for layer in range(1, network.depth + 1, 2)
+    }
+    together = resume(network, pairs, starts)
+    alone = [resume(network, pairs, {layer: z}) for layer, z in starts.items()]
+    for what in ("z", "a"):
+        ends = np.concatenate([getattr(one, what)[-1] for one in alone])
+        assert np.allclose(getattr(together, what)[-1], ends, rtol=1e-12, atol=1e-12), (
+            f"{network}: resumed from layers {list(starts)} together, another {what} comes out"
+        )
 
 
 @given(strategies.problems())

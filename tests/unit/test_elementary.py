@@ -1,0 +1,72 @@
+"""Elementary functions close to the real axis: the same numbers, sooner."""
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck import elementary
+
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "exp": (elementary.exp, mpmath.exp),
+    "log": (elementary.log, mpmath.log),
+    "tanh": (elementary.tanh, mpmath.tanh),
+}
+
+#: Below the angle up to which the first term is all there is, just below it, and above.
+ANGLES = (0.0, 1e-200, 1e-50, 1e-20, 0.99 * 2.0**-27, 1.01 * 2.0**-27, 1e-3, 1.0)
+
+EACH = pytest.mark.parametrize("name", list(FUNCTIONS))
+
+
+def off(got: float, expected: Any) -> float:
+    """Return how far a number is off, in parts of it."""
+    if not expected:
+        return abs(got)
+    return float(abs((mpmath.mpf(got) - expected) / expected))
+
+
+@EACH
+@given(st.floats(1e-3, 20.0), st.sampled_from((1.0, -1.0)), st.sampled_from(ANGLES))
+def test_real_and_imaginary_part_are_right_to_the_last_digits(
+    name: str, x: float, sign: float, angle: float
+) -> None:
+    function, true = FUNCTIONS[name]
+    z = complex(x if name == "log" else sign * x, angle * min(x, 1.0))
+    got = complex(function(np.array([z]))[0])
+    with mpmath.workdps(60):
+        expected = true(mpmath.mpc(z))
+        apart = (off(got.real, expected.real), off(got.imag, expected.imag))
+    # log crosses zero at 1, where its real part has no relative accuracy
+    limits = (1e-12 if name == "log" else 1e-14, 1e-14)
+    right = [part <= limit for part, limit in zip(apart, limits, strict=True)]
+    assert all(right), f"{name}({z}) = {got}, not {expected}"
+
+
+@EACH
+def test_real_numbers_go_to_numpy(name: str) -> None:
+    x = np.linspace(0.1, 5.0, 50).reshape(5, 10)
+    assert np.array_equal(FUNCTIONS[name][0](x), getattr(np, name)(x)), f"{name}: not numpy's"
+
+
+@EACH
+def test_a_stack_with_one_number_far_from_the_axis_goes_to_numpy(name: str) -> None:
+    z = np.array([[0.5 + 1e-50j, 1.0 + 0.5j]])
+    assert np.array_equal(FUNCTIONS[name][0](z), getattr(np, name)(z)), f"{name}: not numpy's"
+
+
+def test_tanh_does_not_overflow_far_out() -> None:
+    z = np.array([-1e4, -400.0, 400.0, 1e4]) + 1e-50j
+    with np.errstate(all="raise", under="ignore"):
+        got = elementary.tanh(z)
+    assert np.array_equal(got.real, [-1.0, -1.0, 1.0, 1.0]), f"tanh of +-400 and +-1e4: {got}"
+    assert ((got.imag >= 0) & (got.imag < 1e-200)).all(), f"imaginary parts {got.imag}"
+
+
+def test_a_negative_number_close_to_the_axis_has_numpys_logarithm() -> None:
+    z = np.array([-2.0 + 1e-50j])
+    assert np.array_equal(elementary.log(z), np.log(z)), f"log({z}) = {elementary.log(z)}"
