@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.elementary import Array, exp, tanh
+from gradcheck.elementary import Array, exp, logistic, tanh
 
 LEAKY_SLOPE = 0.01
 
@@ -56,15 +56,6 @@ def _identity(z: Array) -> Array:
     return z
 
 
-def _sigmoid(z: Array) -> Array:
-    if not np.iscomplexobj(z):
-        share: Array = np.exp(_below(z)) / (1.0 + np.exp(-np.abs(z)))  # the same, without np.where
-        return share
-    right = z.real >= 0
-    shrunk = exp(np.where(right, -z, z))  # never overflows
-    return np.where(right, 1.0, shrunk) / (1.0 + shrunk)
-
-
 def _above(z: Array) -> Array:
     """Return z where it is positive, else zero."""
     # np.where, which complex numbers need, gives the same bits several times slower
@@ -100,7 +91,7 @@ def _log1p(w: Array) -> Array:
 
 
 def _silu(z: Array) -> Array:
-    return z * _sigmoid(z)
+    return z * logistic(z)
 
 
 #: Numbers that the standard library's erfc serves one by one.
@@ -156,12 +147,12 @@ def softmax(z: Array) -> Array:
 
 
 def _sigmoid_derivative(z: Array) -> Array:
-    a = _sigmoid(z)
+    a = logistic(z)
     return a * (1.0 - a)
 
 
 def _silu_derivative(z: Array) -> Array:
-    a = _sigmoid(z)
+    a = logistic(z)
     slope: Array = a + z * a * (1.0 - a)
     return slope
 
@@ -175,7 +166,7 @@ def _gelu_derivative(z: Array) -> Array:
 
 _ROWS = (
     Activation("identity", _identity, np.ones_like, formula="z"),
-    Activation("sigmoid", _sigmoid, _sigmoid_derivative, formula="1 / (1 + exp(-z))"),
+    Activation("sigmoid", logistic, _sigmoid_derivative, formula="1 / (1 + exp(-z))"),
     Activation("tanh", tanh, lambda z: 1.0 - np.tanh(z) ** 2, formula="tanh(z)"),
     Activation(
         "relu",
@@ -200,7 +191,7 @@ _ROWS = (
         pieces=True,
         formula="z if z > 0 else exp(z) - 1",
     ),
-    Activation("softplus", softplus, _sigmoid, formula="log(1 + exp(z))"),
+    Activation("softplus", softplus, logistic, formula="log(1 + exp(z))"),
     Activation("silu", _silu, _silu_derivative, formula="z / (1 + exp(-z))"),
     Activation("gelu", _gelu, _gelu_derivative, formula="z Phi(z)"),
     Activation("softmax", softmax, None, formula="exp(z_j) / sum_k exp(z_k)"),

@@ -104,17 +104,13 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
     bars = estimate.error
     difference = claim - estimate.value
     np.abs(difference, out=difference)
-    allowed = bars + estimate.interval
-    explained = bool((difference <= allowed).all())  # NaN is not
-    if not explained or arithmetic.unit > UNIT:
+    allowed = bars + estimate.interval if estimate.interval.any() else bars
+    excess = _in_bars(difference, allowed)
+    if arithmetic.unit > UNIT or excess.max() > 1:
         bars = bars + truth.rounding(arithmetic.unit)[name]
         allowed = bars + estimate.interval
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        excess = np.divide(difference, allowed, out=difference)
-    np.fmax(excess, 0.0, out=excess)  # 0 / 0: a zero claimed where nothing but zero is right
-    if not explained:
-        excess[~np.isfinite(claim)] = np.inf
-    entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), claim.shape))
+        excess = _in_bars(difference, allowed)
+    entry = tuple(int(i) for i in np.unravel_index(int(excess.argmax()), claim.shape))
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
     norm = length(estimate.value) + length(estimate.interval)
     noise = length(bars)
@@ -141,6 +137,16 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
         float(excess[entry]),
         note,
     )
+
+
+def _in_bars(difference: Floats, allowed: Floats) -> Floats:
+    """Return how many bars each entry is off: infinitely many where it is not finite."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        excess = difference / allowed
+    if np.isnan(excess.max()):
+        excess[np.isnan(excess)] = np.inf
+        excess[difference == 0] = 0.0  # zero, where nothing but zero is right
+    return excess
 
 
 def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:

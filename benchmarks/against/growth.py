@@ -48,10 +48,13 @@ def member(n: int) -> dict[str, Any]:
     """Measure one network."""
     from benchmarks.against import ours
     from benchmarks.against.timing import seconds
-    from benchmarks.against.work import problem_for
+    from benchmarks.against.work import implementation, problem_for
 
     problem = problem_for(f"{n}-30-10 tanh,softmax cross_entropy")
-    run = ours.checker(ours.VERDICT, problem, [])
+    _, claim = implementation().loss_and_grads(
+        problem.network, problem.params.copies(), problem.batch
+    )
+    run = ours.checker(ours.VERDICT, problem, claim)
     before = _peak()
     assert run(), f"{n}-30-10 did not come out correct"
     times = sorted(seconds(run) for _ in range(5))

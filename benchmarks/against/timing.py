@@ -53,7 +53,7 @@ def _measure(text: str, peers: dict[str, Any], say: Say) -> dict[str, Any]:
     for name, peer in peers.items():
         predicted[name] = EVALUATIONS.get(name, 0) * problem.params.size * evaluation
         if predicted[name] <= PATIENCE:
-            runs[name] = peer.checker(name, problem, [] if name == VERDICT else claim)
+            runs[name] = peer.checker(name, problem, claim)
     times: dict[str, list[float]] = {name: [] for name in runs}
     ratios: dict[str, dict[str, list[float]]] = {name: {} for name in runs}
     for name, run_ in runs.items():

@@ -36,10 +36,14 @@ def _spread(parts: Sloped, layer: int, delta: Floats) -> tuple[Floats, Floats]:
     if layer > 1:
         dw, db = parts.gradient(layer, delta)
         return spread(dw), spread(db)
-    # the inputs are the same at all points: the largest tensor is never formed for each
-    apart = delta[1:] - delta[:1]
-    dw = parts.problem.batch.x.T @ apart
-    return np.abs(dw, out=dw).max(axis=0), np.abs(apart.sum(axis=1)).max(axis=0)
+    # the inputs are the same at all points, and the tensor may be the largest: one at a time
+    x, apart = parts.problem.batch.x, delta[1:] - delta[:1]
+    furthest = np.abs(x.T @ apart[0])
+    dw = np.empty_like(furthest)
+    for moved in apart[1:]:
+        np.abs(np.matmul(x.T, moved, out=dw), out=dw)
+        np.maximum(furthest, dw, out=furthest)
+    return furthest, np.abs(apart.sum(axis=1)).max(axis=0)
 
 
 def _deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:

@@ -1,10 +1,9 @@
 """Real differences of the forward along many directions of its parameters at once.
 
-A ladder of steps is explored from the pre-activation: a direction V of ``W[l]`` moves
-``z[l]`` by ``step * a[l-1] @ V``, and the forward is resumed from there. That z depends on
-the parameters so is not taken on trust: at the far end of the first rung the forward is
-also run with moved parameters, and it is theirs that counts. Only the way from there to zero
-is explored.
+How far a direction V moves the pre-activation of its layer is seen on the forward with
+moved parameters, ``z(W + V) - z(W)``: that ``dz/dW = a`` is not taken on trust. From there the
+forward is resumed at both sides of every rung of a ladder, on the straight line through
+these two; z is linear in the parameters.
 
 Directions of all tensors go through the forward together; each joins in its own layer.
 """
@@ -12,7 +11,7 @@ Directions of all tensors go through the forward together; each joins in its own
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import accumulate
 
 import numpy as np
 
@@ -24,8 +23,8 @@ from gradcheck.oracle.ladder import Slope, extrapolate_all, steps
 from gradcheck.oracle.reach import RUNGS, first_steps, rungs_on_one_side
 from gradcheck.problem import Floats, Problem
 
-#: By tensor name, (D, *shape); tensors in the order of the layers, W before b.
-Directions = dict[str, Floats]
+#: For each layer, directions of its W, (D, n[l-1], n[l]), and of its b, (D', n[l]).
+Directions = list[tuple[Floats, Floats]]
 
 #: Half the step of the difference that says how steep an activation is: for steps only.
 _NEAR = 1e-6
@@ -33,7 +32,7 @@ _NEAR = 1e-6
 
 def slopes(
     problem: Problem, run: Evaluation, apply: Activate, directions: Directions, reach: float
-) -> dict[str, list[Slope]]:
+) -> list[Slope]:
     """Difference the loss along directions of each tensor.
 
     Parameters
@@ -44,114 +43,103 @@ def slopes(
         Its activations.
     reach : float
         How far a pre-activation may move at the first rung.
+
+    Returns
+    -------
+    slopes : list of Slope
+        Along all directions in their order: of W[1], of b[1], of W[2], ...
     """
     steep = [
         (apply(layer, z + _NEAR) - apply(layer, z - _NEAR)) / (2.0 * _NEAR)
         for layer, z in enumerate(run.z[:-1], start=1)
     ]
-    found: dict[str, list[Slope]] = {name: [] for name in directions}
-    for some in _together(problem, directions):
-        tensors = [
-            _Tensor(problem, run, int(name[1:]), name[0] == "W", stack)
-            for name, stack in some.items()
-        ]
-        h = steps(first_steps(problem.network, *_moving(run, steep, tensors), reach), RUNGS)
-        told = iter(_told(problem, apply, tensors, h))
-        for name, stack in some.items():
-            found[name] += [next(told) for _ in stack]
+    found = []
+    for layers in _together(problem, run, directions):
+        h = steps(first_steps(problem.network, *_moving(run, steep, layers), reach), RUNGS)
+        found += _told(problem, apply, layers, h)
     return found
 
 
-def _together(problem: Problem, directions: Directions) -> Iterator[Directions]:
-    """Cut the directions of all tensors so that the rungs of each part stay in bounds."""
-    each = [(name, d) for name, stack in directions.items() for d in range(len(stack))]
-    rungs = 2 * (RUNGS + 1) * problem.batch.size * max(problem.network.widths[1:])
-    for part in blocks(len(each), rungs):
-        some = {
-            name: [d for _, d in rows] for name, rows in groupby(each[part], key=lambda row: row[0])
+def _together(problem: Problem, run: Evaluation, directions: Directions) -> "Iterator[_Layers]":
+    """Cut the directions of all layers so that the rungs of each part stay in bounds."""
+    counts = [len(stack) for pair in directions for stack in pair]
+    starts = [0, *accumulate(counts)]
+    rungs = 2 * RUNGS * problem.batch.size * max(problem.network.widths[1:])
+    for part in blocks(starts[-1], rungs):
+        cut = [
+            stack[max(part.start - start, 0) : max(part.stop - start, 0)]
+            for stack, start in zip((s for pair in directions for s in pair), starts, strict=False)
+        ]
+        yield {
+            layer: _Moves(problem, run, layer, weights, biases)
+            for layer, weights, biases in zip(
+                range(1, len(cut) // 2 + 1), cut[::2], cut[1::2], strict=True
+            )
+            if len(weights) + len(biases)
         }
-        yield {name: directions[name][rows[0] : rows[-1] + 1] for name, rows in some.items()}
 
 
 @dataclass(frozen=True)
-class _Tensor:
-    """A tensor, directions of it, and the forward that they move.
+class _Moves:
+    """Directions of one layer's parameters, and how they move its pre-activation.
 
     Attributes
     ----------
-    layer : int
-    weights : bool
-        Whether it is the layer's W, and not its b.
-    directions : array
-        (D, *shape).
+    weights, biases : array
+        (D, n[l-1], n[l]) and (D', n[l]).
     """
 
     problem: Problem
     run: Evaluation
     layer: int
-    weights: bool
-    directions: Floats
+    weights: Floats
+    biases: Floats
+
+    @property
+    def count(self) -> int:
+        """How many directions there are."""
+        return len(self.weights) + len(self.biases)
 
     @cached_property
     def speed(self) -> Floats:
-        """How fast each direction moves its own layer's pre-activation, (D, N, n)."""
-        if self.weights:
-            speed: Floats = self.run.a[self.layer - 1] @ self.directions
-            return speed
-        return np.repeat(self.directions[:, None], self.problem.batch.size, axis=1)
+        """How far a step of one in each direction moves the pre-activation, (D + D', N, n)."""
+        a, z = self.run.a[self.layer - 1], self.run.z[self.layer - 1]
+        w, b = self.problem.params.pairs[self.layer - 1]
+        speed = np.empty((self.count, *z.shape))
+        for some in blocks(len(self.weights), w.size):  # they may be large
+            np.matmul(a, w + self.weights[some], out=speed[: len(self.weights)][some])
+        speed[: len(self.weights)] += b - z
+        speed[len(self.weights) :] = self.biases[:, None]
+        return speed
 
-    def place(self, h: Floats, z: Floats) -> Floats:
-        """Write the pre-activations at both sides of every rung, and of moved parameters.
-
-        Parameters
-        ----------
-        h : array
-            (D, K).
-        z : array
-            Filled, (D, 2 K + 1, N, n): at ``+h``, at ``-h``, and from parameters at ``+h[0]``.
-
-        Returns
-        -------
-        penalties : array
-            (D, 2 K + 1).
-        """
-        signed = np.concatenate([h, -h, h[:, :1]], axis=1)
+    def at(self, signed: Floats) -> Array:
+        """Return the pre-activations at steps, (D + D', S) to (D + D', S, N, n)."""
+        z = self.run.z[self.layer - 1]
         # z + step * speed, as a product of [step, 1] and [speed, z]: numpy's sums take longer
-        own_z = np.broadcast_to(self.run.z[self.layer - 1], self.speed.shape)
-        lines = np.stack((self.speed, own_z), axis=1).reshape(len(h), 2, -1)
-        along = np.stack((signed[:, :-1], np.ones_like(signed[:, :-1])), axis=2)
-        np.matmul(along, lines, out=z.reshape(*z.shape[:2], -1)[:, :-1])
-        l2, (w, b) = self.problem.network.l2, self.problem.params.pairs[self.layer - 1]
-        a, own = self.run.a[self.layer - 1], w if self.weights else b[None]
-        ways = self.directions.reshape(-1, *own.shape)
-        squares = self._squares(signed) if l2 else np.zeros(signed.shape)
-        for some in blocks(len(ways), 2 * own.size):  # they may be large
-            there = h[some, :1, None] * ways[some]
-            there += own
-            np.add(a @ there if self.weights else a @ w, b if self.weights else there, z[some, -1])
-            if l2 and self.weights:
-                squares[some, -1] += (there * there).sum(axis=(1, 2)) - (w * w).sum()
-        return 0.5 * l2 * squares
+        lines = np.empty((self.count, 2, z.size))
+        lines[:, 0], lines[:, 1] = self.speed.reshape(self.count, -1), z.ravel()
+        along = np.stack((signed, np.ones_like(signed)), axis=-1)
+        return (along @ lines).reshape(*signed.shape, *z.shape)
 
-    def _squares(self, signed: Floats) -> Floats:
-        """Return the sum of all squared weights at each step; at the last as if unmoved."""
+    def penalties(self, signed: Floats) -> Floats:
+        """Return the penalty at steps, (D + D', S): a square, so three sums give all."""
+        if not self.problem.network.l2:
+            return np.zeros(signed.shape)
         total = sum(float((w * w).sum()) for w, _ in self.problem.params)
         squares = np.full(signed.shape, total)
-        if self.weights:
-            v, w = self.directions, self.problem.params.pairs[self.layer - 1][0]
-            crossed = np.tensordot(v, w, axes=2)[:, None]
-            squared = (v * v).sum(axis=(1, 2))[:, None]
-            h = signed[:, :-1]
-            squares[:, :-1] += 2.0 * h * crossed + h * h * squared
-        return squares
+        v, w = self.weights, self.problem.params.pairs[self.layer - 1][0]
+        crossed = np.tensordot(v, w, axes=2)[:, None]
+        squared = (v * v).sum(axis=(1, 2))[:, None]
+        h = signed[: len(v)]
+        squares[: len(v)] += 2.0 * h * crossed + h * h * squared
+        return 0.5 * self.problem.network.l2 * squares
 
 
-def _by_layer(tensors: list[_Tensor]) -> dict[int, list[_Tensor]]:
-    return {layer: list(some) for layer, some in groupby(tensors, key=lambda t: t.layer)}
+_Layers = dict[int, _Moves]
 
 
 def _moving(
-    run: Evaluation, steep: list[Floats], tensors: list[_Tensor]
+    run: Evaluation, steep: list[Floats], layers: _Layers
 ) -> tuple[list[Array], list[Array]]:
     """Return the pre-activations that move, and how fast along each direction, by layer.
 
@@ -167,45 +155,34 @@ def _moving(
     rates : list of array
         (D, N, n[l]).
     """
-    joining = {
-        layer: np.concatenate([tensor.speed for tensor in some])
-        for layer, some in _by_layer(tensors).items()
-    }
-    first, pairs = min(joining), tensors[0].problem.params.pairs
-    rates = [joining[first]]
+    first = min(layers)
+    pairs, rates = layers[first].problem.params.pairs, [layers[first].speed]
     for layer in range(first + 1, len(pairs) + 1):
         carried = (rates[-1] * steep[layer - 2]) @ pairs[layer - 1][0]
-        rates.append(np.concatenate([carried, joining[layer]]) if layer in joining else carried)
+        joining = [layers[layer].speed] if layer in layers else []
+        rates.append(np.concatenate([carried, *joining]))
     return run.z[first - 1 :], rates
 
 
-def _told(problem: Problem, apply: Activate, tensors: list[_Tensor], h: Floats) -> list[Slope]:
-    """Explore ladders of steps h, (D, K), and tell the slopes from moved parameters."""
-    network, rungs = problem.network, h.shape[1]
-    starts, penalties, count = {}, np.empty((len(h), 2 * rungs + 1)), 0
-    for layer, some in _by_layer(tensors).items():
-        size = sum(len(tensor.directions) for tensor in some)
-        starts[layer] = np.empty((size, penalties.shape[1], *some[0].speed.shape[1:]))
-        here = 0
-        for tensor in some:
-            there = here + len(tensor.directions)
-            rows = slice(count + here, count + there)
-            penalties[rows] = tensor.place(h[rows], starts[layer][here:there])
-            here = there
-        count += size
+def _told(problem: Problem, apply: Activate, layers: _Layers, h: Floats) -> list[Slope]:
+    """Difference the loss on ladders of steps h, (D, K), and extrapolate to zero."""
+    network, rungs, starts, penalties = problem.network, h.shape[1], {}, []
+    ends = accumulate(moves.count for moves in layers.values())
+    for (layer, moves), end in zip(layers.items(), ends, strict=True):
+        here = h[end - moves.count : end]
+        signed = np.concatenate([here, -here], axis=1)
+        starts[layer] = moves.at(signed)
+        penalties.append(moves.penalties(signed))
     until = until_loss(network, apply)  # what comes after the last z does not count here
     runs = resume(network, problem.params.pairs, starts, until)
-    losses = sample_losses(network, runs.z[-1], runs.a[-1], problem.batch.y)  # (D, 2 K + 1, N)
-    apart = reduce(network, losses[:, :rungs] - losses[:, rungs:-1])
-    apart += penalties[:, :rungs] - penalties[:, rungs:-1]
-    furthest = np.abs(losses[:, -1]) + np.abs(runs.z[-1][:, -1]).sum(axis=-1) + 1.0
-    noise = 4.0 * UNIT * (reduce(network, furthest) + penalties[:, -1])
-    usable = rungs_on_one_side(network, [z[:, :-1] for z in runs.z])
-    slopes = extrapolate_all(h, apart / (2.0 * h), noise, usable)
-    first = reduce(network, losses[:, -1] - losses[:, 0]) + penalties[:, -1] - penalties[:, 0]
-    return [
-        Slope(slope.value + by, slope.error + blur, slope.step)
-        for slope, by, blur in zip(
-            slopes, (first / h[:, 0]).tolist(), (noise / h[:, 0]).tolist(), strict=True
-        )
-    ]
+    losses = sample_losses(network, runs.z[-1], runs.a[-1], problem.batch.y)  # (D, 2 K, N)
+    total = np.concatenate(penalties)
+    apart = reduce(network, losses[:, :rungs] - losses[:, rungs:])
+    apart += total[:, :rungs] - total[:, rungs:]
+    furthest = np.abs(losses[:, 0]) + np.abs(runs.z[-1][:, 0]).sum(axis=-1) + 1.0
+    noise = 4.0 * UNIT * (reduce(network, furthest) + total[:, 0])
+    usable = rungs_on_one_side(network, runs.z)
+    value, error, step = extrapolate_all(h, apart / (2.0 * h), noise, usable)
+    error += noise / h[:, 0]  # z of moved parameters is rounded too
+    told = zip(value.tolist(), error.tolist(), step.tolist(), strict=True)
+    return [Slope(*slope) for slope in told]

@@ -11,8 +11,10 @@ anywhere: our forward, a callable, or code under test in another process.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradcheck.problem import Floats
 
@@ -60,38 +62,83 @@ def extrapolate(h: Floats, differences: Floats, noise: float, usable: int = RUNG
         How many of the smallest steps may be used: the larger ones reach across a
         kink.
     """
-    return extrapolate_all(
+    value, error, step = extrapolate_all(
         np.asarray(h)[None], np.asarray(differences)[None], np.array([noise]), np.array([usable])
-    )[0]
+    )
+    return Slope(float(value[0]), float(error[0]), float(step[0]))
 
 
-def extrapolate_all(h: Floats, differences: Floats, noise: Floats, usable: Floats) -> list[Slope]:
-    """Extrapolate many ladders at once; shapes (D, K), (D, K), (D,) and (D,)."""
-    count, rungs = h.shape
-    crossing = np.arange(rungs) < rungs - usable[:, None]
-    column = np.where(crossing | ~np.isfinite(differences), np.nan, differences)
-    values = np.full((rungs - 1, count, rungs), np.nan)
-    bars = np.full((rungs - 1, count, rungs), np.nan)
-    amplification = 1.0
-    with np.errstate(all="ignore"):  # a rung that is not usable is NaN, and so is what it enters
-        for j in range(1, rungs):
-            factor = 4.0**j
-            left, above = column[:, 1:], column[:, :-1]
-            column = (factor * left - above) / (factor - 1.0)
-            amplification *= (factor + 1.0) / (factor - 1.0)
-            change = np.maximum(np.abs(column - left), np.abs(column - above))
-            values[j - 1, :, j:] = column
-            bars[j - 1, :, j:] = change + amplification * noise[:, None] / h[:, j:]
-    bars = np.where(np.isnan(bars), np.inf, bars)
-    order = bars.transpose(1, 2, 0).reshape(count, -1)  # of equal bars, the largest step
-    best = order.argmin(axis=1)
-    rung, power = np.divmod(best, rungs - 1)
-    each = np.arange(count)
-    bar = order[each, best]
-    told = np.isfinite(bar)
-    value = np.where(told, values[power, each, rung], np.nan)
-    step = np.where(told, h[each, rung], np.nan)
-    bar = np.where(told, bar, np.inf)
-    return [
-        Slope(*slope) for slope in zip(value.tolist(), bar.tolist(), step.tolist(), strict=True)
-    ]
+def extrapolate_all(
+    h: Floats, differences: Floats, noise: Floats, usable: NDArray[np.int_]
+) -> tuple[Floats, Floats, Floats]:
+    """Extrapolate many ladders at once.
+
+    Parameters
+    ----------
+    h, differences : array
+        (D, K).
+    noise, usable : array
+        (D,).
+
+    Returns
+    -------
+    value, error, step : array
+        (D,), as the attributes of :class:`Slope`.
+    """
+    table = _table(h.shape[1])
+    missing = ~np.isfinite(differences) | (np.arange(h.shape[1]) < h.shape[1] - usable[:, None])
+    known = np.where(missing, 0.0, differences)
+    change = np.abs(known @ table.changes).max(axis=0)
+    bars = change + table.amplification * noise[:, None] / h[:, table.rung]
+    bars[(missing @ table.uses) | np.isnan(bars)] = np.inf
+    each, best = np.arange(len(h)), bars.argmin(axis=1)  # of equal bars, the largest step
+    error: Floats = bars[each, best]
+    told = np.isfinite(error)
+    value = np.where(told, (known @ table.entries)[each, best], np.nan)
+    return value, error, np.where(told, h[each, table.rung[best]], np.nan)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A Ridders table of E entries as what it is: linear in the differences at K steps.
+
+    Attributes
+    ----------
+    entries : array
+        (K, E). Each entry from the differences; from the largest step on.
+    changes : array
+        (2, K, E). How it changed from the two entries that it was made of.
+    uses : array of bool
+        (K, E). Which differences it holds.
+    amplification : array
+        (E,). What it makes of noise in them, at most.
+    rung : array of int
+        (E,). The smallest step that it holds.
+    """
+
+    entries: Floats
+    changes: Floats
+    uses: NDArray[np.bool_]
+    amplification: Floats
+    rung: NDArray[np.int_]
+
+
+@cache
+def _table(rungs: int) -> _Table:
+    column, amplification, made = np.eye(rungs), 1.0, []
+    for j in range(1, rungs):
+        factor = 4.0**j
+        left, above = column[1:], column[:-1]
+        column = (factor * left - above) / (factor - 1.0)
+        amplification *= (factor + 1.0) / (factor - 1.0)
+        for k, entry, one, other in zip(range(j, rungs), column, left, above, strict=True):
+            made.append((k, j, entry, (entry - one, entry - other), amplification))
+    made.sort(key=lambda entry: entry[:2])
+    entries = np.array([entry for _, _, entry, _, _ in made]).T
+    return _Table(
+        entries=entries,
+        changes=np.array([changes for _, _, _, changes, _ in made]).transpose(1, 2, 0),
+        uses=entries != 0.0,
+        amplification=np.array([amplified for _, _, _, _, amplified in made]),
+        rung=np.array([k for k, _, _, _, _ in made]),
+    )

@@ -48,7 +48,7 @@ def first_steps(network: Network, zs: list[Array], rates: list[Array], reach: fl
     return nonzero
 
 
-def rungs_on_one_side(network: Network, zs: list[Array]) -> Floats:
+def rungs_on_one_side(network: Network, zs: list[Array]) -> NDArray[np.int_]:
     """Count, from the smallest step up, the rungs on which no unit changes sides, (D,).
 
     Parameters
@@ -57,11 +57,13 @@ def rungs_on_one_side(network: Network, zs: list[Array]) -> Floats:
         The pre-activations of the last layers, at every rung on one side and then at every
         rung on the other, (D, 2 K, N, n); D as in :func:`first_steps`.
     """
-    same = np.ones((len(zs[-1]), 2, RUNGS), dtype=bool)
+    usable = np.full(len(zs[-1]), RUNGS)
     for name, z in zip(network.activations[-len(zs) :], zs, strict=True):
         if ACTIVATIONS[name].pieces:
-            side: NDArray[np.bool_] = z > 0
-            stays = np.all(side == side[:, -1:], axis=(2, 3))
-            same[: len(z)] &= stays.reshape(-1, 2, RUNGS)
-    crossing = ~same.all(axis=1)[:, ::-1]
-    return np.where(crossing.any(axis=1), crossing.argmax(axis=1), RUNGS).astype(float)
+            side = z > 0
+            crosses: NDArray[np.bool_] = np.any(side != side[:, -1:], axis=(2, 3))
+            either = crosses[:, :RUNGS] | crosses[:, RUNGS:]
+            near = either[:, ::-1].argmax(axis=1)  # the smallest that does
+            here = usable[: len(z)]
+            np.minimum(here, np.where(either.any(axis=1), near, RUNGS), out=here)
+    return usable

@@ -5,6 +5,7 @@ It shares no arithmetic with the complex step: real numbers, a ladder of steps
 the two have to agree within their bars. Off kinks a disagreement is our own fault.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,16 +74,18 @@ def testimonies(
     reach : float
         How far a pre-activation may move at the first rung.
     """
+    directions = [
+        (drawn(rng, DIRECTIONS, w.shape), drawn(rng, DIRECTIONS, b.shape))
+        for w, b in problem.params
+    ]
     apply = apply or activate(problem.network)
-    directions = {
-        name: drawn(rng, DIRECTIONS, tensor.shape) for name, tensor in problem.params.tensors()
-    }
-    found = slopes(problem, run, apply, directions, reach)
+    found = iter(slopes(problem, run, apply, directions, reach))
     result = []
-    for name, stack in directions.items():
+    for (name, _), stack in zip(
+        problem.params.tensors(), itertools.chain.from_iterable(directions), strict=True
+    ):
         estimate = estimates[name]
         expected = stack.reshape(DIRECTIONS, -1) @ estimate.value.ravel()
         error = 3.0 * length(estimate.error)  # along a random direction, whatever the error is
-        for slope, value in zip(found[name], expected.tolist(), strict=True):
-            result.append(Testimony(name, slope, value, error))
+        result += [Testimony(name, next(found), value, error) for value in expected.tolist()]
     return result

@@ -15,12 +15,14 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "exp": (elementary.exp, mpmath.exp),
     "log": (elementary.log, mpmath.log),
     "tanh": (elementary.tanh, mpmath.tanh),
+    "logistic": (elementary.logistic, lambda z: 1 / (1 + mpmath.exp(-z))),
 }
 
 #: Below the angle up to which the first term is all there is, just below it, and above.
 ANGLES = (0.0, 1e-200, 1e-50, 1e-20, 0.99 * 2.0**-27, 1.01 * 2.0**-27, 1e-3, 1.0)
 
 EACH = pytest.mark.parametrize("name", list(FUNCTIONS))
+IN_NUMPY = pytest.mark.parametrize("name", [name for name in FUNCTIONS if hasattr(np, name)])
 
 
 def off(got: float, expected: Any) -> float:
@@ -47,23 +49,24 @@ def test_real_and_imaginary_part_are_right_to_the_last_digits(
     assert all(right), f"{name}({z}) = {got}, not {expected}"
 
 
-@EACH
+@IN_NUMPY
 def test_real_numbers_go_to_numpy(name: str) -> None:
     x = np.linspace(0.1, 5.0, 50).reshape(5, 10)
     assert np.array_equal(FUNCTIONS[name][0](x), getattr(np, name)(x)), f"{name}: not numpy's"
 
 
-@EACH
+@IN_NUMPY
 def test_a_stack_with_one_number_far_from_the_axis_goes_to_numpy(name: str) -> None:
     z = np.array([[0.5 + 1e-50j, 1.0 + 0.5j]])
     assert np.array_equal(FUNCTIONS[name][0](z), getattr(np, name)(z)), f"{name}: not numpy's"
 
 
-def test_tanh_does_not_overflow_far_out() -> None:
-    z = np.array([-1e4, -400.0, 400.0, 1e4]) + 1e-50j
+@pytest.mark.parametrize(("name", "low"), [("tanh", -1.0), ("logistic", 0.0)])
+def test_nothing_overflows_far_out(name: str, low: float) -> None:
+    z = np.array([-1e4, -800.0, 800.0, 1e4]) + 1e-50j
     with np.errstate(all="raise", under="ignore"):
-        got = elementary.tanh(z)
-    assert np.array_equal(got.real, [-1.0, -1.0, 1.0, 1.0]), f"tanh of +-400 and +-1e4: {got}"
+        got = FUNCTIONS[name][0](z)
+    assert np.array_equal(got.real, [low, low, 1.0, 1.0]), f"{name} of +-800 and +-1e4: {got}"
     assert ((got.imag >= 0) & (got.imag < 1e-200)).all(), f"imaginary parts {got.imag}"
 
 
