@@ -67,7 +67,8 @@ def check(
     declaration : path, optional
         Says how a file is to be asked; ``student.gradcheck.py`` beside it unless given.
     progress : callable, optional
-        Called with the name of what starts next.
+        Called with the name of what starts next; what takes longer than a second knows the
+        ``part`` of it that is done.
 
     Returns
     -------

@@ -48,13 +48,14 @@ def tanh(z: Array) -> Array:
 def logistic(z: Array) -> Array:
     """``1 / (1 + e^-z)``, that is ``(1 + e^-x (cos y + i sin y)) / |1 + e^-z|^2``."""
     if not np.iscomplexobj(z):
-        share: Array = np.exp(np.minimum(z, 0.0)) / (1.0 + np.exp(-np.abs(z)))
+        with np.errstate(over="ignore"):  # 1 / inf is right
+            share: Array = 1.0 / (1.0 + np.exp(-z))
         return share
     if _close(z):
         x = np.ascontiguousarray(z.real)
         shrunk = np.exp(-np.abs(x))  # never overflows
         half = 1.0 / (1.0 + shrunk)
-        return _complex(np.where(x >= 0, 1.0, shrunk) * half, z.imag * shrunk * half * half)
+        return _complex(np.exp(np.minimum(x, 0.0)) * half, z.imag * shrunk * half * half)
     right = z.real >= 0
     turned: Array = np.exp(np.where(right, -z, z))
     result: Array = np.where(right, 1.0, turned) / (1.0 + turned)

@@ -8,7 +8,28 @@ from gradcheck.oracle import Truths
 from gradcheck.problem import Problem
 from gradcheck.record import Entry
 
-#: Called with the name of what starts next.
+
+class Stage(str):
+    """The name of what is being done; where it is known, with the part of it that is.
+
+    Attributes
+    ----------
+    part : float or None
+        Between zero and one.
+    """
+
+    __slots__ = ("part",)
+
+    part: float | None
+
+    def __new__(cls, name: str, part: float | None = None) -> "Stage":
+        """Name a stage."""
+        stage = super().__new__(cls, name)
+        stage.part = part
+        return stage
+
+
+#: Called with the name of what starts next: a :class:`Stage` where it is known how far it is.
 Progress = Callable[[str], None]
 
 #: What takes longer than this, in seconds, is said to.
@@ -46,9 +67,8 @@ class Hearing:
         """
         total = (time.perf_counter() - self._start) * self._count / max(self._done, 1)
         if total > SAID and self._done:
-            self._progress(
-                f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
-            )
+            text = f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
+            self._progress(Stage(text, self._done / self._count))
         truth = self._truths.of(problem)
         for testimony in truth.testimonies:
             self._heard += 1

@@ -30,12 +30,25 @@ def console(json: str | None) -> Any:
 
 @contextlib.contextmanager
 def status(screen: Any) -> Iterator[Callable[[str], None]]:
-    """Give a function that shows what is being done, where somebody may be looking."""
+    """Give a function that shows what is being done, where somebody may be looking.
+
+    With a bar, where it is known how far it is: see :class:`~gradcheck.hearing.Stage`.
+    """
     if not screen.is_terminal:
         yield lambda what: None
         return
-    with screen.status("starting") as shown:
-        yield lambda what: shown.update(what)
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    columns, bar = (SpinnerColumn(), TextColumn("{task.description}", markup=False)), BarColumn()
+    with Progress(*columns, console=screen, transient=True) as shown:
+        task = shown.add_task("starting", total=1.0)
+
+        def tell(what: str) -> None:
+            part = getattr(what, "part", None)
+            shown.columns = columns if part is None else (*columns, bar)
+            shown.update(task, description=what, completed=part or 0.0)
+
+        yield tell
 
 
 def deliver(record: Any, screen: Any, json: str | None, written: str = "") -> int:

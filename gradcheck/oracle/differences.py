@@ -10,28 +10,78 @@ Directions of all tensors go through the forward together; each joins in its own
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate
 
 import numpy as np
 
 from gradcheck.elementary import Array
-from gradcheck.forward import Activate, Evaluation, reduce, resume, sample_losses, until_loss
+from gradcheck.forward import (
+    Activate,
+    Evaluation,
+    penalty,
+    reduce,
+    resume,
+    sample_losses,
+    until_loss,
+)
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import Slope, extrapolate_all, steps
 from gradcheck.oracle.reach import RUNGS, first_steps, rungs_on_one_side
 from gradcheck.problem import Floats, Problem
 
-#: For each layer, directions of its W, (D, n[l-1], n[l]), and of its b, (D', n[l]).
-Directions = list[tuple[Floats, Floats]]
-
 #: Half the step of the difference that says how steep an activation is: for steps only.
 _NEAR = 1e-6
 
 
+@dataclass(frozen=True)
+class Moves:
+    """What a step of one along each of D directions does, before the loss.
+
+    Attributes
+    ----------
+    layer : int
+        The layer whose parameters move.
+    speed : array
+        How far its pre-activation moves, (D, N, n).
+    penalty, rounding : array
+        Slope of the weight penalty and what rounding may cost it, (D,).
+    """
+
+    layer: int
+    speed: Floats
+    penalty: Floats
+    rounding: Floats
+
+    def __len__(self) -> int:
+        """Return how many directions there are."""
+        return len(self.speed)
+
+    def __getitem__(self, rows: slice) -> "Moves":
+        """Return some of the directions."""
+        return Moves(self.layer, self.speed[rows], self.penalty[rows], self.rounding[rows])
+
+
+def of_weights(problem: Problem, run: Evaluation, layer: int, directions: Floats) -> Moves:
+    """Move a layer's W along directions, (D, n[l-1], n[l])."""
+    (w, b), network = problem.params.pairs[layer - 1], problem.network
+    there = w + directions
+    speed = run.a[layer - 1] @ there
+    speed += b - run.z[layer - 1]
+    if not network.l2:
+        return Moves(layer, speed, np.zeros(len(speed)), np.zeros(len(speed)))
+    # central differences over a step of one: a square has no third derivative
+    up, down = (np.asarray(penalty(network, [(v, b)])) for v in (there, w - directions))
+    return Moves(layer, speed, (up - down) / 2.0, 4.0 * UNIT * (up + down))
+
+
+def of_biases(problem: Problem, layer: int, directions: Floats) -> Moves:
+    """Move a layer's b along directions, (D, n[l])."""
+    speed = np.repeat(directions[:, None], problem.batch.size, axis=1)
+    return Moves(layer, speed, np.zeros(len(speed)), np.zeros(len(speed)))
+
+
 def slopes(
-    problem: Problem, run: Evaluation, apply: Activate, directions: Directions, reach: float
+    problem: Problem, run: Evaluation, apply: Activate, moves: list[Moves], reach: float
 ) -> list[Slope]:
     """Difference the loss along directions of each tensor.
 
@@ -41,107 +91,57 @@ def slopes(
         The forward as it is.
     apply : callable
         Its activations.
+    moves : list of Moves
+        In the order of their layers.
     reach : float
         How far a pre-activation may move at the first rung.
 
     Returns
     -------
     slopes : list of Slope
-        Along all directions in their order: of W[1], of b[1], of W[2], ...
+        Along all directions in their order.
     """
     steep = [
         (apply(layer, z + _NEAR) - apply(layer, z - _NEAR)) / (2.0 * _NEAR)
         for layer, z in enumerate(run.z[:-1], start=1)
     ]
     found = []
-    for layers in _together(problem, run, directions):
-        h = steps(first_steps(problem.network, *_moving(run, steep, layers), reach), RUNGS)
-        found += _told(problem, apply, layers, h)
+    for together in _together(problem, _by_layer(moves)):
+        rates = _rates(problem, steep, together)
+        h = steps(first_steps(problem.network, run.z[-len(rates) :], rates, reach), RUNGS)
+        found += _told(problem, run, apply, together, h)
     return found
 
 
-def _together(problem: Problem, run: Evaluation, directions: Directions) -> "Iterator[_Layers]":
-    """Cut the directions of all layers so that the rungs of each part stay in bounds."""
-    counts = [len(stack) for pair in directions for stack in pair]
-    starts = [0, *accumulate(counts)]
+def _by_layer(moves: list[Moves]) -> list[Moves]:
+    """Join the moves of each layer."""
+    joined: dict[int, list[Moves]] = {}
+    for some in moves:
+        joined.setdefault(some.layer, []).append(some)
+    return [
+        Moves(
+            layer,
+            np.concatenate([m.speed for m in some]),
+            np.concatenate([m.penalty for m in some]),
+            np.concatenate([m.rounding for m in some]),
+        )
+        for layer, some in joined.items()
+    ]
+
+
+def _together(problem: Problem, layers: list[Moves]) -> Iterator[list[Moves]]:
+    """Cut all layers' directions so that the rungs of each part stay in bounds."""
     rungs = 2 * RUNGS * problem.batch.size * max(problem.network.widths[1:])
-    for part in blocks(starts[-1], rungs):
-        cut = [
-            stack[max(part.start - start, 0) : max(part.stop - start, 0)]
-            for stack, start in zip((s for pair in directions for s in pair), starts, strict=False)
-        ]
-        yield {
-            layer: _Moves(problem, run, layer, weights, biases)
-            for layer, weights, biases in zip(
-                range(1, len(cut) // 2 + 1), cut[::2], cut[1::2], strict=True
-            )
-            if len(weights) + len(biases)
-        }
+    for part in blocks(sum(map(len, layers)), rungs):
+        start, some = 0, []
+        for moves in layers:
+            some.append(moves[max(part.start - start, 0) : max(part.stop - start, 0)])
+            start += len(moves)
+        yield [moves for moves in some if len(moves)]
 
 
-@dataclass(frozen=True)
-class _Moves:
-    """Directions of one layer's parameters, and how they move its pre-activation.
-
-    Attributes
-    ----------
-    weights, biases : array
-        (D, n[l-1], n[l]) and (D', n[l]).
-    """
-
-    problem: Problem
-    run: Evaluation
-    layer: int
-    weights: Floats
-    biases: Floats
-
-    @property
-    def count(self) -> int:
-        """How many directions there are."""
-        return len(self.weights) + len(self.biases)
-
-    @cached_property
-    def speed(self) -> Floats:
-        """How far a step of one in each direction moves the pre-activation, (D + D', N, n)."""
-        a, z = self.run.a[self.layer - 1], self.run.z[self.layer - 1]
-        w, b = self.problem.params.pairs[self.layer - 1]
-        speed = np.empty((self.count, *z.shape))
-        for some in blocks(len(self.weights), w.size):  # they may be large
-            np.matmul(a, w + self.weights[some], out=speed[: len(self.weights)][some])
-        speed[: len(self.weights)] += b - z
-        speed[len(self.weights) :] = self.biases[:, None]
-        return speed
-
-    def at(self, signed: Floats) -> Array:
-        """Return the pre-activations at steps, (D + D', S) to (D + D', S, N, n)."""
-        z = self.run.z[self.layer - 1]
-        # z + step * speed, as a product of [step, 1] and [speed, z]: numpy's sums take longer
-        lines = np.empty((self.count, 2, z.size))
-        lines[:, 0], lines[:, 1] = self.speed.reshape(self.count, -1), z.ravel()
-        along = np.stack((signed, np.ones_like(signed)), axis=-1)
-        return (along @ lines).reshape(*signed.shape, *z.shape)
-
-    def penalties(self, signed: Floats) -> Floats:
-        """Return the penalty at steps, (D + D', S): a square, so three sums give all."""
-        if not self.problem.network.l2:
-            return np.zeros(signed.shape)
-        total = sum(float((w * w).sum()) for w, _ in self.problem.params)
-        squares = np.full(signed.shape, total)
-        v, w = self.weights, self.problem.params.pairs[self.layer - 1][0]
-        crossed = np.tensordot(v, w, axes=2)[:, None]
-        squared = (v * v).sum(axis=(1, 2))[:, None]
-        h = signed[: len(v)]
-        squares[: len(v)] += 2.0 * h * crossed + h * h * squared
-        return 0.5 * self.problem.network.l2 * squares
-
-
-_Layers = dict[int, _Moves]
-
-
-def _moving(
-    run: Evaluation, steep: list[Floats], layers: _Layers
-) -> tuple[list[Array], list[Array]]:
-    """Return the pre-activations that move, and how fast along each direction, by layer.
+def _rates(problem: Problem, steep: list[Floats], layers: list[Moves]) -> list[Array]:
+    """Return how fast each direction moves the pre-activations, from the first layer that moves.
 
     Parameters
     ----------
@@ -150,39 +150,47 @@ def _moving(
 
     Returns
     -------
-    zs : list of array
-        (N, n[l]).
     rates : list of array
-        (D, N, n[l]).
+        By layer, (D, N, n[l]).
     """
-    first = min(layers)
-    pairs, rates = layers[first].problem.params.pairs, [layers[first].speed]
-    for layer in range(first + 1, len(pairs) + 1):
-        carried = (rates[-1] * steep[layer - 2]) @ pairs[layer - 1][0]
-        joining = [layers[layer].speed] if layer in layers else []
-        rates.append(np.concatenate([carried, *joining]))
-    return run.z[first - 1 :], rates
+    joining = {moves.layer: moves.speed for moves in layers}
+    first = min(joining)
+    rates = [joining[first]]
+    for layer in range(first + 1, problem.network.depth + 1):
+        carried = (rates[-1] * steep[layer - 2]) @ problem.params.pairs[layer - 1][0]
+        rates.append(np.concatenate([carried, joining[layer]]) if layer in joining else carried)
+    return rates
 
 
-def _told(problem: Problem, apply: Activate, layers: _Layers, h: Floats) -> list[Slope]:
+def _told(
+    problem: Problem, run: Evaluation, apply: Activate, layers: list[Moves], h: Floats
+) -> list[Slope]:
     """Difference the loss on ladders of steps h, (D, K), and extrapolate to zero."""
-    network, rungs, starts, penalties = problem.network, h.shape[1], {}, []
-    ends = accumulate(moves.count for moves in layers.values())
-    for (layer, moves), end in zip(layers.items(), ends, strict=True):
-        here = h[end - moves.count : end]
-        signed = np.concatenate([here, -here], axis=1)
-        starts[layer] = moves.at(signed)
-        penalties.append(moves.penalties(signed))
+    network, rungs, starts, end = problem.network, h.shape[1], {}, 0
+    for moves in layers:
+        start, end = end, end + len(moves)
+        signed = np.concatenate([h[start:end], -h[start:end]], axis=1)
+        starts[moves.layer] = _on_lines(run.z[moves.layer - 1], moves.speed, signed)
     until = until_loss(network, apply)  # what comes after the last z does not count here
     runs = resume(network, problem.params.pairs, starts, until)
     losses = sample_losses(network, runs.z[-1], runs.a[-1], problem.batch.y)  # (D, 2 K, N)
-    total = np.concatenate(penalties)
     apart = reduce(network, losses[:, :rungs] - losses[:, rungs:])
-    apart += total[:, :rungs] - total[:, rungs:]
     furthest = np.abs(losses[:, 0]) + np.abs(runs.z[-1][:, 0]).sum(axis=-1) + 1.0
-    noise = 4.0 * UNIT * (reduce(network, furthest) + total[:, 0])
+    noise = 4.0 * UNIT * reduce(network, furthest)
     usable = rungs_on_one_side(network, runs.z)
     value, error, step = extrapolate_all(h, apart / (2.0 * h), noise, usable)
+    value += np.concatenate([moves.penalty for moves in layers])
+    error += np.concatenate([moves.rounding for moves in layers])
     error += noise / h[:, 0]  # z of moved parameters is rounded too
     told = zip(value.tolist(), error.tolist(), step.tolist(), strict=True)
     return [Slope(*slope) for slope in told]
+
+
+def _on_lines(z: Array, speed: Floats, signed: Floats) -> Array:
+    """Return ``z + step * speed`` for each direction and step, (D, S, N, n)."""
+    # as a product of [step, 1] and [speed, z]: numpy's sums take three times longer
+    lines = np.empty((len(speed), 2, z.size))
+    lines[:, 0], lines[:, 1] = speed.reshape(len(speed), -1), z.ravel()
+    along = np.stack((signed, np.ones_like(signed)), axis=-1)
+    points: Array = along @ lines
+    return points.reshape(*signed.shape, *z.shape)

@@ -5,18 +5,18 @@ It shares no arithmetic with the complex step: real numbers, a ladder of steps
 the two have to agree within their bars. Off kinks a disagreement is our own fault.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.forward import Activate, Evaluation, activate
-from gradcheck.oracle.differences import slopes
+from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.differences import of_biases, of_weights, slopes
 from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.estimate import Estimate, length
 from gradcheck.oracle.ladder import Slope
 from gradcheck.oracle.reach import REACH
-from gradcheck.problem import Problem
+from gradcheck.problem import Floats, Problem
 
 #: Directions a tensor.
 DIRECTIONS = 3
@@ -74,18 +74,26 @@ def testimonies(
     reach : float
         How far a pre-activation may move at the first rung.
     """
-    directions = [
-        (drawn(rng, DIRECTIONS, w.shape), drawn(rng, DIRECTIONS, b.shape))
-        for w, b in problem.params
-    ]
     apply = apply or activate(problem.network)
-    found = iter(slopes(problem, run, apply, directions, reach))
-    result = []
-    for (name, _), stack in zip(
-        problem.params.tensors(), itertools.chain.from_iterable(directions), strict=True
-    ):
-        estimate = estimates[name]
-        expected = stack.reshape(DIRECTIONS, -1) @ estimate.value.ravel()
-        error = 3.0 * length(estimate.error)  # along a random direction, whatever the error is
-        result += [Testimony(name, next(found), value, error) for value in expected.tolist()]
-    return result
+    named, moves = [], []
+    for layer, (w, b) in enumerate(problem.params, start=1):
+        of_w, of_b = estimates[f"W{layer}"], estimates[f"b{layer}"]
+        for some in blocks(DIRECTIONS, 2 * w.size):  # they may be large
+            v = drawn(rng, some.stop - some.start, w.shape)
+            moves.append(of_weights(problem, run, layer, v))
+            named += _expected(f"W{layer}", of_w, v)
+        v = drawn(rng, DIRECTIONS, b.shape)
+        moves.append(of_biases(problem, layer, v))
+        named += _expected(f"b{layer}", of_b, v)
+    found = slopes(problem, run, apply, moves, reach)
+    return [
+        Testimony(name, slope, value, error)
+        for (name, value, error), slope in zip(named, found, strict=True)
+    ]
+
+
+def _expected(name: str, estimate: Estimate, v: Floats) -> list[tuple[str, float, float]]:
+    """Return what an estimate says along directions, and its bar there."""
+    values = v.reshape(len(v), -1) @ estimate.value.ravel()
+    error = 3.0 * length(estimate.error)  # along a random direction, whatever the error is
+    return [(name, value, error) for value in values.tolist()]

@@ -18,9 +18,9 @@ from gradcheck.oracle.witness import SLACK
 from gradcheck.problem import Problem
 
 
-def along(problem: Problem) -> differences.Directions:
+def along(problem: Problem) -> list[np.ndarray]:
     rng = np.random.default_rng(7)
-    return [(drawn(rng, 3, w.shape), drawn(rng, 3, b.shape)) for w, b in problem.params]
+    return [drawn(rng, 3, tensor.shape) for _, tensor in problem.params.tensors()]
 
 
 def forward(problem: Problem) -> Evaluation:
@@ -30,11 +30,16 @@ def forward(problem: Problem) -> Evaluation:
 
 def told(problem: Problem) -> list[tuple[str, np.ndarray, Slope]]:
     """Return tensor, direction and slope of each."""
-    apply, directions = Truth(problem)._pinned or activate(problem.network), along(problem)
-    slopes = differences.slopes(problem, forward(problem), apply, directions, REACH)
-    names = [name for name, _ in problem.params.tensors()]
-    stacks = [stack for pair in directions for stack in pair]
-    each = [(name, v) for name, stack in zip(names, stacks, strict=True) for v in stack]
+    apply, run, moves, each = Truth(problem)._pinned, forward(problem), [], []
+    for (name, _), stack in zip(problem.params.tensors(), along(problem), strict=True):
+        layer = int(name[1:])
+        if name[0] == "W":
+            moves.append(differences.of_weights(problem, run, layer, stack))
+        else:
+            moves.append(differences.of_biases(problem, layer, stack))
+        each += [(name, v) for v in stack]
+    apply = apply or activate(problem.network)
+    slopes = differences.slopes(problem, run, apply, moves, REACH)
     return [(name, v, slope) for (name, v), slope in zip(each, slopes, strict=True)]
 
 
