@@ -15,6 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.oracle.complex_step import Sloped, Stack, spread
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.points import FURTHEST
 from gradcheck.problem import Floats
 
 
@@ -43,6 +45,8 @@ def _spread(parts: Sloped, layer: int, delta: Floats) -> tuple[Floats, Floats]:
     for moved in apart[1:]:
         np.abs(np.matmul(x.T, moved, out=dw), out=dw)
         np.maximum(furthest, dw, out=furthest)
+    if l2 := parts.problem.network.l2:  # the one place where the first W itself is felt
+        furthest += FURTHEST * UNIT * l2 * np.abs(parts.problem.params.pairs[0][0])
     return furthest, np.abs(apart.sum(axis=1)).max(axis=0)
 
 

@@ -5,7 +5,8 @@ the sum is moved by a few units of roundoff. (Targets and shares, because ``a - 
 sum over samples may cancel where saturated units no longer feel their parameters.)
 
 The first layer's parameters are felt through ``z[1]`` alone, so there ``z[1]`` is moved, as
-far as they would move it: they may be a million, and need not be drawn one by one.
+far as they would move it: they may be a million, and need not be drawn one by one. They would
+move samples that are alike together, and others each by itself; so it is moved in both ways.
 """
 
 from collections.abc import Iterable
@@ -82,6 +83,7 @@ def near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
     x, (w, b) = problem.batch.x, problem.params.pairs[0]
     reach = FURTHEST * UNIT * np.sqrt((x * x) @ (w * w) + b * b)
     stack = rng.uniform(-1.0, 1.0, (1 + MOVES, 1, *z.shape))
+    stack += rng.uniform(-1.0, 1.0, (1 + MOVES, 1, 1, z.shape[1]))
     stack *= reach
     stack[0] = 0.0
     stack += z
