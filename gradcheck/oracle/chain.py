@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.complex_step import Sloped, Stack, spread
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.points import FURTHEST
@@ -38,13 +39,13 @@ def _spread(parts: Sloped, layer: int, delta: Floats) -> tuple[Floats, Floats]:
     if layer > 1:
         dw, db = parts.gradient(layer, delta)
         return spread(dw), spread(db)
-    # the inputs are the same at all points, and the tensor may be the largest: one at a time
+    # the inputs are the same at all points, and the tensor may be the largest: a part at a time
     x, apart = parts.problem.batch.x, delta[1:] - delta[:1]
-    furthest = np.abs(x.T @ apart[0])
-    dw = np.empty_like(furthest)
-    for moved in apart[1:]:
-        np.abs(np.matmul(x.T, moved, out=dw), out=dw)
-        np.maximum(furthest, dw, out=furthest)
+    furthest = np.zeros((x.shape[1], apart.shape[2]))
+    for rows in blocks(*furthest.shape):
+        for moved in apart:
+            dw = x[:, rows].T @ moved
+            np.maximum(furthest[rows], np.abs(dw, out=dw), out=furthest[rows])
     if l2 := parts.problem.network.l2:  # the one place where the first W itself is felt
         furthest += FURTHEST * UNIT * l2 * np.abs(parts.problem.params.pairs[0][0])
     return furthest, np.abs(apart.sum(axis=1)).max(axis=0)
