@@ -1,0 +1,32 @@
+"""What is asked of code in another process, and how its end is heard."""
+
+import numpy as np
+import pytest
+
+from gradcheck import sampling
+from gradcheck.execution.limits import Limits
+from gradcheck.execution.lost import LostError
+from gradcheck.network import Network
+from gradcheck.protocol import Call, Request
+
+PROBLEM = sampling.fill(
+    np.random.default_rng(0), Network.parse("2-3-1 tanh,sigmoid squared_error"), 4
+)
+GRADIENT = Request(Call.LOSS_AND_GRADS, PROBLEM)
+SHORT = Limits(call_timeout=1.0, timeout=3.0)
+
+#: Code that counts its calls, and returns their number as the loss.
+COUNTING = """
+    calls = 0
+
+    def loss_and_grads(network, params, batch):
+        global calls
+        calls += 1
+        return float(calls), [(+W, +b) for W, b in params]
+"""
+
+
+def lost(session, request=GRADIENT):
+    with pytest.raises(LostError) as end:
+        session.ask(request)
+    return end.value

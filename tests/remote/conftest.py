@@ -1,0 +1,42 @@
+"""Sessions with code in another process, at each level that this machine has."""
+
+import textwrap
+
+import pytest
+
+from gradcheck.execution import sandbox, start
+from gradcheck.execution.launch import Launch
+from gradcheck.execution.remote import Remote
+from gradcheck.execution.target import parse_target
+from tests.remote.asking import SHORT
+
+
+@pytest.fixture(params=[level.number for level in sandbox.LEVELS])
+def level(request, monkeypatch):
+    """Run at each level that this machine has."""
+    wanted = tuple(level for level in sandbox.LEVELS if level.number == request.param)
+    if not wanted[0].available():
+        pytest.skip(f"no {wanted[0].name} here; the attacks fail where it is required")
+    monkeypatch.setattr(start, "LEVELS", wanted)
+    return request.param
+
+
+@pytest.fixture
+def at_level_1(monkeypatch):
+    monkeypatch.setattr(start, "LEVELS", sandbox.LEVELS[-1:])
+
+
+@pytest.fixture
+def session(tmp_path):
+    """Return a function that starts a session with code, which is ended with the test."""
+    sessions = []
+
+    def begin(code, limits=SHORT, name="student.py", attribute=""):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(code), encoding="utf-8")
+        sessions.append(Remote(Launch(parse_target(f"{path}{attribute}"), limits)))
+        return sessions[-1]
+
+    yield begin
+    for each in sessions:
+        each.close()

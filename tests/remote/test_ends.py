@@ -1,0 +1,138 @@
+"""Code in another process comes to an end whatever it does, and the end has a kind."""
+
+import contextlib
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from gradcheck import UsageError, sampling
+from gradcheck.errors import SandboxError
+from gradcheck.execution import start
+from gradcheck.execution.limits import Limits
+from gradcheck.execution.lost import LostError
+from gradcheck.network import Network
+from gradcheck.protocol import Call, Request
+from tests.remote.asking import COUNTING, GRADIENT, PROBLEM, SHORT, lost
+
+ENDINGS = {
+    "timeout": "while True: pass",
+    "crash": "import os; os._exit(3)",
+    "flood": "while True: print('x' * 10000)",
+    "memory": "return bytearray(2**40)",
+}
+
+
+@pytest.mark.parametrize(("kind", "body"), ENDINGS.items(), ids=ENDINGS)
+def test_every_end_has_its_kind_and_comes_within_the_budget(session, level, kind, body):
+    if kind == "memory" and sys.platform in ("darwin", "win32"):
+        pytest.skip("address space has no limit here")
+    begun = session(f"def loss_and_grads(network, params, batch):\n    {body}\n")
+    begin = time.monotonic()
+    end = lost(begun)
+    assert end.kind == kind, f"the end is {end.kind}: {end.message}"
+    assert time.monotonic() - begin < SHORT.call_timeout + 5, "the budget was overdrawn"
+    begin = time.monotonic()
+    assert lost(begun) is end, "a lost worker was asked again"
+    assert time.monotonic() - begin < 0.1, "the budget was paid twice"
+
+
+@pytest.mark.parametrize(("kind", "body"), ENDINGS.items(), ids=ENDINGS)
+def test_an_end_that_was_begun_is_told_when_it_is_asked_for(session, at_level_1, kind, body):
+    code = session(f"def loss_and_grads(network, params, batch):\n    {body}\n")
+    start_time = time.monotonic()
+    code.begin(GRADIENT)
+    begun = time.monotonic() - start_time
+    end = lost(code)
+    assert end.kind == kind, f"the end is {end.kind}: {end.message}"
+    assert begun < 0.5, f"beginning waited for {begun:.1f} s"
+    other = Request(Call.LOSS_AND_GRADS, sampling.problem(3, 0))
+    code.begin(other)
+    assert lost(code, other).kind == end.kind, "it came back to life"
+
+
+def test_a_spare_worker_that_cannot_start_spoils_no_answer(session, at_level_1, monkeypatch):
+    code = session(COUNTING)
+
+    def nothing_left(self):
+        raise SandboxError("no process can be started")
+
+    monkeypatch.setattr(start.Starting, "_begin", nothing_left)
+    code.begin(GRADIENT)
+    assert code.ask(GRADIENT).loss == 1.0, "the worker that runs was lost too"
+    end = lost(code, Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True))
+    assert end.kind == "sandbox", f"a worker that cannot be had is {end.kind}"
+
+
+def test_all_calls_together_have_a_budget(session, at_level_1):
+    slow = "import time\ndef loss_and_grads(n, p, b):\n    time.sleep(0.3)\n    return 0.0, p"
+    begun = session(slow, Limits(call_timeout=2.0, timeout=0.8))
+    fresh = Request(Call.LOSS_AND_GRADS, PROBLEM, fresh=True)
+    for _ in range(2):
+        begun.ask(fresh)
+    end = lost(begun, fresh)
+    assert end.kind == "timeout", f"the end is {end.kind}"
+    assert "all calls together" in end.message, end.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory in use is read from /proc")
+def test_memory_in_use_is_watched_over_all_processes(session, level):
+    code = """
+        import os
+        import time
+        import numpy as np
+
+        def loss_and_grads(network, params, batch):
+            os.fork()
+            kept = np.ones(2**24)  # 128 MB in each process
+            time.sleep(5)
+    """
+    end = lost(session(code, Limits(call_timeout=4.0, memory=200 * 2**20)))
+    assert end.kind == "memory", f"the end is {end.kind}: {end.message}"
+
+
+def test_a_file_that_cannot_be_imported_is_lost_with_its_reason(session, level):
+    with pytest.raises(LostError) as end:
+        session("import nosuchpackage")
+    assert end.value.kind == "import", end.value.kind
+    assert "nosuchpackage" in end.value.message, end.value.message
+    assert end.value.level == level, f"told as level {end.value.level}"
+
+
+def test_a_worker_that_takes_no_input_is_a_timeout(session, at_level_1):
+    """It answers before it has read: the pipe to it fills up."""
+    code = """
+        import os, time
+        def loss_and_grads(network, params, batch):
+            time.sleep(60)
+    """
+    begun = session(code)
+    big = sampling.fill(np.random.default_rng(0), Network.parse("200-200 tanh squared_error"), 200)
+    assert lost(begun, Request(Call.LOSS_AND_GRADS, big)).kind == "timeout"
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e9])
+def test_a_budget_has_to_be_seconds(value):
+    with pytest.raises(UsageError, match="--call-timeout must be seconds"):
+        Limits(call_timeout=value)
+
+
+def test_code_that_writes_to_its_worker_reaches_no_other_submission(session, at_level_1):
+    code = """
+        import gradcheck.execution.worker as worker
+
+        def loss_and_grads(network, params, batch):
+            with open(worker.__loader__.archive, "w") as file:
+                file.write("no archive any more")
+            return 1.0, params
+    """
+    hostile = session(code)
+    assert hostile.ask(GRADIENT).loss == 1.0, "it could not do what it is to be held against"
+    anew = Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True)
+    with contextlib.suppress(LostError):  # the spare worker may have read the file in time
+        hostile.ask(anew)
+    end = lost(hostile, anew)
+    assert end.kind in ("sandbox", "crash"), f"a worker that cannot start is {end.kind}"
+    honest = "def loss_and_grads(network, params, batch):\n    return 2.0, params"
+    assert session(honest, name="other.py").ask(GRADIENT).loss == 2.0, "another worker was reached"
