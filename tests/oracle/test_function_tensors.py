@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import UsageError, Verdict, check_function
+from gradcheck import UsageError, Verdict, check_function, function_tensors
+from gradcheck.oracle.function import Interval, Values
 
 Floats = np.ndarray
 Tensors = dict[str, Floats]
@@ -40,10 +41,35 @@ def test_a_right_gradient_of_named_tensors_is_correct(seed: int) -> None:
     assert set(result.tensors) == {"W", "b"}, f"judged {set(result.tensors)}"
 
 
-def test_two_rungs_that_agree_by_accident_call_nothing_wrong() -> None:
-    """Along b's fourth direction two rungs are off by the same 6e-11, the bar is 1e-12."""
+def test_two_rungs_that_agree_by_accident_call_nothing_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # it happens once in some 100 000 ladders: two rungs are off by the same, and the bar is small
+    honest, accidents = function_tensors.directional_of, []
+
+    def off_once(values: Values, x: Floats, v: Floats, *first: float) -> Interval:
+        estimate = honest(values, x, v, *first)
+        if first or accidents:
+            return estimate
+        accidents.append(v)
+        return Interval(estimate.low + 6e-11, estimate.high + 6e-11, 1e-12)
+
+    monkeypatch.setattr(function_tensors, "directional_of", off_once)
     result = check_function(loss, at(616), gradient(at(616)), seed=616)
+    assert accidents, "no direction was made to be off"
     assert result.verdict is Verdict.CORRECT, result.message
+
+
+def test_a_contradiction_on_both_ladders_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = function_tensors.directional_of
+
+    def off(values: Values, x: Floats, v: Floats, *first: float) -> Interval:
+        estimate = honest(values, x, v, *first)
+        return Interval(estimate.low + 6e-11, estimate.high + 6e-11, 1e-12)
+
+    monkeypatch.setattr(function_tensors, "directional_of", off)
+    result = check_function(loss, at(616), gradient(at(616)), seed=616)
+    assert result.verdict is Verdict.WRONG, result.message
 
 
 @given(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 3))
