@@ -48,7 +48,7 @@ def check_function(
     gradient : array_like, or mapping of str to array_like
         Of the point's names and shapes.
     directions : int
-        How many Gaussian directions of each tensor are differenced.
+        How many random directions of each tensor are differenced.
     seed : int
         Of the directions.
     stacked : bool

@@ -55,13 +55,8 @@ def evaluate(network: Network, pairs: Pairs, x: Array, apply: Activate | None = 
     apply : callable, optional
         Replaces the plain activations; see :data:`Activate`.
     """
-    apply = apply or activate(network)
-    zs: list[Array] = []
-    activations = [x]
-    for layer, (w, b) in enumerate(pairs, start=1):
-        zs.append(_affine(activations[-1], w, b))
-        activations.append(apply(layer, zs[-1]))
-    return Evaluation(zs, activations)
+    run = resume(network, pairs, {1: _affine(x, *pairs[0])}, apply)
+    return Evaluation(run.z, [x, *run.a])
 
 
 def _affine(a: Array, w: Array, b: Array) -> Array:

@@ -1,6 +1,7 @@
 """Work in blocks, so that memory stays bounded however large a network is."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -10,9 +11,15 @@ BLOCK = 8 * 2**20
 #: Arrays of a block's size that numpy holds at once while it evaluates an activation.
 TEMPORARIES = 6
 
-# glibc gives freed memory back to the system, and faults it in again, page by page, for the
-# next block. Having freed one array of this size, it keeps as much.
-np.empty(BLOCK, dtype=np.uint8)
+
+@cache
+def keep_memory() -> None:
+    """Have the C library keep freed memory for the next block; once a process.
+
+    glibc gives it back to the system, which faults it in again page by page. Having freed one
+    array of this size, it keeps as much.
+    """
+    np.empty(BLOCK, dtype=np.uint8)
 
 
 def blocks(count: int, numbers: int, size: int = 8) -> Iterator[slice]:

@@ -17,6 +17,7 @@ from gradcheck.forward import (
     until_loss,
 )
 from gradcheck.oracle import chain, complex_step, kinks, points, reach, rounding, witness
+from gradcheck.oracle.blocks import keep_memory
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
 
@@ -35,6 +36,7 @@ class Truth:
     """
 
     def __init__(self, problem: Problem, epsilon: float = 0.0) -> None:
+        keep_memory()
         self.problem = problem
         self.epsilon = epsilon
         self._budgets: dict[float, dict[str, Floats]] = {}
