@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import UNIT, length
 from gradcheck.oracle.truth import Truth
 from gradcheck.problem import Floats
@@ -102,21 +103,18 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
     """Judge one tensor of a claimed gradient against the truth of its problem."""
     estimate = truth.gradient[name]
     bars = estimate.error
-    difference = claim - estimate.value
-    np.abs(difference, out=difference)
     allowed = bars + estimate.interval if estimate.interval.any() else bars
-    excess = _in_bars(difference, allowed)
-    if arithmetic.unit > UNIT or excess.max() > 1:
+    excess, entry = _furthest_off(claim, estimate.value, allowed)
+    if arithmetic.unit > UNIT or excess > 1:
         bars = bars + truth.rounding(arithmetic.unit)[name]
         allowed = bars + estimate.interval
-        excess = _in_bars(difference, allowed)
-    entry = tuple(int(i) for i in np.unravel_index(int(excess.argmax()), claim.shape))
+        excess, entry = _furthest_off(claim, estimate.value, allowed)
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
     norm = length(estimate.value) + length(estimate.interval)
     noise = length(bars)
     zero = norm <= noise
     verdict, note = Verdict.CORRECT, ""
-    if excess[entry] > 1:
+    if excess > 1:
         verdict = Verdict.WRONG
         if on_kink and np.isfinite(claim).all() and not truth.kinks.exhaustive:
             verdict, note = Verdict.UNRESOLVED, "on a kink with too many units to try every slope"
@@ -134,19 +132,26 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
         float(estimate.value[entry]),
         float(allowed[entry]),
         float("nan") if zero else noise / norm,
-        float(excess[entry]),
+        excess,
         note,
     )
 
 
-def _in_bars(difference: Floats, allowed: Floats) -> Floats:
-    """Return how many bars each entry is off: infinitely many where it is not finite."""
+def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float, tuple[int, ...]]:
+    """Return how many bars the worst entry is off, infinitely many if not finite, and its place."""
+    claims, values, bars = claim.ravel(), value.ravel(), allowed.ravel()
+    furthest, place = -1.0, 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        excess = difference / allowed
-    if np.isnan(excess.max()):
-        excess[np.isnan(excess)] = np.inf
-        excess[difference == 0] = 0.0  # zero, where nothing but zero is right
-    return excess
+        for part in blocks(claim.size, 4):
+            off = np.abs(claims[part] - values[part])
+            excess = off / bars[part]
+            if np.isnan(excess.max()):
+                excess[np.isnan(excess)] = np.inf
+                excess[off == 0] = 0.0  # zero, where nothing but zero is right
+            here = int(excess.argmax())
+            if excess[here] > furthest:
+                furthest, place = float(excess[here]), part.start + here
+    return furthest, tuple(int(i) for i in np.unravel_index(place, claim.shape))
 
 
 def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:

@@ -14,11 +14,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.elementary import Array
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.complex_step import Sloped, Stack, spread
-from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.estimate import UNIT, length
 from gradcheck.oracle.points import FURTHEST
 from gradcheck.problem import Floats
+
+#: The bar is this many times the largest change among the moved runs.
+SPREADS = 30.0
+
+#: ... plus this many units of roundoff of the tensor's norm.
+FLOOR = 8.0
 
 
 def by_chain(parts: Sloped) -> Stack:
@@ -30,25 +37,62 @@ def by_chain(parts: Sloped) -> Stack:
     return [parts.gradient(layer, delta) for layer, delta in _deltas(parts)][::-1]
 
 
-def spreads(parts: Sloped) -> Stack:
-    """Return how far the gradient varies among the points: (dW, db) a layer, one of each."""
-    return [_spread(parts, layer, delta) for layer, delta in _deltas(parts)][::-1]
+def bars(parts: Sloped, stack: Stack) -> Stack:
+    """Return the error bars of a gradient.
+
+    Parameters
+    ----------
+    stack : Stack
+        The gradient, as its first run.
+
+    Returns
+    -------
+    bars : list of (dW, db)
+        One of each, without the leading axis.
+    """
+    found = [_bars(parts, layer, delta, stack[layer - 1]) for layer, delta in _deltas(parts)]
+    return found[::-1]
 
 
-def _spread(parts: Sloped, layer: int, delta: Floats) -> tuple[Floats, Floats]:
-    if layer > 1:
-        dw, db = parts.gradient(layer, delta)
-        return spread(dw), spread(db)
-    # the inputs are the same at all points, and the tensor may be the largest: a part at a time
-    x, apart = parts.problem.batch.x, delta[1:] - delta[:1]
-    furthest = np.zeros((x.shape[1], apart.shape[2]))
-    for rows in blocks(*furthest.shape):
-        for moved in apart:
-            dw = x[:, rows].T @ moved
-            np.maximum(furthest[rows], np.abs(dw, out=dw), out=furthest[rows])
-    if l2 := parts.problem.network.l2:  # the one place where the first W itself is felt
-        furthest += FURTHEST * UNIT * l2 * np.abs(parts.problem.params.pairs[0][0])
-    return furthest, np.abs(apart.sum(axis=1)).max(axis=0)
+def floor(values: Floats) -> float:
+    """Return the part of a tensor's bars that is alike for all its entries."""
+    return FLOOR * UNIT * length(values)
+
+
+def bar(spread_: Floats, least: float) -> Floats:
+    """Return bars from how far roundoff moves each entry, and their :func:`floor`."""
+    return SPREADS * spread_ + least
+
+
+def _bars(
+    parts: Sloped, layer: int, delta: Floats, runs: tuple[Array, Array]
+) -> tuple[Floats, Floats]:
+    least_w, least_b = (floor(values[0]) for values in runs)
+    if layer == 1:
+        apart = delta[1:] - delta[:1]
+        spread_b = np.abs(apart.sum(axis=1)).max(axis=0)
+        return _bars_of_first_weights(parts, apart, least_w), bar(spread_b, least_b)
+    dw, db = parts.gradient(layer, delta)
+    return bar(spread(dw), least_w), bar(spread(db), least_b)
+
+
+def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats:
+    """Return the bars of dW[1], some rows at a time: it may be the largest tensor.
+
+    Parameters
+    ----------
+    apart : array
+        How far delta[1] is from the first run's, (R - 1, N, n[1]). The inputs are the same.
+    """
+    (w, _), x, l2 = parts.problem.params.pairs[0], parts.problem.batch.x, parts.problem.network.l2
+    bars_w = np.empty_like(w)
+    for rows in blocks(len(w), 2 * len(apart) * w.shape[1]):
+        moved = x[:, rows].T @ apart
+        furthest = np.abs(moved, out=moved).max(axis=0)
+        if l2:  # the one place where the first W itself is felt
+            furthest += FURTHEST * UNIT * l2 * np.abs(w[rows])
+        bars_w[rows] = bar(furthest, least)
+    return bars_w
 
 
 def _deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:

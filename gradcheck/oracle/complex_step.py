@@ -34,19 +34,13 @@ from gradcheck.forward import (
 )
 from gradcheck.network import Network
 from gradcheck.oracle.blocks import blocks
-from gradcheck.oracle.estimate import UNIT, Estimate, length
+from gradcheck.oracle.estimate import Estimate
 from gradcheck.oracle.points import Points
 from gradcheck.problem import Floats, Problem
 
 #: The imaginary step. Its square is far below any roundoff; 1e-50 keeps products
 #: of it above underflow down to gradients of 1e-250.
 STEP = 1e-50
-
-#: The bar is this many times the largest change among the moved runs.
-SPREADS = 30.0
-
-#: ... plus this many units of roundoff of the tensor's norm.
-FLOOR = 8.0
 
 #: A stack of gradients: one (dW, db) a layer, with a leading axis.
 Stack = list[tuple[Array, Array]]
@@ -169,22 +163,21 @@ def _followed(parts: Sloped, layer: int) -> Floats:
     return delta
 
 
-def estimates(stack: Stack, spreads: Stack) -> dict[str, Estimate]:
+def estimates(stack: Stack, bars: Stack) -> dict[str, Estimate]:
     """Make estimates with bars, by tensor name.
 
     Parameters
     ----------
     stack : Stack
         Its first run is the estimate.
-    spreads : Stack
-        How far roundoff moves each entry; without the leading axis.
+    bars : Stack
+        Without the leading axis.
     """
-    named = {}
-    for layer, (pair, moves) in enumerate(zip(stack, spreads, strict=True), start=1):
-        for kind, runs, spread_ in zip("Wb", pair, moves, strict=True):
-            floor = FLOOR * UNIT * length(runs[0])
-            named[f"{kind}{layer}"] = Estimate(runs[0], SPREADS * spread_ + floor)
-    return named
+    return {
+        f"{kind}{layer}": Estimate(runs[0], bar)
+        for layer, pairs in enumerate(zip(stack, bars, strict=True), start=1)
+        for kind, runs, bar in zip("Wb", *pairs, strict=True)
+    }
 
 
 def spread(runs: Floats) -> Floats:

@@ -61,17 +61,42 @@ class Moves:
         return Moves(self.layer, self.speed[rows], self.penalty[rows], self.rounding[rows])
 
 
-def of_weights(problem: Problem, run: Evaluation, layer: int, directions: Floats) -> Moves:
-    """Move a layer's W along directions, (D, n[l-1], n[l])."""
-    (w, b), network = problem.params.pairs[layer - 1], problem.network
-    there = w + directions
-    speed = run.a[layer - 1] @ there
-    speed += b - run.z[layer - 1]
-    if not network.l2:
-        return Moves(layer, speed, np.zeros(len(speed)), np.zeros(len(speed)))
-    # central differences over a step of one: a square has no third derivative
-    up, down = (np.asarray(penalty(network, [(v, b)])) for v in (there, w - directions))
-    return Moves(layer, speed, (up - down) / 2.0, 4.0 * UNIT * (up + down))
+class Walk:
+    """A step of one along each of D directions of a layer's W, taken some rows of W at a time.
+
+    z is a sum over rows of W, which may be large: neither a whole direction nor a whole moved
+    W is ever held.
+
+    Parameters
+    ----------
+    run : Evaluation
+        The forward as it is.
+    count : int
+        How many directions.
+    """
+
+    def __init__(self, problem: Problem, run: Evaluation, layer: int, count: int) -> None:
+        self._network, self._layer = problem.network, layer
+        self._w, self._b = problem.params.pairs[layer - 1]
+        self._inputs = run.a[layer - 1]
+        self._speed = np.repeat((self._b - run.z[layer - 1])[None], count, axis=0)
+        self._ahead, self._behind = np.zeros((2, count))  # penalties at either side
+
+    def step(self, rows: slice, directions: Floats) -> None:
+        """Move some rows of W along their part of the directions, (D, rows, n[l])."""
+        w = self._w[rows]
+        there = w + directions
+        self._speed += self._inputs[:, rows] @ there
+        if self._network.l2:
+            self._ahead += penalty(self._network, [(there, self._b)])
+            self._behind += penalty(self._network, [(w - directions, self._b)])
+
+    def moves(self) -> Moves:
+        """Return what the steps so far do."""
+        # central differences over a step of one: a square has no third derivative
+        slope = (self._ahead - self._behind) / 2.0
+        rounding = 4.0 * UNIT * (self._ahead + self._behind)
+        return Moves(self._layer, self._speed, slope, rounding)
 
 
 def of_biases(problem: Problem, layer: int, directions: Floats) -> Moves:

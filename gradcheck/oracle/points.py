@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcheck.elementary import Array
 from gradcheck.forward.evaluation import Pairs
+from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.problem import Batch, Floats, Pair, Problem
 
@@ -81,7 +82,10 @@ def near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
         The first layer's pre-activation, (N, n[1]).
     """
     x, (w, b) = problem.batch.x, problem.params.pairs[0]
-    reach = FURTHEST * UNIT * np.sqrt((x * x) @ (w * w) + b * b)
+    squares = b * b + np.zeros_like(z)
+    for rows in blocks(len(w), 2 * (len(x) + w.shape[1])):
+        squares += np.square(x[:, rows]) @ np.square(w[rows])
+    reach = FURTHEST * UNIT * np.sqrt(squares)
     stack = rng.uniform(-1.0, 1.0, (1 + MOVES, 1, *z.shape))
     stack += rng.uniform(-1.0, 1.0, (1 + MOVES, 1, 1, z.shape[1]))
     stack *= reach

@@ -137,7 +137,7 @@ class Truth:
         near = points.near(self.problem, self._run.z[0], self._rng(1))
         parts = complex_step.sloped(self.problem, near, apply, self.epsilon)
         stack = complex_step.by_preactivation(parts.first)
-        return complex_step.estimates(stack, chain.spreads(parts))
+        return complex_step.estimates(stack, chain.bars(parts, stack))
 
     @cached_property
     def _one_sided(self) -> dict[str, Estimate]:

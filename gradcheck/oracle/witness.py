@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcheck.forward import Activate, Evaluation, activate
 from gradcheck.oracle.blocks import blocks
-from gradcheck.oracle.differences import of_biases, of_weights, slopes
+from gradcheck.oracle.differences import Moves, Walk, of_biases, slopes
 from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.estimate import Estimate, length
 from gradcheck.oracle.ladder import Slope
@@ -76,15 +76,13 @@ def testimonies(
     """
     apply = apply or activate(problem.network)
     named, moves = [], []
-    for layer, (w, b) in enumerate(problem.params, start=1):
-        of_w, of_b = estimates[f"W{layer}"], estimates[f"b{layer}"]
-        for some in blocks(DIRECTIONS, 2 * w.size):  # they may be large
-            v = drawn(rng, some.stop - some.start, w.shape)
-            moves.append(of_weights(problem, run, layer, v))
-            named += _expected(f"W{layer}", of_w, v)
-        v = drawn(rng, DIRECTIONS, b.shape)
-        moves.append(of_biases(problem, layer, v))
-        named += _expected(f"b{layer}", of_b, v)
+    for layer in range(1, problem.network.depth + 1):
+        for name, along in ((f"W{layer}", _along_weights), (f"b{layer}", _along_biases)):
+            some, values = along(problem, run, layer, estimates[name].value, rng)
+            moves.append(some)
+            # along a random direction, whatever the error is
+            error = 3.0 * length(estimates[name].error)
+            named += [(name, value, error) for value in values.tolist()]
     found = slopes(problem, run, apply, moves, reach)
     return [
         Testimony(name, slope, value, error)
@@ -92,8 +90,22 @@ def testimonies(
     ]
 
 
-def _expected(name: str, estimate: Estimate, v: Floats) -> list[tuple[str, float, float]]:
-    """Return what an estimate says along directions, and its bar there."""
-    values = v.reshape(len(v), -1) @ estimate.value.ravel()
-    error = 3.0 * length(estimate.error)  # along a random direction, whatever the error is
-    return [(name, value, error) for value in values.tolist()]
+def _along_weights(
+    problem: Problem, run: Evaluation, layer: int, gradient: Floats, rng: np.random.Generator
+) -> tuple[Moves, Floats]:
+    """Draw directions of W; return what they move, and the derivative that they should see."""
+    expected, walk = np.zeros(DIRECTIONS), Walk(problem, run, layer, DIRECTIONS)
+    for rows in blocks(len(gradient), 2 * DIRECTIONS * gradient.shape[1]):
+        part = gradient[rows]
+        v = drawn(rng, DIRECTIONS, part.shape)
+        walk.step(rows, v)
+        expected += v.reshape(DIRECTIONS, -1) @ part.ravel()
+    return walk.moves(), expected
+
+
+def _along_biases(
+    problem: Problem, run: Evaluation, layer: int, gradient: Floats, rng: np.random.Generator
+) -> tuple[Moves, Floats]:
+    """Likewise of b."""
+    v = drawn(rng, DIRECTIONS, gradient.shape)
+    return of_biases(problem, layer, v), v @ gradient

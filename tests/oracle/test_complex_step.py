@@ -25,11 +25,12 @@ def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
     near = points.near(problem, plain_run(problem).z[0], rng)
     parts = complex_step.sloped(problem, near, apply)
-    short = complex_step.estimates(complex_step.by_preactivation(parts.first), chain.spreads(parts))
+    stack = complex_step.by_preactivation(parts.first)
+    short = complex_step.estimates(stack, chain.bars(parts, stack))
     pairs = points.moved(problem.params, rng)
     stack = by_parameter(problem, pairs, apply, points.moved_batch(problem.batch, rng))
-    spread = complex_step.spread
-    plain = complex_step.estimates(stack, [(spread(dw), spread(db)) for dw, db in stack])
+    bars = [tuple(chain.bar(complex_step.spread(t), chain.floor(t[0])) for t in p) for p in stack]
+    plain = complex_step.estimates(stack, bars)
     return [(name, short[name], plain[name]) for name in short]
 
 

@@ -34,7 +34,10 @@ def told(problem: Problem) -> list[tuple[str, np.ndarray, Slope]]:
     for (name, _), stack in zip(problem.params.tensors(), along(problem), strict=True):
         layer = int(name[1:])
         if name[0] == "W":
-            moves.append(differences.of_weights(problem, run, layer, stack))
+            walk = differences.Walk(problem, run, layer, len(stack))
+            for rows in blocks.blocks(stack.shape[1], stack[:, 0].size):
+                walk.step(rows, stack[:, rows])
+            moves.append(walk.moves())
         else:
             moves.append(differences.of_biases(problem, layer, stack))
         each += [(name, v) for v in stack]

@@ -7,7 +7,7 @@ from hypothesis import given
 from gradcheck import sampling, strategies
 from gradcheck.forward import evaluate
 from gradcheck.network import Network
-from gradcheck.oracle import Estimate, Truth, complex_step, witness
+from gradcheck.oracle import Estimate, Truth, blocks, complex_step, witness
 from gradcheck.oracle.directions import miss_probability
 from gradcheck.oracle.ladder import Slope
 from gradcheck.oracle.witness import DIRECTIONS, SLACK
@@ -58,6 +58,17 @@ def test_the_witness_agrees_on_random_problems() -> None:
 def test_the_witness_agrees_on_every_kind_of_network(problem: Problem) -> None:
     against = Truth(problem).disagreements
     assert not against, f"{problem.network}: {told(against[0])}"
+
+
+@given(strategies.problems())
+def test_the_witness_agrees_when_it_walks_a_row_at_a_time(problem: Problem) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", 1)
+        truth = Truth(problem)
+        heard, against = truth.testimonies, truth.disagreements
+    assert not against, f"{problem.network}: {told(against[0])}"
+    tensors = DIRECTIONS * 2 * problem.network.depth
+    assert len(heard) == tensors, f"{problem.network}: {len(heard)} of {tensors} directions heard"
 
 
 @pytest.mark.parametrize("name", list(DEEP))

@@ -1,0 +1,69 @@
+"""A claimed tensor beside the truth: which entry is furthest off, and by how many bars."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck import sampling
+from gradcheck.judging import FLOAT64, Judgement, judge_tensor
+from gradcheck.network import Network
+from gradcheck.oracle import Truth, blocks
+from gradcheck.problem import Floats, Params, Problem
+from gradcheck.verdict import Verdict
+
+NETWORK = Network.parse("5-4-3 tanh,softmax cross_entropy")
+TRUTH = Truth(sampling.fill(np.random.default_rng(0), NETWORK, 6))
+TRUE = TRUTH.gradient["W1"]
+
+
+def judged(claim: Floats, block: int = blocks.BLOCK) -> Judgement:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", block)
+        return judge_tensor("W1", claim, TRUTH, FLOAT64)
+
+
+@pytest.mark.parametrize("block", [1, 1000, blocks.BLOCK])
+@given(places=st.lists(st.integers(0, TRUE.value.size - 1), min_size=2, max_size=2, unique=True))
+def test_the_entry_furthest_off_is_named_in_blocks_of_any_size(
+    block: int, places: list[int]
+) -> None:
+    claim = TRUE.value.copy()
+    claim.flat[places[0]] += 1e-3
+    claim.flat[places[1]] -= 1.0  # bars differ by far less than a factor of 1000
+    judgement = judged(claim, block)
+    entry = tuple(int(i) for i in np.unravel_index(places[1], claim.shape))
+    assert judgement.verdict is Verdict.WRONG, f"off by 1 at {entry}: {judgement}"
+    assert judgement.entry == entry, f"off by 1 at {entry}, named is {judgement.place}"
+    off = 1.0 / judgement.bar
+    assert judgement.excess == pytest.approx(off), f"{off:.3g} bars off, told {judgement.excess}"
+
+
+@pytest.mark.parametrize("block", [1, blocks.BLOCK])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@given(place=st.integers(0, TRUE.value.size - 1))
+def test_what_is_not_finite_is_furthest_off(value: float, block: int, place: int) -> None:
+    claim = TRUE.value + 1.0
+    claim.flat[place] = value
+    judgement = judged(claim, block)
+    entry = tuple(int(i) for i in np.unravel_index(place, claim.shape))
+    assert judgement.verdict is Verdict.WRONG, f"{value} at {entry}: {judgement}"
+    assert (judgement.entry, judgement.excess) == (entry, np.inf), (
+        f"{value} at {entry}: {judgement}"
+    )
+
+
+@pytest.mark.parametrize("block", [1, blocks.BLOCK])
+def test_where_nothing_but_zero_is_right_zero_is_in_its_bar(block: int) -> None:
+    network = Network.parse("3-2-2 relu,identity half_squared_error")
+    drawn = sampling.fill(np.random.default_rng(1), network, 4)
+    (w, b), last = drawn.params.pairs
+    silent = Params([(w, b - 100.0), last])  # no unit ever speaks
+    truth = Truth(Problem(network, silent, drawn.batch))
+    assert not truth.gradient["W1"].error.any(), "a bar where nothing can be off"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", block)
+        zero = judge_tensor("W1", np.zeros((3, 2)), truth, FLOAT64)
+        small = judge_tensor("W1", np.full((3, 2), 1e-9), truth, FLOAT64)
+    assert (zero.verdict, zero.excess) == (Verdict.CORRECT, 0.0), f"zero for zero: {zero}"
+    assert small.verdict is Verdict.WRONG, f"1e-9 for zero: {small}"
