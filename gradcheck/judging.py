@@ -143,12 +143,13 @@ def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float,
     furthest, place = -1.0, 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for part in blocks(claim.size, 4):
-            off = np.abs(claims[part] - values[part])
-            excess = off / bars[part]
-            if np.isnan(excess.max()):
+            off = claims[part] - values[part]
+            excess = np.abs(off) / bars[part]
+            here = int(excess.argmax())
+            if np.isnan(excess[here]):
                 excess[np.isnan(excess)] = np.inf
                 excess[off == 0] = 0.0  # zero, where nothing but zero is right
-            here = int(excess.argmax())
+                here = int(excess.argmax())
             if excess[here] > furthest:
                 furthest, place = float(excess[here]), part.start + here
     return furthest, tuple(int(i) for i in np.unravel_index(place, claim.shape))

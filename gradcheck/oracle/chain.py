@@ -85,7 +85,7 @@ def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats
         How far delta[1] is from the first run's, (R - 1, N, n[1]). The inputs are the same.
     """
     (w, _), x, l2 = parts.problem.params.pairs[0], parts.problem.batch.x, parts.problem.network.l2
-    bars_w = np.empty_like(w)
+    bars_w = np.empty(w.shape)
     for rows in blocks(len(w), 2 * len(apart) * w.shape[1]):
         moved = x[:, rows].T @ apart
         furthest = np.abs(moved, out=moved).max(axis=0)
