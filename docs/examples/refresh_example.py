@@ -17,7 +17,7 @@ STUDENT = "docs/examples/tanh_student.py"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 #: Of the picture: pixels across, and how many colours; it should load at once.
-WIDTH, COLOURS = 1120, 64
+WIDTH, COLOURS = 1200, 64
 
 
 def write_example() -> None:

@@ -49,7 +49,7 @@ def test_it_opens_from_disk_without_a_request_or_a_complaint(visit, address, wid
     assert not page.complaints, f"the browser says {page.complaints}"
 
 
-@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+@pytest.mark.parametrize(("width", "scheme"), [*VIEWS, (1000, "light"), (1100, "light")])
 def test_nothing_sticks_out_at_the_side(visit, width, scheme):
     page = visit(width, scheme)
     for details in page.locator("summary").all():
@@ -63,6 +63,17 @@ def test_nothing_sticks_out_at_the_side(visit, width, scheme):
         }).map((each) => each.outerHTML.slice(0, 120))"""
     )
     assert not cut, f"sticks out: {cut[:3]}"
+
+
+@pytest.mark.parametrize("width", [375, 820, 1000, 1100, 1160, 1280])
+def test_all_verdicts_are_seen_without_scrolling_sideways(visit, width):
+    wide, seen = visit(width).evaluate(
+        """() => {
+          const frame = document.querySelector(".results").parentElement;
+          return [frame.scrollWidth, frame.clientWidth];
+        }"""
+    )
+    assert wide <= seen, f"of {wide} pixels {seen} are seen"
 
 
 @pytest.mark.parametrize("width", [375, 820, 1280])
