@@ -127,7 +127,9 @@ def main() -> None:
         data["rate"] = rate.measure()
     console.print(f"{data['rate']['verdicts_per_second']:.0f} verdicts a second on random problems")
     if given.markdown:
-        command = " ".join(["python benchmarks/peers.py", *sys.argv[1:]])
+        sizes = f"--problems {given.problems} --bugs {given.bugs}"
+        settings = f"--patience {given.patience:g} {'--quick' if given.quick else sizes}"
+        command = f"python benchmarks/peers.py {settings}"  # without where it wrote
         write_whole(Path(given.markdown), page.render(data, command))
     if given.json:
         write_whole(Path(given.json), json.dumps(data, indent=1) + "\n")
