@@ -1,8 +1,13 @@
 """Profiles, and what every test may use."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from gradcheck import diagnosis
 
 pytest_plugins = ["pytester"]
 
@@ -27,3 +32,14 @@ def pytest_report_header() -> str:
         f"sampling.problem(seed, index), and failures print both; set GRADCHECK_PROFILE to "
         f"dev, ci or thorough"
     )
+
+
+@pytest.fixture
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the diagnosis out: it has tests of its own and takes its time."""
+
+    def diagnose(plan: Any, findings: Any) -> Iterator[Any]:
+        return []
+        yield
+
+    monkeypatch.setattr(diagnosis, "diagnose", diagnose)
