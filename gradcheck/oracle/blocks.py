@@ -5,6 +5,8 @@ from functools import cache
 
 import numpy as np
 
+from gradcheck.problem import Floats
+
 #: Largest block evaluated at once, in bytes: larger ones leave the processor's caches.
 BLOCK = 8 * 2**20
 
@@ -22,8 +24,8 @@ def keep_memory() -> None:
     np.empty(BLOCK, dtype=np.uint8)
 
 
-def blocks(count: int, numbers: int, size: int = 8) -> Iterator[slice]:
-    """Cut ``range(count)`` into slices that stay in bounds; one item at least in each.
+def blocks(count: int, numbers: int, size: int = 8, least: int = 1) -> Iterator[slice]:
+    """Cut ``range(count)`` into slices that stay in bounds.
 
     Parameters
     ----------
@@ -31,7 +33,27 @@ def blocks(count: int, numbers: int, size: int = 8) -> Iterator[slice]:
         How many numbers an item takes.
     size : int
         Bytes a number: 16 for complex ones.
+    least : int
+        Items in each slice, whatever they take.
     """
-    together = max(1, BLOCK // (numbers * size * TEMPORARIES))
+    together = max(least, BLOCK // (numbers * size * TEMPORARIES))
     for start in range(0, count, together):
         yield slice(start, min(start + together, count))
+
+
+def rows_of(w: Floats, inputs: Floats, copies: int) -> Iterator[slice]:
+    """Cut a layer's weights into blocks of rows, to be multiplied by its inputs one by one.
+
+    Each has as many rows as there are samples, at least: with fewer, it would take longer to
+    sum the products than to form them.
+
+    Parameters
+    ----------
+    w : array
+        (n[l-1], n[l]).
+    inputs : array
+        (N, n[l-1]).
+    copies : int
+        How many arrays like them are held at once.
+    """
+    return blocks(len(w), copies * (w.shape[1] + len(inputs)), least=len(inputs))

@@ -6,8 +6,9 @@ far it varies there. For that, every layer's slopes are chained backwards:
     delta[l] = (delta[l+1] W[l+1]^T) * Im phi(z[l] + ih) / h
 
 which costs a backward pass, where following every unit's move costs one forward a unit.
-No estimate is made here: values come from
-:func:`~gradcheck.oracle.complex_step.by_preactivation`.
+Values come from :func:`~gradcheck.oracle.complex_step.by_preactivation`, bars from here:
+:data:`SPREADS` times the largest change is what rounding may have done. Against 80-bit and
+mpmath truth the error has stayed within 19 spreads, with 8 u of the tensor's norm as a floor.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.elementary import Array
-from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.complex_step import Sloped, Stack, spread
 from gradcheck.oracle.estimate import UNIT, length
 from gradcheck.oracle.points import FURTHEST
@@ -86,7 +87,7 @@ def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats
     """
     (w, _), x, l2 = parts.problem.params.pairs[0], parts.problem.batch.x, parts.problem.network.l2
     bars_w = np.empty(w.shape)
-    for rows in blocks(len(w), 2 * len(apart) * w.shape[1]):
+    for rows in rows_of(w, x, len(apart)):
         moved = x[:, rows].T @ apart
         furthest = np.abs(moved, out=moved).max(axis=0)
         if l2:  # the one place where the first W itself is felt

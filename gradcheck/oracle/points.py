@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcheck.elementary import Array
 from gradcheck.forward.evaluation import Pairs
-from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.problem import Batch, Floats, Pair, Problem
 
@@ -83,7 +83,7 @@ def near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
     """
     x, (w, b) = problem.batch.x, problem.params.pairs[0]
     squares = b * b + np.zeros_like(z)
-    for rows in blocks(len(w), 2 * (len(x) + w.shape[1])):
+    for rows in rows_of(w, x, 2):
         squares += np.square(x[:, rows]) @ np.square(w[rows])
     reach = FURTHEST * UNIT * np.sqrt(squares)
     stack = rng.uniform(-1.0, 1.0, (1 + MOVES, 1, *z.shape))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.forward import Activate, Evaluation, activate
-from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.differences import Moves, Walk, of_biases, slopes
 from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.estimate import Estimate, length
@@ -95,7 +95,7 @@ def _along_weights(
 ) -> tuple[Moves, Floats]:
     """Draw directions of W; return what they move, and the derivative that they should see."""
     expected, walk = np.zeros(DIRECTIONS), Walk(problem, run, layer, DIRECTIONS)
-    for rows in blocks(len(gradient), 2 * DIRECTIONS * gradient.shape[1]):
+    for rows in rows_of(gradient, run.a[layer - 1], DIRECTIONS):
         part = gradient[rows]
         v = drawn(rng, DIRECTIONS, part.shape)
         walk.step(rows, v)

@@ -61,7 +61,7 @@ def test_the_witness_agrees_on_every_kind_of_network(problem: Problem) -> None:
 
 
 @given(strategies.problems())
-def test_the_witness_agrees_when_it_walks_a_row_at_a_time(problem: Problem) -> None:
+def test_the_witness_agrees_when_it_walks_a_few_rows_at_a_time(problem: Problem) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", 1)
         truth = Truth(problem)
