@@ -34,12 +34,14 @@ class Activation:
     forward : callable
         ``phi(z)``; accepts float64 and complex128 arrays of any shape.
     derivative : callable
-        ``phi'(z)`` for real ``z``; for softmax, which is not elementwise, None.
+        ``phi'(z)`` for real ``z``; None where it is not elementwise.
     slopes : (float, float) or None
         Smallest and largest slope at the kink in z = 0, where there is one.
     pieces : bool
         True when ``phi`` is made of two formulas that meet at z = 0. Differences
         must not reach across, even where the first derivative is continuous (elu).
+    elementwise : bool
+        True when a unit feels its own z alone.
     formula : str
         For messages.
     """
@@ -49,6 +51,7 @@ class Activation:
     derivative: Callable[[Array], Array] | None
     slopes: tuple[float, float] | None = None
     pieces: bool = False
+    elementwise: bool = True
     formula: str = ""
 
 
@@ -194,10 +197,10 @@ _ROWS = (
     Activation("softplus", softplus, logistic, formula="log(1 + exp(z))"),
     Activation("silu", _silu, _silu_derivative, formula="z / (1 + exp(-z))"),
     Activation("gelu", _gelu, _gelu_derivative, formula="z Phi(z)"),
-    Activation("softmax", softmax, None, formula="exp(z_j) / sum_k exp(z_k)"),
+    Activation("softmax", softmax, None, elementwise=False, formula="exp(z_j) / sum_k exp(z_k)"),
 )
 
 ACTIVATIONS: dict[str, Activation] = {row.name: row for row in _ROWS}
 
 #: Those that may stand in a hidden layer: softmax is for the output only.
-HIDDEN_ACTIVATIONS: tuple[str, ...] = tuple(n for n in ACTIVATIONS if n != "softmax")
+HIDDEN_ACTIVATIONS: tuple[str, ...] = tuple(row.name for row in _ROWS if row.elementwise)

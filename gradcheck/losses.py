@@ -30,9 +30,12 @@ class Loss:
         The output activations it may be paired with.
     targets : str
         What a row of ``y`` must be: ``"real"``, ``"one_hot"`` or ``"binary"``.
+    terms : callable or None
+        ``(z, a, y) -> terms`` of shape (..., N, n), one made of each unit's z, a and y alone,
+        that sum to the loss. None where the sum over units stands inside a logarithm.
     through_logarithm : callable or None
-        The same loss written with ``log(a + epsilon)``, as much code does:
-        ``(z, a, y, epsilon) -> loss``. None where no logarithm occurs.
+        Terms likewise of the same loss written with ``log(a + epsilon)``, as much code does:
+        ``(z, a, y, epsilon) -> terms``. None where no logarithm occurs.
     formula : str
         For messages.
     """
@@ -41,13 +44,35 @@ class Loss:
     per_sample: Callable[[Array, Array, Array], Array]
     outputs: tuple[str, ...]
     targets: str
+    terms: Callable[[Array, Array, Array], Array] | None = None
     through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None
     formula: str = ""
 
 
+def _sum(
+    name: str,
+    terms: Callable[[Array, Array, Array], Array],
+    outputs: tuple[str, ...],
+    targets: str,
+    through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None,
+    formula: str = "",
+) -> Loss:
+    """Make the loss that is the sum of these terms."""
+    return Loss(
+        name,
+        lambda z, a, y: total(terms(z, a, y)),
+        outputs,
+        targets,
+        terms,
+        through_logarithm,
+        formula,
+    )
+
+
 def _squares(a: Array, y: Array) -> Array:
     residual = a - y
-    return total(residual * residual)
+    squares: Array = residual * residual
+    return squares
 
 
 def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
@@ -58,37 +83,38 @@ def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
 
 
 def _cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
-    return -total(y * log(a + epsilon))
+    terms: Array = -y * log(a + epsilon)
+    return terms
 
 
 def _binary_cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    return total(softplus((1.0 - 2.0 * y) * z))  # y is 0 or 1
+    return softplus((1.0 - 2.0 * y) * z)  # y is 0 or 1
 
 
 def _binary_cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
     other = ACTIVATIONS["sigmoid"].forward(-z)  # 1 - a, without cancellation
-    terms = y * log(a + epsilon) + (1.0 - y) * log(other + epsilon)
-    return -total(terms)
+    terms: Array = -y * log(a + epsilon) - (1.0 - y) * log(other + epsilon)
+    return terms
 
 
 _ANY_OUTPUT = tuple(ACTIVATIONS)
 
 _ROWS = (
-    Loss(
+    _sum(
         "half_squared_error",
         lambda z, a, y: 0.5 * _squares(a, y),
         _ANY_OUTPUT,
         "real",
         formula="1/2 sum_j (a_j - y_j)^2",
     ),
-    Loss(
+    _sum(
         "squared_error",
         lambda z, a, y: _squares(a, y),
         _ANY_OUTPUT,
         "real",
         formula="sum_j (a_j - y_j)^2",
     ),
-    Loss(
+    _sum(
         "mean_squared_error",
         lambda z, a, y: _squares(a, y) / y.shape[-1],
         _ANY_OUTPUT,
@@ -100,10 +126,10 @@ _ROWS = (
         _cross_entropy,
         ("softmax",),
         "one_hot",
-        _cross_entropy_log,
+        through_logarithm=_cross_entropy_log,
         formula="-sum_j y_j log a_j",
     ),
-    Loss(
+    _sum(
         "binary_cross_entropy",
         _binary_cross_entropy,
         ("sigmoid",),

@@ -9,9 +9,11 @@ from gradcheck.forward.objective import (
     batch_loss,
     loss_at,
     loss_of,
+    output_terms,
     penalty,
     reduce,
     sample_losses,
+    separable,
     until_loss,
 )
 
@@ -23,9 +25,11 @@ __all__ = [
     "evaluate",
     "loss_at",
     "loss_of",
+    "output_terms",
     "penalty",
     "reduce",
     "resume",
     "sample_losses",
+    "separable",
     "until_loss",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gradcheck.activations import ACTIVATIONS, total
 from gradcheck.elementary import Array
 from gradcheck.forward.evaluation import Activate, Evaluation, Pairs, activate, evaluate
 from gradcheck.losses import LOSSES
@@ -39,14 +40,32 @@ def sample_losses(network: Network, z: Array, a: Array, y: Array, epsilon: float
     """
     loss = LOSSES[network.loss]
     if epsilon and loss.through_logarithm is not None:
-        return loss.through_logarithm(z, a, y, epsilon)
+        return total(loss.through_logarithm(z, a, y, epsilon))
     return loss.per_sample(z, a, y)
+
+
+def separable(network: Network) -> bool:
+    """Whether each output adds a term to the loss in which no other output is felt."""
+    own = ACTIVATIONS[network.activations[-1]].elementwise
+    return own and LOSSES[network.loss].terms is not None
+
+
+def output_terms(network: Network, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
+    """Return what each output adds to its sample's loss, (..., N, n[L]).
+
+    Parameters as of :func:`sample_losses`; the network is :func:`separable`.
+    """
+    loss = LOSSES[network.loss]
+    if epsilon and loss.through_logarithm is not None:
+        return loss.through_logarithm(z, a, y, epsilon)
+    assert loss.terms is not None
+    return loss.terms(z, a, y)
 
 
 def reduce(network: Network, losses: Array) -> Array:
     """Return the mean or the sum over the last axis."""
-    total: Array = losses.sum(axis=-1)
-    return total / losses.shape[-1] if network.reduction == "mean" else total
+    whole: Array = losses.sum(axis=-1)
+    return whole / losses.shape[-1] if network.reduction == "mean" else whole
 
 
 def penalty(network: Network, pairs: Pairs) -> Array | float:
@@ -54,8 +73,8 @@ def penalty(network: Network, pairs: Pairs) -> Array | float:
     if not network.l2:
         return 0.0
     squares = sum((w * w).sum(axis=(-2, -1)) for w, _ in pairs)
-    total: Array = 0.5 * network.l2 * squares
-    return total
+    whole: Array = 0.5 * network.l2 * squares
+    return whole
 
 
 def batch_loss(

@@ -10,7 +10,8 @@ one move serves all samples, and ``dz/dW = a[l-1]`` is the definition of z:
 last bit. So the forward is evaluated once for all moves (:func:`sloped`), and only
 imaginary parts are carried on: through an activation as its own complex step says, through
 a layer by its W, and at the end by the loss' complex step
-(:func:`by_preactivation`).
+(:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
+all outputs, too; under a softmax each is moved by itself.
 
 The bar is measured, not assumed: the gradient is formed again at points that roundoff
 cannot tell from the problem's own (:mod:`gradcheck.oracle.points`), and how far it varies
@@ -26,8 +27,10 @@ from gradcheck.forward import (
     Activate,
     Evaluation,
     activate,
+    output_terms,
     resume,
     sample_losses,
+    separable,
     until_loss,
 )
 from gradcheck.network import Network
@@ -122,6 +125,17 @@ def _output(
     network: Network, y: Floats, z: Array, until: Activate, epsilon: float, tilt: Array | None
 ) -> Floats:
     """Return the derivative of each sample's loss by the output's z, (R, N, n[L])."""
+    if separable(network):  # then one move serves all units
+        moved = z + 1j * STEP
+        terms = output_terms(network, moved, until(network.depth, moved), y, epsilon)
+        delta = (terms.imag / STEP)[:, 0]
+    else:
+        delta = _by_unit(network, y, z, until, epsilon)
+    return delta if tilt is None else delta + tilt[:, 0]
+
+
+def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: float) -> Floats:
+    """Move the units of the output one by one: each is felt in the terms of all."""
     runs, _, samples, width = z.shape
     delta = np.empty((runs, samples, width))
     for units in blocks(width, runs * samples * width, size=16):
@@ -129,7 +143,7 @@ def _output(
         moved.real, moved.imag = z, STEP * np.eye(width)[units][:, None, :]
         losses = sample_losses(network, moved, until(network.depth, moved), y, epsilon)
         delta[:, :, units] = np.swapaxes(losses.imag / STEP, 1, 2)
-    return delta if tilt is None else delta + tilt[:, 0]
+    return delta
 
 
 def by_preactivation(parts: Sloped) -> Stack:

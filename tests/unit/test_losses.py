@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from gradcheck import strategies
 from gradcheck.activations import ACTIVATIONS
-from gradcheck.forward import batch_loss, loss_of, penalty, reduce, sample_losses
+from gradcheck.forward import (
+    activate,
+    batch_loss,
+    evaluate,
+    loss_of,
+    output_terms,
+    penalty,
+    reduce,
+    sample_losses,
+    separable,
+)
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Problem
@@ -71,7 +81,7 @@ def loss(name: str, z: np.ndarray, y: list[float], epsilon: float | None = None)
         return LOSSES[name].per_sample(row, a, target)[0]
     through_logarithm = LOSSES[name].through_logarithm
     assert through_logarithm is not None, f"{name} has no form with a logarithm"
-    return through_logarithm(row, a, target, epsilon)[0]
+    return through_logarithm(row, a, target, epsilon)[0].sum()
 
 
 def test_the_table_holds_the_five_defined_losses() -> None:
@@ -164,6 +174,31 @@ def test_epsilon_changes_no_loss_without_a_logarithm(problem: Problem) -> None:
     changed = loss_of(problem, 1e-3) != loss_of(problem)
     logarithmic = problem.network.loss in LOGARITHMIC
     assert changed <= logarithmic, f"epsilon changed the {problem.network.loss}"
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-8])
+@given(problem=strategies.problems(), data=st.data())
+def test_where_outputs_are_separable_each_has_a_term_and_no_other_is_felt_in_it(
+    epsilon: float, problem: Problem, data: st.DataObject
+) -> None:
+    network, y = problem.network, problem.batch.y
+    if not separable(network):
+        coupled = "softmax" in network.activations
+        assert coupled, f"{network}: nothing couples the outputs"
+        return
+    last = activate(network)
+    z = evaluate(network, problem.params.pairs, problem.batch.x).z[-1]
+    terms = output_terms(network, z, last(network.depth, z), y, epsilon)
+    whole = sample_losses(network, z, last(network.depth, z), y, epsilon)
+    assert np.allclose(terms.sum(axis=-1), whole, rtol=1e-14), (
+        f"{network}: terms {terms.tolist()} do not sum to {whole.tolist()}"
+    )
+    j = data.draw(st.integers(0, z.shape[1] - 1))
+    moved = z.copy()
+    moved[:, j] += 0.5
+    changed = output_terms(network, moved, last(network.depth, moved), y, epsilon) != terms
+    changed[:, j] = False
+    assert not changed.any(), f"{network}: output {j} is felt in terms {changed.tolist()}"
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.sampled_from(("mean", "sum")))
