@@ -111,7 +111,7 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
         excess, entry = _furthest_off(claim, estimate.value, allowed)
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
     norm = length(estimate.value) + length(estimate.interval)
-    noise = length(bars)
+    noise = estimate.noise if bars is estimate.error else length(bars)
     zero = norm <= noise
     verdict, note = Verdict.CORRECT, ""
     if excess > 1:

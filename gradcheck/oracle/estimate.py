@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -30,11 +31,16 @@ class Estimate:
     error: Floats
     interval: Floats = field(default_factory=lambda: np.zeros(()))
 
+    @cached_property
+    def noise(self) -> float:
+        """Norm of the error bars; a pass over a large tensor, asked for more than once."""
+        return length(self.error)
+
     @property
     def resolution(self) -> float:
         """Norm of the error bars over norm of the value; infinite where that is zero."""
-        norm, bars = length(self.value), length(self.error)
-        return bars / norm if norm > 0 else float("inf")
+        norm = length(self.value)
+        return self.noise / norm if norm > 0 else float("inf")
 
 
 def length(array: Floats) -> float:

@@ -13,7 +13,7 @@ from gradcheck.forward import Activate, Evaluation, activate
 from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.differences import Moves, Walk, of_biases, slopes
 from gradcheck.oracle.directions import drawn
-from gradcheck.oracle.estimate import Estimate, length
+from gradcheck.oracle.estimate import Estimate
 from gradcheck.oracle.ladder import Slope
 from gradcheck.oracle.reach import REACH
 from gradcheck.problem import Floats, Problem
@@ -81,7 +81,7 @@ def testimonies(
             some, values = along(problem, run, layer, estimates[name].value, rng)
             moves.append(some)
             # along a random direction, whatever the error is
-            error = 3.0 * length(estimates[name].error)
+            error = 3.0 * estimates[name].noise
             named += [(name, value, error) for value in values.tolist()]
     found = slopes(problem, run, apply, moves, reach)
     return [
