@@ -24,15 +24,6 @@ def parts_of(answer: Any) -> list[Any]:
     return list(answer) if isinstance(answer, tuple) else [answer]
 
 
-def outputs_in(parts: list[Any]) -> Any:
-    """The outputs among what a forward returns: its first array, or the last of many."""
-    arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    if not arrays:
-        inner = [part for part in parts if isinstance(part, list | tuple) and part]
-        return inner[0][-1] if inner else parts[0]
-    return arrays[0] if len(parts) <= 2 else arrays[-1]
-
-
 def loss_in(answer: Any, told: list[str]) -> Any:
     """The first number among what was returned that is no gradient; NaN if there is none."""
     parts = parts_of(answer)
@@ -65,6 +56,27 @@ class Picker:
 
     def __init__(self) -> None:
         self._places: dict[tuple[tuple[str, ...], int, int], Place] = {}
+        self._outputs: int | None = None
+
+    def outputs(self, parts: list[Any], size: int) -> Any:
+        """Return the outputs among what a forward returns.
+
+        They are what has their size: the first thing if that has, else the last one that
+        has, since a forward returns its outputs before what it caches or at the end of it.
+
+        Parameters
+        ----------
+        size : int
+            Numbers in the outputs of all samples.
+        """
+        if self._outputs is None:
+            arrays = [at for at, part in enumerate(parts) if isinstance(part, np.ndarray)]
+            if not arrays:
+                inner = [part for part in parts if isinstance(part, list | tuple) and part]
+                return inner[0][-1] if inner else parts[0]
+            fitting = [at for at in arrays if parts[at].size == size] or arrays
+            self._outputs = fitting[0] if fitting[0] == 0 else fitting[-1]
+        return parts[self._outputs]
 
     def pick(
         self,

@@ -39,7 +39,7 @@ STYLES = (
 )
 
 #: Networks on which it is tried whether the functions answer.
-TRIALS = ((3, 5, 2), (3, 5, 1))
+TRIALS = ((3, 5, 2), (3, 5, 1), (3, 5, 4, 2), (3, 5, 4, 1))
 
 
 def find(module: Any) -> Iterator[Reading]:

@@ -15,7 +15,6 @@ from gradcheck.adapters.answers import (
     Picker,
     arrays_in,
     loss_in,
-    outputs_in,
     parts_of,
     returned_names,
 )
@@ -162,7 +161,8 @@ class Chained:
         parts = list(answer) if isinstance(answer, tuple) else [answer]
         known = dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
         values |= known
-        outputs = outputs_in(parts)
+        samples, width = values["m"], values["n_out"]
+        outputs = self.picker.outputs(parts, samples * width)
         rest = [part for part in parts if part is not outputs]
         if rest:
             values["cache"] = rest[0] if len(parts) == 2 else answer

@@ -10,7 +10,7 @@ import numpy as np
 from gradcheck.adapters import bare
 from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.names import is_bias, is_weight, numbered
+from gradcheck.adapters.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.adapters.places import Place, find
 
 Found = list[tuple[Place, Floats]]
@@ -98,8 +98,26 @@ def find_roles(root: Any) -> list[Roles]:
     """Return the ways in which arrays of an object can be a network's parameters."""
     found = list(find(root))
     weights = [(p, a) for p, a in found if is_weight(p.name) and a.ndim == 2]
-    biases = [(p, a) for p, a in found if is_bias(p.name) and a.size == max(a.shape)]
+    named = {plain(p.name)[1:] for p, _ in weights if plain(p.name).startswith("w")}
+    biases = [
+        (p, a)
+        for p, a in found
+        if a.size == max(a.shape) and (is_bias(p.name) or _beside(p.name, named))
+    ]
+    if not biases:  # by any name: one that is none gives outputs that fit nothing
+        biases = [
+            (p, a)
+            for p, a in found
+            if a.ndim and a.size == max(a.shape) and a.dtype.kind == "f" and not is_gradient(p.name)
+        ]
+        biases = [(p, a) for p, a in biases if p not in {place for place, _ in weights}]
     return list(assign(weights, biases))
+
+
+def _beside(name: str, weights: set[str]) -> bool:
+    """Whether a bias is called as some weights are but for the letter: b_hidden, w_hidden."""
+    short = plain(name)
+    return short.startswith("b") and short[1:] in weights
 
 
 def assign(weights: Found, biases: Found) -> Iterator[Roles]:
