@@ -29,6 +29,7 @@ from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry
 from gradcheck.sampling import Support
+from gradcheck.scope import Scope, scope_of
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
 
@@ -128,6 +129,7 @@ class Examination:
             self.progress(check.slug)
             findings += drive(check.run(plan), panel)
         findings = [_enough(finding) for finding in findings]
+        scope = self._scope(subject, plan, discovery)
         self.progress("counter-example")
         example = drive(_counterexample(plan, findings), panel)
         self.progress("diagnosis")
@@ -136,13 +138,28 @@ class Examination:
         flags = drive(cost_flags(plan), panel)
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
-        entry = examined(subject, plan, findings, example, diagnoses, hearing.entry(), seconds)
+        heard = hearing.entry()
+        entry = examined(subject, plan, scope, findings, example, diagnoses, heard, seconds)
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
+
+    def _scope(self, subject: Subject, plan: Plan, discovery: Discovery) -> Scope:
+        """Say what the verdict covers: what stands in the problems that got an answer."""
+        compared = [problem for problem in plan.problems if problem not in plan.unanswered]
+        only = "" if subject.networks is None else "declared"
+        condition = subject.settlement.condition if subject.settlement is not None else ""
+        return scope_of(
+            compared,
+            max((plan.truths.of(problem).largest_z for problem in compared), default=0.0),
+            discovery.refused,
+            "--network" if self.only else only,
+            condition,
+        )
 
     def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing, lossless: bool) -> Plan:
         self.progress("problems")
+        problems, unanswered = self._answered(discovery.support, panel, hearing)
         return Plan(
-            self._answered(discovery.support, panel, hearing),
+            problems,
             discovery.support,
             truths=self.truths,
             seed=self.seed,
@@ -150,14 +167,18 @@ class Examination:
             peers=tuple(self.peers),
             faults=discovery.faults,
             lossless=lossless,
+            unanswered=unanswered,
         )
 
-    def _answered(self, support: Support, panel: Panel, hearing: Hearing) -> tuple[Problem, ...]:
-        """Draw problems until enough of them are ones the code handles.
+    def _answered(
+        self, support: Support, panel: Panel, hearing: Hearing
+    ) -> tuple[tuple[Problem, ...], frozenset[Problem]]:
+        """Draw problems until enough of them are ones the code handles; some get no answer.
 
         While the code works on the next one, the oracle works on the last.
         """
         kept: dict[Problem, None] = {}
+        unanswered: set[Problem] = set()
         drawn = itertools.islice(sampling.problems(self.seed, support), self.examples * PATIENCE)
         problem = next(drawn, None)
         while problem is not None and len(kept) < self.examples:
@@ -166,12 +187,14 @@ class Examination:
             new = observation.supported and problem not in kept
             if new:
                 kept[problem] = None
+                if observation.failure is not None:
+                    unanswered.add(problem)
             if following is not None and len(kept) < self.examples:
                 panel.begin(Request(Call.LOSS_AND_GRADS, following))
             if new:
                 hearing.hear(problem)
             problem = following
-        return tuple(kept)
+        return tuple(kept), frozenset(unanswered)
 
 
 def _enough(finding: Finding) -> Finding:

@@ -6,8 +6,8 @@ weight penalty, each depth and each batch size is varied by itself. Features tha
 raise something else are left out of the problems too, but are reported.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from gradcheck.losses import REDUCTIONS
 from gradcheck.network import Network
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.sampling import EVERYTHING, MAX_BATCH, MAX_DEPTH, PAIRINGS, Support
+from gradcheck.sampling import EVERYTHING, MAX_DEPTH, PAIRINGS, Support
+from gradcheck.scope import Feature
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,16 @@ class Discovery:
         Empty when nothing can be asked.
     faults : tuple of (Problem, Failure)
         Probes that neither answered nor said "not supported".
+    refused : mapping of tuple of str to str
+        Features that got no answer when probed by themselves, and why.
+    probes : tuple of Problem
+        Those that got one, each once.
     """
 
     support: Support
     faults: tuple[tuple[Problem, Failure], ...]
+    refused: Mapping[Feature, str] = field(default_factory=dict, compare=False)
+    probes: tuple[Problem, ...] = field(default=(), compare=False)
 
 
 Questions = Generator[Request, Observation, Discovery]
@@ -97,7 +104,7 @@ def discover(declared: Support | None, only: Network | None, seed: int) -> Quest
         return (yield from _fixed(prober, networks, sizes))
     base = yield from _base(prober, sizes)
     if base is None:
-        return Discovery(NOTHING, tuple(prober.faults))
+        return prober.found(NOTHING)
     return (yield from _vary(prober, base, sizes))
 
 
@@ -107,17 +114,36 @@ class _Prober:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.faults: list[tuple[Problem, Failure]] = []
+        self.refused: dict[Feature, str] = {}
+        self.probes: dict[Problem, None] = {}
 
-    def answers(self, network: Network, samples: int) -> Generator[Request, Observation, bool]:
+    def found(self, support: Support) -> Discovery:
+        """Say what was found."""
+        return Discovery(support, tuple(self.faults), self.refused, tuple(self.probes))
+
+    def answers(
+        self, network: Network, samples: int, feature: Feature = ()
+    ) -> Generator[Request, Observation, bool]:
+        """Ask one problem; ``feature`` is what it is asked for."""
         rng = np.random.default_rng((self.seed, 7))
         problem = sampling.fill(rng, network, samples)
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         failure = observation.failure
         if failure is None or failure.kind == "contract":
+            self.probes[problem] = None
             return True  # a wrong shape is an answer; the contract check will tell it
         if observation.supported:
             self.faults.append((problem, failure))
+        if feature:
+            self.refused[feature] = reason(failure)
         return False
+
+
+def reason(failure: Failure) -> str:
+    """Say why there was no answer: the exception's name, and its text after a colon."""
+    if failure.kind == "unsupported":
+        return f"NotImplementedError: {failure.message}".removesuffix(": ")
+    return failure.message.partition(" raised ")[2] or failure.kind
 
 
 def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...]) -> Questions:
@@ -126,16 +152,18 @@ def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...
     kept_sizes: set[int] = set()
     for network in networks:
         for samples in sizes:
-            if (yield from prober.answers(network, samples)):
+            if (yield from prober.answers(network, samples, ("batch", str(samples)))):
                 kept_sizes.add(samples)
                 if network not in kept_networks:
                     kept_networks.append(network)
+        if network not in kept_networks and prober.refused:
+            prober.refused["network", str(network)] = list(prober.refused.values())[-1]
     if not kept_networks:
-        return Discovery(NOTHING, tuple(prober.faults))
+        return prober.found(NOTHING)
     support = replace(
         EVERYTHING, networks=tuple(kept_networks), batch_sizes=tuple(sorted(kept_sizes))
     )
-    return Discovery(support, tuple(prober.faults))
+    return prober.found(support)
 
 
 def _network(hidden: Sequence[str], pairing: tuple[str, str], reduction: str, l2: float) -> Network:
@@ -178,28 +206,37 @@ def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) ->
     pairing, reduction = (output, network.loss), network.reduction
 
     def supported(
-        layers: Sequence[str], pair: tuple[str, str], reduce: str, l2: float, n: int
+        feature: Feature,
+        layers: Sequence[str],
+        pair: tuple[str, str],
+        reduce: str,
+        l2: float,
+        n: int,
     ) -> Generator[Request, Observation, bool]:
-        return prober.answers(_network(layers, pair, reduce, l2), n)
+        return prober.answers(_network(layers, pair, reduce, l2), n, feature)
 
     activations, pairings, reductions, depths, batches = [], [], [], [], []
     for name in HIDDEN_ACTIVATIONS if hidden else ():
-        if (yield from supported([name] * len(hidden), pairing, reduction, 0.0, samples)):
+        if (
+            yield from supported(
+                ("activation", name), [name] * len(hidden), pairing, reduction, 0.0, samples
+            )
+        ):
             activations.append(name)
     for depth in range(1, MAX_DEPTH + 1):
         layers = [(hidden or ["sigmoid"])[0]] * (depth - 1)
-        if (yield from supported(layers, pairing, reduction, 0.0, samples)):
+        if (yield from supported(("depth", str(depth)), layers, pairing, reduction, 0.0, samples)):
             depths.append(depth)
     small: list[str] = [] if 1 in depths else hidden  # what follows is not about hidden layers
     for pair in PAIRINGS:
-        if (yield from supported(small, pair, reduction, 0.0, samples)):
+        if (yield from supported(("pairing", *pair), small, pair, reduction, 0.0, samples)):
             pairings.append(pair)
     for other in REDUCTIONS:
-        if (yield from supported(small, pairing, other, 0.0, samples)):
+        if (yield from supported(("reduction", other), small, pairing, other, 0.0, samples)):
             reductions.append(other)
-    l2 = yield from supported(small, pairing, reduction, 0.37, samples)
-    for n in [n for n in sizes if n <= MAX_BATCH] or sizes:
-        if (yield from supported(small, pairing, reduction, 0.0, n)):
+    l2 = yield from supported(("l2",), small, pairing, reduction, 0.37, samples)
+    for n in sizes:
+        if (yield from supported(("batch", str(n)), small, pairing, reduction, 0.0, n)):
             batches.append(n)
     support = Support(
         tuple(activations),
@@ -209,4 +246,4 @@ def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) ->
         tuple(depths),
         tuple(batches),
     )
-    return Discovery(support, tuple(prober.faults))
+    return prober.found(support)

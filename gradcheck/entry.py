@@ -7,6 +7,7 @@ from gradcheck.counterexample import CounterExample
 from gradcheck.plan import Plan
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, counterexample_entry, finding_entry, support_entry
+from gradcheck.scope import NOTHING, Scope
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict, worst
 
@@ -14,6 +15,7 @@ from gradcheck.verdict import Finding, Verdict, worst
 def examined(
     subject: Subject,
     plan: Plan,
+    scope: Scope,
     findings: list[Finding],
     example: CounterExample | None,
     diagnoses: list[Entry],
@@ -24,6 +26,8 @@ def examined(
 
     Parameters
     ----------
+    scope : Scope
+        What the verdict covers.
     example : CounterExample or None
     diagnoses : list of dict
         As they stand in a record.
@@ -42,6 +46,7 @@ def examined(
         "resolution_worst": max(resolutions, default=float("nan")),
         "seconds": seconds,
         "supports": support_entry(plan.support),
+        "scope": vars(scope),
         "witness": heard,
         "findings": [finding_entry(finding) for finding in findings],
         "diagnoses": diagnoses,
@@ -94,6 +99,7 @@ def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
         "resolution_worst": float("nan"),
         "seconds": seconds,
         "supports": {"activations": [], "losses": [], "networks": []},
+        "scope": vars(NOTHING),
         "findings": [],
         "diagnoses": [],
         "counterexample": None,

@@ -36,6 +36,8 @@ class Plan:
         Failures met while it was found out what the code supports.
     lossless : bool
         The code has no loss of its own: there is none to check.
+    unanswered : frozenset of Problem
+        Those that got a failure in place of an answer: they were asked and not compared.
     """
 
     problems: tuple[Problem, ...]
@@ -47,6 +49,7 @@ class Plan:
     peers: tuple[str, ...] = ()
     faults: tuple[tuple[Problem, Failure], ...] = ()
     lossless: bool = False
+    unanswered: frozenset[Problem] = frozenset()
 
     def truth(self, problem: Problem) -> Truth:
         """Return the truth of a problem, for the loss as the code writes it."""

@@ -109,6 +109,23 @@ def pytest_collection_modifyitems(
     return (yield)
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what each verdict covers: a test that passes says nothing of what was asked."""
+    if _PLUGGED_IN not in config.stash:
+        return
+    from gradcheck.testing.collecting import SCOPE
+
+    told = dict.fromkeys(
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == SCOPE
+    )
+    for line in told:
+        terminalreporter.write_line(f"gradcheck: {line}")
+
+
 def _plugged_in(config: pytest.Config) -> "PluggedIn":
     from gradcheck.errors import UsageError
     from gradcheck.testing.plugged_in import PluggedIn

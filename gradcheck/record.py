@@ -176,18 +176,19 @@ def _tensor_entry(tensor: TensorFinding) -> Entry:
 
 def support_entry(support: Support) -> Entry:
     """Return what an implementation handles as it stands in a record."""
-    outputs = dict.fromkeys(output for output, _ in support.pairings)
+    networks = support.networks
+    hidden, pairings = support.activations, support.pairings
+    if networks:  # exactly these: what else a support may say of itself counts for nothing
+        hidden = tuple(name for network in networks for name in network.activations)
+        pairings = tuple((n.activations[-1], n.loss) for n in networks)
+    depths = {n.depth for n in networks} or {d for d in support.depths if d == 1 or hidden}
     return {
-        "activations": list(dict.fromkeys((*support.activations, *outputs)))
-        if not support.networks
-        else list(dict.fromkeys(a for n in support.networks for a in n.activations)),
-        "losses": list(dict.fromkeys(loss for _, loss in support.pairings))
-        if not support.networks
-        else list(dict.fromkeys(n.loss for n in support.networks)),
-        "networks": [str(network) for network in support.networks],
-        "reductions": list(support.reductions),
-        "l2": support.l2,
-        "depths": list(support.depths),
+        "activations": list(dict.fromkeys((*hidden, *(output for output, _ in pairings)))),
+        "losses": list(dict.fromkeys(loss for _, loss in pairings)),
+        "networks": [str(network) for network in networks],
+        "reductions": list(dict.fromkeys(n.reduction for n in networks) or support.reductions),
+        "l2": any(n.l2 for n in networks) if networks else support.l2,
+        "depths": sorted(depths),
         "batch_sizes": list(support.batch_sizes),
     }
 

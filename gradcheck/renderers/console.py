@@ -9,7 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcheck.record import Record
-from gradcheck.renderers.telling import Fault, checks_of, faults, followers, shown_name
+from gradcheck.renderers.telling import (
+    Fault,
+    checks_of,
+    covered,
+    faults,
+    followers,
+    scope,
+    shown_name,
+    told,
+)
 from gradcheck.renderers.words import count, layers, number, one_part_in, sentence, tamed
 
 _STYLES = {
@@ -67,6 +76,8 @@ def _in_full(entry: dict[str, Any]) -> RenderableType:
 def _headline(entry: dict[str, Any]) -> Text:
     name = shown_name(entry)
     line = Text.assemble((name, "bold"), " is ", verdict(entry["verdict"]))
+    if entry["verdict"] == "correct" and scope(entry):
+        line.append(f" for {scope(entry)}")
     gradient = [f for f in entry["findings"] if f["check"] == "gradient"]
     if gradient:
         line.append(f" ({count(gradient[0]['problems'], 'problem')} compared")
@@ -77,6 +88,8 @@ def _headline(entry: dict[str, Any]) -> Text:
     if entry["verdict"] == "correct":
         seen = one_part_in(entry["resolution_worst"])
         line.append(f"\nAn error of {seen} in any tensor would have been seen.")
+    elif covered(entry):
+        line.append(f"\n{sentence(covered(entry))}")
     return line
 
 
@@ -217,6 +230,8 @@ def _lines(entries: list[dict[str, Any]]) -> Table:
             text = sentence(f"{named[0].title}{', in ' if named[0].where else ''}{named[0].where}")
         else:
             text = entry["error"]["message"] if entry["error"] else bad[0]["message"] if bad else ""
+        if not text and scope(entry):
+            text = f"for {scope(entry)}"
         level = Text(f"sandbox {entry['sandbox']}" if entry["sandbox"] else "", style="dim")
         table.add_row(shown_name(entry), verdict(entry["verdict"]), level, Text(text))
     return table
@@ -241,6 +256,8 @@ def _show_report(data: dict[str, Any], console: Console) -> None:
             console.print(Text(f"{entry['name']}: {entry['error']['message']}"))
         elif entry["verdict"] != "correct":
             console.print(_in_full(entry))
+        elif scope(entry):
+            console.print(Text(f"{entry['name']} is {told(entry)}."))
     console.print(_examples(data["worked_examples"]))
     console.print(_bugs(data["bugs"]))
 

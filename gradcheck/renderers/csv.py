@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcheck.record import Record
 from gradcheck.renderers.points import POINTS, score
-from gradcheck.renderers.telling import faults, shown_name
+from gradcheck.renderers.telling import faults, scope, shown_name
 from gradcheck.renderers.words import number, tamed
 
 HEAD = (
@@ -22,6 +22,7 @@ HEAD = (
     "seconds",
     "sandbox",
     "harness_version",
+    "scope",
 )
 
 #: A cell that begins with one of these is a formula to a spreadsheet (CWE-1236).
@@ -62,6 +63,7 @@ def _line(entry: dict[str, Any], data: dict[str, Any]) -> tuple[Any, ...]:
         f"{entry['seconds']:.2f}",
         entry["sandbox"],
         data["gradcheck"],
+        scope(entry),
     )
 
 

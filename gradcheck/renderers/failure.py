@@ -3,8 +3,8 @@
 import textwrap
 from typing import Any
 
-from gradcheck.renderers.telling import CAUSES, Fault, faults
-from gradcheck.renderers.words import clean, count, number
+from gradcheck.renderers.telling import CAUSES, Fault, covered, faults, scope, shown_name
+from gradcheck.renderers.words import clean, count, number, sentence
 
 #: From best to worst, as in a record.
 _RANK = ("correct", "unresolved", "error", "wrong")
@@ -25,6 +25,13 @@ def verdict_of(entry: dict[str, Any], slug: str) -> str:
         return str(entry["verdict"])
     verdicts = [f["verdict"] for f in entry["findings"] if f["check"] == slug]
     return str(max(verdicts, key=_RANK.index, default=""))
+
+
+def covers(entry: dict[str, Any]) -> str:
+    """Say what the verdict on an implementation covers; empty where nothing was asked."""
+    text = scope(entry)
+    word = "correct for" if entry["verdict"] == "correct" else f"{entry['verdict']}; asked:"
+    return clean(f"{shown_name(entry)} is {word} {text}") if text else ""
 
 
 def nothing_to_check(entry: dict[str, Any], slug: str) -> str:
@@ -60,6 +67,8 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
         lines += [line for fault in faults(entry) for line in _diagnosis(fault)]
     elif cause in CAUSES:
         lines.append(f"{clean(entry['name'])}-{cause} fails too: look there first.")
+    if covered(entry):
+        lines += ["", *_wrapped(clean(sentence(covered(entry))))]
     lines += ["", f"Replay: {replay}"]
     if entry["path"]:
         lines.append(f"Worked by hand on the smallest network: {command}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcheck.record import Record
 from gradcheck.renderers.points import points_each
-from gradcheck.renderers.telling import Fault, answer, faults, followers
+from gradcheck.renderers.telling import Fault, answer, coverage, faults, followers
 from gradcheck.renderers.words import sentence, stopped, tamed
 from gradcheck.version import __version__
 
@@ -43,7 +43,7 @@ def render(record: Record) -> str:
     return _write(
         {
             "execution_time": round(sum(entry["seconds"] for entry in entries), 3),
-            "output": stopped(answer(entries)),
+            "output": "\n".join((stopped(answer(entries)), *coverage(entries))),
             "output_format": "text",
             "test_output_format": "text",
             "test_name_format": "text",

@@ -6,7 +6,15 @@ from typing import Any
 from gradcheck.record import Record
 from gradcheck.renderers import beside
 from gradcheck.renderers.snippet import snippet
-from gradcheck.renderers.telling import GLYPHS, Fault, answer, checks_of, faults, followers
+from gradcheck.renderers.telling import (
+    GLYPHS,
+    Fault,
+    answer,
+    checks_of,
+    coverage,
+    faults,
+    followers,
+)
 from gradcheck.renderers.words import clean, count, number, one_part_in, sentence, stopped, tamed
 
 Rows = list[list[str]]
@@ -24,6 +32,8 @@ def render(record: Record) -> str:
     entries = data["implementations"]
     wrong = [entry for entry in entries if entry["verdict"] != "correct"]
     parts = ["# gradcheck report", stopped(escape(answer(entries))), _implementations(entries)]
+    if lines := coverage(entries):
+        parts.append("\n".join(f"- {escape(line)}" for line in lines))
     parts += [_panel(entry) for entry in wrong[:PANELS]]
     if len(wrong) > PANELS:
         parts.append(f"{len(wrong) - PANELS} more are not written out here.")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.renderers.words import layers, listing, number
+from gradcheck.renderers.words import layers, listing, number, sentence
 
 #: A sign for each verdict, to stand beside the word: colour is never the only one.
 GLYPHS = {"correct": "✓", "wrong": "✗", "error": "!", "unresolved": "?"}
@@ -125,9 +125,25 @@ def shown_name(entry: dict[str, Any]) -> str:
     return str(entry["path"] or entry["name"])
 
 
+def scope(entry: dict[str, Any]) -> str:
+    """Return what the verdict covers, in one line; empty where nothing was asked.
+
+    Records of earlier versions do not say.
+    """
+    return str(entry.get("scope", {}).get("sentence", ""))
+
+
+def covered(entry: dict[str, Any]) -> str:
+    """Return what was asked of code that is not correct, whose verdict does not say it."""
+    text = scope(entry)
+    return f"asked: {text}" if text and entry["verdict"] != "correct" else ""
+
+
 def told(entry: dict[str, Any]) -> str:
     """Return the answer for one implementation, in one line without a full stop."""
     word = {"error": "in error"}.get(entry["verdict"], str(entry["verdict"]))
+    if entry["verdict"] == "correct":
+        return f"{word} for {scope(entry)}" if scope(entry) else word
     named = faults(entry)
     if entry["verdict"] in ("wrong", "error") and named:
         first = named[0]
@@ -171,3 +187,10 @@ def answer(entries: list[dict[str, Any]]) -> str:
         word = {"error": "in error"}.get(verdict, verdict)
         parts.append(f"{who} {verb} {word}")
     return "; ".join(parts)
+
+
+def coverage(entries: list[dict[str, Any]]) -> list[str]:
+    """Return what each verdict covers, a line each, where the answer does not say it."""
+    if len(entries) == 1:
+        return [sentence(line)] if (line := covered(entries[0])) else []
+    return [f"{entry['name']}, asked: {scope(entry)}." for entry in entries if scope(entry)]

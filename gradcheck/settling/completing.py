@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.execution.session import Described
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
@@ -66,6 +67,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     }
     lossless = reading.conventions.get("loss") == "none"
     notes: list[str] = []
+    condition = ""
     single = yield from _one_at_a_time(fit, reading, seed)
     if single:
         notes.append(single)
@@ -95,6 +97,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         else:
             conventions["loss"] = f"not a known one; {sure} the gradient is of: {definition.told()}"
         fit = replace(fit, activations=[acts] if acts else fit.activations)
+        condition = _condition(definition)
     activations = _confirmed(fit)
     conventions["activations"] = ",".join(activations)
     index, l2 = fit.reading, False
@@ -108,8 +111,24 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     labels = "labels" in reading.conventions.get("targets", "")
     support = replace(EVERYTHING, networks=networks, batch_sizes=sizes, one_hot=labels)
     return Settlement(
-        index, support, reading.adapter, conventions, lossless, definition.scale, tuple(notes)
+        index,
+        support,
+        reading.adapter,
+        conventions,
+        lossless,
+        definition.scale,
+        tuple(notes),
+        condition,
     )
+
+
+def _condition(definition: Definition) -> str:
+    """Say on what a verdict rests that took the loss from the gradient."""
+    text = f"if your loss is {definition.loss}"
+    if LOSSES[definition.loss].through_logarithm is not None:
+        # the delta of the output is a - y for both: what is right here is a bug there
+        text += " (for half_squared_error the slope of the output is missing)"
+    return text
 
 
 def _confirmed(fit: Fit) -> Activations:

@@ -26,6 +26,9 @@ class Settlement:
     scale : str
         A key of :data:`~gradcheck.settling.definitions.SCALES`.
     notes : tuple of str
+    condition : str
+        What was inferred or assumed of the loss, as a condition of the verdict: "if your loss
+        is ..."; empty when the code itself computes it.
     failure : Failure or None
         Set when no reading holds; then the rest means nothing.
     """
@@ -37,6 +40,7 @@ class Settlement:
     lossless: bool = False
     scale: str = ""
     notes: tuple[str, ...] = ()
+    condition: str = ""
     failure: Failure | None = None
 
     def factor(self, n_out: int) -> float:

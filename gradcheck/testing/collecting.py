@@ -11,6 +11,9 @@ from gradcheck.errors import InternalError
 from gradcheck.testing.examinations import Examinations, Outcome
 from gradcheck.testing.target import Target
 
+#: The property of a test that says what its implementation's verdict covers.
+SCOPE = "gradcheck_scope"
+
 SLUGS = tuple(check.slug for check in CHECKS)
 
 
@@ -72,6 +75,9 @@ class CheckItem(pytest.Item):
             self.outcome = self.examinations.outcome(self.target, self.slug, replay)
         except InternalError as fault:
             self.outcome = fault
+        if isinstance(self.outcome, Outcome) and self.outcome.scope:
+            # a property goes into JUnit's XML, and from a process of pytest-xdist to the first one
+            self.user_properties.append((SCOPE, self.outcome.scope))
         if isinstance(self.outcome, Outcome) and self.outcome.verdict == "error":
             demand(self.outcome)
 

@@ -23,10 +23,13 @@ class Outcome:
         correct, wrong, unresolved or error; empty when there was nothing to check.
     text : str
         For the author of the code; its first line says the most.
+    scope : str
+        What the verdict on the implementation covers, in a line; empty where nothing was asked.
     """
 
     verdict: str
     text: str = ""
+    scope: str = ""
 
 
 @dataclass
@@ -76,10 +79,11 @@ class Examinations:
         if isinstance(done, GradcheckError):
             return Outcome("error", f"error: {done}\nReplay: {replay}")
         entry = done.data["implementations"][0]
-        verdict = failure.verdict_of(entry, slug)
+        verdict, scope = failure.verdict_of(entry, slug), failure.covers(entry)
         if verdict in ("correct", ""):
-            return Outcome(verdict, "" if verdict else failure.nothing_to_check(entry, slug))
-        return Outcome(verdict, failure.render(entry, slug, replay, done.data["command"]))
+            text = "" if verdict else failure.nothing_to_check(entry, slug)
+            return Outcome(verdict, text, scope)
+        return Outcome(verdict, failure.render(entry, slug, replay, done.data["command"]), scope)
 
     def _examined(self, implementation: Any) -> Record | GradcheckError:
         key = _key(implementation)

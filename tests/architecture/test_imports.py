@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("protocol", "forward", "adapters"),
     ("oracle",),
     ("verdict", "sampling"),
-    ("judging", "bugs", "strategies"),
+    ("judging", "bugs", "strategies", "scope"),
     ("plan", "tally", "discovery", "calibration", "function_tensors"),
     ("checks", "worked_examples", "function_check"),
     ("counterexample",),

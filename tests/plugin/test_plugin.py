@@ -54,6 +54,17 @@ def test_a_right_file_passes_in_a_folder_without_any_test(run, write):
     assert result.ret == 0, f"exit code {result.ret}"
 
 
+def test_what_was_asked_is_told_at_the_end_and_in_the_junit_file(run, write, pytester):
+    write("student.py", students.TANH)
+    result = run("--gradcheck-impl", "student.py", "--junitxml", "junit.xml")
+    told = [line for line in result.outlines if line.startswith("gradcheck: student.py is correct")]
+    assert len(told) == 1, f"told {told}"
+    assert "not asked: 9 activations" in told[0], told
+    case = ElementTree.parse(pytester.path / "junit.xml").find(".//testcase")
+    told = case.find("./properties/property[@name='gradcheck_scope']").get("value")
+    assert told.startswith("student.py is correct for"), told
+
+
 def test_a_wrong_file_fails_with_verdict_tensors_bug_fix_and_replay(run, write):
     write("student.py", students.TAN_BUG)
     result = run("--gradcheck-impl", "student.py", "--gradcheck-seed", 3, "-k", "gradient")

@@ -147,6 +147,7 @@ def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
         data=data,
         entries=entries,
         answer=telling.answer(entries),
+        coverage=telling.coverage(entries),
         checks=telling.checks_of(entries),
         glyphs=telling.GLYPHS,
         scale=SCALE,

@@ -1,0 +1,245 @@
+"""What a verdict covers: what was asked in the problems compared, and what was not, and why.
+
+A verdict is no wider than its problems. So what stands here is read off the problems that
+were compared, not off what might have been drawn.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from gradcheck.losses import LOSSES, REDUCTIONS
+from gradcheck.problem import Problem
+from gradcheck.sampling import PAIRINGS
+
+#: What can be refused: ("activation", "relu"), ("pairing", "relu", "squared_error"),
+#: ("reduction", "sum"), ("l2",), ("depth", "3"), ("batch", "5"), ("network", its text), or
+#: anything else in one word.
+Feature = tuple[str, ...]
+
+#: A sentence longer than this is not read: it counts what it could list.
+LONGEST = 160
+
+#: Names of one kind that are listed before they are counted: as many as the sentence allows.
+_LISTED = (4, 2, 0)
+
+#: Kinds of refusals in the order in which they are told, and how several are counted.
+_COUNTED = {
+    "activation": "activations",
+    "output": "output activations",
+    "loss": "losses",
+    "pairing": "pairings of output and loss",
+    "network": "networks",
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a verdict covers.
+
+    Attributes
+    ----------
+    sentence : str
+        For a headline, after "correct for".
+    asked : dict
+        What the problems compared had: names, numbers, and how many there were.
+    refused : dict of str to str
+        A feature, and why it was not asked.
+    """
+
+    sentence: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Scope()
+
+
+def scope_of(
+    problems: Sequence[Problem],
+    largest_z: float,
+    refused: Mapping[Feature, str],
+    only: str = "",
+    condition: str = "",
+) -> Scope:
+    """Say what was asked.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        Those that got an answer.
+    largest_z : float
+        The largest pre-activation in any of them.
+    refused : mapping of tuple of str to str
+        What was not asked, and why.
+    only : str
+        Who says that the code is for these networks alone: ``declared``, ``--network``; empty
+        when nobody does.
+    condition : str
+        On which all this holds; empty when there is none.
+    """
+    if not problems:
+        return NOTHING
+    asked = _asked(problems, largest_z)
+    told = _told(refused, asked)
+    positive = _positive(problems, asked, only)
+    if condition:
+        positive = f"{positive}, {condition}"
+    sentence = ""
+    for listed in _LISTED:
+        sentence = "; ".join(filter(None, (positive, _negative(told, listed))))
+        if len(sentence) <= LONGEST:
+            break
+    named = {_name(feature): reason for feature, reason in told.items()}
+    return Scope(sentence, asked, named)
+
+
+def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
+    networks = list(dict.fromkeys(problem.network for problem in problems))
+    hidden = {name for network in networks for name in network.activations[:-1]}
+    outputs = {network.activations[-1] for network in networks}
+    pairings = {(network.activations[-1], network.loss) for network in networks}
+    losses = {network.loss for network in networks}
+    return {
+        "activations": [name for name in HIDDEN_ACTIVATIONS if name in hidden],
+        "output_activations": [name for name in ACTIVATIONS if name in outputs],
+        "losses": [name for name in LOSSES if name in losses],
+        "pairings": [
+            f"{output} with {loss}" for output, loss in PAIRINGS if (output, loss) in pairings
+        ],
+        "reductions": [r for r in REDUCTIONS if any(n.reduction == r for n in networks)],
+        "l2": sorted({network.l2 for network in networks}),
+        "depths": sorted({network.depth for network in networks}),
+        "batch_sizes": sorted({problem.batch.size for problem in problems}),
+        "widths": sorted({width for network in networks for width in network.widths}),
+        "largest_x": max(float(np.abs(problem.batch.x).max()) for problem in problems),
+        "largest_z": largest_z,
+        "networks": len(networks),
+        "problems": len(problems),
+    }
+
+
+def _told(refused: Mapping[Feature, str], asked: Mapping[str, Any]) -> dict[Feature, str]:
+    """Put pairings together by loss and by output, and leave out what was asked after all."""
+    pairs = {f[1:]: why for f, why in refused.items() if f[0] == "pairing"}
+    pairs = {p: why for p, why in pairs.items() if " with ".join(p) not in asked["pairings"]}
+    told = {f: why for f, why in refused.items() if f[0] != "pairing" and not _was(f, asked)}
+    losses = [loss for loss in LOSSES if all((o, loss) in pairs for o in LOSSES[loss].outputs)]
+    for loss in losses:
+        told["loss", loss] = next(why for (_, name), why in pairs.items() if name == loss)
+    rest = {pair: why for pair, why in pairs.items() if pair[1] not in losses}
+    for output in ACTIVATIONS:
+        # of an output that goes with refused losses alone, as softmax, the losses tell enough
+        mine = {p: why for p, why in rest.items() if p[0] == output}
+        possible = [p for p in PAIRINGS if p[0] == output and p[1] not in losses]
+        if not mine:
+            continue
+        if len(mine) < len(possible):
+            told |= {("pairing", *pair): why for pair, why in mine.items()}
+        elif output in asked["activations"]:
+            told["output", output] = next(iter(mine.values()))
+        else:
+            told["activation", output] = next(iter(mine.values()))
+    return told
+
+
+def _was(feature: Feature, asked: Mapping[str, Any]) -> bool:
+    """Whether a feature was asked in some other problem."""
+    kind, value = feature[0], feature[-1]
+    return {
+        "activation": value in asked["activations"],
+        "reduction": value in asked["reductions"],
+        "l2": any(asked["l2"]),
+        "depth": value in map(str, asked["depths"]),
+        "batch": value in map(str, asked["batch_sizes"]),
+    }.get(kind, False)
+
+
+def _name(feature: Feature) -> str:
+    """Name a feature as it stands in the record."""
+    kind = feature[0]
+    if kind in ("activation", "loss", "reduction", "network"):
+        return feature[1]
+    if kind == "output":
+        return f"{feature[1]} output"
+    return " with ".join(feature[1:]) if kind == "pairing" else " ".join(feature)
+
+
+def _positive(problems: Sequence[Problem], asked: Mapping[str, Any], only: str) -> str:
+    networks = list(dict.fromkeys(str(problem.network) for problem in problems))
+    sizes = _batches(asked["batch_sizes"])
+    if len(networks) == 1:
+        return f"{networks[0]}, {sizes}{f' ({only})' if only else ''}"
+    depths = asked["depths"]
+    parts = [f"{ranges(depths)} layer{'' if depths == [1] else 's'}"]
+    hidden, outputs, losses = asked["activations"], asked["output_activations"], asked["losses"]
+    union = [name for name in ACTIVATIONS if name in hidden or name in outputs]
+    every = len(union) == len(ACTIVATIONS)
+    if every and len(losses) == len(LOSSES):
+        parts.append("all activations and losses")
+    else:
+        parts.append(_few(union, "activations", every))
+        parts.append(_few(losses, "losses", len(losses) == len(LOSSES)))
+    if len(asked["reductions"]) == 1 and asked["batch_sizes"] != [1]:
+        parts[-1] += f" {asked['reductions'][0]}"
+    parts.append(sizes)
+    if only:
+        parts.append(f"{len(networks)} networks, {only}")
+    return ", ".join(parts)
+
+
+def _few(names: Sequence[str], plural: str, every: bool) -> str:
+    if every:
+        return f"all {plural}"
+    return _and(names) if len(names) <= _LISTED[0] else f"{len(names)} {plural}"
+
+
+def _batches(sizes: Sequence[int]) -> str:
+    return "one sample a call" if list(sizes) == [1] else f"batches of {ranges(sizes)}"
+
+
+def _negative(told: Mapping[Feature, str], listed: int) -> str:
+    """``not asked: relu, cross_entropy: NotImplementedError``."""
+    groups: dict[str, list[Feature]] = {}
+    for feature, why in told.items():
+        groups.setdefault(why.partition(":")[0], []).append(feature)
+    parts = [f"{', '.join(_grouped(features, listed))}: {why}" for why, features in groups.items()]
+    return f"not asked: {'; '.join(parts)}" if parts else ""
+
+
+def _grouped(features: Iterable[Feature], listed: int) -> list[str]:
+    kinds: dict[str, list[Feature]] = {}
+    for feature in features:
+        kinds.setdefault(feature[0], []).append(feature)
+    words = []
+    for kind in (*_COUNTED, *(kind for kind in kinds if kind not in _COUNTED)):
+        mine = kinds.get(kind, [])
+        if kind in ("depth", "batch") and mine:
+            numbers = ranges(int(feature[1]) for feature in mine)
+            words.append(f"{numbers} layers" if kind == "depth" else f"batches of {numbers}")
+        elif kind in _COUNTED and len(mine) > max(listed, 1):
+            words.append(f"{len(mine)} {_COUNTED[kind]}")
+        else:
+            words += [_name(feature) for feature in mine]
+    return words
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """``1 to 5, 7 and 10``."""
+    runs: list[list[int]] = []
+    for n in sorted(set(numbers)):
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    words: list[str] = []
+    for run in runs:
+        words += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
+    return _and(words)
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)

@@ -1,0 +1,139 @@
+"""What a verdict covers is read off the problems that were compared, and told in one line."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck import check
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.losses import LOSSES
+from gradcheck.network import Network
+from gradcheck.problem import Problem
+from gradcheck.record import support_entry
+from gradcheck.sampling import EVERYTHING, PAIRINGS, Support, problem
+from gradcheck.scope import LONGEST, NOTHING, ranges, scope_of
+from gradcheck.strategies import problems
+
+WHY = "NotImplementedError: not yet"
+
+FEATURES = st.one_of(
+    st.tuples(st.just("activation"), st.sampled_from(["relu", "tanh", "gelu"])),
+    st.sampled_from(PAIRINGS).map(lambda pair: ("pairing", *pair)),
+    st.tuples(st.just("depth"), st.integers(1, 5).map(str)),
+    st.tuples(st.just("batch"), st.integers(1, 8).map(str)),
+    st.sampled_from([("reduction", "sum"), ("l2",)]),
+)
+
+
+class Line:
+    """Right code for one layer of identity; everything else is not implemented."""
+
+    def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+        if network.activations != ("identity",) or network.loss != "half_squared_error":
+            raise NotImplementedError("a line only")
+        return Textbook().loss_and_grads(network, params, batch)
+
+
+def scope_of_checked(code: Any, **settings: Any) -> Any:
+    settings = {"seed": 0, "examples": 40, **settings}
+    entry = check(code, **settings).data["implementations"][0]
+    return entry["scope"], entry
+
+
+@given(st.lists(problems(), min_size=1, max_size=6), st.dictionaries(FEATURES, st.just(WHY)))
+def test_what_was_asked_is_what_the_problems_have_and_nothing_else(
+    compared: list[Problem], refused: dict[tuple[str, ...], str]
+) -> None:
+    scope = scope_of(compared, 1.0, refused)
+    networks = [p.network for p in compared]
+    assert scope.asked["depths"] == sorted({n.depth for n in networks})
+    assert scope.asked["batch_sizes"] == sorted({p.batch.size for p in compared})
+    assert set(scope.asked["losses"]) == {n.loss for n in networks}
+    assert set(scope.asked["l2"]) == {n.l2 for n in networks}
+    both = {*scope.asked["activations"], *scope.asked["losses"]} & set(scope.refused)
+    assert not both, f"told as asked and as not asked: {both}"
+
+
+@given(st.lists(problems(), min_size=1, max_size=6), st.dictionaries(FEATURES, st.just(WHY)))
+def test_the_sentence_is_one_short_line(
+    compared: list[Problem], refused: dict[tuple[str, ...], str]
+) -> None:
+    sentence = scope_of(compared, 1.0, refused).sentence
+    assert "\n" not in sentence, sentence
+    assert len(sentence) <= LONGEST + 60, f"{len(sentence)} characters: {sentence}"
+
+
+def test_of_no_answer_nothing_is_said() -> None:
+    assert scope_of([], 0.0, {("l2",): WHY}) == NOTHING
+
+
+def test_a_loss_refused_with_every_output_is_named_once() -> None:
+    refused = {("pairing", o, "squared_error"): WHY for o in LOSSES["squared_error"].outputs}
+    network = Network.parse("2-2 identity half_squared_error")
+    line = problem(0, 0, Support(networks=(network,)))
+    assert scope_of([line], 1.0, refused).refused == {"squared_error": WHY}
+
+
+def test_code_for_a_single_layer_does_not_look_like_code_for_everything() -> None:
+    scope, entry = scope_of_checked(Line())
+    assert entry["verdict"] == "correct", entry["findings"]
+    assert scope["sentence"].startswith("1 layer, identity, half_squared_error"), scope
+    assert "2 to 5 layers" in scope["sentence"], f"what was refused is not told: {scope}"
+    assert scope["sentence"].endswith("NotImplementedError"), scope
+    assert scope["refused"]["cross_entropy"] == "NotImplementedError: a line only", scope
+    assert entry["supports"]["depths"] == [1], f"supports {entry['supports']['depths']}"
+
+
+def test_a_record_of_one_network_says_its_depth_and_no_other() -> None:
+    text = "2-3-1 tanh,sigmoid half_squared_error sum l2=0.1"
+    entry = support_entry(Support(networks=(Network.parse(text),)))
+    told = {key: entry[key] for key in ("depths", "reductions", "l2", "activations")}
+    right = {"depths": [2], "reductions": ["sum"], "l2": True, "activations": ["tanh", "sigmoid"]}
+    assert told == right, f"told {told}"
+    scope, _ = scope_of_checked(Textbook(), network=text)
+    assert scope["sentence"].startswith(text), scope["sentence"]
+    assert scope["sentence"].endswith("(--network)"), scope["sentence"]
+
+
+def test_a_wrong_verdict_has_a_scope_too_and_a_failed_one_an_empty_one() -> None:
+    class Twice(Textbook):
+        def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+            loss, grads = super().loss_and_grads(network, params, batch)
+            return loss, [(2 * dw, db) for dw, db in grads]
+
+    class Nothing:
+        def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+            raise NotImplementedError
+
+    scope, entry = scope_of_checked(Twice())
+    assert entry["verdict"] == "wrong", entry["verdict"]
+    assert scope["sentence"].startswith("1 to 5"), scope
+    scope, entry = scope_of_checked(Nothing())
+    assert scope == {"sentence": "", "asked": {}, "refused": {}}, scope
+
+
+def test_problems_that_got_no_answer_were_not_compared() -> None:
+    class Fails(Textbook):
+        def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+            if len(batch.x) == 5 and network.depth == 2:
+                raise ValueError("five")
+            return super().loss_and_grads(network, params, batch)
+
+    only = "2-3-1 tanh,sigmoid half_squared_error"
+    scope, _ = scope_of_checked(Fails(), network=only)
+    assert 5 not in scope["asked"]["batch_sizes"], scope["asked"]
+    assert scope["refused"]["batch 5"] == "ValueError: five", scope["refused"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([1], "1"), ([1, 2], "1 and 2"), ([3, 1, 2], "1 to 3"), ([1, 2, 3, 7, 9], "1 to 3, 7 and 9")],
+)
+def test_numbers_are_told_as_ranges(numbers: list[int], text: str) -> None:
+    assert ranges(numbers) == text
+
+
+def test_everything_is_what_all_can_be_asked() -> None:
+    assert support_entry(EVERYTHING)["depths"] == [1, 2, 3, 4, 5]
