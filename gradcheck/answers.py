@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gradcheck.lines import Place
+
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
 
@@ -86,10 +88,19 @@ class Failure:
         protocol, processes or sandbox.
     message : str
         One sentence for the author of the code.
+    place : Place or None
+        The line of the code where it came up, where that is known.
     """
 
     kind: str
     message: str
+    place: Place | None = None
+
+    @property
+    def raised(self) -> str:
+        """What was raised, without the place: ``ValueError: five``; empty for other kinds."""
+        before = f"`{self.place.text}`: " if self.place else " raised "
+        return self.message.partition(before)[2] if self.kind == "exception" else ""
 
 
 Tensors = tuple[Pair, ...]

@@ -17,7 +17,6 @@ from gradcheck.execution.lost import LostError
 from gradcheck.execution.target import Target, parse_target
 from gradcheck.hearing import Progress
 from gradcheck.network import Network
-from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record
 from gradcheck.subjects import absent, from_object, peers, submit
 
@@ -124,6 +123,6 @@ def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
     try:
         subject = submit(launch)
     except LostError as lost:
-        return failed(absent(target, lost.level), Failure(lost.kind, lost.message))
+        return failed(absent(target, lost.level), lost.failure)
     with contextlib.closing(subject):
         return examination.examine(subject)

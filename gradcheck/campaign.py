@@ -87,8 +87,7 @@ class Examination:
         try:
             return self._examine(subject, start)
         except LostError as lost:
-            failure = Failure(lost.kind, lost.message)
-            return failed(subject, failure, time.perf_counter() - start)
+            return failed(subject, lost.failure, time.perf_counter() - start)
 
     def _examine(self, subject: Subject, start: float) -> Entry:
         try:
@@ -236,11 +235,13 @@ def _explained(
 def _nothing(discovery: Discovery) -> Failure:
     if discovery.faults:
         problem, failure = discovery.faults[0]
-        message = (
-            f"{failure.message} ({problem.network}, N = {problem.batch.size}). If the code is for "
-            f'one network only, declare it: networks = ["{problem.network}"]'
-        )
-        return Failure(failure.kind, message)
+        message = f"{failure.message} ({problem.network}, N = {problem.batch.size})"
+        if len({fault.message for _, fault in discovery.faults}) > 1:
+            message += (
+                f". If the code is for one network only, declare it: "
+                f'networks = ["{problem.network}"]'
+            )
+        return Failure(failure.kind, message, failure.place)
     return Failure(
         "unsupported",
         "every network tried raised NotImplementedError; if the code is for one network only, "

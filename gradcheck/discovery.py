@@ -143,7 +143,7 @@ def reason(failure: Failure) -> str:
     """Say why there was no answer: the exception's name, and its text after a colon."""
     if failure.kind == "unsupported":
         return f"NotImplementedError: {failure.message}".removesuffix(": ")
-    return failure.message.partition(" raised ")[2] or failure.kind
+    return failure.raised or failure.kind
 
 
 def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...]) -> Questions:

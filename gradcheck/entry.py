@@ -6,7 +6,13 @@ from dataclasses import replace
 from gradcheck.counterexample import CounterExample
 from gradcheck.plan import Plan
 from gradcheck.protocol import Failure
-from gradcheck.record import Entry, counterexample_entry, finding_entry, support_entry
+from gradcheck.record import (
+    Entry,
+    counterexample_entry,
+    failure_entry,
+    finding_entry,
+    support_entry,
+)
 from gradcheck.scope import NOTHING, Scope
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict, worst
@@ -53,8 +59,13 @@ def examined(
         "counterexample": _worked(plan, example) if example else None,
         "notes": list(dict.fromkeys(told)),
         "flags": [],
-        "error": {"kind": errors[0].kind, "message": errors[0].message} if errors else None,
+        "error": _error(errors[0]) if errors else None,
     }
+
+
+def _error(finding: Finding) -> Entry:
+    place = finding.places[0] if finding.places else None
+    return failure_entry(Failure(finding.kind, finding.message, place))
 
 
 def _worked(plan: Plan, example: CounterExample) -> Entry:
@@ -105,5 +116,5 @@ def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
         "counterexample": None,
         "notes": list(subject.notes),
         "flags": [],
-        "error": {"kind": failure.kind, "message": failure.message},
+        "error": failure_entry(failure),
     }

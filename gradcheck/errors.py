@@ -4,6 +4,8 @@ A wrong gradient is data (a :class:`gradcheck.verdict.Finding`), never an
 exception. Each exception here names its cause and the next step.
 """
 
+from gradcheck.lines import Place
+
 
 class GradcheckError(Exception):
     """Base of everything gradcheck raises on purpose."""
@@ -22,7 +24,16 @@ class LoadError(GradcheckError):
 
     Cause: a syntax error, a missing package, or top-level code that raises.
     Next step: run the file on its own with ``python FILE`` until it imports.
+
+    Attributes
+    ----------
+    place : Place or None
+        The line that could not be run.
     """
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class InternalError(GradcheckError):

@@ -20,6 +20,7 @@ from gradcheck.counterexample import CounterExample
 from gradcheck.errors import UsageError
 from gradcheck.judging import named
 from gradcheck.oracle import Truth
+from gradcheck.protocol import Failure
 from gradcheck.sampling import Support
 from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
 from gradcheck.version import __version__
@@ -153,6 +154,8 @@ def finding_entry(finding: Finding) -> Entry:
     }
     if finding.kind:
         entry["kind"] = finding.kind
+    if finding.places:
+        entry["places"] = [vars(place) for place in finding.places]
     return entry
 
 
@@ -220,8 +223,14 @@ def counterexample_entry(example: CounterExample, truth: Truth) -> Entry:
     if rate:
         entry["learning_rate"] = rate
     if got.failure is not None:
-        entry["failure"] = {"kind": got.failure.kind, "message": got.failure.message}
+        entry["failure"] = failure_entry(got.failure)
     return entry
+
+
+def failure_entry(failure: Failure) -> Entry:
+    """Return why there is no answer as it stands in a record, with the line where it is known."""
+    place = vars(failure.place) if failure.place else {}
+    return {"kind": failure.kind, "message": failure.message, **place}
 
 
 def check_writable(path: Path) -> None:

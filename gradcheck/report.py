@@ -201,9 +201,9 @@ def _subject(path: str) -> Subject | Failure:
     try:
         return own(Path(path).stem) if is_own(path) else submit(Launch(parse_target(path), PATIENT))
     except LoadError as error:
-        return Failure("import", str(error))
+        return Failure("import", str(error), error.place)
     except LostError as lost:
-        return Failure(lost.kind, lost.message)
+        return lost.failure
 
 
 @cache

@@ -62,20 +62,24 @@ def _implementation(entry: "Entry", much: str) -> "Entry":
         "pictures": None,
         "notes": [],
         "flags": [],
-        "error": _error(entry),
+        "error": _error(entry, much),
     }
 
 
-def _error(entry: "Entry") -> Any:
+def _error(entry: "Entry", much: str) -> Any:
     """Tell why there was no answer, but not what an answer of the right form looks like."""
     error = entry["error"]
-    return error if error is None or not entry["findings"] else {**error, "message": error["kind"]}
+    if error is None or not entry["findings"]:
+        return error
+    told = error if much != "verdict" else {"kind": error["kind"]}
+    return {**told, "message": error["kind"]}
 
 
 def _finding(finding: "Entry", much: str) -> "Entry":
     tensors = {} if much == "verdict" else finding["tensors"]
+    left_out = ("places",) if much == "verdict" else ()
     return {
-        **finding,
+        **{key: value for key, value in finding.items() if key not in left_out},
         "message": "" if finding["verdict"] != "correct" else finding["message"],
         "notes": [],
         "tensors": {

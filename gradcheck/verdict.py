@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gradcheck.lines import Place
+
 
 class Verdict(Enum):
     """The four answers, from best to worst; the worst decides."""
@@ -88,6 +90,8 @@ class Finding:
         One number a problem: its worst tensor's resolution.
     failing : tuple of str
         Text forms of problems on which the check failed, smallest first.
+    places : tuple of Place
+        Lines of the code where it came up; the first is that of the message.
     """
 
     check: str
@@ -99,3 +103,4 @@ class Finding:
     kind: str = ""
     resolutions: tuple[float, ...] = ()
     failing: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()

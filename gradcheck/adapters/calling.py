@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.names import plays
+from gradcheck.lines import TrailedError, raised, trail_of
 
 
-class UnsuitedError(Exception):
-    """A function or class that cannot be called with what there is; the text says why."""
+class UnsuitedError(TrailedError):
+    """A function or class that cannot be called with what there is; the text says why.
+
+    Where the code itself raised, the trail says where.
+    """
 
 
 @contextlib.contextmanager
@@ -94,15 +98,17 @@ def attempt(function: Callable[[], Any]) -> Any:
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:  # the code may raise anything, SystemExit too
-        raise UnsuitedError(f"raised {type(error).__name__}{_first_line(error)}") from None
+        text = raised(error, first_line(error))
+        raise UnsuitedError(f"raised {text}", trail_of(error)) from None
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's text, if it lets itself be written."""
     try:
         lines = str(error).splitlines()
     except Exception:  # its __str__ is the code's own
         return ""
-    return f": {lines[0][:200]}" if lines else ""
+    return lines[0][:200] if lines else ""
 
 
 def members(code: Any) -> dict[str, Any]:

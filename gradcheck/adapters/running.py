@@ -33,7 +33,7 @@ def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -
     Raises
     ------
     LoadError
-        When there is a declaration that cannot be used.
+        When there is a declaration that declares nothing.
     """
     trees = [(ast.parse(text, name), name) for text, name in parts]
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
@@ -84,14 +84,7 @@ def _declaration(path: Path, module: ModuleType) -> "Declaration":
     from gradcheck.adapters.declaration import Declaration  # most files have none beside them
 
     scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
-    try:
-        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), scope)
-    except Exception as error:
-        lines = str(error).splitlines()
-        text = f": {lines[0]}" if lines else ""
-        raise LoadError(
-            f"the declaration {path.name} cannot be used: {type(error).__name__}{text}"
-        ) from error
+    exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), scope)
     declaration = scope.get("declaration")
     if not isinstance(declaration, Declaration):
         raise LoadError(

@@ -16,6 +16,9 @@ SLUG = "contract"
 #: Optional functions are asked on this many problems.
 OPTIONAL = 20
 
+#: So many lines are told on which answers failed.
+LINES = 5
+
 
 def run(plan: Plan) -> Run:
     """Ask for every problem's gradient, and some problems' outputs and step."""
@@ -46,8 +49,18 @@ def run(plan: Plan) -> Run:
         f"{len(failures)} of {len(requests) + len(plan.faults)} answers failed)"
     )
     texts = tuple(dict.fromkeys(str(p) for p, _ in failures))
+    places = [failure.place for _, failure in failures if failure.place is not None]
     return [
-        Finding(SLUG, Verdict.ERROR, asked, message, notes=told, kind=failure.kind, failing=texts)
+        Finding(
+            SLUG,
+            Verdict.ERROR,
+            asked,
+            message,
+            notes=told,
+            kind=failure.kind,
+            failing=texts,
+            places=tuple(dict.fromkeys(places))[:LINES] if failure.place else (),
+        )
     ]
 
 

@@ -26,6 +26,7 @@ from gradcheck.answers import (
     read_outputs,
     read_tensors,
 )
+from gradcheck.lines import Sources, raised, trail_of
 
 #: Characters of a message that code under test may fill.
 TEXT = 300
@@ -35,9 +36,16 @@ _NO_THREAD = "can't start new thread"
 
 
 class Caller:
-    """Calls code, and remembers which arrays the last call returned."""
+    """Calls code, and remembers which arrays the last call returned.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    sources : Sources
+        The code's own lines.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
         self._returned: list[tuple[Any, bytes]] = []
 
     def call(
@@ -66,18 +74,24 @@ class Caller:
         try:
             with _quiet():
                 return self._run(code, call, problem, learning_rate, rounds)
-        except NotImplementedError as error:
-            return _failed("unsupported", one_line(error))
         except ContractError as error:
             return _failed("contract", str(error))
-        except MemoryError:
-            return _failed("memory", "the call ran out of memory")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the code may raise anything, SystemExit too
-            name, text = type(error).__name__, one_line(error)
-            kind = "processes" if out_of_processes(error, text) else "exception"
-            return _failed(kind, f"{call.value} raised {name}{': ' + text if text else ''}")
+            return Observation(failure=self._failure(error, call))
+
+    def _failure(self, error: BaseException, call: Call) -> Failure:
+        """Say what was raised, and on which of the code's own lines."""
+        place, text, main = self._sources.find(trail_of(error)), one_line(error), self._sources.main
+        if isinstance(error, NotImplementedError):
+            return Failure("unsupported", text, place)
+        if isinstance(error, MemoryError):
+            where = f" on {place.told(main)}" if place else ""
+            return Failure("memory", f"the call ran out of memory{where}", place)
+        kind = "processes" if out_of_processes(error, text) else "exception"
+        where = f"{place.told(main)}:" if place else f"{call.value} raised"
+        return Failure(kind, f"{where} {raised(error, text)}", place)
 
     def _run(
         self, code: Any, call: Call, problem: Posed, learning_rate: float, rounds: int

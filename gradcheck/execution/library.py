@@ -17,6 +17,7 @@ from pathlib import Path
 VISIBLE = (
     "__init__",
     "version",
+    "lines",
     "errors",
     "answers",
     "adapters",

@@ -2,19 +2,21 @@
 
 import contextlib
 import importlib
+import importlib.machinery
 import os
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from gradcheck.adapters.manner import PLAIN, Manner
 from gradcheck.adapters.running import run
-from gradcheck.errors import LoadError, UsageError
+from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.execution.notebook import Cell, cells
+from gradcheck.lines import DECLARATION, Place, Sources, raised, trail_of
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
 MAX_BYTES = 10_000_000
@@ -34,11 +36,14 @@ class Loaded:
     ----------
     code : object
         The module, or what an attribute of it names.
+    sources : Sources
+        Its lines.
     notes : tuple of str
         What was left out.
     """
 
     code: Any
+    sources: Sources
     notes: tuple[str, ...] = ()
 
 
@@ -103,14 +108,17 @@ def load_file(path: Path, manner: Manner = PLAIN) -> Loaded:
     check_path(path)
     module = ModuleType(f"_gradcheck_loaded_{path.stem}")
     module.__file__ = str(path)
+    sources = Sources(str(path.parent), path.name)
     sys.modules[module.__name__] = module  # dataclasses look their module up here
     try:
-        with _importing(path.name, path.resolve().parent):
+        with _importing(path.name, path.resolve().parent, sources):
             parts, notes = _cells(path)
+            if path.suffix == ".ipynb":
+                sources.cells.update({cell.name: cell.source for cell in parts})
             run(module, [(cell.source, cell.name) for cell in parts], path, manner)
     finally:
         sys.modules.pop(module.__name__, None)
-    return Loaded(module, notes)
+    return Loaded(module, sources, notes)
 
 
 def load_module(name: str, folder: Path) -> Loaded:
@@ -121,8 +129,20 @@ def load_module(name: str, folder: Path) -> Loaded:
     LoadError
         When it cannot be imported, whatever it raises.
     """
-    with _importing(name, folder):
-        return Loaded(importlib.import_module(name))
+    place = _whereabouts(name, folder)
+    sources = Sources(str(place.parent), "", within=place.name)
+    with _importing(name, folder, sources):
+        module = importlib.import_module(name)
+        sources.main = sources.name_of(getattr(module, "__file__", None) or "")
+    return Loaded(module, sources)
+
+
+def _whereabouts(name: str, folder: Path) -> Path:
+    """Return where a module's topmost package is."""
+    top = name.partition(".")[0]
+    spec = importlib.machinery.PathFinder.find_spec(top, [*sys.path, str(folder)])
+    origin = Path(spec.origin) if spec is not None and spec.origin else folder / top
+    return origin.parent if origin.stem == "__init__" else origin
 
 
 def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
@@ -142,13 +162,13 @@ def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
     if found is None:
         raise LoadError(f"{name} has no attribute {dotted}")
     if isinstance(found, type):
-        with _importing(f"{name}:{dotted}", None):
+        with _importing(f"{name}:{dotted}", None, loaded.sources):
             found = found()
     elif callable(found) and not hasattr(found, "loss_and_grads"):
         module = loaded.code
         declared = {n: getattr(module, n) for n in _DECLARATIONS if hasattr(module, n)}
         found = SimpleNamespace(loss_and_grads=found, **declared)
-    return Loaded(found, loaded.notes)
+    return Loaded(found, loaded.sources, loaded.notes)
 
 
 def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
@@ -159,7 +179,7 @@ def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
 
 
 @contextlib.contextmanager
-def _importing(name: str, beside: Path | None) -> Iterator[None]:
+def _importing(name: str, beside: Path | None, sources: Sources) -> Iterator[None]:
     """Run the code's own top level: keep its prints away, and say what it raises."""
     folder = [str(beside)] if beside else []
     sys.path += folder  # last, so that it can shadow nothing installed
@@ -169,30 +189,36 @@ def _importing(name: str, beside: Path | None) -> Iterator[None]:
     except (KeyboardInterrupt, LoadError):
         raise
     except BaseException as error:  # a file may raise anything, SystemExit too
-        raise LoadError(_import_message(name, error)) from error
+        place = sources.find(trail_of(error))
+        message = _import_message(name, error, place, sources.main)
+        raise LoadError(message, place) from error
     finally:
         if beside and str(beside) in sys.path:
             sys.path.remove(str(beside))
 
 
-def _import_message(file: str, error: BaseException) -> str:
-    name = type(error).__name__
+def _import_message(file: str, error: BaseException, place: Place | None, main: str) -> str:
     missing = getattr(error, "name", None)
     if isinstance(error, ModuleNotFoundError) and missing:
         package = missing.partition(".")[0]
         if package in sys.modules:
             return f"{file} needs {missing}, which the installed {package} does not have"
+        where = f" ({replace(place, text='').told(main)})" if place else ""
         return (
-            f"{file} needs the package {package}, which is not installed; with "
+            f"{file} needs the package {package}, which is not installed{where}; with "
             f"--imports-only it is left out until it is used"
         )
-    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
-    place = f" (line {line})" if line else ""
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own
         text = ""
-    message = f"{file} could not be imported{place}: {name}{': ' + text if text else ''}"
+    if isinstance(error, SyntaxError):
+        text = text.partition(f" ({Path(place.file).name}, line ")[0] if place else text
+    what = text if isinstance(error, GradcheckError) else raised(error, text)
+    told = f"{place.told(main)}: {what}" if place else what
+    if place and place.file.endswith(DECLARATION):
+        return f"the declaration cannot be used: {told}"
+    message = f"{file} could not be imported: {told}"
     if isinstance(error, SyntaxError):
         return message
     return f"{message}; --imports-only runs only its imports, functions and classes"

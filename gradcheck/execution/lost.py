@@ -1,6 +1,12 @@
 """The end of a submission that can be asked nothing more."""
 
+from typing import TYPE_CHECKING
+
 from gradcheck.errors import GradcheckError
+from gradcheck.lines import Place
+
+if TYPE_CHECKING:
+    from gradcheck.answers import Failure
 
 
 class LostError(GradcheckError):
@@ -12,14 +18,22 @@ class LostError(GradcheckError):
 
     Attributes
     ----------
-    kind, message : str
+    kind, message, place
         As in :class:`gradcheck.protocol.Failure`.
     level : int
         The sandbox level it ran at.
     """
 
-    def __init__(self, kind: str, message: str, level: int = 0) -> None:
+    def __init__(self, kind: str, message: str, level: int = 0, place: Place | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.level = level
+        self.place = place
+
+    @property
+    def failure(self) -> "Failure":
+        """The same as why there is no answer."""
+        from gradcheck.answers import Failure  # a launch waits for no numpy
+
+        return Failure(self.kind, self.message, self.place)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gradcheck.answers import Call, Failure, Floats, Observation, Pair, Posed
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
+from gradcheck.lines import Place
 
 #: Characters of a text from a worker that are kept, and how many texts.
 MAX_MESSAGE = 400
@@ -146,7 +147,7 @@ def answer_frame(number: int, seen: Observation) -> Frame:
     """Write an answer, in the worker."""
     failure = seen.failure
     if failure is not None:
-        return Frame(ANSWER, number, (failure.kind, failure.message[:MAX_MESSAGE]))
+        return Frame(ANSWER, number, failure_values(failure))
     arrays = [array for pair in seen.tensors for array in pair]
     return Frame(
         ANSWER,
@@ -171,8 +172,8 @@ def read_answer(frame: Frame, call: Call, problem: Posed) -> Observation:
     WireError
         When it is not an answer to this question.
     """
-    if len(frame.values) == 2:
-        return Observation(failure=_failure(frame.values))
+    if len(frame.values) == 4:
+        return Observation(failure=read_failure(frame.values))
     if len(frame.values) != 7:
         raise WireError(f"an answer of {len(frame.values)} values")
     loss, tensors, outputs, notes, changed, aliased, overwrote = frame.values
@@ -193,11 +194,30 @@ def read_answer(frame: Frame, call: Call, problem: Posed) -> Observation:
     )
 
 
-def _failure(values: Sequence[Value]) -> Failure:
-    kind, message = texts(values)
+def failure_values(failure: Failure) -> tuple[Value, ...]:
+    """Write a failure, in the worker. What stands on a line is known to the parent."""
+    place = failure.place
+    message = failure.message[:MAX_MESSAGE]
+    return failure.kind, message, place.file if place else "", place.line if place else 0
+
+
+def read_failure(values: Sequence[Value]) -> Failure:
+    """Read a failure; its place says a file and a number, and nobody looked them up yet.
+
+    Raises
+    ------
+    WireError
+        When it is none.
+    """
+    if len(values) != 4:
+        raise WireError(f"a failure of {len(values)} values")
+    kind, message, file = texts(values[:3])
+    line = values[3]
     if kind not in TOLD:
         raise WireError(f"a failure of a kind that no worker tells: {kind!r}")
-    return Failure(kind, message)
+    if not isinstance(line, int):
+        raise WireError("a line that is no number")
+    return Failure(kind, message, Place(file, line) if file else None)
 
 
 def _blocks(values: Value, shapes: Sequence[tuple[int, ...]]) -> list[Floats]:

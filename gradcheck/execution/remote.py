@@ -236,9 +236,11 @@ class Remote:
         except wire.WireError as error:
             raise LostError("protocol", f"the worker's answer is none: {error}") from None
         failure = observation.failure
-        if failure is not None and failure.kind in _FATAL:
-            raise LostError(failure.kind, failure.message)
-        return replace(observation, seconds=seconds)
+        if failure is not None:
+            failure = replace(failure, place=self._launch.submission.place(failure.place))
+            if failure.kind in _FATAL:
+                raise LostError(failure.kind, failure.message, place=failure.place)
+        return replace(observation, failure=failure, seconds=seconds)
 
     def _seconds(self) -> float:
         """How long the next call may take."""
@@ -289,8 +291,9 @@ class Remote:
             )
             try:
                 if frame.tag == wire.FAILED:
-                    kind, message = messages.texts(frame.values)
-                    raise LostError(kind if kind in messages.TOLD else "import", message)
+                    failure = messages.read_failure(frame.values)
+                    place = self._launch.submission.place(failure.place)
+                    raise LostError(failure.kind, failure.message, place=place)
                 self._take(frame)
             except (wire.WireError, ValueError) as error:
                 raise LostError("protocol", f"the worker's answer is none: {error}") from None
@@ -333,7 +336,7 @@ class Remote:
                 message = f"all calls together took more than {seconds:g} s ({option})"
         elif lost.kind in ("crash", "memory", "flood", "processes", "protocol"):
             message = f"{where}: {message}"
-        self._lost = LostError(lost.kind, message, self.level)
+        self._lost = LostError(lost.kind, message, self.level, lost.place)
 
 
 def _place(request: Request | None, target: Target) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from gradcheck.adapters import readings
 from gradcheck.execution.calling import Caller
+from gradcheck.lines import Anywhere
 from gradcheck.protocol import Call, Observation, Request
 
 
@@ -92,7 +93,8 @@ class InProcess:
         self._renew = renew or _copier(implementation)
         self._calls = 0
         self._memory: dict[Request, Observation] = {}
-        self._caller = Caller()
+        self._sources = Anywhere(implementation)
+        self._caller = Caller(self._sources)
 
     @property
     def calls(self) -> int:
@@ -113,7 +115,7 @@ class InProcess:
         """Carry out a request, or recall the answer to the same one."""
         if request.anew and self._renew is not None:
             self.readings = readings(self._renew(), self._adapter)
-            self._caller = Caller()
+            self._caller = Caller(self._sources)
         if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)
             if request.fresh or request.anew or request.call is Call.STEP:

@@ -13,13 +13,16 @@ import shutil
 import stat
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.errors import UsageError
 from gradcheck.execution.library import ARCHIVE, archive
 from gradcheck.execution.loading import MAX_BYTES, check_path
+from gradcheck.execution.notebook import cells
 from gradcheck.execution.target import Target
+from gradcheck.lines import DECLARATION, Place, line_of
 
 #: A package under test may have so many files.
 MAX_FILES = 500
@@ -47,6 +50,9 @@ class Submission:
     scratch : Path
         Its folder to run in.
     target : Target
+    texts : mapping of str to bytes
+        What the copies held when they were made, by their place in that folder: the code
+        may write to the copies themselves.
     """
 
     root: Path
@@ -54,6 +60,28 @@ class Submission:
     code: Path
     scratch: Path
     target: Target
+    texts: Mapping[str, bytes]
+
+    def place(self, claimed: Place | None) -> Place | None:
+        """Look up a line that a worker speaks of; None where there is no such line."""
+        if claimed is None:
+            return None
+        file, _, cell = claimed.file.partition(", cell ")
+        whole = self.texts.get(file)
+        text = _cell(whole, file, claimed.file) if whole is not None and cell else whole
+        line = None if text is None else line_of(text, claimed.line)
+        if line is None:
+            return None
+        return Place(self._handed_in(file) + claimed.file[len(file) :], claimed.line, line)
+
+    def _handed_in(self, file: str) -> str:
+        """Return the name under which a file was handed in."""
+        path, declaration = self.target.path, self.target.declaration
+        if path is None:
+            return file
+        if declaration is not None and file.endswith(DECLARATION):
+            return declaration.name
+        return path.name if file == staged_name(path) else file
 
     def close(self) -> None:
         """Remove everything."""
@@ -69,6 +97,7 @@ def stage(target: Target) -> Submission:
         When a file cannot be read, or a package is too large.
     """
     root = _private_folder()
+    texts: dict[str, bytes] = {}
     try:
         library, code, scratch = root / "library", root / "code", root / "scratch"
         for folder in (library, code, scratch):
@@ -78,18 +107,28 @@ def stage(target: Target) -> Submission:
         _make_readable(library)
         if target.path is not None:
             copy = code / staged_name(target.path)
-            _copy_file(target.path, copy)
+            texts[copy.name] = _copy_file(target.path, copy)
             if target.declaration is not None:  # beside the copy it is found
-                _copy_file(target.declaration, copy.with_suffix(".gradcheck.py"))
+                beside = copy.with_suffix(DECLARATION)
+                texts[beside.name] = _copy_file(target.declaration, beside)
         elif target.package is not None:
-            _copy_package(target.package, code)
+            texts |= _copy_package(target.package, code)
     except OSError as error:
         _remove(root)
         raise UsageError(f"{target.text}: cannot be read: {error.strerror or error}") from None
     except UsageError:
         _remove(root)
         raise
-    return Submission(root, library, code, scratch, target)
+    return Submission(root, library, code, scratch, target, texts)
+
+
+def _cell(notebook: bytes, file: str, name: str) -> str | bytes | None:
+    """Return the text of a cell of a notebook, by the name it runs under."""
+    try:
+        found, _ = cells(notebook.decode("utf-8", errors="replace"), file)
+    except Exception:  # whatever there is in it: then it has no lines
+        return None
+    return next((cell.source for cell in found if cell.name == name), None)
 
 
 def staged_name(path: Path) -> str:
@@ -105,7 +144,7 @@ def _private_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="gradcheck-")).resolve()
 
 
-def _copy_file(source: Path, copy: Path) -> None:
+def _copy_file(source: Path, copy: Path) -> bytes:
     check_path(source)
     # it may have grown, or become a link or a pipe, since it was checked
     with os.fdopen(os.open(source, _PLAINLY), "rb") as file:
@@ -115,13 +154,13 @@ def _copy_file(source: Path, copy: Path) -> None:
         raise UsageError(f"{source}: is no plain file of at most {MAX_BYTES} bytes")
     copy.write_bytes(data)
     copy.chmod(_READABLE_FILE)
+    return data
 
 
-def _copy_package(source: Path, folder: Path) -> None:
+def _copy_package(source: Path, folder: Path) -> dict[str, bytes]:
     """Copy the Python files of a package, or a module that is a single file."""
     if source.is_file():
-        _copy_file(source, folder / source.name)
-        return
+        return {source.name: _copy_file(source, folder / source.name)}
     files = [p for p in sorted(source.rglob("*.py")) if stat.S_ISREG(p.lstat().st_mode)]
     size = sum(path.lstat().st_size for path in files)
     if len(files) > MAX_FILES or size > MAX_BYTES:
@@ -129,11 +168,14 @@ def _copy_package(source: Path, folder: Path) -> None:
             f"{source}: the package has {len(files)} files with {size} bytes; "
             f"at most {MAX_FILES} and {MAX_BYTES} are read"
         )
+    texts = {}
     for path in files:
         copy = folder / source.name / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        data = texts[copy.relative_to(folder).as_posix()] = path.read_bytes()
+        copy.write_bytes(data)
     _make_readable(folder)
+    return texts
 
 
 def _make_readable(root: Path) -> None:

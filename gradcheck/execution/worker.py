@@ -111,10 +111,8 @@ class _Server:
     """Answers frames. The code under test may do anything to it: it only says numbers."""
 
     def __init__(self, before: frozenset[str]) -> None:
-        from gradcheck.execution.calling import Caller
-
         self._before = before
-        self._caller = Caller()
+        self._caller: Any = None
         self._readings: tuple[Any, ...] = ()
 
     def serve(self, frame: Any) -> Any:
@@ -129,9 +127,14 @@ class _Server:
     def _load(self, frame: Any) -> Any:
         from gradcheck.adapters import readings
         from gradcheck.adapters.manner import Manner
-        from gradcheck.errors import GradcheckError
-        from gradcheck.execution import loading, wire
-        from gradcheck.execution.calling import one_line
+        from gradcheck.answers import Failure
+        from gradcheck.errors import GradcheckError, LoadError
+        from gradcheck.execution import loading, messages, wire
+        from gradcheck.execution.calling import Caller, one_line
+
+        def failed(kind: str, message: str, place: Any = None) -> Any:
+            values = messages.failure_values(Failure(kind, message, place))
+            return wire.Frame(wire.FAILED, frame.number, values)
 
         folder, name, module, dotted, adapter, imports_only = frame.values
         try:
@@ -143,6 +146,7 @@ class _Server:
                 )
             if dotted:
                 loaded = loading.attribute(loaded, dotted, name or module)
+            self._caller = Caller(loaded.sources)
             self._readings = readings(loaded.code, adapter or None)
             offers = [
                 (
@@ -156,13 +160,15 @@ class _Server:
                 _declared(getattr(loaded.code, "networks", None)),
                 _declared(getattr(loaded.code, "batch_sizes", None)),
             )
+        except LoadError as error:
+            return failed("import", str(error), error.place)
         except GradcheckError as error:
-            return wire.Frame(wire.FAILED, frame.number, ("import", str(error)[:400]))
+            return failed("import", str(error))
         except MemoryError:
-            return wire.Frame(wire.FAILED, frame.number, ("memory", f"{name} ran out of memory"))
+            return failed("memory", f"{name} ran out of memory")
         except BaseException as error:  # adapters touch the code's own objects
-            text = f"{name} could not be read: {type(error).__name__}: {one_line(error)}"
-            return wire.Frame(wire.FAILED, frame.number, ("import", text))
+            text = f"{type(error).__name__}: {one_line(error)}"
+            return failed("import", f"{name} could not be read: {text}")
         return wire.Frame(wire.LOADED, frame.number, (offers, *declared, loaded.notes))
 
     def _call(self, frame: Any) -> Any:

@@ -107,7 +107,7 @@ def test_code_that_raises_is_an_error_in_every_test_and_never_a_pass(run, write)
     result = run("--gradcheck-impl", "student.py")
     found = outcomes(result)
     assert found == {f"student-{slug}": "ERROR" for slug in SLUGS}, f"came out {found}"
-    assert "error (exception): loss_and_grads raised KeyError" in result.stdout.str()
+    assert 'error (exception): line 3, `raise KeyError("W3")`: KeyError' in result.stdout.str()
     assert result.ret == 1, f"exit code {result.ret}"
 
 

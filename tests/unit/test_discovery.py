@@ -150,7 +150,7 @@ def test_a_feature_that_fails_is_excluded_and_reported() -> None:
     assert len(networks) == 1, f"one feature fails, reported were {networks}"
     assert "relu" in networks[0], f"the fault is reported on {networks[0]}"
     message = discovery.faults[0][1].message
-    assert message == "loss_and_grads raised ValueError: not this one", f"reported as {message!r}"
+    assert message.endswith(": ValueError: not this one"), f"reported as {message!r}"
 
 
 def test_a_batch_size_that_fails_is_excluded_and_reported() -> None:

@@ -92,14 +92,14 @@ def test_a_file_of_the_largest_size_is_accepted_and_one_byte_more_refused(tmp_pa
 
 def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
     message = load_failure(written(tmp_path, "a = 1\n\ndef f(:\n    pass\n"))
-    expected = "student.py could not be imported (line 3): SyntaxError"
-    assert message.startswith(expected), f"the message is {message!r}"
+    expected = "student.py could not be imported: line 3, `def f(:`: SyntaxError: invalid syntax"
+    assert message == expected, f"the message is {message!r}"
 
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
     message = load_failure(written(tmp_path, "import no_such_package.part\n"))
     expected = (
-        "student.py needs the package no_such_package, which is not installed; with "
+        "student.py needs the package no_such_package, which is not installed (line 1); with "
         "--imports-only it is left out until it is used"
     )
     assert message == expected, f"the message is {message!r}"
@@ -129,7 +129,8 @@ def test_whatever_a_file_raises_at_import_is_a_load_error_in_one_line(
     tmp_path: Path, text: str, ending: str
 ) -> None:
     message = load_failure(written(tmp_path, text))
-    expected = f"student.py could not be imported: {ending}; --imports-only runs only "
+    place = f"line {text.count(chr(10)) + 1}, `{text.splitlines()[-1]}`"
+    expected = f"student.py could not be imported: {place}: {ending}; --imports-only runs only "
     assert message == f"{expected}its imports, functions and classes", f"the message is {message!r}"
 
 

@@ -33,6 +33,11 @@ def raising(error: BaseException) -> Callable[..., Any]:
     return function
 
 
+def where(function: Callable[..., Any]) -> str:
+    """Where ``raising`` raises, as it is told."""
+    return f"line {function.__code__.co_firstlineno + 1} of test_session.py, `raise error`"
+
+
 def counting() -> tuple[SimpleNamespace, list[int]]:
     """Return right code whose calls are counted, and the count."""
     calls = [0]
@@ -178,22 +183,24 @@ class Unprintable(Exception):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (ValueError("shapes differ"), "loss_and_grads raised ValueError: shapes differ"),
-        (ZeroDivisionError(), "loss_and_grads raised ZeroDivisionError"),
-        (ValueError("first\nsecond"), "loss_and_grads raised ValueError: first"),
-        (SystemExit(3), "loss_and_grads raised SystemExit: 3"),
-        (GeneratorExit(), "loss_and_grads raised GeneratorExit"),
-        (StopIteration(), "loss_and_grads raised StopIteration"),
-        (Unprintable(), "loss_and_grads raised Unprintable"),
+        (ValueError("shapes differ"), "ValueError: shapes differ"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+        (ValueError("first\nsecond"), "ValueError: first"),
+        (SystemExit(3), "SystemExit: 3"),
+        (GeneratorExit(), "GeneratorExit"),
+        (StopIteration(), "StopIteration"),
+        (Unprintable(), "Unprintable"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_whatever_code_raises_is_a_failure_of_kind_exception(
     error: BaseException, message: str
 ) -> None:
-    failure = ask(raising(error)).failure
+    code = raising(error)
+    failure = ask(code).failure
     assert failure is not None, f"{error!r} was not noticed"
-    assert (failure.kind, failure.message) == ("exception", message), f"observed {failure}"
+    expected = "exception", f"{where(code)}: {message}"
+    assert (failure.kind, failure.message) == expected, f"observed {failure}"
 
 
 def test_a_keyboard_interrupt_stops_gradcheck() -> None:
@@ -206,16 +213,18 @@ def test_a_keyboard_interrupt_stops_gradcheck() -> None:
     [
         (NotImplementedError("relu"), "unsupported", "relu"),
         (NotImplementedError(), "unsupported", ""),
-        (MemoryError(), "memory", "the call ran out of memory"),
+        (MemoryError(), "memory", "the call ran out of memory on {}"),
         (ContractError("dW1 is odd"), "contract", "dW1 is odd"),
     ],
 )
 def test_some_exceptions_have_a_kind_of_their_own(
     error: Exception, kind: str, message: str
 ) -> None:
-    failure = ask(raising(error)).failure
+    code = raising(error)
+    failure = ask(code).failure
     assert failure is not None, f"{error!r} was not noticed"
-    assert (failure.kind, failure.message) == (kind, message), f"observed {failure}"
+    expected = kind, message.format(where(code))
+    assert (failure.kind, failure.message) == expected, f"observed {failure}"
 
 
 @pytest.mark.parametrize(
