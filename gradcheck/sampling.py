@@ -6,6 +6,7 @@ problems in a row share an architecture, which lets code that compiles a network
 compile it once.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -211,15 +212,28 @@ def _within(a: Floats, w: Floats, b: Floats, bound: float, at_least: bool) -> tu
     largest = float(np.abs(a @ w + b).max())
     if largest > bound or (at_least and largest > 0.5):
         factor = 0.95 * bound / largest
-        w, b = _short(w * factor), _short(b * factor)
-        while np.abs(a @ w + b).max() > bound:  # rounding to two decimals
-            w, b = _short(w * 0.9), _short(b * 0.9)
+        decimals = _decimals(factor * w)
+        w, b = _short(w * factor, decimals), _short(b * factor, decimals)
+        while np.abs(a @ w + b).max() > bound:  # rounding to so many decimals
+            w, b = _shorter(w, decimals), _shorter(b, decimals)
     return w, b
 
 
-def _short(values: Floats) -> Floats:
-    rounded: Floats = np.round(values, 2) + 0.0  # + 0.0 turns -0.0 into 0.0
+def _decimals(values: Floats) -> int:
+    """Two, or as many more as the small weights of a wide layer need, not to become zeros."""
+    typical = float(np.sqrt(np.mean(np.square(values))))
+    return 2 if typical > 0.02 or typical == 0 else 1 - math.floor(math.log10(typical))
+
+
+def _short(values: Floats, decimals: int = 2) -> Floats:
+    rounded: Floats = np.round(values, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
     return rounded
+
+
+def _shorter(values: Floats, decimals: int) -> Floats:
+    """Take a tenth away, and what is beyond the decimals: rounded up, 0.02 would stay 0.02."""
+    units = np.rint(values * 10.0**decimals)
+    return _short(np.trunc(0.9 * units) / 10.0**decimals, decimals)
 
 
 def _choose(rng: np.random.Generator, table: dict[str, int]) -> str:

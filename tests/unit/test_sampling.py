@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gradcheck import strategies
+from gradcheck import sampling, strategies
 from gradcheck.activations import HIDDEN_ACTIVATIONS
 from gradcheck.forward import evaluate
 from gradcheck.losses import REDUCTIONS
@@ -254,3 +254,46 @@ def test_a_saturated_problem_is_replayed_by_its_two_numbers(seed: int, index: in
 def test_nearly_every_saturated_problem_is_beyond_8() -> None:
     beyond = sum(max(largest_z(saturated(0, index))) > MAX_Z for index in range(200))
     assert beyond >= 195, f"only {beyond} of 200 saturated problems are beyond |z| = 8"
+
+
+#: Unbounded above: what a wide layer of them feeds the next one has to be scaled down a long way.
+GROWING = ("identity", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu")
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(st.sampled_from((1, 3, 20, 200, 800)), min_size=3, max_size=4),
+    st.sampled_from(GROWING),
+    st.sampled_from([kind for kind in KINDS if kind != "dead"]),
+    SEEDS,
+)
+@example([20, 20000, 5], "relu", "ordinary", 0)
+@example([20, 20000, 5], "identity", "steep", 1)
+@example([3, 1500, 1000, 2], "softplus", "small", 2)
+def test_a_network_of_any_width_is_drawn_within_bounds_and_with_weights_that_are_not_all_zero(
+    widths: list[int], activation: str, kind: str, seed: int
+) -> None:
+    network = Network(
+        tuple(widths), (*[activation] * (len(widths) - 2), "identity"), "squared_error"
+    )
+    found = fill(np.random.default_rng(seed), network, 2, kind)
+    assert max(largest_z(found)) <= MAX_Z, f"the largest |z| of {network} is {largest_z(found)}"
+    for layer, (w, _) in enumerate(found.params.pairs, start=1):
+        share = np.count_nonzero(w) / w.size
+        assert share > 0.2 or w.size < 10, f"only {share:.0%} of W{layer} of {network} is not zero"
+
+
+@given(
+    st.lists(st.integers(-800, 800), min_size=1, max_size=30),
+    st.integers(2, 6),
+)
+def test_shortening_ends_at_zero_each_turn_taking_something_away(
+    units: list[int], decimals: int
+) -> None:
+    values = np.array(units) / 10.0**decimals
+    for _ in range(100):
+        shorter = sampling._shorter(values, decimals)
+        stuck = (np.abs(shorter) >= np.abs(values)) & (values != 0)
+        assert not stuck.any(), f"{values[stuck]} became {shorter[stuck]}"
+        values = shorter
+    assert not values.any(), f"after 100 turns there is {values[values != 0]}"
