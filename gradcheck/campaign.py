@@ -119,8 +119,9 @@ class Examination:
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
         hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
-        lossless = settlement is not None and settlement.lossless
-        plan = self._plan(discovery, panel, hearing, lossless)
+        plan = self._plan(discovery, panel, hearing)
+        if settlement is not None:
+            plan = replace(plan, lossless=settlement.lossless, notation=settlement.notation)
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         findings: list[Finding] = []
@@ -154,7 +155,7 @@ class Examination:
             condition,
         )
 
-    def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing, lossless: bool) -> Plan:
+    def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing) -> Plan:
         self.progress("problems")
         problems, unanswered = self._answered(discovery.support, panel, hearing)
         return Plan(
@@ -165,7 +166,6 @@ class Examination:
             offers=tuple(call for call in Call if panel.offers(call)),
             peers=tuple(self.peers),
             faults=discovery.faults,
-            lossless=lossless,
             unanswered=unanswered,
         )
 
@@ -229,7 +229,8 @@ def _explained(
 
     diagnoses = yield from diagnose(plan, findings)
     pictures = yield from illustrate(plan, findings, diagnoses)
-    return [diagnosis_entry(diagnosis) for diagnosis in diagnoses], pictures
+    told = [diagnosis_entry(diagnosis, plan.notation) for diagnosis in diagnoses]
+    return told, pictures
 
 
 def _nothing(discovery: Discovery) -> Failure:

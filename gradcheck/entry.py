@@ -4,6 +4,7 @@ import statistics
 from dataclasses import replace
 
 from gradcheck.counterexample import CounterExample
+from gradcheck.notation import NATIVE
 from gradcheck.plan import Plan
 from gradcheck.protocol import Failure
 from gradcheck.record import (
@@ -72,13 +73,16 @@ def _worked(plan: Plan, example: CounterExample) -> Entry:
     """Return the counter-example with every step written out, where it is of a gradient."""
     truth = plan.truth(example.problem)
     entry = counterexample_entry(example, truth)
+    if plan.notation != NATIVE:
+        own = str(plan.notation.own_network(example.problem.network))
+        entry["in_code"] = {"network": own, "given": plan.notation.given(example.problem)}
     if plan.lossless:  # the code has none: what stands there is ours
         for part in ("expected", "got", "error_bar"):
             entry[part].pop("loss", None)
     if example.got.failure is None and not example.learning_rate:
         from gradcheck.diagnosis.by_hand import by_hand
 
-        lines = by_hand(example.problem, example.got, truth)
+        lines = by_hand(example.problem, example.got, truth, plan.notation)
         if plan.lossless:
             lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
         entry["by_hand"] = [vars(line) for line in lines]
@@ -91,6 +95,7 @@ def _head(subject: Subject) -> Entry:
         "path": subject.path,
         "sandbox": subject.sandbox,
         "adapter": _adapter(subject),
+        **_notation(subject),
     }
 
 
@@ -99,6 +104,12 @@ def _adapter(subject: Subject) -> Entry:
         conventions = dict(subject.settlement.conventions)
         return {"name": subject.settlement.adapter, "conventions": conventions}
     return {"name": subject.session.readings[0].adapter, "conventions": {}}
+
+
+def _notation(subject: Subject) -> Entry:
+    """Say how the code writes things; native code writes them as they are defined."""
+    settled = subject.settlement
+    return {} if settled is None or settled.failure else {"notation": settled.notation.told()}
 
 
 def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gradcheck.judging import FLOAT64, Arithmetic, Judgement, judge
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.oracle import Truth, Truths
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request, Tensors
@@ -38,6 +39,8 @@ class Plan:
         The code has no loss of its own: there is none to check.
     unanswered : frozenset of Problem
         Those that got a failure in place of an answer: they were asked and not compared.
+    notation : Notation
+        The layout and names of the code, in which its author is told things.
     """
 
     problems: tuple[Problem, ...]
@@ -50,6 +53,7 @@ class Plan:
     faults: tuple[tuple[Problem, Failure], ...] = ()
     lossless: bool = False
     unanswered: frozenset[Problem] = frozenset()
+    notation: Notation = NATIVE
 
     def truth(self, problem: Problem) -> Truth:
         """Return the truth of a problem, for the loss as the code writes it."""

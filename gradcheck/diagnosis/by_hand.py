@@ -1,21 +1,30 @@
 """A counter-example worked by hand: every step, the code's numbers beside the right ones.
 
 The right numbers are the textbook's. Of the code, only what it returned is known: its
-loss and gradient, and from these its own deltas.
+loss and gradient, and from these its own deltas. All of it is told in the layout and
+names of the code; without biases the network is the author's own, wider by a unit that
+is always on, and what the code has for that unit is not known.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.asked import AT_ONE
 from gradcheck.bugs.textbook import Pass
 from gradcheck.diagnosis.survey import SAME, survey, textbook_pass
 from gradcheck.forward import loss_of
 from gradcheck.judging import named
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.oracle.truth import Truth
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Observation
+
+#: Stands for a number of the code that cannot be known.
+UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
@@ -25,22 +34,25 @@ class Line:
     Attributes
     ----------
     quantity : str
-        ``z1``, ``a1``, ``loss``, ``delta2``, ``dW2``, ``db2``.
+        ``z1``, ``a1``, ``loss``, ``delta2``, ``dW2``, ``db2``, or what the code calls it.
     formula : str
     right : array
+        Laid out as the code has it.
     code : array or None
-        None where the code's own number cannot be known.
+        None where the code's own number cannot be known, ``?`` where an entry cannot.
     differs : bool
     """
 
     quantity: str
     formula: str
     right: Floats
-    code: Floats | None
+    code: Any
     differs: bool
 
 
-def by_hand(problem: Problem, observation: Observation, truth: Truth) -> list[Line]:
+def by_hand(
+    problem: Problem, observation: Observation, truth: Truth, notation: Notation = NATIVE
+) -> list[Line]:
     """Work a problem through, forward and backward.
 
     Parameters
@@ -49,39 +61,111 @@ def by_hand(problem: Problem, observation: Observation, truth: Truth) -> list[Li
         The code's loss and gradient.
     truth : Truth
         Says how far a number may be off.
+    notation : Notation, optional
+        In which it is told.
     """
-    network = problem.network
-    p = textbook_pass(problem)
-    lines = []
-    for layer in range(1, p.last + 1):
-        before = "x" if layer == 1 else f"a{layer - 1}"
-        lines.append(_given(f"z{layer}", f"{before} W{layer} + b{layer}", p.z[layer]))
-        name = network.activations[layer - 1]
-        lines.append(_given(f"a{layer}", f"{name}(z{layer})", p.a[layer]))
-    loss, claimed = np.array(loss_of(problem)), np.array(observation.loss)
-    off = truth.loss_off(observation.loss)
-    lines.append(Line("loss", _loss_formula(network), loss, claimed, bool(off)))
-    found = survey(problem, observation, SAME, factor=1.0)
-    claims = named(observation.tensors)
-    scale = "" if network.reduction == "sum" or len(p.y) == 1 else f" / {len(p.y)}"
-    for layer in range(p.last, 0, -1):
-        delta = _textbook_delta(p, layer)
-        own = found.deltas.get(layer)
-        wrong = own is not None and not np.allclose(own, delta, rtol=1e-7, atol=1e-12)
-        formula = _delta_formula(network, layer)
-        lines.append(Line(f"delta{layer}", formula, delta, own, wrong))
-        for kind, rule, text in (
-            ("W", "weight_gradient", _weight_formula(network, layer) + scale),
-            ("b", "bias_gradient", f"sum of delta{layer} over samples{scale}"),
-        ):
-            name = f"{kind}{layer}"
-            estimate = truth.gradient[name]
-            allowed = estimate.error + estimate.interval + truth.rounding()[name]
-            differs = not (np.abs(claims[name] - estimate.value) <= allowed).all()
-            if kind == "W" and network.l2:
-                text += f" + l2 W{layer}"
-            lines.append(Line(f"d{name}", text, p.apply(rule, layer), claims[name], differs))
-    return lines
+    hand = _Hand(problem, observation, truth, notation)
+    return [*hand.forward(), *hand.backward()]
+
+
+class _Hand:
+    """Works a problem through."""
+
+    def __init__(
+        self, problem: Problem, observation: Observation, truth: Truth, notation: Notation
+    ) -> None:
+        self.problem, self.observation, self.truth = problem, observation, truth
+        self.notation = notation
+        self.network: Network = problem.network
+        self.p: Pass = textbook_pass(notation.own_problem(problem))
+        self.deltas = survey(problem, observation, SAME, factor=1.0).deltas
+        self.claims = named(observation.tensors)
+        self.plain = textbook_pass(problem)  # of the network as it is read
+
+    def _name(self, quantity: str, layer: int) -> str:
+        return self.notation.name(quantity, layer)
+
+    def forward(self) -> list[Line]:
+        """The steps up to the loss."""
+        lines, p, tell = [], self.p, self.notation
+        product = "inputs @ W" if tell.bare else "inputs @ W + b"
+        for layer in range(1, p.last + 1):
+            z, a = self._name("z", layer), self._name("a", layer)
+            lines.append(_given(z, tell.formula(product, layer), tell.samples(p.z[layer])))
+            activation = self.network.activations[layer - 1]
+            lines.append(_given(a, f"{activation}({z})", tell.samples(p.a[layer])))
+        loss, claimed = np.array(loss_of(self.problem)), np.array(self.observation.loss)
+        off = self.truth.loss_off(self.observation.loss)
+        lines.append(Line("loss", _loss_formula(self.network), loss, claimed, bool(off)))
+        return lines
+
+    def backward(self) -> list[Line]:
+        """The steps from the loss down."""
+        lines = []
+        for layer in range(self.p.last, 0, -1):
+            lines.append(self._delta(layer))
+            lines += [self._weights(layer), *([] if self.notation.bare else [self._biases(layer)])]
+        return lines
+
+    def _delta(self, layer: int) -> Line:
+        delta, expected = (_textbook_delta(p, layer) for p in (self.p, self.plain))
+        own = self.deltas.get(layer)
+        wrong = own is not None and not np.allclose(own, expected, rtol=1e-7, atol=1e-12)
+        tell = self.notation
+        shown = None if own is None else tell.samples(self._with_unknown(own, layer))
+        formula = self._delta_formula(layer)
+        return Line(self._name("delta", layer), formula, tell.samples(delta), shown, wrong)
+
+    def _weights(self, layer: int) -> Line:
+        tell, kinds = self.notation, ("W", "b") if self.notation.bare else ("W",)
+        text = tell.formula("inputs.T @ delta", layer) + self._scale()
+        if self.network.l2:
+            text += f" + l2 {self._name('W', layer)}"
+        right = self.p.apply("weight_gradient", layer)
+        code = self.claims[f"W{layer}"]
+        if tell.bare:
+            on = AT_ONE[self.network.activations[layer - 2]] if layer > 1 else 1.0
+            code = np.vstack((code, on * self.claims[f"b{layer}"]))
+        shown = tell.weights(self._with_unknown(code, layer))
+        differs = any(self._off(f"{kind}{layer}") for kind in kinds)
+        return Line(self._name("dW", layer), text, tell.weights(right), shown, differs)
+
+    def _biases(self, layer: int) -> Line:
+        tell, name, delta = self.notation, f"b{layer}", self._name("delta", layer)
+        sign = "-" if tell.layout.threshold else ""
+        text = sign + (delta if tell.one_by_one else f"sum of {delta} over samples{self._scale()}")
+        right, code = self.p.apply("bias_gradient", layer), self.claims[name]
+        values = tell.biases(right), tell.biases(code)
+        return Line(self._name("db", layer), text, *values, self._off(name))
+
+    def _off(self, name: str) -> bool:
+        estimate = self.truth.gradient[name]
+        allowed = estimate.error + estimate.interval + self.truth.rounding()[name]
+        return not bool((np.abs(self.claims[name] - estimate.value) <= allowed).all())
+
+    def _with_unknown(self, values: Floats, layer: int) -> Any:
+        """Add the unit that is always on, of which the code's number is not known."""
+        if not self.notation.bare or layer == self.p.last:
+            return values
+        return np.hstack((values.astype(object), np.full((len(values), 1), UNKNOWN)))
+
+    def _scale(self) -> str:
+        n = len(self.p.y)
+        return "" if self.network.reduction == "sum" or n == 1 else f" / {n}"
+
+    def _delta_formula(self, layer: int) -> str:
+        network, activation = self.network, self.network.activations[layer - 1]
+        slope = f"{activation}'({self._name('z', layer)})"
+        if layer < network.depth:
+            back = self.notation.formula("delta[up] @ W[up].T", layer)
+            return back if activation == "identity" else f"{back} * {slope}"
+        residual = f"({self._name('a', layer)} - {self.notation.name('y')})"
+        if LOSSES[network.loss].through_logarithm is not None:
+            return residual
+        factor = {"half_squared_error": "", "squared_error": "2 "}.get(network.loss, "2/n ")
+        if activation == "softmax":
+            return f"(diag(a) - a a^T) {factor}{residual}"
+        return f"{factor}{residual}" + ("" if activation == "identity" else f" * {slope}")
 
 
 def _given(quantity: str, formula: str, value: Floats) -> Line:
@@ -103,29 +187,3 @@ def _loss_formula(network: Network) -> str:
         "binary_cross_entropy": "-sum [y log a + (1 - y) log(1 - a)]",
     }[network.loss]
     return f"{text}, {network.reduction} over samples" + (" + penalty" if network.l2 else "")
-
-
-def _delta_formula(network: Network, layer: int) -> str:
-    if layer < network.depth:
-        slope = (
-            "" if network.activations[layer - 1] == "identity" else f" * {_slope(network, layer)}"
-        )
-        return f"delta{layer + 1} W{layer + 1}^T{slope}"
-    residual = f"(a{layer} - y)"
-    if network.loss in ("cross_entropy", "binary_cross_entropy"):
-        return residual
-    factor = {"half_squared_error": "", "squared_error": "2 "}.get(network.loss, "2/n ")
-    if network.activations[-1] == "softmax":
-        return f"(diag(a) - a a^T) {factor}{residual}"
-    if network.activations[-1] == "identity":
-        return f"{factor}{residual}"
-    return f"{factor}{residual} * {_slope(network, layer)}"
-
-
-def _slope(network: Network, layer: int) -> str:
-    return f"{network.activations[layer - 1]}'(z{layer})"
-
-
-def _weight_formula(network: Network, layer: int) -> str:
-    before = "x" if layer == 1 else f"a{layer - 1}"
-    return f"{before}^T delta{layer}"

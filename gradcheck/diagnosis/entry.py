@@ -4,17 +4,29 @@ from typing import Any
 
 from gradcheck.bugs import CATALOGUE
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.notation import NATIVE, Notation
 
 
-def diagnosis_entry(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Return a diagnosis in the form of schema 1."""
+def diagnosis_entry(diagnosis: Diagnosis, notation: Notation = NATIVE) -> dict[str, Any]:
+    """Return a diagnosis in the form of schema 1.
+
+    Parameters
+    ----------
+    notation : Notation, optional
+        In which its texts are told: until here their formulas stand in braces.
+    """
+    layer = diagnosis.name.layer
+
+    def told(text: str) -> str:
+        return notation.tell(text, layer)
+
     entry: dict[str, Any] = {
         **_name(diagnosis.name),
-        **_formulas(diagnosis.name.bug),
+        **{field: told(text) for field, text in _formulas(diagnosis.name.bug).items()},
         "certainty": diagnosis.certainty,
         "also": [_name(name) for name in diagnosis.also],
-        "explanation": diagnosis.explanation,
-        "fix": diagnosis.fix,
+        "explanation": told(diagnosis.explanation),
+        "fix": told(diagnosis.fix),
         "recovered": dict(diagnosis.recovered),
         "residual": diagnosis.residual,
         "rival_residual": diagnosis.rival_residual,

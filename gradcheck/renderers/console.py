@@ -11,10 +11,12 @@ from rich.text import Text
 from gradcheck.record import Record
 from gradcheck.renderers.telling import (
     Fault,
+    always_on,
     checks_of,
     covered,
     faults,
     followers,
+    given,
     scope,
     shown_name,
     told,
@@ -136,13 +138,14 @@ def _fault(fault: Fault) -> RenderableType:
 
 def _counterexample(example: dict[str, Any]) -> RenderableType:
     rows = len(example["x"])
-    title = f"The smallest network on which it shows: {example['network']}, {count(rows, 'sample')}"
+    network, lines = given(example)
+    title = f"The smallest network on which it shows: {network}, {count(rows, 'sample')}"
     if "learning_rate" in example:
         title += f", a step with learning rate {number(example['learning_rate'])}"
-    inputs = [f"x = {_matrix(example['x'])}   y = {_matrix(example['y'])}"]
-    for layer, pair in enumerate(example["params"], start=1):
-        inputs.append(f"W{layer} = {_matrix(pair['W'])}   b{layer} = {_matrix(pair['b'])}")
+    inputs = ["   ".join(f"{name} = {_matrix(v)}" for name, v in line) for line in lines]
     parts: list[RenderableType] = [Text(title, style="bold")]
+    if always_on(example):
+        parts.append(Padding(Text(always_on(example)), (0, 0, 0, 2)))
     parts += [Padding(Text(line), (0, 0, 0, 2)) for line in inputs]
     if "failure" in example:
         parts.append(Padding(Text(example["failure"]["message"]), (0, 0, 0, 2)))

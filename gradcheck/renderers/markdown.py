@@ -14,6 +14,7 @@ from gradcheck.renderers.telling import (
     coverage,
     faults,
     followers,
+    given,
 )
 from gradcheck.renderers.words import clean, count, number, one_part_in, sentence, stopped, tamed
 
@@ -110,7 +111,7 @@ def _counterexample(entry: dict[str, Any]) -> list[str]:
     if not example:
         return []
     samples = count(len(example["x"]), "sample")
-    parts = [f"Smallest network on which it shows: {_code(example['network'])}, {samples}."]
+    parts = [f"Smallest network on which it shows: {_code(given(example)[0])}, {samples}."]
     script = snippet(entry)
     if script:
         fence = "```"

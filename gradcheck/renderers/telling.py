@@ -157,6 +157,34 @@ def told(entry: dict[str, Any]) -> str:
     return f"{word}{checks}"
 
 
+def given(example: dict[str, Any]) -> tuple[str, list[list[tuple[str, Any]]]]:
+    """Return the network of a counter-example and what it is given, as the code has them.
+
+    Returns
+    -------
+    network : str
+    lines : list of list of (name, values)
+        Inputs and targets, then each layer's parameters.
+    """
+    if "in_code" in example:
+        own = example["in_code"]
+        return own["network"], [list(line.items()) for line in own["given"]]
+    lines = [[("x", example["x"]), ("y", example["y"])]]
+    for layer, pair in enumerate(example["params"], start=1):
+        lines.append([(f"W{layer}", pair["W"]), (f"b{layer}", pair["b"])])
+    return example["network"], lines
+
+
+def always_on(example: dict[str, Any]) -> str:
+    """Say what stands in for the biases that code has not; empty where it has some."""
+    if given(example)[0] == example["network"]:
+        return ""
+    return (
+        "Your code has no biases: the last input and the last unit of each hidden layer are "
+        "always on."
+    )
+
+
 def followers(findings: list[dict[str, Any]]) -> list[str]:
     """Return the checks that fail, most likely, because of another that fails."""
     bad = [finding["check"] for finding in findings if finding["verdict"] != "correct"]

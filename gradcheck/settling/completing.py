@@ -8,6 +8,7 @@ import numpy as np
 from gradcheck.execution.session import Described
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
+from gradcheck.notation import Notation
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING, MAX_BATCH
@@ -52,6 +53,9 @@ VARIANTS: tuple[tuple[int, ...], ...] = (
     (2, 3, 2, 3, 2),
 )
 
+#: Conventions that are read here and told otherwise.
+UNTOLD = ("widths", "batch", "networks", "spelling")
+
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
 
@@ -62,9 +66,7 @@ Questions = Generator[Request, Observation, Settlement]
 def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     """Fill in what a settled reading leaves open: loss, penalty, sizes, batches."""
     reading = readings[fit.reading]
-    conventions = {
-        k: v for k, v in reading.conventions.items() if k not in ("widths", "batch", "networks")
-    }
+    conventions = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
     lossless = reading.conventions.get("loss") == "none"
     notes: list[str] = []
     condition = ""
@@ -119,6 +121,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         definition.scale,
         tuple(notes),
         condition,
+        Notation.of(reading.conventions),
     )
 
 

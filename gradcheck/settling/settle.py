@@ -8,10 +8,11 @@ import numpy as np
 from gradcheck.errors import UsageError
 from gradcheck.execution.session import Described
 from gradcheck.network import Network
+from gradcheck.notation import Notation
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING
 from gradcheck.settling import closeness
-from gradcheck.settling.completing import batches, complete
+from gradcheck.settling.completing import UNTOLD, batches, complete
 from gradcheck.settling.definitions import (
     Activations,
     Definition,
@@ -157,15 +158,22 @@ def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed
     fit = Fit(-minus, problem_for(networks[0], samples, seed), 4)
     sizes_answered = yield from batches(fit, reading, networks[0], seed, notes)
     lossless = reading.conventions.get("loss") == "none"
-    told = {
-        k: v for k, v in reading.conventions.items() if k not in ("widths", "batch", "networks")
-    }
+    told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
     told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"
     if lossless:
         told["loss"] = f"none in the code; as declared: {networks[0].loss} {networks[0].reduction}"
     labels = "labels" in reading.conventions.get("targets", "")
     support = replace(EVERYTHING, networks=networks, batch_sizes=sizes_answered, one_hot=labels)
-    return Settlement(-minus, support, reading.adapter, told, lossless, "", tuple(notes))
+    notation = Notation.of(reading.conventions)
+    return Settlement(
+        -minus,
+        support,
+        reading.adapter,
+        told,
+        lossless,
+        notes=tuple(notes),
+        notation=notation,
+    )
 
 
 def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:

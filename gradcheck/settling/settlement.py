@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gradcheck.notation import Notation
 from gradcheck.protocol import Failure
 from gradcheck.sampling import Support
 from gradcheck.settling.definitions import SCALES
@@ -29,6 +30,8 @@ class Settlement:
     condition : str
         What was inferred or assumed of the loss, as a condition of the verdict: "if your loss
         is ..."; empty when the code itself computes it.
+    notation : Notation
+        The layout and names of the reading.
     failure : Failure or None
         Set when no reading holds; then the rest means nothing.
     """
@@ -41,6 +44,7 @@ class Settlement:
     scale: str = ""
     notes: tuple[str, ...] = ()
     condition: str = ""
+    notation: Notation = field(default_factory=Notation)
     failure: Failure | None = None
 
     def factor(self, n_out: int) -> float:

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("answers",),
     ("problem",),
     ("protocol", "forward", "adapters"),
+    ("notation",),
     ("oracle",),
     ("verdict", "sampling"),
     ("judging", "bugs", "strategies", "scope"),

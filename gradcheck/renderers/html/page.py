@@ -156,6 +156,8 @@ def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
         script_hash=f"sha256-{_digest(script)}",
         shown_name=telling.shown_name,
         finding_of=finding_of,
+        given=telling.given,
+        always_on=telling.always_on,
         **tables,
     )
 

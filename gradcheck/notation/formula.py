@@ -1,0 +1,375 @@
+"""A formula of backprop as data: written once, told in the layout of any code.
+
+It is written in Python for samples in rows and weights in x out, as the definitions have
+it: ``delta[l+1] @ W[l+1].T``. Where code keeps an array the other way, its name stands
+for the transposed array, and so does the result; the transposes are then pushed down to
+the names, where most of them cancel.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+#: What an array is: one row a sample; a matrix of weights; one number a unit; a number.
+Kind = Literal["samples", "weights", "units", "number"]
+
+#: What each name stands for.
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("x", "y", "a", "z", "delta", "e", "d", "inputs", "mask"), "samples"),
+    **dict.fromkeys(("W", "dW"), "weights"),
+    **dict.fromkeys(("b", "db"), "units"),
+}
+
+#: Functions of a matrix, of which a transpose can be taken before or after.
+_OF_MATRIX = frozenset(("pinv",))
+
+
+@dataclass(frozen=True)
+class Name:
+    """A quantity of a layer: ``W[l+1]``, ``delta``, ``N``; ``turned`` where transposed.
+
+    The layer is ``l-1``, ``l``, ``l+1``, ``L`` or a number; ``up`` is the one above, where
+    print has a prime; empty is the layer that is spoken of. ``inputs`` are the activations
+    below. ``whole`` is the matrix that an entry is of, with biases that stand in it.
+    """
+
+    quantity: str
+    layer: str = ""
+    turned: bool = False
+    whole: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return KINDS.get(self.quantity, "number")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, as it is written."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``left sign right``, with a sign of ``@ * / + - **``."""
+
+    sign: str
+    left: "Formula"
+    right: "Formula"
+
+
+@dataclass(frozen=True)
+class Minus:
+    """The negative."""
+
+    of: "Formula"
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The transpose."""
+
+    of: "Formula"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A function applied entry by entry, to a matrix, or (``total``) over the samples."""
+
+    function: str
+    of: "Formula"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a matrix of weights, or one unit of samples: ``W[j, k]``, ``delta.k``."""
+
+    of: Name
+    indices: tuple[str, ...]
+
+
+Formula = Name | Number | Operation | Minus | Turned | Applied | Entry
+
+_SIGNS: dict[type[ast.operator], str] = {
+    ast.MatMult: "@",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Pow: "**",
+}
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> Formula:
+    """Read a formula. Raises ValueError for what is none."""
+    try:
+        return _read(ast.parse(text.strip(), mode="eval").body)
+    except SyntaxError:
+        raise ValueError(f"{text!r} is no formula") from None
+
+
+def _read(node: ast.expr) -> Formula:
+    match node:
+        case ast.Name(id=name):
+            return Name(name)
+        case ast.Constant(value=int() | float() as value):
+            return Number(repr(value))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return Minus(_read(operand))
+        case ast.BinOp(left=left, op=op, right=right):
+            return Operation(_SIGNS[type(op)], _read(left), _read(right))
+        case ast.Attribute(value=value, attr="T"):
+            return Turned(_read(value))
+        case ast.Attribute(value=value, attr=unit):
+            return Entry(_name(value), (unit.removeprefix("_"),))
+        case ast.Call(func=ast.Name(id=function), args=[argument]):
+            return Applied(function, _read(argument))
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=parts)):
+            matrix = replace(_name(value), whole=True)
+            return Entry(matrix, tuple(_plain(part) for part in parts))
+        case ast.Subscript(value=ast.Name(id=name), slice=layer):
+            return Name(name, _plain(layer))
+    raise ValueError(f"{ast.unparse(node)} cannot stand in a formula")
+
+
+def _plain(node: ast.expr) -> str:
+    return ast.unparse(node).replace(" ", "")
+
+
+def _name(node: ast.expr) -> Name:
+    read = _read(node)
+    if not isinstance(read, Name):
+        raise ValueError(f"{ast.unparse(node)} has no entries")
+    return read
+
+
+def shape_of(formula: Formula) -> tuple[str, ...]:
+    """Return what runs along each side: ``N`` samples or ``n`` units; empty for a number."""
+    match formula:
+        case Name():
+            sides: dict[Kind, tuple[str, ...]] = {
+                "samples": ("N", "n"),
+                "weights": ("n", "n"),
+                "units": ("n",),
+                "number": (),
+            }
+            return sides[formula.kind]
+        case Turned(of=of) | Applied(function="pinv", of=of):
+            return shape_of(of)[::-1]
+        case Minus(of=of):
+            return shape_of(of)
+        case Applied(function="total" | "mean", of=of):
+            return shape_of(of)[1:]
+        case Applied(of=of):
+            return shape_of(of)
+        case Operation(sign="@", left=left, right=right):
+            return (shape_of(left)[0], shape_of(right)[1])
+        case Operation(left=left, right=right):
+            return max(shape_of(left), shape_of(right), key=len)
+    return ()
+
+
+@dataclass(frozen=True)
+class Lay:
+    """Which arrays are kept the other way.
+
+    Attributes
+    ----------
+    columns : bool
+        Samples are columns.
+    out_by_in : bool
+        Weights are out x in.
+    thresholds : bool
+        Biases are subtracted: a name stands for the negative.
+    shifted : bool
+        Biases stand before the weights of the first input.
+    """
+
+    columns: bool = False
+    out_by_in: bool = False
+    thresholds: bool = False
+    shifted: bool = False
+
+    def turns(self, shape: tuple[str, ...]) -> bool:
+        """Whether an array that runs so is kept the other way."""
+        return len(shape) == 2 and (self.columns if "N" in shape else self.out_by_in)
+
+
+def laid_out(formula: Formula, lay: Lay) -> Formula:
+    """Return the formula of the code's arrays for the array as the code keeps it."""
+
+    def own(part: Formula) -> Formula:
+        match part:
+            case Name():
+                if part.kind == "units" and lay.thresholds:
+                    return Minus(part)
+                return Turned(part) if lay.turns(shape_of(part)) else part
+            case Operation():
+                return replace(part, left=own(part.left), right=own(part.right))
+            case Applied(function="total" | "mean", of=of):
+                # a sum over samples is one number a unit, whichever way the samples lie
+                return replace(part, of=Turned(own(of)) if lay.columns else own(of))
+            case Minus() | Turned() | Applied():
+                return replace(part, of=own(part.of))
+            case Entry() if part.of.kind == "weights":
+                source, target = part.indices
+                source = f"{source}+1" if lay.shifted else source
+                source = "1" if source == "0+1" else source
+                placed = (target, source) if lay.out_by_in else (source, target)
+                return replace(part, indices=placed)
+        return part
+
+    whole, shape = own(formula), shape_of(formula)
+    if lay.turns(shape):
+        whole = Turned(whole)
+    if shape == ("n",) and lay.thresholds and not isinstance(formula, Name):
+        whole = Minus(whole)
+    return _simple(whole, turn=False)
+
+
+def _simple(part: Formula, turn: bool) -> Formula:
+    """Push transposes down to the names, and take double negatives away."""
+    match part:
+        case Turned(of=of):
+            return _simple(of, not turn)
+        case Name():
+            return replace(part, turned=turn) if len(shape_of(part)) == 2 else part
+        case Minus(of=of):
+            inner = _simple(of, turn)
+            return inner.of if isinstance(inner, Minus) else Minus(inner)
+        case Applied():
+            sums = part.function in ("total", "mean")
+            return replace(part, of=_simple(part.of, turn and not sums))
+        case Operation(sign="@", left=left, right=right) if turn:
+            return Operation("@", _simple(right, True), _simple(left, True))
+        case Operation(sign=sign, left=left, right=right):
+            first, second = _simple(left, turn), _simple(right, turn)
+            if sign in "+-" and isinstance(second, Minus):
+                return Operation("-" if sign == "+" else "+", first, second.of)
+            if sign in "+-" and isinstance(first, Name) and first.turned and _all_turned(second):
+                return Turned(Operation(sign, _simple(left, not turn), _simple(right, not turn)))
+            return Operation(sign, first, second)
+    return part
+
+
+def _all_turned(part: Formula) -> bool:
+    """Whether every matrix in a part of a sum is transposed: then the whole may be."""
+    match part:
+        case Name():
+            return part.turned or len(shape_of(part)) < 2
+        case Number():
+            return True
+        case Operation(sign="*", left=left, right=right):
+            return _all_turned(left) and _all_turned(right)
+    return False
+
+
+#: How tightly a part holds together, as it is written: sums least.
+_SUM, _PRODUCT, _SIGNED, _POWER, _ATOM = range(5)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a formula is written: as in print, or as in Python.
+
+    Attributes
+    ----------
+    name : callable
+        Writes a name without its transpose.
+    python : bool
+    columns : bool
+        For the axis of a sum over the samples.
+    keepdims : bool
+        Sums over the samples keep their axis.
+    single : bool
+        There is one sample, a vector: products over the samples are outer ones.
+    """
+
+    name: Callable[[Name], str]
+    python: bool = False
+    columns: bool = False
+    keepdims: bool = False
+    single: bool = False
+
+    def write(self, formula: Formula) -> str:
+        """Write a formula."""
+        return self._written(formula)[0]
+
+    def _written(self, part: Formula) -> tuple[str, int]:
+        match part:
+            case Number(text=text):
+                return text, _ATOM
+            case Name():
+                return self._turned(part), _ATOM
+            case Minus(of=of):
+                return f"-{self._within(of, _PRODUCT)}", _SIGNED if self.python else _SUM
+            case Applied():
+                return self._applied(part), _ATOM
+            case Entry(of=of, indices=[unit]):
+                return f"{self.name(of)}_{unit}", _ATOM
+            case Entry(of=of, indices=indices):
+                return f"{self.name(of)}[{', '.join(indices)}]", _ATOM
+            case Turned(of=of):
+                return f"({self.write(of)}){'.T' if self.python else '^T'}", _ATOM
+            case Operation():
+                return self._operation(part)
+
+    def _turned(self, name: Name) -> str:
+        text = self.name(name)
+        if not name.turned or (self.single and name.kind == "samples"):
+            return text
+        return f"{text}.T" if self.python else f"{text}^T"
+
+    def _applied(self, part: Applied) -> str:
+        inner, function = self.write(part.of), part.function
+        if function in ("total", "mean"):
+            word = "sum" if function == "total" else "mean"
+            if self.single:
+                return inner
+            if not self.python:
+                return f"{word}({inner})"
+            keep = ", keepdims=True" if self.keepdims else ""
+            return f"np.{word}({inner}, axis={int(self.columns)}{keep})"
+        if function == "abs" and not self.python:
+            return f"|{inner}|"
+        if function == "slope":
+            return f"phi'({inner})"
+        return (
+            f"np.linalg.pinv({inner})"
+            if function == "pinv" and self.python
+            else (f"{function}({inner})")
+        )
+
+    def _operation(self, part: Operation) -> tuple[str, int]:
+        if part.sign == "@" and self._over_samples(part):
+            outer = "np.outer" if self.python else "outer"
+            return f"{outer}({self.write(part.left)}, {self.write(part.right)})", _ATOM
+        if part.sign == "**":
+            sign = "**" if self.python else "^"
+            return f"{self._within(part.left, _ATOM)}{sign}{self.write(part.right)}", _POWER
+        if part.sign in "+-":
+            left, right = self._within(part.left, _SUM), self._within(part.right, _PRODUCT)
+            return f"{left} {part.sign} {right}", _SUM
+        left = self._within(part.left, _PRODUCT)
+        arrays = shape_of(part.left) and shape_of(part.right)
+        loose = part.sign == "*" and not arrays
+        right = self._within(
+            part.right, _PRODUCT if loose else _POWER if part.sign != "/" else _ATOM
+        )
+        if part.sign == "@" or loose:
+            sign = f" {part.sign} " if self.python else " "
+        else:
+            sign = f" {part.sign} "
+        return f"{left}{sign}{right}", _PRODUCT
+
+    def _over_samples(self, part: Operation) -> bool:
+        return self.single and all("N" in shape_of(side) for side in (part.left, part.right))
+
+    def _within(self, part: Formula, least: int) -> str:
+        text, holds = self._written(part)
+        return text if holds >= least else f"({text})"

@@ -1,0 +1,302 @@
+"""The layout and names of some code, and everything that is told in them.
+
+Texts for people hold formulas of :mod:`gradcheck.notation.formula` in braces, and words
+that depend on the layout; :meth:`Notation.tell` fills them in.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradcheck.adapters.asked import AT_ONE
+from gradcheck.adapters.bare import widen, wider
+from gradcheck.adapters.layout import Layout
+from gradcheck.network import Network
+from gradcheck.notation.formula import Lay, Name, Writing, laid_out, parse, shape_of
+from gradcheck.notation.spelling import Spelling
+from gradcheck.problem import Batch, Floats, Params, Problem
+
+_BRACES = re.compile(r"\{([^{}]+)\}")
+_CODE = re.compile(r"code\((.*)\)")
+
+
+@dataclass(frozen=True)
+class Notation:
+    """In what layout and under what names numbers and formulas are told.
+
+    Attributes
+    ----------
+    layout : Layout
+        How the code keeps weights, biases and samples.
+    form : {"", "vector", "column", "row"}
+        Of a bias; empty where it is not known.
+    spelling : Spelling
+        What the code calls things, as far as that is certain.
+    """
+
+    layout: Layout = field(default_factory=Layout)
+    form: str = ""
+    spelling: Spelling = field(default_factory=Spelling)
+
+    @classmethod
+    def of(cls, conventions: Mapping[str, str]) -> "Notation":
+        """Read it from the conventions of a reading; what they do not say is as defined."""
+        bias = conventions.get("bias", "apart")
+        word = bias.split()[0].rstrip(",:")
+        samples = conventions.get("samples", "rows")
+        layout = Layout(
+            weights=conventions.get("weights", "in x out"),
+            bias=word if word in ("first", "last", "missing") else "apart",
+            samples="one column" if samples.startswith("one column") else samples,
+            threshold="subtracted" in bias,
+        )
+        form, spelling = Spelling.parse(conventions.get("spelling", ""))
+        return cls(layout, form, spelling)
+
+    @property
+    def columns(self) -> bool:
+        """Whether a sample is a column."""
+        return self._vector_in_columns or self.layout.samples in ("columns", "one column")
+
+    @property
+    def _vector(self) -> bool:
+        return self.layout.samples in ("one vector", "one list")
+
+    @property
+    def _vector_in_columns(self) -> bool:
+        # W x of a vector is written as of a column, x W as of a row
+        return self._vector and self.layout.weights == "out x in"
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a call takes one sample, which is no matrix."""
+        return self._vector
+
+    @cached_property
+    def lay(self) -> Lay:
+        """Which arrays are kept the other way."""
+        return Lay(
+            self.columns,
+            self.layout.weights == "out x in",
+            self.layout.threshold,
+            self.layout.bias == "first",
+        )
+
+    @property
+    def inside(self) -> bool:
+        """Whether biases stand in the matrix of the weights."""
+        return self.layout.bias in ("first", "last")
+
+    @property
+    def bare(self) -> bool:
+        """Whether the code has no biases, so that a unit that is always on stands in."""
+        return self.layout.bias == "missing"
+
+    def formula(self, text: str, layer: int | None = None, *, python: bool = False) -> str:
+        """Write a formula, given for samples in rows and weights in x out, as the code has it.
+
+        Parameters
+        ----------
+        layer : int, optional
+            The layer it is about; letters stand for layers where there is none.
+        python : bool
+            As code, not as in print.
+        """
+
+        def name(each: Name) -> str:
+            return self._name(each, layer)
+
+        keepdims = self.form == "row" or (self.form == "column" and self.columns)
+        writing = Writing(name, python, self.columns, keepdims, self._vector)
+        return writing.write(laid_out(parse(text), self.lay))
+
+    def name(self, quantity: str, layer: int | None = None) -> str:
+        """Return what a quantity of a layer is called: ``W2``, ``dZ2``, ``Theta1[:, 1:]``."""
+        return self._name(Name(quantity), layer)
+
+    def _name(self, name: Name, layer: int | None) -> str:
+        quantity, at = name.quantity, _layer(name, layer)
+        if quantity == "inputs" and at is not None:
+            quantity, at = "a", at - 1
+        if quantity == "a" and at == 0:
+            return self.spelling.at("x", 0)
+        if not shape_of(Name(quantity)):
+            return {"n_inputs": "n[0]", "n_outputs": "n[L]"}.get(quantity, quantity)
+        if at is None:
+            return self._anywhere(name)
+        part = ""
+        if self.inside and quantity in ("W", "b", "dW", "db"):
+            part = "" if name.whole else self._part(quantity)
+            quantity = "dW" if quantity.startswith("d") else "W"
+        return self.spelling.at(quantity, at) + part
+
+    def _anywhere(self, name: Name) -> str:
+        """Write a quantity of no layer in particular."""
+        quantity = "a" if name.quantity == "inputs" else name.quantity
+        stem = self.spelling.stem(quantity)
+        if name.layer in ("", "up"):
+            return stem + ("'" if name.layer else "")
+        return f"{stem}[{name.layer}]"
+
+    def _part(self, quantity: str) -> str:
+        """Cut weights or biases out of the matrix that holds both."""
+        bias = quantity.endswith("b")
+        place = {"first": "0", "last": "-1"} if bias else {"first": "1:", "last": ":-1"}
+        index = place[self.layout.bias]
+        return f"[:, {index}]" if self.lay.out_by_in else f"[{index}]"
+
+    def tell(self, text: str, layer: int | None = None) -> str:
+        """Fill in the formulas and words that stand in braces.
+
+        A formula is written as in print; as code where it stands in ``code(...)``.
+        """
+
+        def filled(found: re.Match[str]) -> str:
+            part = found[1]
+            if part in self.words:
+                return self.words[part]
+            code = _CODE.fullmatch(part)
+            return self.formula(code[1] if code else part, layer, python=code is not None)
+
+        return _BRACES.sub(filled, text)
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """What depends on the layout and is no formula.
+
+        ``sample`` is the line a sample takes, ``unit`` that of a unit in the samples;
+        ``input`` and ``output`` are the lines of the weights from an input, to a unit.
+        """
+        sample, unit = ("column", "row") if self.columns else ("row", "column")
+        source, target = ("column", "row") if self.lay.out_by_in else ("row", "column")
+        axis = int(self.columns)
+        back = self.formula("W.T")
+        return {
+            "sample": sample,
+            "unit": unit,
+            "input": source,
+            "output": target,
+            "axis": f"axis={axis}",
+            "other axis": f"axis={1 - axis}",
+            "samples' axis": f"axis {axis}",
+            "units' axis": f"axis {1 - axis}",
+            "other sample": unit,
+            "shape of samples": "(n, N)" if self.columns else "(N, n)",
+            "shape of targets": "(1, N)" if self.columns else "(N, 1)",
+            "shape of a bias": {"column": "(n, 1)", "row": "(1, n)"}.get(self.form, "(n,)"),
+            "shape of weights": "(n', n)" if self.lay.out_by_in else "(n, n')",
+            "turned": "not transposed" if self._back_turned else "transposed",
+            "back": back,
+        }
+
+    @property
+    def _back_turned(self) -> bool:
+        """Whether going back takes the transposed matrix: that of x W, or of W x."""
+        return self.columns == self.lay.out_by_in
+
+    # ---- numbers -------------------------------------------------------------------------
+
+    def samples(self, values: Floats) -> Any:
+        """Lay an array of a row a sample out as the code has it."""
+        if self._vector and len(values) == 1:
+            return values[0]
+        return values.T if self.columns else values
+
+    def weights(self, values: Floats) -> Floats:
+        """Lay a matrix of weights out, in x out."""
+        return values.T if self.lay.out_by_in else values
+
+    def biases(self, values: Floats) -> Floats:
+        """Lay biases out, or their gradient."""
+        signed = -values if self.layout.threshold else values
+        return {"column": signed[:, None], "row": signed[None, :]}.get(self.form, signed)
+
+    def own_network(self, network: Network) -> Network:
+        """Return the network as the author of the code has it: without biases it is wider."""
+        return replace(network, widths=wider(network.widths)) if self.bare else network
+
+    def own_problem(self, problem: Problem) -> Problem:
+        """Return a problem as one of the code's own network."""
+        if not self.bare:
+            return problem
+        weights, x = widen(problem.network, list(problem.params.pairs), problem.batch.x)
+        pairs = [(w, np.zeros(w.shape[1])) for w in weights]
+        batch = Batch(x, problem.batch.y)
+        return Problem(self.own_network(problem.network), Params(pairs), batch)
+
+    def given(self, problem: Problem) -> list[dict[str, Any]]:
+        """List inputs and targets, then each layer's parameters, as the code names and has them."""
+        own = self.own_problem(problem)
+        lines: list[dict[str, Any]] = [
+            {
+                self.name("x"): self.samples(own.batch.x),
+                self.name("y"): self.samples(own.batch.y),
+            }
+        ]
+        for layer, (w, b) in enumerate(own.params.pairs, start=1):
+            matrix, bias = self.layout.pack(w, b)
+            lines.append({self.spelling.at("W", layer): matrix})
+            if bias is not None:
+                lines[-1][self.spelling.at("b", layer)] = self.biases(b)
+        return lines
+
+    def tensor(self, name: str) -> str:
+        """Say what the code calls W1 or b1."""
+        kind, layer = name[0], int(name[1:])
+        if kind == "b" and (self.inside or self.bare):
+            return f"the biases in {self.spelling.at('W', layer)}"
+        return self.spelling.at(kind, layer)
+
+    def entry(self, name: str, index: tuple[int, ...], network: Network) -> tuple[str, float]:
+        """Say where an entry of W1 or b1 is in the code, and by what the code's number is ours.
+
+        Parameters
+        ----------
+        name : str
+            ``W1`` or ``b1``.
+        index : tuple of int
+            Within that.
+        """
+        kind, layer = name[0], int(name[1:])
+        if kind == "W":
+            row, column = index[0] + (self.layout.bias == "first"), index[1]
+            place, factor = (row, column), 1.0
+        elif self.inside or self.bare:
+            row = 0 if self.layout.bias == "first" else network.shapes[layer - 1][0]
+            place, factor = (row, index[0]), -1.0 if self.layout.threshold else 1.0
+            if self.bare and layer > 1:
+                factor = AT_ONE[network.activations[layer - 2]]
+        else:
+            unit = str(index[0])
+            written = {"column": f"{unit},0", "row": f"0,{unit}"}.get(self.form, unit)
+            factor = -1.0 if self.layout.threshold else 1.0
+            return f"{self.spelling.at('b', layer)}[{written}]", factor
+        place = place[::-1] if self.lay.out_by_in else place
+        return f"{self.spelling.at('W', layer)}[{','.join(map(str, place))}]", factor
+
+    def told(self) -> dict[str, Any]:
+        """Say it as it stands in a record."""
+        return {
+            "samples": self.layout.samples,
+            "weights": self.layout.weights,
+            "biases": self.form or self.layout.bias,
+            "thresholds": self.layout.threshold,
+            "names": self.spelling.told(),
+        }
+
+
+def _layer(name: Name, layer: int | None) -> int | None:
+    """The number of the layer that a name is of, as far as it can be told."""
+    if name.layer.isdigit():
+        return int(name.layer)
+    if layer is None or name.layer == "L":
+        return None
+    return layer + {"l+1": 1, "up": 1, "l-1": -1}.get(name.layer, 0)
+
+
+#: As the definitions have it: samples in rows, weights in x out, biases as vectors.
+NATIVE = Notation()
