@@ -279,13 +279,13 @@ def _result(
 
 
 def _plant(bug: Bug, seed: int) -> Entry:
-    proof = prove(bug, seed, _truths())
+    proof, told = prove(bug, seed, _truths()), bug.told()
     return {
         "slug": bug.slug,
-        "title": bug.title,
+        "title": told.title,
         "site": bug.site,
-        "wrong": bug.wrong,
-        "right": bug.right,
+        "wrong": told.wrong,
+        "right": told.right,
         "visible": proof.visible,
         "problems": proof.problems,
         "caught": bool(proof.by),

@@ -46,7 +46,7 @@ def _leaking(activation: str, planted: float) -> Free:
     return Free(
         "slope",
         lambda slope: in_layers_of(activation, lambda z, a: np.where(z > 0, 1.0, slope)),
-        "1 if z > 0 else {}",
+        "1 if z > 0 else #",
         planted,
     )
 
@@ -100,7 +100,7 @@ BUGS = (
         "relu_mask_from_delta",
         "the mask of relu is taken from the delta",
         "activation_derivative",
-        "d if d > 0 else 0, with d = delta' W'^T",
+        "d if d > 0 else 0, with d = {delta[up] @ W[up].T}",
         "d if z > 0 else 0",
         "relu is applied on the way back as it was on the way forth.",
         "Mask by the sign of z, from the forward pass, not by the sign of the delta.",

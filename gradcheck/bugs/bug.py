@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.bugs.textbook import Textbook, only_in
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.problem import Batch, Params, Problem
 
 #: A difference of this part of a tensor's norm makes a bug visible.
@@ -52,7 +53,7 @@ class Free:
         ``rules(number)`` returns the textbook's rules that the bug replaces; what they
         compute is linear in the number.
     wrong : str
-        The wrong formula, with a place ``{}`` for the number.
+        The wrong formula, with a place ``#`` for the number.
     planted : float
         The number of the catalogue's own bug.
     """
@@ -76,7 +77,8 @@ class Bug:
     site : str
         Which kind of rule is wrong: one of :data:`SITES`.
     wrong, right : str
-        The formulas, side by side.
+        The formulas, side by side. In these texts and the others what depends on layout and
+        names stands in braces, for :meth:`gradcheck.notation.Notation.tell`.
     why : str
         Why people write it.
     mend : str
@@ -111,6 +113,18 @@ class Bug:
     samples: int = 4
     activation: str | None = None
     free: Free | None = None
+
+    def told(self, notation: Notation = NATIVE) -> "Bug":
+        """Return this bug with its texts as they are read."""
+        return replace(
+            self,
+            title=notation.tell(self.title),
+            wrong=notation.tell(self.wrong),
+            right=notation.tell(self.right),
+            why=notation.tell(self.why),
+            mend=notation.tell(self.mend),
+            hides=notation.tell(self.hides),
+        )
 
     def layers(self, network: Network) -> tuple[int | None, ...]:
         """Return the layers of a network at which this bug can be planted.
@@ -163,7 +177,7 @@ class Bug:
         """
         if self.free is None:
             raise TypeError(f"{self.slug} has no free number")
-        wrong = self.free.wrong.format(f"{number:.6g}")
+        wrong = self.free.wrong.replace("#", f"{number:.6g}")
         return replace(self, rules=self.free.rules(number), wrong=wrong)
 
     def visible(self, problem: Problem, layer: int | None = None) -> bool:

@@ -36,7 +36,8 @@ def find(slug: str) -> Bug:
 
 def described(bug: Bug) -> dict[str, Any]:
     """Return what an entry says, as plain data."""
-    texts = {name: getattr(bug, name) for name in _TEXTS}
+    told = bug.told()
+    texts = {name: getattr(told, name) for name in _TEXTS}
     return {**texts, "samples": bug.samples, "activation": bug.activation}
 
 

@@ -15,10 +15,11 @@ def diagnosis_entry(diagnosis: Diagnosis, notation: Notation = NATIVE) -> dict[s
     notation : Notation, optional
         In which its texts are told: until here their formulas stand in braces.
     """
-    layer = diagnosis.name.layer
+    layer, words = diagnosis.name.layer, diagnosis.network.split()
+    depth = len(words[1].split(",")) if words else 0
 
     def told(text: str) -> str:
-        return notation.tell(text, layer)
+        return notation.tell(text, layer, depth)
 
     entry: dict[str, Any] = {
         **_name(diagnosis.name),

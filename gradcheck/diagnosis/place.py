@@ -24,18 +24,18 @@ Questions = Generator[Request, Observation, Diagnosis]
 _PARTS = {
     "activation_derivative": "the derivative of {activation} is not what your code multiplies by",
     "loss_derivative": "the derivative of the loss is not what your code starts from",
-    "delta_recursion": "what comes back from layer {above} is not delta W^T",
-    "weight_gradient": "the weight gradient is not a^T delta of your own delta",
-    "bias_gradient": "the bias gradient is not the sum of your own delta over the samples",
-    "regularisation": "the gradient of the weight penalty is not l2 W",
+    "delta_recursion": "what comes back from layer {above} is not {{delta[up] @ W[up].T}}",
+    "weight_gradient": "the weight gradient is not {{inputs.T @ delta}} of your own {{delta}}",
+    "bias_gradient": "the bias gradient is not {{the sum}} of your own {{delta}} over the samples",
+    "regularisation": "the gradient of the weight penalty is not {{l2 * W}}",
 }
 
 _MENDS = {
     "activation_derivative": "Look at the derivative of {activation} in layer {layer}.",
     "loss_derivative": "Look at the line that forms the error of the outputs.",
-    "delta_recursion": "Look at the line that carries the delta from layer {above} down.",
-    "weight_gradient": "Look at the line that forms dW of layer {layer}.",
-    "bias_gradient": "Look at the line that forms db of layer {layer}.",
+    "delta_recursion": "Look at the line that carries {{delta[up]}} from layer {above} down.",
+    "weight_gradient": "Look at the line that forms {{dW}} of layer {layer}.",
+    "bias_gradient": "Look at the line that forms {{db}} of layer {layer}.",
     "regularisation": "Look at the term of the weight penalty in layer {layer}.",
 }
 

@@ -22,9 +22,6 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("b", "db"), "units"),
 }
 
-#: Functions of a matrix, of which a transpose can be taken before or after.
-_OF_MATRIX = frozenset(("pinv",))
-
 
 @dataclass(frozen=True)
 class Name:
@@ -159,7 +156,7 @@ def shape_of(formula: Formula) -> tuple[str, ...]:
                 "number": (),
             }
             return sides[formula.kind]
-        case Turned(of=of) | Applied(function="pinv", of=of):
+        case Turned(of=of) | Applied(function="pinv" | "reshaped" | "reshaped_back", of=of):
             return shape_of(of)[::-1]
         case Minus(of=of):
             return shape_of(of)
@@ -188,12 +185,15 @@ class Lay:
         Biases are subtracted: a name stands for the negative.
     shifted : bool
         Biases stand before the weights of the first input.
+    bare : bool
+        There are no biases: what a unit gives that is always on is in the products.
     """
 
     columns: bool = False
     out_by_in: bool = False
     thresholds: bool = False
     shifted: bool = False
+    bare: bool = False
 
     def turns(self, shape: tuple[str, ...]) -> bool:
         """Whether an array that runs so is kept the other way."""
@@ -209,6 +209,10 @@ def laid_out(formula: Formula, lay: Lay) -> Formula:
                 if part.kind == "units" and lay.thresholds:
                     return Minus(part)
                 return Turned(part) if lay.turns(shape_of(part)) else part
+            case Operation(sign="+" | "-", left=left, right=right) if (
+                lay.bare and len(shape_of(left)) == 2 and shape_of(right) == ("n",)
+            ):
+                return own(left)
             case Operation():
                 return replace(part, left=own(part.left), right=own(part.right))
             case Applied(function="total" | "mean", of=of):
@@ -227,7 +231,7 @@ def laid_out(formula: Formula, lay: Lay) -> Formula:
     whole, shape = own(formula), shape_of(formula)
     if lay.turns(shape):
         whole = Turned(whole)
-    if shape == ("n",) and lay.thresholds and not isinstance(formula, Name):
+    if shape == ("n",) and lay.thresholds:
         whole = Minus(whole)
     return _simple(whole, turn=False)
 
@@ -242,30 +246,35 @@ def _simple(part: Formula, turn: bool) -> Formula:
         case Minus(of=of):
             inner = _simple(of, turn)
             return inner.of if isinstance(inner, Minus) else Minus(inner)
+        case Applied(function="reshaped" | "reshaped_back", of=of):
+            kept = replace(part, of=_simple(of, False))
+            return Turned(kept) if turn else kept
         case Applied():
-            sums = part.function in ("total", "mean")
-            return replace(part, of=_simple(part.of, turn and not sums))
+            if part.function in ("total", "mean"):
+                return replace(part, of=_simple(part.of, False))
+            inner = _simple(part.of, turn)
+            if _all_turned(inner):
+                return Turned(replace(part, of=_simple(part.of, not turn)))
+            return replace(part, of=inner)
         case Operation(sign="@", left=left, right=right) if turn:
             return Operation("@", _simple(right, True), _simple(left, True))
         case Operation(sign=sign, left=left, right=right):
             first, second = _simple(left, turn), _simple(right, turn)
             if sign in "+-" and isinstance(second, Minus):
                 return Operation("-" if sign == "+" else "+", first, second.of)
-            if sign in "+-" and isinstance(first, Name) and first.turned and _all_turned(second):
+            if sign in "+-" and _all_turned(first) and _all_turned(second):
                 return Turned(Operation(sign, _simple(left, not turn), _simple(right, not turn)))
             return Operation(sign, first, second)
     return part
 
 
 def _all_turned(part: Formula) -> bool:
-    """Whether every matrix in a part of a sum is transposed: then the whole may be."""
+    """Whether it is a transposed matrix, or a multiple of one: then the whole may be turned."""
     match part:
         case Name():
-            return part.turned or len(shape_of(part)) < 2
-        case Number():
-            return True
+            return part.turned
         case Operation(sign="*", left=left, right=right):
-            return _all_turned(left) and _all_turned(right)
+            return not shape_of(left) and _all_turned(right)
     return False
 
 
@@ -307,7 +316,7 @@ class Writing:
             case Name():
                 return self._turned(part), _ATOM
             case Minus(of=of):
-                return f"-{self._within(of, _PRODUCT)}", _SIGNED if self.python else _SUM
+                return f"-{self._within(of, _PRODUCT)}", _SIGNED
             case Applied():
                 return self._applied(part), _ATOM
             case Entry(of=of, indices=[unit]):
@@ -315,7 +324,7 @@ class Writing:
             case Entry(of=of, indices=indices):
                 return f"{self.name(of)}[{', '.join(indices)}]", _ATOM
             case Turned(of=of):
-                return f"({self.write(of)}){'.T' if self.python else '^T'}", _ATOM
+                return f"{self._within(of, _ATOM)}{'.T' if self.python else '^T'}", _ATOM
             case Operation():
                 return self._operation(part)
 
@@ -337,8 +346,11 @@ class Writing:
             return f"np.{word}({inner}, axis={int(self.columns)}{keep})"
         if function == "abs" and not self.python:
             return f"|{inner}|"
+        if function.startswith("reshaped"):
+            shape = "n, n'" if function == "reshaped" else "n', n"
+            return f"{self._within(part.of, _ATOM)}.reshape({shape})"
         if function == "slope":
-            return f"phi'({inner})"
+            return f"phi_prime({inner})" if self.python else f"phi'({inner})"
         return (
             f"np.linalg.pinv({inner})"
             if function == "pinv" and self.python
@@ -358,9 +370,7 @@ class Writing:
         left = self._within(part.left, _PRODUCT)
         arrays = shape_of(part.left) and shape_of(part.right)
         loose = part.sign == "*" and not arrays
-        right = self._within(
-            part.right, _PRODUCT if loose else _POWER if part.sign != "/" else _ATOM
-        )
+        right = self._within(part.right, _PRODUCT if loose else _POWER)
         if part.sign == "@" or loose:
             sign = f" {part.sign} " if self.python else " "
         else:

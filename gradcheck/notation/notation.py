@@ -20,6 +20,10 @@ from gradcheck.notation.formula import Lay, Name, Writing, laid_out, parse, shap
 from gradcheck.notation.spelling import Spelling
 from gradcheck.problem import Batch, Floats, Params, Problem
 
+_SIZES = {"n_inputs": "0", "n_outputs": "L", "n_below": "l-1"}
+
+#: Letters that a formula explains itself.
+_UNNUMBERED = ("e", "d", "mask")
 _BRACES = re.compile(r"\{([^{}]+)\}")
 _CODE = re.compile(r"code\((.*)\)")
 
@@ -72,6 +76,11 @@ class Notation:
         return self._vector and self.layout.weights == "out x in"
 
     @property
+    def _upright(self) -> bool:
+        """Whether samples are the columns of a matrix, so that biases are a column too."""
+        return self.columns and not self._vector
+
+    @property
     def one_by_one(self) -> bool:
         """Whether a call takes one sample, which is no matrix."""
         return self._vector
@@ -84,6 +93,7 @@ class Notation:
             self.layout.weights == "out x in",
             self.layout.threshold,
             self.layout.bias == "first",
+            self.bare,
         )
 
     @property
@@ -96,7 +106,9 @@ class Notation:
         """Whether the code has no biases, so that a unit that is always on stands in."""
         return self.layout.bias == "missing"
 
-    def formula(self, text: str, layer: int | None = None, *, python: bool = False) -> str:
+    def formula(
+        self, text: str, layer: int | None = None, *, python: bool = False, depth: int = 0
+    ) -> str:
         """Write a formula, given for samples in rows and weights in x out, as the code has it.
 
         Parameters
@@ -105,12 +117,15 @@ class Notation:
             The layer it is about; letters stand for layers where there is none.
         python : bool
             As code, not as in print.
+        depth : int, optional
+            The number of layers, where it is known.
         """
 
         def name(each: Name) -> str:
-            return self._name(each, layer)
+            text = self._name(each, layer, depth)
+            return text.replace("'", "") if python else text
 
-        keepdims = self.form == "row" or (self.form == "column" and self.columns)
+        keepdims = self.form == "row" or (self._upright and self.form in ("column", ""))
         writing = Writing(name, python, self.columns, keepdims, self._vector)
         return writing.write(laid_out(parse(text), self.lay))
 
@@ -118,14 +133,16 @@ class Notation:
         """Return what a quantity of a layer is called: ``W2``, ``dZ2``, ``Theta1[:, 1:]``."""
         return self._name(Name(quantity), layer)
 
-    def _name(self, name: Name, layer: int | None) -> str:
-        quantity, at = name.quantity, _layer(name, layer)
+    def _name(self, name: Name, layer: int | None, depth: int = 0) -> str:
+        quantity, at = name.quantity, _layer(name, layer, depth)
+        if quantity in _UNNUMBERED:
+            return quantity
         if quantity == "inputs" and at is not None:
             quantity, at = "a", at - 1
         if quantity == "a" and at == 0:
             return self.spelling.at("x", 0)
         if not shape_of(Name(quantity)):
-            return {"n_inputs": "n[0]", "n_outputs": "n[L]"}.get(quantity, quantity)
+            return f"n[{_SIZES[quantity]}]" if quantity in _SIZES else quantity
         if at is None:
             return self._anywhere(name)
         part = ""
@@ -144,15 +161,26 @@ class Notation:
 
     def _part(self, quantity: str) -> str:
         """Cut weights or biases out of the matrix that holds both."""
-        bias = quantity.endswith("b")
-        place = {"first": "0", "last": "-1"} if bias else {"first": "1:", "last": ":-1"}
-        index = place[self.layout.bias]
-        return f"[:, {index}]" if self.lay.out_by_in else f"[{index}]"
+        if not quantity.endswith("b"):
+            index = {"first": "1:", "last": ":-1"}[self.layout.bias]
+        elif self._upright:
+            index = {"first": ":1", "last": "-1:"}[self.layout.bias]
+        else:
+            index = {"first": "0", "last": "-1"}[self.layout.bias]
+        if self.lay.out_by_in:
+            return f"[:, {index}]"
+        turned = ".T" if quantity.endswith("b") and self._upright else ""
+        return f"[{index}]{turned}"
 
-    def tell(self, text: str, layer: int | None = None) -> str:
+    def tell(self, text: str, layer: int | None = None, depth: int = 0) -> str:
         """Fill in the formulas and words that stand in braces.
 
         A formula is written as in print; as code where it stands in ``code(...)``.
+
+        Parameters
+        ----------
+        layer, depth : int, optional
+            The layer it is about, and how many there are, where that is known.
         """
 
         def filled(found: re.Match[str]) -> str:
@@ -160,7 +188,8 @@ class Notation:
             if part in self.words:
                 return self.words[part]
             code = _CODE.fullmatch(part)
-            return self.formula(code[1] if code else part, layer, python=code is not None)
+            text = code[1] if code else part
+            return self.formula(text, layer, python=code is not None, depth=depth)
 
         return _BRACES.sub(filled, text)
 
@@ -174,7 +203,9 @@ class Notation:
         sample, unit = ("column", "row") if self.columns else ("row", "column")
         source, target = ("column", "row") if self.lay.out_by_in else ("row", "column")
         axis = int(self.columns)
-        back = self.formula("W.T")
+        bias = ("a threshold, which is subtracted", "a bias, which is added")
+        signs = ("subtract", "add") if self.layout.threshold else ("add", "subtract")
+        gradient = self.formula("total(delta)")
         return {
             "sample": sample,
             "unit": unit,
@@ -182,15 +213,20 @@ class Notation:
             "output": target,
             "axis": f"axis={axis}",
             "other axis": f"axis={1 - axis}",
-            "samples' axis": f"axis {axis}",
-            "units' axis": f"axis {1 - axis}",
-            "other sample": unit,
+            "samples at": str(axis),
+            "units at": str(1 - axis),
             "shape of samples": "(n, N)" if self.columns else "(N, n)",
             "shape of targets": "(1, N)" if self.columns else "(N, 1)",
-            "shape of a bias": {"column": "(n, 1)", "row": "(1, n)"}.get(self.form, "(n,)"),
-            "shape of weights": "(n', n)" if self.lay.out_by_in else "(n, n')",
+            "shape of a bias": {"column": "(n, 1)", "row": "(1, n)"}.get(
+                self.form or ("column" if self._upright else ""), "(n,)"
+            ),
             "turned": "not transposed" if self._back_turned else "transposed",
-            "back": back,
+            "not the bias": bias[self.layout.threshold],
+            "bias sign": f"As {bias[not self.layout.threshold]}, it has the gradient {gradient}.",
+            "the sum": "minus the sum" if self.layout.threshold else "the sum",
+            "adds": f"{signs[0]}s",
+            "subtracts": f"{signs[1]}s",
+            "Add": signs[0].capitalize(),
         }
 
     @property
@@ -213,7 +249,9 @@ class Notation:
     def biases(self, values: Floats) -> Floats:
         """Lay biases out, or their gradient."""
         signed = -values if self.layout.threshold else values
-        return {"column": signed[:, None], "row": signed[None, :]}.get(self.form, signed)
+        if self.form == "column" or (self._upright and self.form == ""):
+            return signed[:, None]
+        return signed[None, :] if self.form == "row" else signed
 
     def own_network(self, network: Network) -> Network:
         """Return the network as the author of the code has it: without biases it is wider."""
@@ -289,11 +327,13 @@ class Notation:
         }
 
 
-def _layer(name: Name, layer: int | None) -> int | None:
+def _layer(name: Name, layer: int | None, depth: int) -> int | None:
     """The number of the layer that a name is of, as far as it can be told."""
+    if name.layer == "L":
+        return depth or None
     if name.layer.isdigit():
-        return int(name.layer)
-    if layer is None or name.layer == "L":
+        return int(name.layer) if depth else None
+    if layer is None:
         return None
     return layer + {"l+1": 1, "up": 1, "l-1": -1}.get(name.layer, 0)
 

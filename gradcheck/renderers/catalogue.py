@@ -50,7 +50,9 @@ _SITES = {
 def render(catalogue: Mapping[str, Bug]) -> str:
     """Return the whole catalogue as Markdown."""
     parts = [_HEAD.format(count=len(catalogue))]
-    for site, group in groupby(catalogue.values(), key=lambda bug: bug.site):
+    for site, group in groupby(
+        (bug.told() for bug in catalogue.values()), key=lambda bug: bug.site
+    ):
         bugs = list(group)
         parts.append(f"## {site}: {_SITES[site]}")
         rows = [f"| [`{bug.slug}`](#{bug.slug}) | {escape(bug.title)} |" for bug in bugs]
@@ -86,6 +88,7 @@ def to_json(bugs: Iterable[Bug], *, worked_out: bool) -> str:
 
 def show(bugs: Iterable[Bug], console: Console, *, in_full: bool) -> None:
     """Print a line for each bug, or all there is to say of each."""
+    bugs = [bug.told() for bug in bugs]
     if in_full:
         for bug in bugs:
             _explain(bug, console)

@@ -46,6 +46,10 @@ CAUSES = ("contract", "gradient")
 CONSEQUENCES = ("agreement", "step", "saturation")
 
 
+#: Layers in an explanation: in words, and in names such as W2 and weights[1].
+_NUMBERED = re.compile(r"layer \d+|(?<=[A-Za-z_])\d+\b|\[\d+\]")
+
+
 @dataclass(frozen=True)
 class Fault:
     """A diagnosis, and the layers it was made in.
@@ -112,7 +116,7 @@ def faults(entry: dict[str, Any]) -> list[Fault]:
     """
     groups: dict[Any, list[dict[str, Any]]] = {}
     for diagnosis in entry["diagnoses"]:
-        said = (diagnosis["site"], re.sub(r"layer \d+", "", diagnosis["explanation"]))
+        said = (diagnosis["site"], _NUMBERED.sub("", diagnosis["explanation"]))
         groups.setdefault(diagnosis["bug"] or said, []).append(diagnosis)
     return [
         Fault(same[0], tuple(sorted({d["layer"] for d in same if d["layer"]})))
