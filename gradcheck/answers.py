@@ -105,6 +105,17 @@ class Failure:
 
 Tensors = tuple[Pair, ...]
 
+#: What came back, of whatever form: arrays, None and texts (of other things, their type),
+#: in tuples. A dictionary is a tuple that starts with :data:`DICTIONARY`, then key and value
+#: in turn.
+Outline = Any
+
+DICTIONARY = "{}"
+
+#: Of an answer in another form than agreed, so much is kept: numbers and items in all, lists
+#: in lists, characters of a text.
+MOST_NUMBERS, MOST_ITEMS, MOST_LEVELS, MOST_CHARACTERS = 200_000, 2_000, 4, 40
+
 
 @dataclass(frozen=True, eq=False)
 class Observation:
@@ -131,6 +142,8 @@ class Observation:
         Set when there is no answer; then the numbers mean nothing.
     seconds : float
         How long the call took, seen from outside.
+    returned : Outline
+        What came back in place of an answer, where the failure is one of the contract.
     """
 
     loss: float = float("nan")
@@ -142,6 +155,7 @@ class Observation:
     overwrote: bool = False
     failure: Failure | None = None
     seconds: float = 0.0
+    returned: Outline = None
 
     @property
     def supported(self) -> bool:
@@ -151,6 +165,39 @@ class Observation:
 
 class ContractError(ValueError):
     """What came back is not what the contract asks for; the text says how."""
+
+
+def outline(raw: Any) -> Outline:
+    """Keep what came back in another form than agreed, as far as it is numbers.
+
+    A diagnosis reads from it what the form is, and whether the numbers are right.
+    """
+    left = {"numbers": MOST_NUMBERS, "items": MOST_ITEMS}
+
+    def kept(item: Any, level: int) -> Outline:
+        if isinstance(item, str):
+            return item[:MOST_CHARACTERS]
+        if isinstance(item, dict):
+            item = (DICTIONARY, *(part for pair in item.items() for part in pair))
+        if isinstance(item, list | tuple) and not _all_numbers(item):
+            left["items"] -= len(item)
+            if level > MOST_LEVELS or left["items"] < 0:
+                return type(item).__name__
+            return tuple(kept(part, level + 1) for part in item)
+        if item is None:
+            return None
+        try:
+            array = _numeric("it", item)
+        except ContractError:
+            return type(item).__name__[:MOST_CHARACTERS]
+        left["numbers"] -= array.size
+        return np.array(array, dtype=np.float64) if left["numbers"] >= 0 else "ndarray"
+
+    return kept(raw, 1)
+
+
+def _all_numbers(items: Sequence[Any]) -> bool:
+    return bool(items) and all(isinstance(item, int | float | np.generic) for item in items)
 
 
 def read_loss(raw: Any) -> float:
@@ -242,8 +289,10 @@ def _shape_hint(got: tuple[int, ...], expected: tuple[int, ...], samples: int) -
         return ": it looks transposed"
     if len(expected) == 1 and got == (samples, *expected):
         return ": it looks as if it was not summed over the batch"
-    if got in ((), (1,)):
+    if got == () or (got == (1,) and samples > 1):
         return ": it looks as if it was summed over every axis"
+    if len(expected) == 1 and samples > 1 and got in ((samples,), (1, samples), (samples, 1)):
+        return ": one number for each sample; it looks as if it was summed over the units"
     return ""
 
 

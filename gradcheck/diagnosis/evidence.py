@@ -96,7 +96,7 @@ def _left(
     request: Request, answer: Observation, right: Observation, guess: Observation, noise: float
 ) -> Floats:
     if answer.failure is not None or guess.failure is not None:
-        return np.zeros(0) if answer.failure == guess.failure else _NOTHING_FITS
+        return np.zeros(0) if _said(answer) == _said(guess) else _NOTHING_FITS
     if _touched(answer) != _touched(guess):
         return _NOTHING_FITS
     ruler = _ruler(request, answer, right, noise)
@@ -106,6 +106,12 @@ def _left(
     left = np.sqrt(np.add.reduceat(difference * difference, ruler.starts))
     shares: Floats = np.where(left > ruler.floor, left / ruler.scale, 0.0)
     return shares
+
+
+def _said(observation: Observation) -> tuple[str, str] | None:
+    """A failure without its place, which a simulation does not have."""
+    failure = observation.failure
+    return (failure.kind, failure.message) if failure is not None else None
 
 
 _UNTOUCHED: tuple[tuple[str, ...], tuple[str, ...], bool] = ((), (), False)

@@ -9,7 +9,8 @@ from gradcheck.diagnosis.arithmetic import of_arithmetic
 from gradcheck.diagnosis.case import RATES, Case, again, gather, loosened, make_case, probes
 from gradcheck.diagnosis.common_factor import whole_multiple
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
-from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
+from gradcheck.diagnosis.evidence import Evidence, numbers, simulate, unexplained
+from gradcheck.diagnosis.form import read_as, read_form
 from gradcheck.diagnosis.free_numbers import with_free_number
 from gradcheck.diagnosis.hypotheses import REJECT, Hypothesis, hypotheses, rank
 from gradcheck.diagnosis.implied import with_pictures
@@ -50,6 +51,29 @@ _KEPT = Diagnosis(
 )
 
 
+def _seldom(evidence: Evidence, failing: list[Problem]) -> Diagnosis:
+    """What is known where all that is asked is right, to what rounding costs, and state is not it.
+
+    Code that is pure is not accused of keeping anything.
+    """
+    off = max(
+        float(np.abs(numbers(request, answer) - numbers(request, right)).max())
+        / (float(np.abs(numbers(request, right)).max()) + 1e-300)
+        for request, answer, right in zip(
+            evidence.requests, evidence.answers, evidence.right, strict=True
+        )
+    )
+    count = len(dict.fromkeys(failing))
+    which = "one problem" if count == 1 else f"{count} problems"
+    return Diagnosis(
+        Name("", "returned_gradient", None),
+        "unknown",
+        f"Your code is wrong on {which}, there by at most {off:.0e} of the largest number, "
+        "and right on every other that it was asked: no rule shows from so little.",
+        "Replay the counter-example, and look at what is special in its numbers.",
+    )
+
+
 def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
     """Name what is wrong, or say how far it can be told.
 
@@ -71,17 +95,40 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
     if not failing:
         return of_arithmetic(plan.arithmetic) if fault else []
     case = make_case(plan, bad, failing)
-    evidence = yield from gather(probes(case, 0))
+    requests = probes(case, 0)
+    evidence = yield from gather(requests)
     if any(_broken(answer) for answer in evidence.answers):
         return []
     if _all_right(evidence, case.noise):  # it shows on special values only: take those
         case = replace(case, network=failing[0].network)
-        evidence = yield from gather(again(case, failing))
+        requests = again(case, failing)
+        evidence = yield from gather(requests)
     if _all_right(evidence, case.noise):
         if fault:
             return of_arithmetic(plan.arithmetic)
-        return [_KEPT] if {"gradient", "loss", "step"} & set(bad) else []
-    if not _some(evidence.answers) and _some(evidence.right):
+        if not {"gradient", "loss", "step"} & set(bad):
+            return []
+        return [_KEPT if case.repeated else _on(case, _seldom(evidence, failing))]
+    told, form = read_form(evidence)
+    told = [_on(case, diagnosis) for diagnosis in told]
+    if told and (form is None or form.whole):
+        return told
+    questions = _of_numbers(plan, case, bad, fault, requests)
+    return told + (yield from (questions if form is None else read_as(form, questions)))
+
+
+def _of_numbers(
+    plan: Plan,
+    case: Case,
+    bad: dict[str, Finding],
+    fault: str,
+    requests: tuple[Request, ...],
+) -> Questions:
+    """Name what is wrong with numbers that have the agreed form."""
+    evidence = yield from gather(requests)
+    if any(answer.failure is None for answer in evidence.answers) and (
+        not _some(evidence.answers) and _some(evidence.right)
+    ):
         return [_on(case, _ZERO)]
     if _in_float32(evidence):
         case = loosened(case)

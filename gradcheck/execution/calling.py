@@ -22,6 +22,7 @@ from gradcheck.answers import (
     Observation,
     Pair,
     Posed,
+    outline,
     read_loss,
     read_outputs,
     read_tensors,
@@ -102,7 +103,11 @@ class Caller:
         batch = SimpleNamespace(x=x, y=y)
         raw = _raw(code, call, problem, pairs, batch, learning_rate, rounds)
         overwrote = any(_bytes(kept) != data for kept, data in self._returned)
-        observation = _read(call, problem, raw)
+        try:
+            observation = _read(call, problem, raw)
+        except ContractError as error:
+            returned = outline(raw) if call is Call.LOSS_AND_GRADS else None
+            return replace(_failed("contract", str(error)), returned=returned)
         arrays = list(_arrays(raw))
         self._returned = [(array, _bytes(array)) for array in arrays]
         return replace(

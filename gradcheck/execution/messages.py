@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.answers import Call, Failure, Floats, Observation, Pair, Posed
+from gradcheck.answers import (
+    MOST_CHARACTERS,
+    Call,
+    Failure,
+    Floats,
+    Observation,
+    Outline,
+    Pair,
+    Posed,
+)
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
 from gradcheck.lines import Place
 
@@ -147,7 +156,7 @@ def answer_frame(number: int, seen: Observation) -> Frame:
     """Write an answer, in the worker."""
     failure = seen.failure
     if failure is not None:
-        return Frame(ANSWER, number, failure_values(failure))
+        return Frame(ANSWER, number, (*failure_values(failure), _from_outline(seen.returned)))
     arrays = [array for pair in seen.tensors for array in pair]
     return Frame(
         ANSWER,
@@ -172,8 +181,9 @@ def read_answer(frame: Frame, call: Call, problem: Posed) -> Observation:
     WireError
         When it is not an answer to this question.
     """
-    if len(frame.values) == 4:
-        return Observation(failure=read_failure(frame.values))
+    if len(frame.values) == 5:
+        *failure, returned = frame.values
+        return Observation(failure=read_failure(failure), returned=_to_outline(returned))
     if len(frame.values) != 7:
         raise WireError(f"an answer of {len(frame.values)} values")
     loss, tensors, outputs, notes, changed, aliased, overwrote = frame.values
@@ -192,6 +202,23 @@ def read_answer(frame: Frame, call: Call, problem: Posed) -> Observation:
         aliased=tuple(name for name in texts(aliased) if name in names),
         overwrote=overwrote,
     )
+
+
+def _from_outline(returned: Outline) -> Value:
+    if isinstance(returned, tuple):
+        return [_from_outline(item) for item in returned]
+    return to_block(returned) if isinstance(returned, np.ndarray) else returned
+
+
+def _to_outline(value: Value) -> Outline:
+    """Read what came back in another form than agreed; the wire has bounded it."""
+    if isinstance(value, Block):
+        return to_array(value)
+    if isinstance(value, str):
+        return value[:MOST_CHARACTERS]
+    if isinstance(value, tuple):
+        return tuple(_to_outline(item) for item in value)
+    return None
 
 
 def failure_values(failure: Failure) -> tuple[Value, ...]:

@@ -1,0 +1,471 @@
+"""What came back in another form than agreed: read as what it looks like, and compared.
+
+A gradient that is transposed, in another order or not summed over the batch is no answer,
+yet its numbers tell. Each way of reading it is a function here; the one that makes the most
+numbers right is told, and as a fact where it makes all of them right.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.answers import Outline
+from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.diagnosis.evidence import Evidence
+from gradcheck.diagnosis.survey import same, textbook_pass
+from gradcheck.diagnosis.unpacking import ORDERS, Packing, as_array, packings
+from gradcheck.judging import named
+from gradcheck.problem import Floats, Problem
+from gradcheck.protocol import Observation, Request
+
+Questions = Generator[Request, Observation, Any]
+
+#: Numbers are right when they are so near: nobody computes them twice in the same order.
+RIGHT = 1e-5
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Another form of one tensor, and how it is turned back.
+
+    Attributes
+    ----------
+    back : callable
+        ``back(array, problem, layer)`` returns the tensor, or None where it is not of this form.
+    looks : str
+        What it looks like.
+    proven : str
+        What is a fact when the numbers are right so.
+    fix : str
+    bug, site : str
+        The catalogue's name of it, if it has one, and where it is made.
+    kind : str
+        ``W``, ``b`` or both.
+    """
+
+    back: Callable[[Floats, Problem, int], Floats | None]
+    looks: str
+    proven: str
+    fix: str
+    bug: str = ""
+    site: str = "returned_gradient"
+    kind: str = "Wb"
+
+
+def _reshaped(array: Floats, shape: tuple[int, ...]) -> Floats | None:
+    return array.reshape(shape) if array.size == int(np.prod(shape)) else None
+
+
+def _shape(problem: Problem, kind: str, layer: int) -> tuple[int, ...]:
+    shape: tuple[int, ...] = problem.params.pairs[layer - 1]["Wb".index(kind)].shape
+    return shape
+
+
+def _weights(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    return array if array.shape == _shape(problem, "W", layer) else None
+
+
+def _biases(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    return array if array.shape == _shape(problem, "b", layer) else None
+
+
+def _transposed(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    return array.T if array.T.shape == _shape(problem, "W", layer) else None
+
+
+def _summed(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    """Sum (N, n) or (n, N) over the samples."""
+    n, units = problem.batch.size, problem.network.widths[layer]
+    if array.shape == (n, units):
+        return _total(array, 0)
+    return _total(array, 1) if array.shape == (units, n) else None
+
+
+def _total(array: Floats, axis: int) -> Floats:
+    total: Floats = array.sum(axis=axis)
+    return total
+
+
+def _squeezed(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    units = problem.network.widths[layer]
+    return array.reshape(units) if array.size == units else None
+
+
+def _of_samples(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    """One number a sample: what summing over the units gives."""
+    n = problem.batch.size
+    if array.shape not in ((n,), (1, n), (n, 1)):
+        return None
+    return array.reshape(n)
+
+
+def _one_number(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    return array.reshape(()) if array.size == 1 else None
+
+
+def _weights_of_vector(array: Floats, problem: Problem, layer: int) -> Floats | None:
+    return _reshaped(array, _shape(problem, "W", layer)) if array.ndim == 1 else None
+
+
+TURNS = (
+    Turn(_weights, "", "", "", kind="W"),
+    Turn(_biases, "", "", "", kind="b"),
+    Turn(
+        _transposed,
+        "it looks transposed",
+        "it is transposed: the other way round every number in it is right",
+        "Return it as W lies: inputs down the rows, units across.",
+        "weight_gradient_transposed",
+        "weight_gradient",
+        "W",
+    ),
+    Turn(
+        _weights_of_vector,
+        "it looks flattened",
+        "it is flattened: in the shape of W every number in it is right",
+        "Reshape it to the shape of W before it is returned.",
+        kind="W",
+    ),
+    Turn(
+        _squeezed,
+        "it has the right number of entries, in another shape",
+        "its numbers are right, in another shape",
+        "Return it in the shape of b: one number for each unit.",
+        kind="b",
+    ),
+    Turn(
+        _summed,
+        "it looks as if it was not summed over the batch",
+        "it was not summed over the batch: summed, every number in it is right",
+        "Sum over the samples.",
+        "bias_gradient_not_summed",
+        "bias_gradient",
+        "b",
+    ),
+)
+
+#: Forms from which the tensor cannot be had again, but what they are can be shown.
+LOST = (
+    Turn(
+        _of_samples,
+        "there is one number for each sample, so it looks summed over the units",
+        "it was summed over the units: there is one number for each sample, and each is the "
+        "sum of that sample's delta",
+        "Sum along the other axis: over the samples, so that one number is left for each unit.",
+        "bias_summed_over_units",
+        "bias_gradient",
+        "b",
+    ),
+    Turn(
+        _one_number,
+        "it looks as if it was summed over every axis",
+        "it was summed over every axis: it is the sum over samples and units",
+        "Sum over the samples only, so that one number is left for each unit.",
+        "bias_gradient_one_number",
+        "bias_gradient",
+        "b",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One answer that had another form, and what would have been right.
+
+    Attributes
+    ----------
+    problem : Problem
+    returned : Outline
+    loss : float
+    right : dict of str to array
+    """
+
+    problem: Problem
+    returned: Outline
+    loss: float
+    right: dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to read answers of another form.
+
+    Attributes
+    ----------
+    packing : Packing
+        How the loss and the tensors lie in what is returned.
+    order : str
+        Key of :data:`ORDERS`.
+    turns : dict of str to Turn or None
+        For each tensor; None where it fits no form.
+    right : frozenset of str
+        Tensors whose numbers are right, so read.
+    loss : bool
+        Whether the loss is right, so read.
+    """
+
+    packing: Packing
+    order: str
+    turns: dict[str, Turn | None]
+    right: frozenset[str]
+    loss: bool
+
+    @property
+    def score(self) -> tuple[int, int, int]:
+        """Right numbers first, then shapes that fit; then what departs least."""
+        fit = sum(turn is not None for turn in self.turns.values())
+        plain = sum(turn is not None and not turn.looks for turn in self.turns.values())
+        return len(self.right) + self.loss, fit, plain
+
+    @property
+    def readable(self) -> bool:
+        """Whether every tensor can be had, and the loss."""
+        return self.packing.loss and all(turn is not None for turn in self.turns.values())
+
+    def read(self, problem: Problem, observation: Observation) -> Observation:
+        """Read an answer of this form; one of the agreed form stays as it is."""
+        if observation.failure is None or observation.failure.kind != "contract":
+            return observation
+        found = self.packing.read(observation.returned, problem)
+        if found is None:
+            return observation
+        tensors = []
+        for layer, pair in enumerate(ORDERS[self.order](found[1]), start=1):
+            both = []
+            for kind, array in zip("Wb", pair, strict=True):
+                turn = self.turns[f"{kind}{layer}"]
+                back = turn.back(array, problem, layer) if turn is not None else None
+                if back is None:
+                    return observation
+                both.append(back)
+            tensors.append((both[0], both[1]))
+        return replace(observation, loss=found[0], tensors=tuple(tensors), failure=None)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that is returned is right, so read."""
+        return self.loss and len(self.right) == len(self.turns)
+
+
+def read_form(evidence: Evidence) -> tuple[list[Diagnosis], Form | None]:
+    """Say what is wrong with the form of the answers.
+
+    Returns
+    -------
+    diagnoses : list of Diagnosis
+        Empty when every answer has the agreed form.
+    form : Form or None
+        How to read such answers, where every tensor can be had.
+    """
+    seen = [
+        Seen(request.problem, answer.returned, right.loss, named(right.tensors))
+        for request, answer, right in zip(
+            evidence.requests, evidence.answers, evidence.right, strict=True
+        )
+        if answer.failure is not None and answer.failure.kind == "contract"
+    ]
+    if not seen:
+        return [], None
+    nothing = _nothing(seen)
+    if nothing is not None:
+        return [nothing], None
+    form = max(_forms(seen), key=lambda form: form.score, default=None)
+    told = list(_told(form, seen)) if form is not None else []
+    if form is None or not told:
+        message = next(a.failure.message for a in evidence.answers if a.failure is not None)
+        if message.startswith("the loss "):
+            text, fix = f"T{message[1:]}.", "Return the loss of the whole batch as one number."
+            return [Diagnosis(Name("", "forward", None), "localised", text, fix)], None
+        return [_place(f"What your code returns cannot be read: {message}.", _AGREED)], None
+    return told, form if form.readable else None
+
+
+def read_as(form: Form, questions: Questions) -> Questions:
+    """Let questions be answered in the agreed form."""
+    request = next(questions)
+    while True:
+        observation = yield request
+        try:
+            request = questions.send(form.read(request.problem, observation))
+        except StopIteration as stop:
+            return stop.value
+
+
+_AGREED = "Return (loss, [(dW, db), ...]): one pair a layer, in the shapes of W and b."
+
+
+def _place(explanation: str, fix: str) -> Diagnosis:
+    return Diagnosis(Name("", "returned_gradient", None), "localised", explanation, fix)
+
+
+def _nothing(seen: list[Seen]) -> Diagnosis | None:
+    """Nothing came back, or the loss alone."""
+    if all(s.returned is None for s in seen):
+        return _place(
+            "Your function returns None: it ends without a return of (loss, gradient).",
+            "Return (loss, [(dW, db), ...]) at the end of the function, on every way through it.",
+        )
+    losses = [as_array(s.returned) for s in seen]
+    if all(a is not None and a.size == 1 for a in losses):
+        right = all(
+            same(a.reshape(1), np.array([s.loss]), RIGHT)
+            for a, s in zip(losses, seen, strict=True)
+            if a is not None
+        )
+        which = "the loss, which is right," if right else "one number"
+        return _place(f"Your function returns {which} and no gradient.", f"{_AGREED}")
+    parts = [s.returned for s in seen]
+    if all(isinstance(p, tuple) and len(p) == 2 and p[1] is None for p in parts):
+        return _place(
+            "Your function returns None where the gradient is expected: what computes it "
+            "returns nothing.",
+            "Look whether the backward pass ends with a return, on every way through it.",
+        )
+    return None
+
+
+def _forms(seen: list[Seen]) -> Iterator[Form]:
+    """Every way in which all answers can be read."""
+    for packing in packings():
+        read = [packing.read(s.returned, s.problem) for s in seen]
+        if any(r is None for r in read):
+            continue
+        losses = [r[0] for r in read if r is not None]
+        loss = not packing.loss or all(
+            same(np.array([found]), np.array([s.loss]), RIGHT)
+            for found, s in zip(losses, seen, strict=True)
+        )
+        for order, turned in ORDERS.items():
+            pairs = [turned(r[1]) for r in read if r is not None]
+            turns: dict[str, Turn | None] = {}
+            right = set()
+            for name in seen[0].right:
+                arrays = [p[int(name[1:]) - 1]["Wb".index(name[0])] for p in pairs]
+                turns[name], good = _turn(name, arrays, seen)
+                right |= {name} if good else set()
+            yield Form(packing, order, turns, frozenset(right), loss)
+
+
+def _turn(name: str, arrays: list[Floats], seen: list[Seen]) -> tuple[Turn | None, bool]:
+    """How a tensor is turned back, and whether its numbers are right then."""
+    kind, layer = name[0], int(name[1:])
+    first: Turn | None = None
+    for turn in TURNS:
+        if kind not in turn.kind:
+            continue
+        back = [turn.back(a, s.problem, layer) for a, s in zip(arrays, seen, strict=True)]
+        if any(b is None for b in back):
+            continue
+        first = first or turn
+        if all(
+            same(b, s.right[name], RIGHT) for b, s in zip(back, seen, strict=True) if b is not None
+        ):
+            return turn, True
+    return first, False
+
+
+def _told(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
+    """Say how the answers differ from the agreed form, outermost first."""
+    if form.score[1] == 0:
+        return
+    sure = " So read, every number is right." if form.whole else ""
+    fits = form.score[1] == len(form.turns)
+    if form.packing.looks and (fits or form.whole):
+        yield _place(f"{form.packing.looks}{sure}", form.packing.fix)
+    if form.order != "as it is" and (fits or form.whole):
+        yield _place(
+            "The gradients come back last layer first: their shapes are those of the layers in "
+            f"reverse.{sure}",
+            "Reverse the list before it is returned, or insert at its front: the first pair is "
+            "that of layer 1.",
+        )
+    if not fits and (form.packing.looks or form.order != "as it is"):
+        return
+    yield from _of_tensors(form, seen)
+
+
+def _of_tensors(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
+    """Tell tensors of the wrong shape, those of one form together."""
+    groups: dict[str, list[tuple[str, Turn | None, bool]]] = {}
+    arrays = form.packing.read(seen[-1].returned, seen[-1].problem)
+    assert arrays is not None
+    pairs = ORDERS[form.order](arrays[1])
+    shapes = {n: pairs[int(n[1:]) - 1]["Wb".index(n[0])].shape for n in form.turns}
+    for name, turn in form.turns.items():
+        if turn is not None and not turn.looks:
+            continue
+        proven = name in form.right
+        if turn is None:
+            turn, proven = _lost(name, form, seen)
+        groups.setdefault(turn.looks if turn else name[0], []).append((name, turn, proven))
+    for members in groups.values():
+        yield _of_group(members, shapes, seen[-1].problem)
+
+
+def _of_group(
+    members: list[tuple[str, Turn | None, bool]],
+    shapes: dict[str, tuple[int, ...]],
+    problem: Problem,
+) -> Diagnosis:
+    (tensor, turn, _), *others = members
+    kind, layer = tensor[0], int(tensor[1:])
+    proven = [name for name, _, proven in members if proven]
+    n = problem.batch.size
+    text = (
+        f"d{tensor} has shape {shapes[tensor]} where {_shape(problem, kind, layer)} is expected, "
+        f"for {f'{n} samples' if n > 1 else 'one sample'}"
+    )
+    if turn is not None:
+        text += f": {turn.proven if len(proven) == len(members) else turn.looks}"
+    text += "."
+    if others:
+        which = _listing([f"d{name}" for name, _, _ in others])
+        text += f" {'So are' if len(others) > 1 else 'So is'} {which}."
+    if turn is not None and 0 < len(proven) < len(members):
+        text += f" Of {_listing([f'd{name}' for name in proven])} the numbers show that it is so."
+    site = {"W": "weight_gradient", "b": "bias_gradient"}[kind]
+    place = None if others else layer
+    if turn is None:
+        return Diagnosis(Name("", site, place), "localised", text, _AGREED)
+    bug = turn.bug if proven else ""
+    name = Name(bug, turn.site if turn.bug else site, place)
+    return Diagnosis(name, "named" if bug else "localised", text, turn.fix)
+
+
+def _listing(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _lost(name: str, form: Form, seen: list[Seen]) -> tuple[Turn | None, bool]:
+    """What a tensor of no form may be, and whether the numbers show it to be that."""
+    kind, layer = name[0], int(name[1:])
+    for turn in LOST:
+        if kind not in turn.kind:
+            continue
+        found = []
+        for s in seen:
+            read = form.packing.read(s.returned, s.problem)
+            assert read is not None
+            pair = ORDERS[form.order](read[1])[layer - 1]
+            found.append(turn.back(pair["Wb".index(kind)], s.problem, layer))
+        if any(f is None for f in found):
+            continue
+        proven = all(
+            same(f.ravel(), _sums(s.problem, layer, turn.bug), RIGHT)
+            for f, s in zip(found, seen, strict=True)
+            if f is not None
+        )
+        return turn, proven
+    return None, False
+
+
+def _sums(problem: Problem, layer: int, bug: str) -> Floats:
+    """What the wrong sums of right deltas are."""
+    p = textbook_pass(problem)
+    for above in range(p.last, layer - 1, -1):
+        last = above == p.last
+        p.delta[above] = p.apply("output_delta") if last else p.apply("hidden_delta", above)
+    delta: Floats = p.delta[layer] * p.apply("scale")
+    return _total(delta, 1) if bug == "bias_summed_over_units" else np.full(1, delta.sum())
