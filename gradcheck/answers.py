@@ -278,7 +278,8 @@ def _shaped(
     if array.shape == shape:
         return np.array(array, dtype=np.float64)
     if len(shape) == 1 and array.shape == (1, *shape):
-        notes.append(f"{name} has shape {array.shape} where {shape} is expected")
+        # said once, not of every layer and every width
+        notes.append(f"{name.rstrip('0123456789')} has shape (1, n) where (n,) is expected")
         return np.array(array[0], dtype=np.float64)
     message = f"{name} has shape {array.shape}, expected {shape}"
     raise ContractError(message + _shape_hint(array.shape, shape, problem.batch.size))

@@ -3,8 +3,11 @@
 import statistics
 from dataclasses import replace
 
+import numpy as np
+
 from gradcheck.counterexample import CounterExample
-from gradcheck.notation import NATIVE
+from gradcheck.network import Network
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.plan import Plan
 from gradcheck.protocol import Failure
 from gradcheck.record import (
@@ -55,7 +58,7 @@ def examined(
         "supports": support_entry(plan.support),
         "scope": vars(scope),
         "witness": heard,
-        "findings": [finding_entry(finding) for finding in findings],
+        "findings": [finding_entry(finding, plan.notation) for finding in findings],
         "diagnoses": diagnoses,
         "counterexample": _worked(plan, example) if example else None,
         "notes": list(dict.fromkeys(told)),
@@ -76,6 +79,8 @@ def _worked(plan: Plan, example: CounterExample) -> Entry:
     if plan.notation != NATIVE:
         own = str(plan.notation.own_network(example.problem.network))
         entry["in_code"] = {"network": own, "given": plan.notation.given(example.problem)}
+        if example.learning_rate and entry["got"]:
+            entry["in_code"]["entries"] = _entries(entry, example.problem.network, plan.notation)
     if plan.lossless:  # the code has none: what stands there is ours
         for part in ("expected", "got", "error_bar"):
             entry[part].pop("loss", None)
@@ -87,6 +92,23 @@ def _worked(plan: Plan, example: CounterExample) -> Entry:
             lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
         entry["by_hand"] = [vars(line) for line in lines]
     return entry
+
+
+def _entries(entry: Entry, network: Network, notation: Notation) -> list[Entry]:
+    """List the parameters after a step one by one, where they are in the code."""
+    entries = []
+    for name, expected in entry["expected"].items():
+        for index in np.ndindex(expected.shape):
+            place = f"{name}[{','.join(map(str, index))}]"
+            own, of_gradient = notation.entry(place, network)
+            factor = 1.0 / of_gradient  # what a gradient gains by, its parameter loses by
+            numbers = {
+                "got": factor * entry["got"][name][index],
+                "expected": factor * expected[index],
+                "error_bar": abs(factor) * entry["error_bar"][name][index],
+            }
+            entries.append({"entry": own, **numbers})
+    return entries
 
 
 def _head(subject: Subject) -> Entry:

@@ -19,6 +19,8 @@ import numpy as np
 from gradcheck.counterexample import CounterExample
 from gradcheck.errors import UsageError
 from gradcheck.judging import named
+from gradcheck.network import Network
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.oracle import Truth
 from gradcheck.protocol import Failure
 from gradcheck.sampling import Support
@@ -142,14 +144,20 @@ def plain(value: Any) -> Any:
     return value
 
 
-def finding_entry(finding: Finding) -> Entry:
-    """Return a finding as it stands in a record."""
+def finding_entry(finding: Finding, notation: Notation = NATIVE) -> Entry:
+    """Return a finding as it stands in a record.
+
+    Parameters
+    ----------
+    notation : Notation, optional
+        In which the worst entries are told besides.
+    """
     entry: Entry = {
         "check": finding.check,
         "verdict": finding.verdict,
         "problems": finding.problems,
         "message": finding.message,
-        "tensors": {name: _tensor_entry(t) for name, t in finding.tensors.items()},
+        "tensors": {name: _tensor_entry(t, notation) for name, t in finding.tensors.items()},
         "notes": finding.notes,
     }
     if finding.kind:
@@ -159,7 +167,7 @@ def finding_entry(finding: Finding) -> Entry:
     return entry
 
 
-def _tensor_entry(tensor: TensorFinding) -> Entry:
+def _tensor_entry(tensor: TensorFinding, notation: Notation) -> Entry:
     entry: Entry = {
         "verdict": tensor.verdict,
         "resolution": tensor.resolution,
@@ -170,6 +178,11 @@ def _tensor_entry(tensor: TensorFinding) -> Entry:
         "wrong_in": tensor.wrong_in,
         "problems": tensor.problems,
     }
+    if notation != NATIVE and tensor.verdict is Verdict.WRONG:
+        network = Network.parse(tensor.problem.partition("\n")[0].removeprefix("network "))
+        place, factor = notation.entry(tensor.worst_entry, network)
+        numbers = {key: factor * entry[key] for key in ("claimed", "expected")}
+        entry["in_code"] = {"entry": place, **numbers}
     if tensor.note:
         entry["note"] = tensor.note
     if tensor.steps:

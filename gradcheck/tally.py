@@ -8,6 +8,8 @@ import numpy as np
 
 from gradcheck.forward import batch_loss
 from gradcheck.judging import Judgement
+from gradcheck.network import Network
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.problem import Problem
 from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
 
@@ -16,9 +18,16 @@ SWEEP = 10.0 ** -np.arange(1.0, 13.0)
 
 
 class Tally:
-    """Collects judgements and says how each tensor came out."""
+    """Collects judgements and says how each tensor came out.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    notation : Notation, optional
+        In which tensors and entries are told.
+    """
+
+    def __init__(self, notation: Notation = NATIVE) -> None:
+        self._notation = notation
         self._seen: dict[str, list[tuple[Problem, Judgement]]] = defaultdict(list)
         self._failing: dict[Problem, None] = {}
         self._resolutions: list[float] = []
@@ -83,19 +92,26 @@ class Tally:
         never = [n for n in bad if self._never_trained(n)]
         name = max(bad, key=lambda n: (bad[n].wrong_in / bad[n].problems, n))
         entry = bad[name]
-        network = entry.problem.partition("\n")[0].removeprefix("network ")
-        which = _listing(list(bad)) if len(bad) < len(tensors) or len(bad) < 3 else "all tensors"
+        network = Network.parse(entry.problem.partition("\n")[0].removeprefix("network "))
+        place, factor = self._notation.entry(entry.worst_entry, network)
+        which = (
+            self._listed(list(bad)) if len(bad) < len(tensors) or len(bad) < 3 else "all tensors"
+        )
         text = (
             f"{which} {'is' if len(bad) == 1 else 'are'} wrong on "
-            f"{len(self._failing)} of {self.problems} problems. For example {entry.worst_entry}: "
-            f"your code says {entry.claimed:.9g}, it is {_with_bar(entry)} ({network})."
+            f"{len(self._failing)} of {self.problems} problems. For example {place}: "
+            f"your code says {factor * entry.claimed:.9g}, it is {_with_bar(entry, factor)} "
+            f"({self._notation.own_network(network)})."
         )
         if never:
-            which = _listing(never) if len(never) < len(tensors) else "Nothing"
+            which = self._listed(never) if len(never) < len(tensors) else "Nothing"
             text += f" {which} {'is' if len(never) == 1 or which == 'Nothing' else 'are'} "
             text += "ever trained" if which == "Nothing" else "never trained"
             text += ": your code says zero."
         return text
+
+    def _listed(self, names: list[str]) -> str:
+        return _listing([self._notation.tensor(name) for name in names])
 
     def _never_trained(self, name: str) -> bool:
         seen = [j for _, j in self._seen[name] if j.verdict is Verdict.WRONG]
@@ -165,8 +181,8 @@ def _sweep(problem: Problem, judgement: Judgement) -> tuple[tuple[float, ...], t
     return tuple(SWEEP.tolist()), tuple(errors.tolist())
 
 
-def _with_bar(entry: TensorFinding) -> str:
-    return f"{entry.expected:.9g} ± {entry.error_bar:.0e}"
+def _with_bar(entry: TensorFinding, factor: float) -> str:
+    return f"{factor * entry.expected:.9g} ± {abs(factor) * entry.error_bar:.0e}"
 
 
 def _listing(names: list[str]) -> str:

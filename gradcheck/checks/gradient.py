@@ -35,7 +35,7 @@ Questions = Generator[Request, Observation, bool]
 
 def run(plan: Plan) -> Run:
     """Judge every tensor of every problem."""
-    tally = Tally()
+    tally = Tally(plan.notation)
     foreign: list[tuple[Problem, Observation]] = []
     passed_over = 0
     for problem in plan.problems:

@@ -71,7 +71,7 @@ def run(plan: Plan) -> Run:
     problem, place = failing[0]
     message = (
         f"With saturated units {len(failing)} of {PROBLEMS} problems fail: {place} "
-        f"({problem.network}, N = {problem.batch.size}, largest |z| "
+        f"({plan.notation.own_network(problem.network)}, N = {problem.batch.size}, largest |z| "
         f"{_reach(plan, problem):.0f})."
     )
     texts = tuple(str(problem) for problem, _ in failing)
@@ -109,10 +109,11 @@ def _misses(plan: Plan, truth: Truth, observation: Observation) -> list[str]:
             allowed = allowed + truth.rounding(plan.arithmetic.unit)[name]
         if (difference > allowed).any():
             entry = np.unravel_index(int(np.argmax(difference - allowed)), claim.shape)
-            place = ",".join(str(int(i)) for i in entry)
+            index = ",".join(str(int(i)) for i in entry)
+            place, factor = plan.notation.entry(f"{name}[{index}]", truth.problem.network)
             places.append(
-                f"{name}[{place}]: your code says {claim[entry]:.6g}, "
-                f"it is {estimate.value[entry]:.6g}"
+                f"{place}: your code says {factor * claim[entry]:.6g}, "
+                f"it is {factor * estimate.value[entry]:.6g}"
             )
     return places
 

@@ -27,7 +27,7 @@ def run(plan: Plan) -> Run:
     """Take a step on many problems and see where it led."""
     if Call.STEP not in plan.offers:
         return []
-    tally = Tally()
+    tally = Tally(plan.notation)
     added = 0
     for index, problem in enumerate(plan.problems[:STEPS]):
         rate = RATES[index % len(RATES)]

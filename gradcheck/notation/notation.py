@@ -289,32 +289,33 @@ class Notation:
             return f"the biases in {self.spelling.at('W', layer)}"
         return self.spelling.at(kind, layer)
 
-    def entry(self, name: str, index: tuple[int, ...], network: Network) -> tuple[str, float]:
-        """Say where an entry of W1 or b1 is in the code, and by what the code's number is ours.
+    def entry(self, place: str, network: Network) -> tuple[str, float]:
+        """Say where an entry of a gradient is in the code, and by what the code's number is ours.
 
         Parameters
         ----------
-        name : str
-            ``W1`` or ``b1``.
-        index : tuple of int
-            Within that.
+        place : str
+            ``W1[0,2]``, ``b1[2]``.
+        network : Network
+            On which it was seen.
         """
+        name, _, inner = place.rstrip("]").partition("[")
+        index = tuple(int(part) for part in inner.split(","))
         kind, layer = name[0], int(name[1:])
-        if kind == "W":
-            row, column = index[0] + (self.layout.bias == "first"), index[1]
-            place, factor = (row, column), 1.0
-        elif self.inside or self.bare:
-            row = 0 if self.layout.bias == "first" else network.shapes[layer - 1][0]
-            place, factor = (row, index[0]), -1.0 if self.layout.threshold else 1.0
-            if self.bare and layer > 1:
-                factor = AT_ONE[network.activations[layer - 2]]
-        else:
+        sign = -1.0 if self.layout.threshold and kind == "b" else 1.0
+        if kind == "b" and not (self.inside or self.bare):
             unit = str(index[0])
             written = {"column": f"{unit},0", "row": f"0,{unit}"}.get(self.form, unit)
-            factor = -1.0 if self.layout.threshold else 1.0
-            return f"{self.spelling.at('b', layer)}[{written}]", factor
-        place = place[::-1] if self.lay.out_by_in else place
-        return f"{self.spelling.at('W', layer)}[{','.join(map(str, place))}]", factor
+            return f"{self.spelling.at('b', layer)}[{written}]", sign
+        first = self.layout.bias == "first"
+        if kind == "W":
+            row, column, factor = index[0] + first, index[1], 1.0
+        else:
+            row, column = 0 if first else network.shapes[layer - 1][0], index[0]
+            on = AT_ONE[network.activations[layer - 2]] if self.bare and layer > 1 else 1.0
+            factor = sign * on
+        at = (column, row) if self.lay.out_by_in else (row, column)
+        return f"{self.spelling.at('W', layer)}[{at[0]},{at[1]}]", factor
 
     def told(self) -> dict[str, Any]:
         """Say it as it stands in a record."""

@@ -189,6 +189,10 @@ def _comparison(example: dict[str, Any]) -> Table:
 
 
 def _rows(example: dict[str, Any], prefix: str) -> Any:
+    if "entries" in example.get("in_code", {}):
+        for line in example["in_code"]["entries"]:
+            yield line["entry"], line["got"], line["expected"], line["error_bar"]
+        return
     for name, expected in example["expected"].items():
         label = name if name == "loss" else f"{prefix}{name}"
         got, bar = example["got"][name], example["error_bar"][name]

@@ -87,10 +87,11 @@ def _tensors(tensors: dict[str, Any]) -> list[str]:
 def _tensor(name: str, found: dict[str, Any]) -> str:
     text = f"  {name:<4}{found['verdict']}"
     if found["verdict"] == "wrong" and found["worst_entry"]:
+        own = found.get("in_code", {"entry": found["worst_entry"], **found})
         text += (
             f" on {found['wrong_in']} of {count(found['problems'], 'problem')}; "
-            f"{found['worst_entry']}: your code says {number(found['claimed'], 9)}, it is "
-            f"{number(found['expected'], 9)} ± {number(found['error_bar'], 1)}"
+            f"{own['entry']}: your code says {number(own['claimed'], 9)}, it is "
+            f"{number(own['expected'], 9)} ± {number(found['error_bar'], 1)}"
         )
     return text
 

@@ -155,7 +155,7 @@ def test_what_was_read_is_a_copy() -> None:
 def test_a_bias_of_shape_1_n_is_accepted_with_a_note() -> None:
     tensors, notes = read_tensors(with_("db1", np.array([[1.0, 2.0, 3.0]])), PROBLEM, "d")
     assert tensors[0][1].tolist() == [1.0, 2.0, 3.0], f"db1 was read as {tensors[0][1]}"
-    assert notes == ("db1 has shape (1, 3) where (3,) is expected",), f"notes {notes}"
+    assert notes == ("db has shape (1, n) where (n,) is expected",), f"notes {notes}"
 
 
 @given(strategies.problems(), st.sampled_from((float("nan"), float("inf"), float("-inf"))))

@@ -142,6 +142,12 @@ def comparison(example: dict[str, Any] | None) -> list[tuple[str, Any, Any, bool
     """List a counter-example entry by entry: name, code's value, right one, whether they differ."""
     if not example or "failure" in example or "by_hand" in example:
         return []
+    if "entries" in example.get("in_code", {}):
+        lines = []
+        for line in example["in_code"]["entries"]:
+            numbers = (line["got"], line["expected"], line["error_bar"])
+            lines += list(_entries(line["entry"], *numbers, ()))
+        return lines[:MOST]
     prefix = "" if "learning_rate" in example else "d"
     lines = []
     for name, expected in example["expected"].items():

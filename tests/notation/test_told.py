@@ -1,0 +1,122 @@
+"""What the author of foreign code reads is in the layout of that code."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradcheck
+from gradcheck.bugs import CATALOGUE
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.diagnosis.by_hand import by_hand
+from gradcheck.network import Network
+from gradcheck.notation import Notation
+from gradcheck.oracle import Truths
+from gradcheck.problem import Batch, Params, Problem
+from gradcheck.protocol import Observation
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "plug_in"
+
+COLUMNS = {"weights": "out x in", "samples": "columns", "bias": "apart", "spelling": "column"}
+BARE = {"weights": "out x in", "bias": "missing: a unit that is always on stands in"}
+
+
+def problem(text, samples, seed=1):
+    network, rng = Network.parse(text), np.random.default_rng(seed)
+    pairs = [(rng.normal(size=s), rng.normal(size=s[1])) for s in network.shapes]
+    x, y = (rng.normal(size=(samples, network.widths[i])) for i in (0, -1))
+    return Problem(network, Params(pairs), Batch(x, y))
+
+
+def worked(asked, bug, conventions):
+    code = CATALOGUE[bug].planted() if bug else Textbook()
+    loss, grads = code.loss_and_grads(asked.network, asked.params.copies(), asked.batch)
+    observation = Observation(loss, tuple((np.array(w), np.array(b)) for w, b in grads))
+    lines = by_hand(asked, observation, Truths().of(asked), Notation.of(conventions))
+    return {line.quantity: line for line in lines}
+
+
+def test_a_counter_example_in_columns_is_worked_in_columns():
+    asked = problem("3-2-1 tanh,identity half_squared_error mean", 2)
+    lines = worked(asked, "derivative_missing", COLUMNS)
+    assert lines["z1"].formula == "W1 x + b1"
+    assert lines["dW1"].formula == "delta1 x^T / 2"
+    assert lines["delta1"].formula == "W2^T delta2 * tanh'(z1)"
+    shapes = {name: np.shape(line.right) for name, line in lines.items()}
+    assert shapes["z1"] == (2, 2), f"z1 has a column a sample; got {shapes['z1']}"
+    assert shapes["dW1"] == (2, 3), f"dW1 is out x in; got {shapes['dW1']}"
+    assert shapes["db1"] == (2, 1), f"db1 is a column; got {shapes['db1']}"
+    wrong = [name for name, line in lines.items() if line.differs]
+    assert wrong == ["delta1", "dW1", "db1"], f"{wrong} differ"
+
+
+def test_without_biases_the_network_is_that_of_the_author():
+    asked = problem("2-3-1 sigmoid,sigmoid half_squared_error sum", 1)
+    notation = Notation.of(BARE)
+    assert notation.own_network(asked.network).widths == (3, 4, 1)
+    lines = worked(asked, None, BARE)
+    assert "db1" not in lines, "code without biases has no db"
+    assert lines["z1"].formula == "x W1^T"
+    given = {
+        name: np.asarray(values) for line in notation.given(asked) for name, values in line.items()
+    }
+    np.testing.assert_allclose(given["x"] @ given["W1"].T, lines["z1"].right)
+    np.testing.assert_allclose(given["x"][:, -1], 1.0)
+    unknown = [i for i, row in enumerate(lines["dW1"].code) if "?" in row]
+    assert unknown == [3], "of the unit that is always on the code's number is not known"
+    known = np.asarray(lines["dW1"].code[:3], dtype=float)
+    np.testing.assert_allclose(known, lines["dW1"].right[:3], rtol=1e-12)
+    assert not any(line.differs for line in lines.values())
+
+
+@pytest.mark.parametrize(
+    ("conventions", "place", "own", "factor"),
+    [
+        (COLUMNS, "W2[0,1]", "W2[1,0]", 1.0),
+        (COLUMNS, "b2[1]", "b2[1,0]", 1.0),
+        ({"bias": "first row of the weights"}, "W2[0,1]", "W2[1,1]", 1.0),
+        ({"bias": "first row of the weights"}, "b2[1]", "W2[0,1]", 1.0),
+        ({"bias": "last row of the weights"}, "b2[1]", "W2[3,1]", 1.0),
+        ({"bias": "apart, subtracted"}, "b2[1]", "b2[1]", -1.0),
+        (BARE, "W2[0,1]", "W2[1,0]", 1.0),
+        (BARE, "b1[1]", "W1[1,2]", 1.0),
+        (BARE, "b2[1]", "W2[1,3]", float(np.tanh(1.0))),
+    ],
+)
+def test_an_entry_is_named_where_it_is_in_the_code(conventions, place, own, factor):
+    network = Network.parse("2-3-2 tanh,identity half_squared_error")
+    told, times = Notation.of(conventions).entry(place, network)
+    assert told == own, f"{place} of ours is {told} there"
+    assert times == pytest.approx(factor), f"its number is {times} times ours"
+
+
+def test_notes_on_rows_of_biases_are_one(tmp_path):
+    path = tmp_path / "rows.py"
+    native = (EXAMPLES / "native.py").read_text(encoding="utf-8")
+    path.write_text(
+        native + "\n\n_plain = loss_and_grads\n\n\ndef loss_and_grads(network, params, batch):\n"
+        "    loss, grads = _plain(network, params, batch)\n"
+        "    return loss, [(dw, db[None, :]) for dw, db in grads]\n",
+        encoding="utf-8",
+    )
+    entry = gradcheck.check(path, seed=3, examples=24).data["implementations"][0]
+    told = [note for note in entry["notes"] if "shape" in note]
+    assert told == ["db has shape (1, n) where (n,) is expected"], f"notes: {told}"
+
+
+def test_a_wrong_file_in_columns_is_told_in_columns(tmp_path):
+    path = tmp_path / "columns.py"
+    text = (EXAMPLES / "deeplearning_ai.py").read_text(encoding="utf-8")
+    right = "dZ1 = np.dot(W2.T, dZ2) * (1 - np.power(A1, 2))"
+    assert right in text
+    path.write_text(text.replace(right, "dZ1 = np.dot(W2.T, dZ2)"), encoding="utf-8")
+    entry = gradcheck.check(path, seed=3, examples=24).data["implementations"][0]
+    json.dumps(entry)  # the record can be written
+    assert entry["notation"]["samples"] == "columns"
+    told = " ".join(entry["diagnoses"][0][key] for key in ("explanation", "wrong", "right", "fix"))
+    assert "W2^T" in told, f"no product of columns in: {told}"
+    assert "W2^T " in told, f"the weights come first, in: {told}"
+    formulas = {line["quantity"]: line["formula"] for line in entry["counterexample"]["by_hand"]}
+    assert any("W1 " in formula for formula in formulas.values()), formulas
+    assert np.shape(entry["counterexample"]["in_code"]["given"][1].popitem()[1])[1] == 1
