@@ -30,6 +30,7 @@ from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry
 from gradcheck.sampling import Support
 from gradcheck.scope import Scope, scope_of
+from gradcheck.settling.settlement import Settlement
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
 
@@ -99,14 +100,13 @@ class Examination:
         if subject.session.readings[0].adapter != "native":
             # code that needs no reading does not pay for it
             from gradcheck.settling.session import Settled
-            from gradcheck.settling.settle import settle
 
             try:
-                questions = settle(subject.session.readings, self.only, self.seed)
-                settlement = drive(questions, subject.session)
+                settlement = self._settled(subject.session)
             except UsageError as error:  # a declaration names a network there is none of
                 return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
             if settlement.failure is not None:
+                subject = replace(subject, settlement=settlement)
                 return failed(subject, settlement.failure, time.perf_counter() - start)
             subject = replace(
                 subject, session=Settled(subject.session, settlement), settlement=settlement
@@ -154,6 +154,22 @@ class Examination:
             "--network" if self.only else only,
             condition,
         )
+
+    def _settled(self, session: Session) -> Settlement:
+        """Find the reading that holds; of adapters that find none, the first says why."""
+        from gradcheck.settling.settle import settle
+
+        first: Settlement | None = None
+        while True:
+            settlement = drive(settle(session.readings, self.only, self.seed), session)
+            if settlement.failure is None:
+                return settlement
+            first = first or settlement
+            try:
+                if not session.more():
+                    return first
+            except LostError:  # while it looked on: what was found before is told
+                return first
 
     def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing) -> Plan:
         self.progress("problems")

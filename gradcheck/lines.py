@@ -27,8 +27,6 @@ _CELL = re.compile(r"(?:.*, )?(cell \d+)\Z", re.DOTALL)
 _IPYTHON = re.compile(r"<ipython-input-(\d+)-")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
-_OURS = Path(__file__).absolute().parent
-_PYTHON = Path(linecache.__file__).absolute().parent
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -99,6 +97,11 @@ def _shown(line: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
 
 
+#: Where our modules were compiled: in a worker they lie in an archive.
+_OURS = Path(trail_of.__code__.co_filename).absolute().parent
+_PYTHON = Path(linecache.__file__).absolute().parent
+
+
 class Sources:
     """The files of code under test.
 
@@ -134,6 +137,10 @@ class Sources:
             if known:
                 return Place(known, line, self.text_of(file, line))
         return None
+
+    def called(self, trail: Trail) -> Place | None:
+        """Return the outermost place of a trail that is the code's own."""
+        return self.find(trail[::-1])
 
     def name_of(self, file: str) -> str:
         """Return what a file of the code is called; empty for any other."""

@@ -10,7 +10,7 @@ from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import Described, InProcess
 from gradcheck.execution.target import Target
 from gradcheck.protocol import Call
 from gradcheck.subject import Subject
@@ -18,7 +18,7 @@ from gradcheck.subject import Subject
 _LACKING = (
     "{} has no function loss_and_grads(network, params, batch); add one that returns "
     "(loss, [(dW, db), ...]), or say in a declaration how the code is to be asked: no adapter "
-    "{}recognises it"
+    "{}recognises it{}"
 )
 
 #: Those that come with gradcheck, in the order of a report.
@@ -39,7 +39,9 @@ def submit(launch: Launch) -> Subject:
     if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
         session.close()
         raise LostError(
-            "contract", _LACKING.format(target.file, _named(target.manner.adapter)), session.level
+            "contract",
+            _lacking(target.file, target.manner.adapter, session.readings[0]),
+            session.level,
         )
     return Subject(
         target.name,
@@ -77,8 +79,13 @@ def is_own(path: str) -> bool:
     return any(Path(path).resolve() == shipped(name).resolve() for name in SHIPPED)
 
 
-def _named(adapter: str | None) -> str:
-    return f"{adapter!r} " if adapter else ""
+def _lacking(what: str, adapter: str | None, reading: Described) -> str:
+    """Say what is missing, what was found, and which reading came nearest."""
+    told = reading.conventions
+    found = f". It has {told['found']}" if told.get("found") else ""
+    found += f". Nearest was {told['nearest']}" if told.get("nearest") else ""
+    found += f"; {told['ended']}" if told.get("ended") else ""
+    return _LACKING.format(what, f"{adapter!r} " if adapter else "", found)
 
 
 def shown(target: Target) -> str:
@@ -112,7 +119,7 @@ def from_object(
     name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
-        raise UsageError(_LACKING.format(path or name, _named(adapter)))
+        raise UsageError(_lacking(path or name, adapter, session.readings[0]))
     return Subject(
         name,
         path,

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from gradcheck.adapters.declaration import Declaration
     from gradcheck.adapters.manner import PLAIN, Manner
     from gradcheck.adapters.reading import Reading
-    from gradcheck.adapters.registry import check_name, readings
+    from gradcheck.adapters.registry import check_name
+    from gradcheck.adapters.search import readings
 
 _HOMES = {
     "PLAIN": "manner",
@@ -21,7 +22,7 @@ _HOMES = {
     "Manner": "manner",
     "Reading": "reading",
     "check_name": "registry",
-    "readings": "registry",
+    "readings": "search",
 }
 
 __all__ = ["PLAIN", "Declaration", "Manner", "Reading", "check_name", "readings"]

@@ -4,22 +4,57 @@ import contextlib
 import copy
 import inspect
 import io
+import math
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from time import monotonic
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from gradcheck.adapters.names import plays
-from gradcheck.lines import TrailedError, raised, trail_of
+from gradcheck.lines import Trail, TrailedError, raised, trail_of
 
 
 class UnsuitedError(TrailedError):
     """A function or class that cannot be called with what there is; the text says why.
 
-    Where the code itself raised, the trail says where.
+    Attributes
+    ----------
+    what : str
+        What the code itself raised, or the text; its trail says where.
+    sure : bool
+        It would raise that whatever it were given.
     """
+
+    def __init__(self, message: str, trail: Trail = (), what: str = "", sure: bool = False) -> None:
+        super().__init__(message, trail)
+        self.what = what or message
+        self.sure = sure
+
+    def told_of(self, what: str) -> "UnsuitedError":
+        """Say of what it is told."""
+        return UnsuitedError(f"{what} {self}", self.trail, f"{what} {self}", self.sure)
+
+
+class SearchEndedError(BaseException):
+    """The time for finding out how code can be asked is over."""
+
+
+_end: ContextVar[float] = ContextVar("_end", default=math.inf)
+
+
+@contextlib.contextmanager
+def searching(seconds: float) -> Iterator[None]:
+    """Let the code be tried for so long: then :class:`SearchEndedError` ends the search."""
+    token = _end.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _end.reset(token)
 
 
 @contextlib.contextmanager
@@ -80,7 +115,8 @@ def bind(function: Callable[..., Any], values: Mapping[str, Any]) -> list[Any]:
         elif parameter.default is not inspect.Parameter.empty:
             chosen.append(parameter.default)
         else:
-            raise UnsuitedError(f"has an argument {name} that is not known")
+            called = getattr(function, "__name__", "it")
+            raise UnsuitedError(f"{called} has an argument {name} that is not known")
     return chosen[:known]
 
 
@@ -92,14 +128,24 @@ def _fits(name: str, role: str) -> bool:
 
 def attempt(function: Callable[[], Any]) -> Any:
     """Call something of the code's, and turn whatever it raises into :class:`UnsuitedError`."""
+    if monotonic() > _end.get():
+        raise SearchEndedError
     try:
         with calmly():
             return function()
-    except (KeyboardInterrupt, MemoryError):
+    except (KeyboardInterrupt, MemoryError, UnsuitedError, SearchEndedError):
         raise
     except BaseException as error:  # the code may raise anything, SystemExit too
         text = raised(error, first_line(error))
-        raise UnsuitedError(f"raised {text}", trail_of(error)) from None
+        raise UnsuitedError(f"raised {text}", trail_of(error), text, _sure(error)) from None
+
+
+def _sure(error: BaseException) -> bool:
+    """Whether an exception has nothing to do with what the code was given."""
+    if isinstance(error, AttributeError):
+        kind = type(getattr(error, "obj", None))
+        return kind.__module__ not in ("builtins", "numpy") or kind is ModuleType
+    return isinstance(error, NameError | ImportError | SyntaxError | SystemExit)
 
 
 def first_line(error: BaseException) -> str:

@@ -107,14 +107,14 @@ def _roles_of(cls: type, widths: tuple[int, ...]) -> list[Roles]:
     return list(attempt(lambda: find_roles(cls(*chosen))))
 
 
-def why_not(cls: type) -> str:
-    """Say why no object of a class can be made; empty where one can."""
-    why = ""
+def why_not(cls: type) -> UnsuitedError | None:
+    """Say why no object of a class can be made; None where one can."""
+    why: UnsuitedError | None = None
     for widths in PROBES:
         try:
             _roles_of(cls, widths)
         except UnsuitedError as error:
-            why = why or f"{cls.__name__}() {error}"
+            why = why or error.told_of(f"{cls.__name__}()")
             continue
-        return ""
+        return None
     return why

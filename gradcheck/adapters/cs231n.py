@@ -5,14 +5,24 @@ scores. (https://cs231n.github.io/assignments2024/assignment1/, TwoLayerNet and
 FullyConnectedNet.)
 """
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Network, Pair
-from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly, classes, methods
+from gradcheck.adapters.asked import Floats, Network, Pair, Trial
+from gradcheck.adapters.broken import BACKWARD, FORWARD, broken
+from gradcheck.adapters.calling import (
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    calmly,
+    classes,
+    methods,
+)
 from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.names import plays
 from gradcheck.adapters.reading import Reading
@@ -85,6 +95,21 @@ class Course:
         return y.copy() if self.labels == "one-hot" else labels(y)
 
 
+def _tried(code: Course) -> tuple[int, UnsuitedError | None]:
+    """Say why ``loss`` gives no loss and no gradient, and how far it came."""
+    trial = Trial(code.model.own)
+    pairs, batch = trial.question(3)
+    stage = FORWARD
+    with contextlib.suppress(UnsuitedError):
+        attempt(lambda: code.forward(trial, pairs, batch.x))
+        stage = BACKWARD
+    try:
+        attempt(lambda: code.loss_and_grads(trial, pairs, batch))
+    except UnsuitedError as error:
+        return stage, error
+    return stage, None
+
+
 def _key(grads: Any, name: str) -> str:
     for key in (name, f"d{name}", f"grad_{name}", f"grad{name}"):
         if key in grads:
@@ -108,6 +133,11 @@ def find(module: Any) -> Iterator[Reading]:
         place = "argument" if in_call else "constructor" if in_making else ""
         for model in models(cls):
             for kind in ("integer labels", "one-hot"):
+                first = next(iter(PENALTIES)) if place else ""
+                stage, why = _tried(Course(model, kind, first, place, OUTPUTS[0]))
+                if why is not None:
+                    yield broken("cs231n", why, stage, {"class": cls.__name__, "calls": "loss"})
+                    continue
                 for penalty, outputs in itertools.product(PENALTIES if place else ("",), OUTPUTS):
                     told = model.roles.layout.told() | {"targets": kind, "class": cls.__name__}
                     told["outputs"] = outputs

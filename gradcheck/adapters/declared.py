@@ -1,5 +1,6 @@
 """Code read as its declaration says."""
 
+import contextlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -8,13 +9,13 @@ import numpy as np
 
 from gradcheck.adapters import stepping
 from gradcheck.adapters.asked import Floats, Network, Pair, Trial
-from gradcheck.adapters.calling import arguments, calmly
+from gradcheck.adapters.calling import UnsuitedError, arguments, calmly, first_line
 from gradcheck.adapters.declaration import Declaration, Function
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.paths import Path, read, single, write
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, stepped, to_own
-from gradcheck.errors import UsageError
+from gradcheck.lines import TrailedError, raised, trail_of
 
 
 class Declared:
@@ -47,13 +48,16 @@ class Declared:
         declaration = self.declaration
         holder = self.code
         if declaration.build is not None:
-            holder = _call(declaration.build, self.code, {"network": network})
+            with self._under("build"):
+                holder = _call(declaration.build, self.code, {"network": network})
         packed = [self.own_layout.pack(w, b) for w, b in own]
         for index, (matrix, vector) in enumerate(packed):
             if declaration.weights:
-                write(holder, declaration.weights, index, self._by_units(matrix))
+                with self._under("weights"):
+                    write(holder, declaration.weights, index, self._by_units(matrix))
             if declaration.biases and vector is not None:
-                write(holder, declaration.biases, index, vector)
+                with self._under("biases"):
+                    write(holder, declaration.biases, index, vector)
         values: dict[str, Any] = {
             "x": self.own_layout.give(x),
             "rate": rate,
@@ -78,54 +82,84 @@ class Declared:
             holder, own, values = self._ready(network, params, batch.x, batch.y)
             loss = float("nan")
             if declaration.loss is not None:
-                loss = _call(declaration.loss, holder, values)
+                with self._under("loss"):
+                    loss = _call(declaration.loss, holder, values)
                 holder, own, values = self._ready(network, params, batch.x, batch.y)
             if declaration.gradients is None:
                 return loss, self._from_steps(network, params, batch)
-            answer = _call(declaration.gradients, holder, values)
+            with self._under("gradients"):
+                answer = _call(declaration.gradients, holder, values)
             if declaration.weight_gradients:
                 pairs = self._left(holder, own)
             else:
-                if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
-                    loss, answer = answer if declaration.loss is None else (loss, answer[1])
-                pairs = [
-                    self.own_layout.unpack(*_two(item), *w.shape)
-                    for item, (w, _) in zip(answer, own, strict=True)
-                ]
+                with self._under("gradients"):
+                    if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
+                        loss, answer = answer if declaration.loss is None else (loss, answer[1])
+                    pairs = self._unpacked(answer, own)
         sign = declaration.sign
         signed = [(sign * dw, sign * db) for dw, db in pairs]
         return loss, from_own(self.own_layout, network, signed)
 
     def _left(self, holder: Any, own: list[Pair]) -> list[Pair]:
         """Read the gradient from where it was left."""
-        return self._read(
-            holder, own, self.declaration.weight_gradients, self.declaration.bias_gradients
-        )
+        return self._read(holder, own, "weight_gradients", "bias_gradients")
 
-    def _read(self, holder: Any, own: list[Pair], weights: Path, biases: Path) -> list[Pair]:
+    def _unpacked(self, answer: Any, own: list[Pair]) -> list[Pair]:
+        """Read what a function returned, layer by layer."""
+        items = list(answer)
+        if len(items) != len(own):
+            raise UnsuitedError(f"{len(items)} items where there are {len(own)} layers")
+        return [
+            self.own_layout.unpack(*_two(item), *w.shape)
+            for item, (w, _) in zip(items, own, strict=True)
+        ]
+
+    @contextlib.contextmanager
+    def _under(self, word: str) -> Iterator[None]:
+        """Tell whatever is raised with the word of the declaration, and its line."""
+        try:
+            yield
+        except (KeyboardInterrupt, MemoryError, NotImplementedError):
+            raise
+        except BaseException as error:  # the code may raise anything, SystemExit too
+            file, line = _line(self.code, word)
+            trail = (((file, line),) if line else ()) + trail_of(error)
+            verb = ":" if isinstance(error, TrailedError) else " raised"
+            where = f"{word}= of the declaration{f' (line {line})' if line else ''}"
+            raise UnsuitedError(
+                f"{where}{verb} {raised(error, first_line(error))}", trail
+            ) from None
+
+    def _read(self, holder: Any, own: list[Pair], matrices: str, vectors: str) -> list[Pair]:
+        """Read tensors from where two words of the declaration say."""
+        weights: Path = getattr(self.declaration, matrices)
+        biases: Path = getattr(self.declaration, vectors)
         pairs = []
         for index, (w, b) in enumerate(own):
             matrix, vector = self.own_layout.pack(w, b)
             turned = single(weights) and self.declaration.layout == "out x in"
-            now = read(holder, weights, index, matrix.T.shape if turned else matrix.shape)
+            with self._under(matrices):
+                now = read(holder, weights, index, matrix.T.shape if turned else matrix.shape)
             now = now.T if turned else now
             bias = None
             if vector is not None:
-                bias = read(holder, biases, index, vector.shape) if biases else np.zeros(b.shape)
-            pairs.append(self.own_layout.unpack(now, bias, *w.shape))
+                bias = np.zeros(b.shape)
+                if biases:
+                    with self._under(vectors):
+                        bias = read(holder, biases, index, vector.shape)
+            with self._under(matrices):
+                pairs.append(self.own_layout.unpack(now, bias, *w.shape))
         return pairs
 
     def _train(self, network: Network, own: list[Any], x: Floats, y: Floats, rate: float) -> Any:
         holder, _, values = self._given(network, own, x, y, rate)
         assert self.declaration.train is not None
-        answer = _call(self.declaration.train, holder, values)
+        with self._under("train"):
+            answer = _call(self.declaration.train, holder, values)
         if self.declaration.weights:
-            return self._read(holder, own, self.declaration.weights, self.declaration.biases)
-        answer = values["params"] if answer is None else answer
-        return [
-            self.own_layout.unpack(*_two(item), *w.shape)
-            for item, (w, _) in zip(answer, own, strict=True)
-        ]
+            return self._read(holder, own, "weights", "biases")
+        with self._under("train"):
+            return self._unpacked(values["params"] if answer is None else answer, own)
 
     def _from_steps(self, network: Network, params: list[Pair], batch: Any) -> list[Pair]:
         own, x = to_own(self.own_layout, network, params, batch.x)
@@ -148,8 +182,16 @@ class Declared:
         assert self.declaration.forward is not None
         with calmly():
             holder, own, values = self._ready(network, params, x, None)
-            answer = _call(self.declaration.forward, holder, values)
-        return self.own_layout.take(answer, own[-1][0].shape[1], len(x))
+            with self._under("forward"):
+                answer = _call(self.declaration.forward, holder, values)
+                return self.own_layout.take(answer, own[-1][0].shape[1], len(x))
+
+
+def _line(code: Any, word: str) -> tuple[str, int]:
+    """Return the file of the declaration, and the line that a word of it stands on."""
+    known: tuple[str, dict[str, int]]
+    known = getattr(code, "__gradcheck_declaration_lines__", ("", {}))
+    return known[0], known[1].get(word, 0)
 
 
 def _two(item: Any) -> tuple[Any, Any]:
@@ -168,9 +210,8 @@ def _call(function: Function, holder: Any, values: dict[str, Any]) -> Any:
         elif index == 0:
             chosen.append(holder)
         else:
-            raise UsageError(
-                f"an argument of a declaration's function is named {parameter.name}; "
-                f"there are {', '.join(values)}"
+            raise UnsuitedError(
+                f"an argument is named {parameter.name}; there are {', '.join(values)}"
             )
     return function(*chosen)
 

@@ -7,12 +7,14 @@ the same shape that return their gradients in a tuple are read too.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcheck.adapters.asked import Trial
-from gradcheck.adapters.calling import arguments, functions
+from gradcheck.adapters.broken import broken
+from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, functions
 from gradcheck.adapters.functions import (
     PENALTIES,
     Chain,
@@ -49,13 +51,16 @@ def find(module: Any) -> Iterator[Reading]:
 
 
 def read(chain: Chain, adapter: str) -> Iterator[Reading]:
-    """Yield every style in which the functions answer."""
+    """Yield every style in which the functions answer, and why they do not in the others."""
     for style in STYLES:
         for container in ("dict", "pairs"):
             for targets in ("as given", "integer labels", "one vector"):
                 tried = replace(style, container=container, targets=targets)
                 code = Chained(chain, tried)
-                if not _answers(code):
+                try:
+                    _ask(code)
+                except UnsuitedError as error:
+                    yield broken(adapter, error, code.stage, {"functions": _names(chain)})
                     continue
                 told = tried.told() | {"functions": _names(chain)}
                 if not _has_loss(code):
@@ -108,26 +113,25 @@ def _names(chain: Chain) -> str:
 
 
 def _ask(code: Chained) -> Any:
+    """Return the first answer; raises what the try raised that came farthest."""
+    farthest: tuple[int, UnsuitedError] | None = None
     for widths in TRIALS:
         trial = Trial(widths)
         for rows in (3, 1):
-            pairs, batch = trial.question(rows)
+            question = trial.question(rows)
             try:
-                return code.loss_and_grads(trial, pairs, batch)
-            except (KeyboardInterrupt, MemoryError):
-                raise
-            except BaseException:
-                continue
-    return None
-
-
-def _answers(code: Chained) -> bool:
-    return _ask(code) is not None
+                return attempt(partial(code.loss_and_grads, trial, *question))
+            except UnsuitedError as error:
+                if farthest is None or code.stage > farthest[0]:
+                    farthest = code.stage, error
+    assert farthest is not None
+    code.stage = farthest[0]
+    raise farthest[1]
 
 
 def _has_loss(code: Chained) -> bool:
-    answer = _ask(code)
     try:
+        answer = _ask(code)
         return bool(np.isfinite(np.asarray(answer[0], dtype=float)).all())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, UnsuitedError):
         return False

@@ -6,13 +6,23 @@ y, lambda)``, and what ``scipy.optimize.minimize(f, jac=True)`` takes.
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcheck.adapters.asked import Floats, Network, Pair, Trial
 from gradcheck.adapters.bare import narrower
-from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly, functions, members
+from gradcheck.adapters.broken import FORWARD, broken
+from gradcheck.adapters.calling import (
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    calmly,
+    functions,
+    members,
+)
 from gradcheck.adapters.functions import PENALTIES
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays, role_of
@@ -175,7 +185,9 @@ def find(module: Any) -> Iterator[Reading]:
         for (layout, order), targets in itertools.product(_layouts(), TARGETS):
             code = Flat(function, layout, order, targets, "", module)
             widths = None if takes_sizes else fixed
-            if not _answers(code, widths):
+            why = _tried(code, widths)
+            if why is not None:
+                yield broken("flat vector", why, FORWARD, {"function": name})
                 continue
             for penalty in PENALTIES if reg else ("",):
                 told = layout.told() | {"order": order, "targets": targets, "function": name}
@@ -211,19 +223,21 @@ def _size(value: Any) -> bool:
     return type(value) is int and 0 < value < 1000
 
 
-def _answers(code: Flat, widths: tuple[int, ...] | None) -> bool:
-    """Whether the function gives a number and as many derivatives as it was given numbers."""
+def _tried(code: Flat, widths: tuple[int, ...] | None) -> UnsuitedError | None:
+    """Say why the function gives no number and as many derivatives as it was given numbers."""
+    why: UnsuitedError | None = None
     trials = [_read_as(code.layout, widths)] if widths else [(3, 5, 2), (3, 5, 1), (3, 2), (3, 1)]
     for sizes in trials:
         if min(sizes) < 1:
             continue
-        pairs, batch = Trial(sizes).question(4)
+        trial = Trial(sizes)
+        pairs, batch = trial.question(4)
         try:
-            loss, grads = code.loss_and_grads(Trial(sizes), pairs, batch)
+            loss, grads = attempt(partial(code.loss_and_grads, trial, pairs, batch))
             if np.asarray(loss, dtype=float).size == 1 and len(grads) == len(pairs):
-                return True
-        except (KeyboardInterrupt, MemoryError):
-            raise
-        except BaseException:
+                return None
+        except UnsuitedError as error:
+            why = why or error
+        except (TypeError, ValueError):
             continue
-    return False
+    return why or UnsuitedError("it returns no (J, grad)")

@@ -19,6 +19,7 @@ from gradcheck.adapters.answers import (
     returned_names,
 )
 from gradcheck.adapters.asked import Floats, Network, Pair
+from gradcheck.adapters.broken import BACKWARD, FORWARD
 from gradcheck.adapters.calling import arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_loss, plain, plays
@@ -84,11 +85,18 @@ class Style:
 
 
 class Chained:
-    """Functions read as an implementation."""
+    """Functions read as an implementation.
+
+    Attributes
+    ----------
+    stage : int
+        How far the last question came.
+    """
 
     def __init__(self, chain: Chain, style: Style, picker: Picker | None = None) -> None:
         self.chain, self.style, self.picker = chain, style, picker or Picker()
         self._updated = Picker()
+        self.stage = FORWARD
         if chain.forward is not None:
             self.forward = self._outputs
         if chain.update is not None:
@@ -100,8 +108,10 @@ class Chained:
         """Call the forward, the cost and the backward."""
         with calmly():
             own, values = self._values(network, params, batch.x, batch.y)
+            self.stage = FORWARD
             outputs = self._forward(values)
             loss = self._cost(values, outputs)
+            self.stage = FORWARD if self.chain.forward is None else BACKWARD
             answer = self.chain.backward(*bind(self.chain.backward, values))
             told = returned_names(self.chain.backward)
             if self.chain.cost is None:

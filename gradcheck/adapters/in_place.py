@@ -15,7 +15,9 @@ import numpy as np
 from gradcheck.adapters import stepping
 from gradcheck.adapters.asked import Floats, Pair
 from gradcheck.adapters.bare import wider
-from gradcheck.adapters.broken import broken
+from gradcheck.adapters.broken import BACKWARD as BACKWARD_STAGE
+from gradcheck.adapters.broken import FORWARD as FORWARD_STAGE
+from gradcheck.adapters.broken import MAKING, broken
 from gradcheck.adapters.calling import (
     UnsuitedError,
     attempt,
@@ -91,8 +93,9 @@ SAMPLES = ("rows", "one vector", "one column", "one list", "columns")
 
 def find(module: Any) -> Iterator[Reading]:
     """Yield the readings of everything that trains in place."""
+    failed: list[Reading] = []
     for host in hosts(module):
-        for plan in _plans(host):
+        for plan in _plans(host, failed):
             for made in _with_loss(host, plan):
                 told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
                 told["trains"] = host.name
@@ -106,15 +109,39 @@ def find(module: Any) -> Iterator[Reading]:
                     told["widths"] = "-".join(map(str, host.roles.widths))
                 yield Reading("in place", Trainer(host, made), told)
 
+    yield from failed
     for cls in classes(module).values():
         if set(map(plain, methods(cls))) & {*TRAIN, *BACKWARD, "loss"}:
             why = why_not(cls)
-            if why:
-                yield broken("in place", why)
+            if why is not None:
+                yield broken("in place", why, MAKING, {"class": cls.__name__})
 
 
-def _plans(host: Host) -> Iterator[Plan]:
-    """Yield what trains, in the first form of samples in which it does."""
+def stopped(adapter: str, trainer: Trainer, why: UnsuitedError) -> Reading:
+    """Return a reading that says what one of its calls raised."""
+    plan, host = trainer.plan, trainer.host
+    stage = MAKING
+    if trainer.calling:
+        stage = FORWARD_STAGE if plain(trainer.calling) in FORWARD else BACKWARD_STAGE
+    if stage == BACKWARD_STAGE and trainer.calling == plan.calls[0]:
+        stage = BACKWARD_STAGE if _runs_forward(trainer) else FORWARD_STAGE
+    return broken(adapter, why, stage, {"calls": ", ".join(plan.calls), "class": host.name})
+
+
+def _runs_forward(trainer: Trainer) -> bool:
+    """Whether the forward runs by itself, where the training does not."""
+    if not trainer.plan.forward:
+        return False
+    own, x, _ = trial(trainer.host, trainer.plan)
+    try:
+        attempt(lambda: trainer.outputs(own, x))
+    except UnsuitedError:
+        return False
+    return True
+
+
+def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
+    """Yield what trains, in the first form of samples in which it does; keep why others fail."""
     names = {plain(name): name for name in host.methods}
     forward = [names[n] for n in FORWARD if n in names]
     backward = [names[n] for n in BACKWARD if n in names]
@@ -127,7 +154,12 @@ def _plans(host: Host) -> Iterator[Plan]:
     for calls in lines:
         for samples, targets in itertools.product(SAMPLES, ("as given", "one number")):
             plan = Plan(calls, forward[0] if forward else "", "", samples, targets)
-            moved = _trains(host, plan)
+            trainer = Trainer(host, plan)
+            try:
+                moved = _trains(trainer)
+            except UnsuitedError as error:
+                failed.append(stopped("in place", trainer, error))
+                continue
             if moved is None:
                 continue
             seen, plan = True, oriented(host, plan)
@@ -182,21 +214,23 @@ def trial(host: Host, plan: Plan) -> tuple[list[Pair], Floats, Floats]:
     return pairs, rng.normal(size=(n, own[0])), y
 
 
-def _trains(host: Host, plan: Plan) -> bool | None:
+def _trains(trainer: Trainer) -> bool | None:
     """Whether the weights change by this plan, in a way that the rate can be set for.
 
     Returns
     -------
     settable : bool or None
-        None when nothing changes, or the calls cannot be made.
+        None when nothing changes.
+
+    Raises
+    ------
+    UnsuitedError
+        When the calls cannot be made.
     """
+    host, plan = trainer.host, trainer.plan
     own, x, y = trial(host, plan)
-    trainer = Trainer(host, plan)
-    try:
-        one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))
-        two, _ = attempt(lambda: trainer.train(own, x, y, 0.25))
-    except UnsuitedError:
-        return None
+    one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))
+    two, _ = attempt(lambda: trainer.train(own, x, y, 0.25))
     before, first, second = (stepping.flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None

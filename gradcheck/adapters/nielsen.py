@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.asked import Floats, Network, Pair
-from gradcheck.adapters.calling import arguments, bind, calmly, classes, methods
+from gradcheck.adapters.broken import BACKWARD, FORWARD, MAKING, broken
+from gradcheck.adapters.calling import (
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    calmly,
+    classes,
+    methods,
+)
 from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
@@ -90,8 +99,9 @@ def find(module: Any) -> Iterator[Reading]:
         if method is None or len(arguments(method)) != 3:
             continue
         for model in models(cls):
-            reading = Book(model, True)
-            if not _answers(reading, model):
+            stage, why = _tried(model)
+            if why is not None:
+                yield broken("nielsen", why, stage, {"class": cls.__name__, "calls": "backprop"})
                 continue
             for first in (True, False):
                 told = model.roles.layout.told() | {
@@ -105,13 +115,19 @@ def find(module: Any) -> Iterator[Reading]:
                 yield Reading("nielsen", Book(model, first), told)
 
 
-def _answers(reading: Book, model: Model) -> bool:
-    """Whether ``backprop`` gives two lists of as many items as there are layers."""
-    sizes = model.own
+def _tried(model: Model) -> tuple[int, UnsuitedError | None]:
+    """Say why ``backprop`` gives no two lists of as many items as there are layers."""
+    sizes, stage = model.own, MAKING
+    x, y = np.full((sizes[0], 1), 0.5), np.full((sizes[-1], 1), 0.5)
     try:
-        with calmly():
-            code = model.build(sizes)
-            answer = code.backprop(np.full((sizes[0], 1), 0.5), np.full((sizes[-1], 1), 0.5))
-        return len(answer) == 2 and all(len(part) == len(sizes) - 1 for part in answer)
-    except Exception:  # the code may raise anything
-        return False
+        code = attempt(lambda: model.build(sizes))
+        stage = FORWARD
+        if "feedforward" in methods(model.cls):
+            attempt(lambda: code.feedforward(x.copy()))
+            stage = BACKWARD
+        answer = attempt(lambda: code.backprop(x, y))
+        if attempt(lambda: [len(part) for part in answer]) != [len(sizes) - 1] * 2:
+            raise UnsuitedError("backprop returns no two lists with one item a layer")
+    except UnsuitedError as error:
+        return stage, error
+    return stage, None

@@ -9,7 +9,7 @@ from gradcheck.adapters.answers import BIAS, WEIGHT, Picker, arrays_in, loss_in,
 from gradcheck.adapters.asked import Network, Pair
 from gradcheck.adapters.calling import UnsuitedError, attempt, calmly
 from gradcheck.adapters.hosts import Host, hosts
-from gradcheck.adapters.in_place import FORWARD, SAMPLES, oriented, trial
+from gradcheck.adapters.in_place import FORWARD, SAMPLES, oriented, stopped, trial
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
@@ -39,6 +39,7 @@ class Returner(Trainer):
             holder, _, values = self._ready(own, x, y, 0.5)
             answer = None
             for name in self.plan.calls:
+                self.calling = name
                 answer = self._call(holder, name, values)
         told = returned_names(self.host.methods[self.plan.calls[-1]])
         found, pairs = arrays_in(answer, told), []
@@ -65,7 +66,8 @@ def find(module: Any) -> Iterator[Reading]:
             returner = Returner(host, plan, picker)
             try:
                 loss, _ = attempt(lambda r=returner, q=(own, x, y): r.ask(*q))  # type: ignore[misc]
-            except UnsuitedError:
+            except UnsuitedError as error:
+                yield stopped("gradients", returner, error)
                 continue
             plan = oriented(host, plan)
             told = Returner(host, plan, picker).layout.told() | {"calls": ", ".join(calls)}

@@ -41,16 +41,18 @@ def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -
     chosen = set(to_run(whole, manner.imports_only).body)
     scope = vars(module)
     for tree, name in trees:
-        tree.body = [node for node in tree.body if node in chosen]
+        part = ast.Module([node for node in tree.body if node in chosen], tree.type_ignores)
         if manner.imports_only:
-            _run_with_stand_ins(tree, name, scope)
+            _run_with_stand_ins(part, name, scope)
         else:
-            exec(compile(tree, name, "exec", dont_inherit=True), scope)
+            exec(compile(part, name, "exec", dont_inherit=True), scope)
     if loop is not None:
         scope["__gradcheck_loop__"] = loop
+        scope["__gradcheck_loop_file__"] = next(n for t, n in trees if loop in t.body)
     declared = manner.declared_in(path)
     if declared is not None:
-        scope["__gradcheck_declaration__"] = _declaration(declared, module)
+        scope["__gradcheck_declaration__"], lines = _declaration(declared, module)
+        scope["__gradcheck_declaration_lines__"] = (str(declared), lines)
 
 
 class _StandIn:
@@ -80,14 +82,18 @@ def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any]) -> N
                 scope[bound] = _StandIn(getattr(node, "module", None) or alias.name)
 
 
-def _declaration(path: Path, module: ModuleType) -> "Declaration":
+def _declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:
+    """Return what a file declares, and on which line each word of it stands."""
     from gradcheck.adapters.declaration import Declaration  # most files have none beside them
 
     scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
-    exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), scope)
+    tree = ast.parse(path.read_bytes(), path)
+    exec(compile(tree, path, "exec", dont_inherit=True), scope)
     declaration = scope.get("declaration")
     if not isinstance(declaration, Declaration):
         raise LoadError(
             f"{path.name} declares nothing; it has to end with declaration = Declaration(...)"
         )
-    return declaration
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    words = [word for call in calls for word in call.keywords]
+    return declaration, {word.arg: word.value.lineno for word in words if word.arg}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.asked import Floats
-from gradcheck.adapters.broken import broken
+from gradcheck.adapters.broken import BACKWARD, broken
 from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt
 from gradcheck.adapters.in_place import CONSTANTS
 from gradcheck.adapters.listed import Family, families, listed
@@ -47,7 +47,7 @@ def find(module: Any) -> Iterator[Reading]:
         except UnsuitedError as error:
             shelf.restore()
             if not inner:
-                yield broken("script", f"one round of the training loop {error}")
+                yield broken("script", error.told_of("one round of the training loop"), BACKWARD)
             continue
         after = _numbers(module)
         seen = dict(vars(module))
@@ -72,9 +72,8 @@ def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
     loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
     stores = tuple(dict.fromkeys(stored(tree)))
     loads |= changed(tree)
-    return Script(
-        module, compile(tree, getattr(module, "__file__", "script"), "exec"), loads, stores
-    )
+    file = getattr(module, "__gradcheck_loop_file__", "script")
+    return Script(module, compile(tree, file, "exec"), loads, stores)
 
 
 def _numbers(module: Any) -> dict[Place, Floats]:

@@ -67,12 +67,18 @@ class Plan:
 
 
 class Trainer(Stepper):
-    """Code that trains in place, read as an implementation."""
+    """Code that trains in place, read as an implementation.
+
+    Attributes
+    ----------
+    calling : str
+        What was called last.
+    """
 
     def __init__(self, host: Host, plan: Plan) -> None:
         layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
         super().__init__(layout, plan.rate)
-        self.host, self.plan = host, plan
+        self.host, self.plan, self.calling = host, plan, ""
         if plan.forward:
             self.forward = self._forward
 
@@ -86,6 +92,7 @@ class Trainer(Stepper):
             holder, roles, values = self._ready(own, x, y, rate)
             answer = None
             for name in self.plan.calls:
+                self.calling = name
                 answer = self._call(holder, name, values)
             return roles.read(holder, own), answer
 

@@ -27,7 +27,7 @@ from gradcheck.answers import (
     read_outputs,
     read_tensors,
 )
-from gradcheck.lines import Sources, raised, trail_of
+from gradcheck.lines import Sources, TrailedError, raised, trail_of
 
 #: Characters of a message that code under test may fill.
 TEXT = 300
@@ -91,8 +91,10 @@ class Caller:
             where = f" on {place.told(main)}" if place else ""
             return Failure("memory", f"the call ran out of memory{where}", place)
         kind = "processes" if out_of_processes(error, text) else "exception"
-        where = f"{place.told(main)}:" if place else f"{call.value} raised"
-        return Failure(kind, f"{where} {raised(error, text)}", place)
+        where = f"{place.told(main)}: " if place else f"{call.value} raised "
+        if place is None and isinstance(error, TrailedError):
+            where = ""  # ours: it says what was asked
+        return Failure(kind, f"{where}{raised(error, text)}", place)
 
     def _run(
         self, code: Any, call: Call, problem: Posed, learning_rate: float, rounds: int

@@ -42,6 +42,10 @@ class Panel:
         """Say whether the code under test has a function."""
         return self.main.offers(call)
 
+    def more(self) -> bool:
+        """Look for other readings of the code under test."""
+        return self.main.more()
+
     def begin(self, request: Request) -> None:
         """Let the one it is meant for begin with what will be asked next."""
         self._of(request).begin(request)

@@ -7,21 +7,27 @@ lost, so that no budget is paid twice.
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from gradcheck.adapters.registry import ADAPTERS
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Started, Starting
-from gradcheck.execution.target import Target
 from gradcheck.protocol import Call, Observation, Request
 
 #: Failures after which nothing more is asked: the next call would cost as much again.
 _FATAL = ("memory", "processes")
 
+
+#: The part of the time of a call for which the code is tried, to find out how it is asked.
+_SEARCH = 0.6
+
+#: What is said of that.
+_FINDING = "finding out how"
 
 #: Workers that get ready beside the first: so often the check of purity starts afresh.
 _SPARES = 2
@@ -97,6 +103,7 @@ class Remote:
         self.batch_sizes: object = None
         self.notes: tuple[str, ...] = ()
         self._readings: tuple[Offer, ...] = ()
+        self._first = self._following = 0
         self._launch = launch
         self._limits = launch.limits
         self._left = launch.limits.timeout
@@ -112,6 +119,7 @@ class Remote:
             assert launch.starting is not None
             self._worker = launch.starting.ready()
             self._load()
+            self._find()
         except BaseException:
             self.close()
             raise
@@ -134,6 +142,21 @@ class Remote:
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
         return call.value in self._readings[self.settled].calls
+
+    def more(self) -> bool:
+        """Look for readings by adapters not tried yet; False where there are none.
+
+        Raises
+        ------
+        LostError
+            When the code is gone by that.
+        """
+        if self._following >= len(ADAPTERS) or self._launch.target.manner.adapter:
+            return False
+        self._first, self.settled = self._following, 0
+        self._memory.clear()
+        self._find()
+        return bool(self._readings[0].calls)
 
     def begin(self, request: Request) -> None:
         """Let the code begin with what will be asked next, while something else is done.
@@ -274,6 +297,7 @@ class Remote:
         except SandboxError as error:
             raise LostError("sandbox", str(error)) from None
         self._load()
+        self._find()
 
     def _another(self) -> Starting:
         assert self._worker is not None
@@ -285,21 +309,37 @@ class Remote:
         name = staged_name(target.path) if target.path else ""
         how = (target.manner.adapter or "", target.manner.imports_only)
         where = (self._worker.code, name, target.module, target.attribute, *how)
-        with self._latching(None):
-            frame = self._exchange(
-                wire.Frame(wire.LOAD, self._next(), where), (wire.LOADED, wire.FAILED)
-            )
-            try:
-                if frame.tag == wire.FAILED:
-                    failure = messages.read_failure(frame.values)
-                    place = self._launch.submission.place(failure.place)
-                    raise LostError(failure.kind, failure.message, place=place)
-                self._take(frame)
-            except (wire.WireError, ValueError) as error:
-                raise LostError("protocol", f"the worker's answer is none: {error}") from None
+        frame = wire.Frame(wire.LOAD, self._next(), where)
+        with self._latching(f"importing {target.file}"):
+            self._told(frame, wire.LOADED, self._take)
+
+    def _find(self) -> None:
+        """Find out how the code can be asked; what it has is tried meanwhile."""
+        target = self._launch.target
+        how = (target.manner.adapter or "", self._first, _SEARCH * self._seconds())
+        frame = wire.Frame(wire.FIND, self._next(), how)
+        with self._latching(f"{_FINDING} {target.file} can be asked"):
+            self._told(frame, wire.FOUND, self._take_readings)
+
+    def _told(self, frame: wire.Frame, tag: bytes, take: Callable[[wire.Frame], None]) -> None:
+        answer = self._exchange(frame, (tag, wire.FAILED))
+        try:
+            if answer.tag == wire.FAILED:
+                failure = messages.read_failure(answer.values)
+                place = self._launch.submission.place(failure.place)
+                raise LostError(failure.kind, failure.message, place=place)
+            take(answer)
+        except (wire.WireError, ValueError) as error:
+            raise LostError("protocol", f"the worker's answer is none: {error}") from None
 
     def _take(self, frame: wire.Frame) -> None:
-        offers, networks, batch_sizes, notes = frame.values
+        self.networks, self.batch_sizes, notes = frame.values
+        self.notes = messages.texts(notes)
+
+    def _take_readings(self, frame: wire.Frame) -> None:
+        offers, following = frame.values
+        if not isinstance(following, int):
+            raise wire.WireError("no number of an adapter")
         readings = []
         for offer in offers if isinstance(offers, tuple) else ():
             adapter, conventions, calls = offer if isinstance(offer, tuple) else (None,) * 3
@@ -310,38 +350,40 @@ class Remote:
         if not 0 < len(readings) <= messages.MAX_READINGS:
             raise wire.WireError(f"{len(readings)} readings")
         self._readings = tuple(readings)
-        self.networks, self.batch_sizes = networks, batch_sizes
-        self.notes = messages.texts(notes)
+        self._following = following
 
     @contextlib.contextmanager
-    def _latching(self, request: Request | None) -> Iterator[None]:
+    def _latching(self, doing: Request | str) -> Iterator[None]:
         try:
             yield
         except LostError as lost:
-            self._latch(lost, request)
+            self._latch(lost, doing)
             raise self._lost or lost from None
 
-    def _latch(self, lost: LostError, request: Request | None) -> None:
+    def _latch(self, lost: LostError, doing: Request | str) -> None:
         """Remember the end, told in words for the author of the code."""
         if self._worker:
             self._worker.process.close()
-        where = _place(request, self._launch.target)
+        where = doing if isinstance(doing, str) else _place(doing)
         message = lost.message
         if lost.kind == "timeout":
             whole = self._left <= 0
             seconds = self._limits.timeout if whole else self._limits.call_timeout
             option = "--timeout" if whole else "--call-timeout"
             message = f"{where} did not end within {seconds:g} s ({option})"
-            if whole and request is not None:
+            if where.startswith(_FINDING):
+                message += (
+                    ": its functions were tried, and one takes that long; say how it is asked in "
+                    "a declaration (docs/plug-in.md)"
+                )
+            if whole and isinstance(doing, Request):
                 message = f"all calls together took more than {seconds:g} s ({option})"
         elif lost.kind in ("crash", "memory", "flood", "processes", "protocol"):
             message = f"{where}: {message}"
         self._lost = LostError(lost.kind, message, self.level, lost.place)
 
 
-def _place(request: Request | None, target: Target) -> str:
-    if request is None:
-        return f"importing {target.file}"
+def _place(request: Request) -> str:
     problem = request.problem
     return f"{request.call.value} ({problem.network}, N = {problem.batch.size})"
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from gradcheck.adapters import readings
+from gradcheck.adapters.registry import ADAPTERS
 from gradcheck.execution.calling import Caller
 from gradcheck.lines import Anywhere
 from gradcheck.protocol import Call, Observation, Request
@@ -66,6 +67,10 @@ class Session(Protocol):
         """Say whether the code has the function at all."""
         ...
 
+    def more(self) -> bool:
+        """Look for readings by adapters not tried yet; False where there are none."""
+        ...
+
 
 class InProcess:
     """A session with an implementation in this very process.
@@ -88,12 +93,14 @@ class InProcess:
         adapter: str | None = None,
     ) -> None:
         self._adapter = adapter
-        self.readings = readings(implementation, adapter)
+        self._sources = Anywhere(implementation)
+        self._implementation, self._first = implementation, 0
+        found = readings(implementation, adapter, self._sources)
+        self.readings, self._following = found.readings, found.following
         self.settled = 0
         self._renew = renew or _copier(implementation)
         self._calls = 0
         self._memory: dict[Request, Observation] = {}
-        self._sources = Anywhere(implementation)
         self._caller = Caller(self._sources)
 
     @property
@@ -108,13 +115,24 @@ class InProcess:
     def _code(self, reading: int | None) -> Any:
         return self.readings[self.settled if reading is None else reading].implementation
 
+    def more(self) -> bool:
+        """Look for readings by adapters not tried yet; False where there are none."""
+        if self._adapter or self._following >= len(ADAPTERS):
+            return False
+        self._first, self.settled = self._following, 0
+        self._memory.clear()
+        found = readings(self._implementation, None, self._sources, self._first)
+        self.readings, self._following = found.readings, found.following
+        return self.offers(Call.LOSS_AND_GRADS)
+
     def begin(self, request: Request) -> None:
         """Do nothing: here nothing runs meanwhile."""
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one."""
         if request.anew and self._renew is not None:
-            self.readings = readings(self._renew(), self._adapter)
+            renewed = readings(self._renew(), self._adapter, self._sources, self._first)
+            self.readings = renewed.readings
             self._caller = Caller(self._sources)
         if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)

@@ -17,11 +17,11 @@ import struct
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-#: Frames of gradcheck: load a file, call it, say what was imported.
-LOAD, CALL, SEEN = b"LOAD", b"CALL", b"SEEN"
+#: Frames of gradcheck: load a file, find out how to ask it, call it, say what was imported.
+LOAD, FIND, CALL, SEEN = b"LOAD", b"FIND", b"CALL", b"SEEN"
 
-#: Frames of a worker: it is confined, the file is loaded or not, an answer.
-READY, LOADED, FAILED, ANSWER = b"REDY", b"LODD", b"FAIL", b"ANSW"
+#: Frames of a worker: it is confined, the file is loaded or not, readings, an answer.
+READY, LOADED, FAILED, FOUND, ANSWER = b"REDY", b"LODD", b"FAIL", b"FOND", b"ANSW"
 
 #: The largest body, the largest text, the most axes, values and levels of lists.
 MAX_BODY = 64 * 2**20

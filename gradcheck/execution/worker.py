@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     # what the interpreter and numpy brought along is no work of the code under test
     server = _Server(frozenset(sys.modules))
     while True:
-        frame = wire.read(receive, (wire.LOAD, wire.CALL, wire.SEEN))
+        frame = wire.read(receive, (wire.LOAD, wire.FIND, wire.CALL, wire.SEEN))
         if frame is None:
             return
         send(wire.pack(server.serve(frame)))
@@ -113,63 +113,80 @@ class _Server:
     def __init__(self, before: frozenset[str]) -> None:
         self._before = before
         self._caller: Any = None
+        self._loaded: Any = None
         self._readings: tuple[Any, ...] = ()
 
     def serve(self, frame: Any) -> Any:
         from gradcheck.execution import wire
 
         if frame.tag == wire.LOAD:
-            return self._load(frame)
+            return self._answered(frame, self._load)
+        if frame.tag == wire.FIND:
+            return self._answered(frame, self._find)
         if frame.tag == wire.SEEN:
             return wire.Frame(wire.SEEN, frame.number, (self._libraries(),))
         return self._call(frame)
 
-    def _load(self, frame: Any) -> Any:
-        from gradcheck.adapters import readings
-        from gradcheck.adapters.manner import Manner
+    def _answered(self, frame: Any, answer: Callable[[Any], Any]) -> Any:
+        """Answer a frame, or say why it cannot be answered."""
         from gradcheck.answers import Failure
         from gradcheck.errors import GradcheckError, LoadError
-        from gradcheck.execution import loading, messages, wire
-        from gradcheck.execution.calling import Caller, one_line
+        from gradcheck.execution import messages, wire
+        from gradcheck.execution.calling import one_line
 
         def failed(kind: str, message: str, place: Any = None) -> Any:
             values = messages.failure_values(Failure(kind, message, place))
             return wire.Frame(wire.FAILED, frame.number, values)
 
-        folder, name, module, dotted, adapter, imports_only = frame.values
         try:
-            if module:
-                loaded = loading.load_module(module, Path(folder))
-            else:
-                loaded = loading.load_file(
-                    Path(folder) / name, Manner(adapter or None, imports_only)
-                )
-            if dotted:
-                loaded = loading.attribute(loaded, dotted, name or module)
-            self._caller = Caller(loaded.sources)
-            self._readings = readings(loaded.code, adapter or None)
-            offers = [
-                (
-                    reading.adapter,
-                    [text for pair in reading.conventions.items() for text in pair],
-                    _offered(reading.implementation),
-                )
-                for reading in self._readings
-            ]
-            declared = (
-                _declared(getattr(loaded.code, "networks", None)),
-                _declared(getattr(loaded.code, "batch_sizes", None)),
-            )
+            return answer(frame)
         except LoadError as error:
             return failed("import", str(error), error.place)
         except GradcheckError as error:
             return failed("import", str(error))
         except MemoryError:
-            return failed("memory", f"{name} ran out of memory")
+            return failed("memory", "the code ran out of memory")
         except BaseException as error:  # adapters touch the code's own objects
             text = f"{type(error).__name__}: {one_line(error)}"
-            return failed("import", f"{name} could not be read: {text}")
-        return wire.Frame(wire.LOADED, frame.number, (offers, *declared, loaded.notes))
+            return failed("import", f"the code could not be read: {text}")
+
+    def _load(self, frame: Any) -> Any:
+        from gradcheck.adapters.manner import Manner
+        from gradcheck.execution import loading, wire
+        from gradcheck.execution.calling import Caller
+
+        folder, name, module, dotted, adapter, imports_only = frame.values
+        if module:
+            loaded = loading.load_module(module, Path(folder))
+        else:
+            loaded = loading.load_file(Path(folder) / name, Manner(adapter or None, imports_only))
+        if dotted:
+            loaded = loading.attribute(loaded, dotted, name or module)
+        self._loaded = loaded
+        self._caller = Caller(loaded.sources)
+        declared = (
+            _declared(getattr(loaded.code, "networks", None)),
+            _declared(getattr(loaded.code, "batch_sizes", None)),
+        )
+        return wire.Frame(wire.LOADED, frame.number, (*declared, loaded.notes))
+
+    def _find(self, frame: Any) -> Any:
+        from gradcheck.adapters import readings
+        from gradcheck.execution import wire
+
+        adapter, first, seconds = frame.values
+        loaded = self._loaded
+        found = readings(loaded.code, adapter or None, loaded.sources, first, seconds)
+        self._readings = found.readings
+        offers = [
+            (
+                reading.adapter,
+                [text for pair in reading.conventions.items() for text in pair],
+                _offered(reading.implementation),
+            )
+            for reading in self._readings
+        ]
+        return wire.Frame(wire.FOUND, frame.number, (offers, found.following))
 
     def _call(self, frame: Any) -> Any:
         from gradcheck.answers import Failure, Observation

@@ -56,7 +56,7 @@ def verdict(word: str) -> Text:
 
 def _in_full(entry: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_headline(entry)]
-    if entry["adapter"]["name"] != "native":
+    if entry["adapter"]["name"] != "native" and entry["findings"]:  # else the error says it
         parts.append(Padding(Text(_recognised(entry["adapter"]), style="dim"), (0, 0, 0, 2)))
     for fault in faults(entry):
         parts.append(Padding(_fault(fault), (1, 0, 0, 2)))

@@ -36,6 +36,10 @@ class Settled:
         """Say whether the settled reading has the function."""
         return self._session.offers(call)
 
+    def more(self) -> bool:
+        """Say no: it is settled how the code is read."""
+        return False
+
     def begin(self, request: Request) -> None:
         """Let the code begin with what will be asked next."""
         self._session.begin(self._in_its_terms(request))

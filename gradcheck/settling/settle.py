@@ -33,9 +33,6 @@ from gradcheck.settling.fit import (
 from gradcheck.settling.inference import infer
 from gradcheck.settling.settlement import Settlement
 
-#: How the message of code that cannot be asked at all begins.
-_STOPPED = "loss_and_grads raised RuntimeError: "
-
 #: At most so many readings are told apart by their gradient.
 CANDIDATES = 40
 
@@ -180,8 +177,12 @@ def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
     real = [f for f in failures if f.kind != "unsupported"] or failures
     if not real:
         return Failure("unsupported", "the code answered no question")
-    failure = real[0]
-    text = failure.message.removeprefix(_STOPPED)
-    return Failure(
-        failure.kind, f"recognised as {readings[0].adapter}, but it does not run: {text}"
-    )
+    failure, told = real[0], readings[0].conventions
+    calls = next((told[key] for key in ("calls", "functions", "function") if key in told), "")
+    parts = [part for part in (told.get("class", ""), calls) if part]
+    asked = f" ({': '.join(parts)})" if parts else ""
+    how = f"recognised as {readings[0].adapter}{asked}"
+    if readings[0].adapter == "declaration":
+        how = "read as its declaration says"
+    text = f"{how}, but it does not run: {failure.message}"
+    return Failure(failure.kind, text, failure.place)

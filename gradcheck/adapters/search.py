@@ -1,0 +1,107 @@
+"""Trying the adapters in turn, until one can read the code."""
+
+import math
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from gradcheck.adapters.broken import works
+from gradcheck.adapters.calling import SearchEndedError, searching
+from gradcheck.adapters.nearest import nearest
+from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.registry import ADAPTERS, check_name
+from gradcheck.lines import Anywhere, Sources
+
+#: More readings than these of one module are not looked at.
+MOST = 400
+
+
+@dataclass(frozen=True)
+class Found:
+    """Ways in which code can be read.
+
+    Attributes
+    ----------
+    readings : tuple of Reading
+        Of one adapter, the likeliest first. Where none works: why the nearest does not.
+    following : int
+        The number of the adapter that can be tried next.
+    """
+
+    readings: tuple[Reading, ...]
+    following: int
+
+
+def readings(
+    code: Any,
+    adapter: str | None = None,
+    sources: Sources | None = None,
+    first: int = 0,
+    seconds: float = math.inf,
+) -> Found:
+    """Return the ways in which a module or object can be read, the likeliest first.
+
+    Only readings of the first adapter that finds any are returned. Where nothing is
+    found the nearest is, if the code itself is what stops it; else the code is read as
+    native, and the conventions say what it has.
+
+    Parameters
+    ----------
+    adapter : str, optional
+        The only adapter to try.
+    sources : Sources, optional
+        The code's own lines.
+    first : int
+        The number of the adapter to begin with.
+    seconds : float
+        For how long the code is tried.
+
+    Raises
+    ------
+    UsageError
+        When there is no adapter of that name.
+    """
+    names = [check_name(adapter)] if adapter else list(ADAPTERS)
+    stopped: list[Reading] = []
+    ended = False
+    with searching(seconds):
+        for number, name in enumerate(names[first:], start=first + 1):
+            if name not in ("native", "declaration") and not isinstance(code, ModuleType):
+                continue
+            found, ended = _limited(name, code)
+            working = tuple(reading for reading in found if works(reading))
+            if working:
+                return Found(working, number)
+            stopped += found
+            if ended:
+                break
+    kept = nearest(code, stopped, sources or Anywhere(code), ended)
+    return Found((kept or Reading("native", code),), len(names))
+
+
+def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
+    """List an adapter's readings; what the code does to stop it ends them, no more.
+
+    Returns
+    -------
+    readings : list of Reading
+    ended : bool
+        The time for trying the code is over.
+    """
+    find = import_module(f"gradcheck.adapters.{ADAPTERS[name]}").find
+    found: list[Reading] = []
+    working = 0
+    try:
+        for reading in find(code):
+            found.append(reading)
+            working += works(reading)
+            if working == MOST:
+                break
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except SearchEndedError:
+        return found, True
+    except BaseException:  # the code may raise anything, from a property or a constructor
+        return found, False
+    return found, False
