@@ -3,21 +3,25 @@
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gradcheck import replay
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.registry import check_name
 from gradcheck.campaign import EXAMPLES, Examination
-from gradcheck.entry import failed
+from gradcheck.entry import failed, faulty
+from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.target import Target, parse_target
 from gradcheck.hearing import Progress
 from gradcheck.network import Network
-from gradcheck.record import Entry, Record, new_record
+from gradcheck.protocol import Failure
+from gradcheck.record import Entry, Record, new_record, plain
 from gradcheck.subjects import absent, from_object, peers, submit
 
 
@@ -80,7 +84,8 @@ def check(
     SandboxError
         When that level cannot be had on this machine.
     InternalError
-        When gradcheck itself is at fault.
+        When gradcheck itself is at fault. Of a list of paths the others are examined all the
+        same: what went wrong stands in the entry of the one, with the kind ``internal``.
     """
     limits = Limits(call_timeout, timeout, min_sandbox)
     seed = fresh_seed() if seed is None else seed
@@ -93,31 +98,54 @@ def check(
         Path(declaration) if declaration is not None else None,
     )
     targets = [parse_target(os.fspath(t), manner) if _is_path(t) else t for t in targets]
-    entries = [_entry(each, examination, limits) for each in targets]
-    targets = [t.target if isinstance(t, Launch) else t for t in targets]
-    words = [
-        "check",
-        *(t.text if isinstance(t, Target) else entries[i]["name"] for i, t in enumerate(targets)),
+    if isinstance(target, Sequence) and not _is_path(target):
+        entries = _entries(targets, examination, limits)
+    else:
+        entries = [_entry(targets[0], examination, limits)]
+    names = [
+        _target(t).text if isinstance(t, Target | Launch) else entry["name"]
+        for t, entry in zip(targets, entries, strict=True)
     ]
-    if only:
-        words += ["--network", f'"{only}"']
+    options = ["--network", str(only)] if only else []
     if examples != EXAMPLES:
-        words += ["--examples", str(examples)]
-    words += limits.words()
-    words += manner.words()
-    command = f"python -m gradcheck {' '.join(words)} --seed {seed}"
-    return new_record(seed, command, entries)
+        options += ["--examples", str(examples)]
+    options += [*limits.words(), *manner.words(), "--seed", str(seed)]
+    command, shown = replay.command(names, options), replay.shown(names, options)
+    return new_record(seed, command, entries, replay=shown if shown != command else None)
 
 
 def _is_path(target: Any) -> bool:
     return isinstance(target, str | os.PathLike)
 
 
+def _entries(targets: Sequence[Any], examination: Examination, limits: Limits) -> list[Entry]:
+    """Examine several targets; nothing that one causes here reaches the entries of the others."""
+    entries: list[Entry] = []
+    for target in targets:
+        start = time.perf_counter()
+        try:
+            entry = plain(_entry(target, examination, limits))
+        except Exception as fault:
+            if not isinstance(target, Target | Launch) or _none_can_be_run(fault, entries):
+                raise
+            entry = plain(faulty(absent(_target(target)), fault, time.perf_counter() - start))
+        entries.append(entry)
+    return entries
+
+
+def _none_can_be_run(fault: Exception, entries: Sequence[Entry]) -> bool:
+    """Whether no worker at the level asked for can be had, which is the same for all targets."""
+    return isinstance(fault, SandboxError) and not entries
+
+
 def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
     if not isinstance(target, Target | Launch):
         examination.peers = peers()
         return examination.examine(from_object(target))
-    launch = target if isinstance(target, Launch) else Launch(target, limits)
+    try:
+        launch = target if isinstance(target, Launch) else Launch(target, limits)
+    except UsageError as error:  # its path was there when the arguments were read
+        return failed(absent(_target(target)), Failure("import", str(error)))
     target = launch.target
     examination.peers = peers(examined=str(target.path or ""))
     try:
@@ -126,3 +154,7 @@ def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
         return failed(absent(target, lost.level), lost.failure)
     with contextlib.closing(subject):
         return examination.examine(subject)
+
+
+def _target(target: Target | Launch) -> Target:
+    return target.target if isinstance(target, Launch) else target

@@ -31,6 +31,7 @@ from gradcheck.record import Entry
 from gradcheck.sampling import Support
 from gradcheck.scope import Scope, scope_of
 from gradcheck.settling.settlement import Settlement
+from gradcheck.sizes import check_size
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
 
@@ -75,6 +76,8 @@ class Examination:
             raise UsageError(f"examples must be 1 or more; got {self.examples}")
         if self.seed < 0:
             raise UsageError(f"the seed must not be negative; got {self.seed}")
+        if self.only:
+            check_size(self.only)
 
     def examine(self, subject: Subject) -> Entry:
         """Examine one implementation and return its entry in the record.
@@ -88,23 +91,22 @@ class Examination:
         try:
             return self._examine(subject, start)
         except LostError as lost:
-            return failed(subject, lost.failure, time.perf_counter() - start)
+            failure = lost.failure
+        except UsageError as error:  # about what it declares: our settings were tried before
+            failure = Failure("contract", str(error))
+        except MemoryError:
+            failure = Failure("memory", "gradcheck ran out of memory on problems of its sizes")
+        return failed(subject, failure, time.perf_counter() - start)
 
     def _examine(self, subject: Subject, start: float) -> Entry:
-        try:
-            declared = declared_support(subject.networks, subject.batch_sizes)
-        except UsageError as error:
-            return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
+        declared = declared_support(subject.networks, subject.batch_sizes)
         self.progress("support")
         settlement = None
         if subject.session.readings[0].adapter != "native":
             # code that needs no reading does not pay for it
             from gradcheck.settling.session import Settled
 
-            try:
-                settlement = self._settled(subject.session)
-            except UsageError as error:  # a declaration names a network there is none of
-                return failed(subject, Failure("contract", str(error)), time.perf_counter() - start)
+            settlement = self._settled(subject.session)
             if settlement.failure is not None:
                 subject = replace(subject, settlement=settlement)
                 return failed(subject, settlement.failure, time.perf_counter() - start)

@@ -1,15 +1,20 @@
 """The command line: arguments in, exit code out. It decides nothing."""
 
+import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 
 from gradcheck.commands import COMMANDS
-from gradcheck.errors import InternalError, SandboxError, UsageError
+from gradcheck.errors import InternalError, SandboxError, UndeliveredError, UsageError
 from gradcheck.version import __version__
 
 USAGE, INTERNAL = 2, 4
+
+#: Codes of ends that are no answer: as shells write them, 128 and the number of a signal.
+SIGNALLED, INTERRUPTED, CLOSED_PIPE = 128, 130, 141
 
 
 def main() -> None:
@@ -20,24 +25,80 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # any encoding will do
+    _heed_signals()
     try:
-        sys.exit(_run(sys.argv[1:]))
+        code = _run(sys.argv[1:])
+        _flush()
+        sys.exit(code)
     except UsageError as error:
         _say(f"gradcheck: {error}")
         sys.exit(USAGE)
-    except SandboxError as error:
+    except (SandboxError, UndeliveredError) as error:
+        if isinstance(error, UndeliveredError):
+            _hush()  # what standard output may hold back would fail again
         _say(f"gradcheck: {error}")
         sys.exit(INTERNAL)
     except InternalError as error:
         _say(f"gradcheck: our own fault: {error}")
         sys.exit(INTERNAL)
+    except Ended as end:
+        sys.exit(SIGNALLED + end.number)
     except KeyboardInterrupt:
         _say("gradcheck: interrupted; nothing was written")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        _hush()
+        sys.exit(CLOSED_PIPE)
     except Exception as error:
         name = type(error).__name__
         _say(f"gradcheck: our own fault ({name}: {error}); please report the command and seed")
         sys.exit(INTERNAL)
+
+
+def _flush() -> None:
+    """Write what standard output still holds: a full disk or a closed pipe may show here only."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _hush()
+        raise UndeliveredError(f"cannot write standard output: {error.strerror}") from None
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked us to end: what is open is closed on the way out, as on Control-C.
+
+    Attributes
+    ----------
+    number : int
+        Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _heed_signals() -> None:
+    """Leave no folder and no worker behind when a terminal closes or a scheduler loses patience."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:  # under nohup
+            continue
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not stop what is being closed
+    raise Ended(number)
+
+
+def _hush() -> None:
+    """Let nothing more be written to standard output, at the end of the process either."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:
@@ -74,4 +135,7 @@ options:
 
 
 def _say(text: str) -> None:
-    print(" ".join(text.split()), file=sys.stderr)
+    from gradcheck.renderers.words import clean
+
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        print(clean(" ".join(text.split())), file=sys.stderr)

@@ -21,6 +21,7 @@ from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING, MAX_DEPTH, PAIRINGS, Support
 from gradcheck.scope import Feature
+from gradcheck.sizes import check_size
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
     Raises
     ------
     UsageError
-        When they are not a list of network texts and a list of positive int.
+        When they are not a list of network texts and a list of positive int, or too large.
     """
     if networks is None and batch_sizes is None:
         return None
@@ -78,6 +79,8 @@ def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
         if not isinstance(networks, Sequence) or isinstance(networks, str) or not networks:
             raise UsageError('networks must be a list of texts such as "2-3-1 tanh,sigmoid ..."')
         support = replace(support, networks=tuple(Network.parse(str(text)) for text in networks))
+        for network in support.networks:
+            check_size(network)
     if batch_sizes is not None:
         sizes = list(batch_sizes) if isinstance(batch_sizes, Sequence) else []
         if not sizes or not all(type(n) is int and n >= 1 for n in sizes):

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.counterexample import CounterExample
+from gradcheck.errors import GradcheckError, SandboxError
 from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
 from gradcheck.plan import Plan
 from gradcheck.protocol import Failure
 from gradcheck.record import (
+    INTERNAL,
     Entry,
     counterexample_entry,
     failure_entry,
@@ -151,3 +153,16 @@ def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
         "flags": [],
         "error": failure_entry(failure),
     }
+
+
+def faulty(subject: Subject, fault: Exception, seconds: float = 0.0) -> Entry:
+    """Return the entry of an implementation on which gradcheck itself, or the machine, failed.
+
+    That is no fault of the submission: nobody can tell what its gradient is.
+    """
+    text = f"{type(fault).__name__}: " if not isinstance(fault, GradcheckError) else ""
+    message = f"gradcheck failed, which says nothing of this file: {text}{fault}"
+    if not isinstance(fault, SandboxError):
+        message += "; please report the command and seed"
+    entry = failed(subject, Failure(INTERNAL, message), seconds)
+    return entry | {"verdict": Verdict.UNRESOLVED}

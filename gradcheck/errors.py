@@ -51,3 +51,11 @@ class SandboxError(InternalError):
     Cause: bubblewrap is missing, or the machine lets nobody make namespaces.
     Next step: install bubblewrap, or accept a lower level with ``--min-sandbox``.
     """
+
+
+class UndeliveredError(InternalError):
+    """A file that was asked for could not be written, once all was examined (exit code 4).
+
+    Cause: a full disk, a folder that went away.
+    Next step: the verdicts were shown all the same; run again with another place.
+    """

@@ -29,6 +29,9 @@ from gradcheck.version import __version__
 
 SCHEMA = 1
 
+#: The kind of error that is our own fault, or the machine's; such an entry is ``unresolved``.
+INTERNAL = "internal"
+
 Entry = dict[str, Any]
 
 
@@ -51,10 +54,13 @@ class Record:
 
     @property
     def exit_code(self) -> int:
-        """0 all correct, 1 wrong or error, 3 unresolved.
+        """0 all correct, 1 wrong or error, 3 unresolved, 4 our own fault.
 
         A worked example whose number is not reproduced counts as wrong.
         """
+        errors = [entry["error"] for entry in self.data["implementations"]]
+        if any(error and error["kind"] == INTERNAL for error in errors):
+            return 4
         missed = any(not example["agrees"] for example in self.data["worked_examples"])
         return 1 if missed else self.verdict.exit_code
 
@@ -96,8 +102,9 @@ def new_record(
     bugs: list[Entry] | None = None,
     worked_examples: list[Entry] | None = None,
     benchmarks: Entry | None = None,
+    replay: str | None = None,
 ) -> Record:
-    """Put a record together."""
+    """Put a record together; ``replay`` is the command as people are shown it."""
     data = {
         "schema": SCHEMA,
         "gradcheck": __version__,
@@ -108,7 +115,8 @@ def new_record(
         "bugs": bugs or [],
         "worked_examples": worked_examples or [],
     }
-    return Record(plain(data | ({"benchmarks": benchmarks} if benchmarks else {})))
+    more = {"replay": replay, "benchmarks": benchmarks}
+    return Record(plain(data | {key: value for key, value in more.items() if value}))
 
 
 def machine() -> Entry:
@@ -285,7 +293,7 @@ def write_whole(path: Path, text: str) -> None:
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
+            dir=path.parent, prefix=".gradcheck-", delete=False
         ) as file:
             temporary = Path(file.name)
             file.write(data)

@@ -49,7 +49,18 @@ def revealed(record: "Record", much: str) -> "Record":
     if LEVELS.index(much) == len(LEVELS) - 1:
         return record
     entries = [_implementation(entry, much) for entry in record.data["implementations"]]
-    return replace(record, data={**record.data, "implementations": entries})
+    commands: Entry = {
+        key: _revealing(record.data[key], much)
+        for key in ("command", "replay")
+        if key in record.data
+    }
+    return replace(record, data={**record.data, **commands, "implementations": entries})
+
+
+def _revealing(command: str, much: str) -> str:
+    """Add the option to a line that replays a run, before a remark at its end."""
+    line, mark, remark = command.partition("  # ")
+    return f"{line} --reveal {much}{mark}{remark}"
 
 
 def _implementation(entry: "Entry", much: str) -> "Entry":

@@ -18,6 +18,7 @@ from gradcheck.forward import activate, evaluate
 from gradcheck.losses import LOSSES, REDUCTIONS
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Params, Problem
+from gradcheck.sizes import check_size
 
 MAX_DEPTH = 5
 MAX_WIDTH = 8
@@ -161,7 +162,13 @@ def fill(
         One of :data:`KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
         layer near ``|z| = 8``, ``duplicates`` repeats a sample, ``small`` makes
         weights about 0.3.
+
+    Raises
+    ------
+    UsageError
+        When it is too large to be asked.
     """
+    check_size(network, samples)
     size = 0.3 if kind == "small" else 1.0
     x = _short(rng.standard_normal((samples, network.widths[0])))
     if kind == "duplicates" and samples > 1:

@@ -28,7 +28,10 @@ class Manner:
         if self.declaration is not None:
             return self.declaration
         beside = path.with_suffix(".gradcheck.py")
-        return beside if beside.is_file() else None
+        try:
+            return beside if beside.is_file() else None
+        except OSError:  # a name that is too long is that of no file
+            return None
 
     def words(self) -> list[str]:
         """Return the options of the command line that say the same."""

@@ -1,15 +1,18 @@
 """``gradcheck check PATH...``."""
 
 import contextlib
+import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.registry import check_name
 from gradcheck.commands.arguments import Parser, add_json
+from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
-from gradcheck.execution.target import parse_target
+from gradcheck.execution.target import Target, parse_target
 from gradcheck.reveal import LEVELS, revealed
 
 
@@ -80,10 +83,11 @@ def run(arguments: Namespace) -> int:
     targets = [parse_target(path, manner) for path in arguments.paths]
     limits = Limits(arguments.call_timeout, arguments.timeout, arguments.min_sandbox)
     # the first worker gets ready while the rest is imported, which takes longer
-    with contextlib.closing(Launch(targets[0], limits)) as first:
+    with _launched(targets[0], limits) as first:
         from gradcheck.api import check as examine
         from gradcheck.commands import delivery
         from gradcheck.renderers import files
+        from gradcheck.renderers.words import clean
 
         delivery.check_json(arguments.json)
         wanted = files.wanted(
@@ -105,6 +109,18 @@ def run(arguments: Namespace) -> int:
                 declaration=arguments.declaration,
                 progress=tell,
             )
-    told = revealed(record, arguments.reveal)
-    files.write(told, wanted)
-    return delivery.deliver(told, screen, arguments.json, files.written(wanted.values()))
+    if faults := delivery.faults(record):
+        print(clean(f"gradcheck: our own fault: {faults}"), file=sys.stderr)
+    return delivery.deliver(revealed(record, arguments.reveal), screen, arguments.json, wanted)
+
+
+@contextlib.contextmanager
+def _launched(target: Target, limits: Limits) -> Iterator[Target | Launch]:
+    """Launch the first, if that can be done; if not, it is told why when its turn comes."""
+    try:
+        launch = Launch(target, limits)
+    except UsageError:
+        yield target
+        return
+    with contextlib.closing(launch):
+        yield launch

@@ -20,8 +20,10 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Write the file, and say how to go on."""
+    from gradcheck import replay
     from gradcheck.network import Network
     from gradcheck.record import write_whole
+    from gradcheck.renderers.words import clean
     from gradcheck.templates import student
 
     path: Path = arguments.path
@@ -31,6 +33,6 @@ def run(arguments: Namespace) -> int:
         raise UsageError(f"{path}: is not the name of a .py file; write {path.with_suffix('.py')}")
     network = Network.parse(arguments.network) if arguments.network else None
     write_whole(path, student(path.name, network))
-    print(f"Written: {path}. Write the gradient where it says TODO, then run")
-    print(f"  python -m gradcheck check {path}")
+    print(f"Written: {clean(str(path))}. Write the gradient where it says TODO, then run")
+    print(f"  {replay.command([str(path)], [])}")
     return 0

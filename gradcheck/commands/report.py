@@ -7,7 +7,7 @@ from pathlib import Path
 from gradcheck.commands import delivery
 from gradcheck.commands.arguments import Parser, add_json
 from gradcheck.errors import UsageError
-from gradcheck.record import Entry, check_writable, write_whole
+from gradcheck.record import Entry, check_writable
 
 
 def parser() -> Parser:
@@ -59,15 +59,15 @@ def run(arguments: Namespace) -> int:
                 task, description=label, completed=done, total=total
             ),
         )
-    write_whole(output / "report.json", record.to_json())
-    pages = files.wanted(html=output / "report.html", markdown=output / "report.md")
-    files.write(record, pages)
+    pages = files.wanted(
+        html=output / "report.html", markdown=output / "report.md", json=output / "report.json"
+    )
+    code = delivery.deliver(record, screen, arguments.json, pages)
     if arguments.open:
         import webbrowser
 
         webbrowser.open(pages["html"].resolve().as_uri())
-    written = files.written([*pages.values(), output / "report.json"])
-    return delivery.deliver(record, screen, arguments.json, written)
+    return code
 
 
 def _make_folder(output: Path) -> None:

@@ -8,12 +8,11 @@ readable for every user, because a worker may be another one.
 """
 
 import contextlib
+import itertools
 import os
-import shutil
 import stat
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,9 @@ from gradcheck.lines import DECLARATION, Place, line_of
 
 #: A package under test may have so many files.
 MAX_FILES = 500
+
+#: ... in folders nested so deep.
+MAX_NESTING = 30
 
 _READABLE_FILE, _READABLE_FOLDER = 0o644, 0o755
 
@@ -116,7 +118,7 @@ def stage(target: Target) -> Submission:
     except OSError as error:
         _remove(root)
         raise UsageError(f"{target.text}: cannot be read: {error.strerror or error}") from None
-    except UsageError:
+    except BaseException:  # a signal may come at any time
         _remove(root)
         raise
     return Submission(root, library, code, scratch, target, texts)
@@ -161,7 +163,7 @@ def _copy_package(source: Path, folder: Path) -> dict[str, bytes]:
     """Copy the Python files of a package, or a module that is a single file."""
     if source.is_file():
         return {source.name: _copy_file(source, folder / source.name)}
-    files = [p for p in sorted(source.rglob("*.py")) if stat.S_ISREG(p.lstat().st_mode)]
+    files = sorted(_python_files(source))
     size = sum(path.lstat().st_size for path in files)
     if len(files) > MAX_FILES or size > MAX_BYTES:
         raise UsageError(
@@ -178,6 +180,21 @@ def _copy_package(source: Path, folder: Path) -> dict[str, bytes]:
     return texts
 
 
+def _python_files(source: Path) -> Iterator[Path]:
+    """Yield the Python files of a package; without recursion, for it may be nested at will."""
+    waiting = [(source, 1)]
+    while waiting:
+        folder, depth = waiting.pop()
+        if depth > MAX_NESTING:
+            raise UsageError(f"{source}: its folders are nested more than {MAX_NESTING} deep")
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((folder / entry.name, depth + 1))
+                elif entry.name.endswith(".py") and entry.is_file(follow_symlinks=False):
+                    yield folder / entry.name
+
+
 def _make_readable(root: Path) -> None:
     root.chmod(_READABLE_FOLDER)
     for path in root.rglob("*"):
@@ -185,20 +202,43 @@ def _make_readable(root: Path) -> None:
 
 
 def _remove(root: Path) -> None:
-    """Remove a folder, also one in which the code under test took rights away."""
-    if not root.is_dir():
-        return
+    """Remove a folder, whatever the code under test made of it.
 
-    def make_writable_and_retry(function: object, path: str, error: object) -> None:
-        place = Path(path)
-        with contextlib.suppress(OSError):
-            for folder in (place.parent, place):
-                if folder.is_relative_to(root) and folder.is_dir() and not folder.is_symlink():
-                    folder.chmod(stat.S_IRWXU)
-            if callable(function):
-                function(path)
+    It may have taken rights away, or nested folders deeper than a path or Python's stack is
+    long. So what lies in a folder of the root is moved up into the root, folder by folder.
+    What cannot be removed all the same is left: no verdict is lost for it.
+    """
+    numbers = itertools.count()
+    while folders := _emptied_of_files(root):
+        progress = False
+        for folder in folders:
+            for inner in _emptied_of_files(folder):
+                with contextlib.suppress(OSError):
+                    inner.chmod(stat.S_IRWXU)
+                    inner.rename(root / f".gradcheck-{next(numbers)}")
+                    progress = True
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                progress = True
+        if not progress:
+            return
+    with contextlib.suppress(OSError):
+        root.rmdir()
 
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(root, onexc=make_writable_and_retry)
-    else:
-        shutil.rmtree(root, onerror=make_writable_and_retry)
+
+def _emptied_of_files(folder: Path) -> list[Path]:
+    """Remove what a folder holds and is no folder, and return the folders in it."""
+    with contextlib.suppress(OSError):
+        folder.chmod(stat.S_IRWXU)
+    folders = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(folder / entry.name)
+                continue
+            path = folder / entry.name
+            with contextlib.suppress(OSError):
+                if os.name == "nt":  # there a file that is closed to writing cannot be removed
+                    path.chmod(stat.S_IWRITE)
+                path.unlink()
+    return folders

@@ -24,7 +24,7 @@ LOAD, FIND, CALL, SEEN = b"LOAD", b"FIND", b"CALL", b"SEEN"
 READY, LOADED, FAILED, FOUND, ANSWER = b"REDY", b"LODD", b"FAIL", b"FOND", b"ANSW"
 
 #: The largest body, the largest text, the most axes, values and levels of lists.
-MAX_BODY = 64 * 2**20
+MAX_BODY = 96 * 2**20
 MAX_TEXT = 2**20
 MAX_AXES = 8
 MAX_VALUES = 20_000

@@ -44,7 +44,7 @@ def show(record: Record, console: Console) -> None:
         console.print(_in_full(entries[0]))
     else:
         console.print(_lines(entries))
-    replay = Text(f"Replay: {data['command']}", style="dim")
+    replay = Text(f"Replay: {data['replay']}", style="dim")
     console.print(replay, soft_wrap=True)
 
 

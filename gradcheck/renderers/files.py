@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gradcheck.errors import UsageError
 from gradcheck.record import Record, check_writable, write_whole
-from gradcheck.renderers.words import listing
+from gradcheck.renderers.words import clean, listing
 
 #: The option's name, and the module whose ``render(record)`` returns the text.
 FORMATS = {
@@ -14,6 +14,7 @@ FORMATS = {
     "markdown": "gradcheck.renderers.markdown",
     "csv": "gradcheck.renderers.csv",
     "gradescope": "gradcheck.renderers.gradescope",
+    "json": "gradcheck.renderers.json",
 }
 
 
@@ -55,5 +56,5 @@ def write(record: Record, files: Mapping[str, Path]) -> None:
 
 def written(paths: Iterable[Path]) -> str:
     """Say what was written; empty when nothing was."""
-    names = [str(path) for path in paths]
+    names = [clean(str(path)) for path in paths]
     return f"Written: {listing(names)}" if names else ""

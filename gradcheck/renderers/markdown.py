@@ -170,7 +170,7 @@ def _run(data: dict[str, Any]) -> str:
             f"- gradcheck {data['gradcheck']}, Python {machine['python']}, "
             f"numpy {machine['numpy']}, {machine['system']} {machine['processor']}",
             f"- seed {data['seed']}",
-            f"- replay: {_code(data['command'])}",
+            f"- replay: {_code(data['replay'])}",
         )
     )
 

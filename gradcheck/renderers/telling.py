@@ -38,6 +38,7 @@ ERRORS = {
     "protocol": "breaks the protocol",
     "processes": "starts processes of its own",
     "sandbox": "leaves its sandbox",
+    "internal": "could not be judged, through a fault of gradcheck's own",
 }
 
 #: When one of these fails, it is what the author should read about, and those of

@@ -73,10 +73,13 @@ def tamed(data: Mapping[str, Any]) -> dict[str, Any]:
 
     Names, paths and messages come from outside. What is tamed is still text: each
     format escapes it in its own way. The command alone may be long, for it is there
-    to be run again.
+    to be run again; ``replay`` is what of it people are shown.
     """
-    command = clean(shortened(data["command"], LONGEST_COMMAND))
-    return {**_tame(data), "command": command}
+    commands = {
+        key: clean(shortened(data.get(key, data["command"]), LONGEST_COMMAND))
+        for key in ("command", "replay")
+    }
+    return {**_tame(data), **commands}
 
 
 def _tame(value: Any) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from gradcheck.checks import CHECKS
 from gradcheck.errors import InternalError
+from gradcheck.replay import quoted
 from gradcheck.testing.examinations import Examinations, Outcome
 from gradcheck.testing.target import Target
 
@@ -70,7 +71,9 @@ class CheckItem(pytest.Item):
     def setup(self) -> None:
         """Examine the implementation, if no other test did; code that fails is an error."""
         settings = self.examinations.settings
-        replay = f"pytest --gradcheck-impl {self.target.text} {settings} -k {self.name}"
+        replay = (
+            f"pytest --gradcheck-impl {quoted(self.target.text)} {settings} -k {quoted(self.name)}"
+        )
         try:
             self.outcome = self.examinations.outcome(self.target, self.slug, replay)
         except InternalError as fault:
@@ -116,7 +119,7 @@ def bound(examinations: Examinations, name: str, slug: str) -> Callable[[Any], N
     """Return the ``check`` that a decorated test receives."""
 
     def check(implementation: Any) -> None:
-        replay = f"pytest {examinations.settings} -k {test_id(name, slug)}"
+        replay = f"pytest {examinations.settings} -k {quoted(test_id(name, slug))}"
         demand(examinations.outcome(implementation, slug, replay))
 
     return check

@@ -9,6 +9,7 @@ import pytest
 
 from gradcheck.api import fresh_seed
 from gradcheck.campaign import EXAMPLES, Examination
+from gradcheck.renderers.words import clean
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched
@@ -57,7 +58,7 @@ class PluggedIn:
 
     def header(self) -> str:
         """Return the line printed at the start of a run."""
-        names = ", ".join(target.text for target in self.targets)
+        names = ", ".join(clean(target.text) for target in self.targets)
         seed = self.examinations.seed
         return f"gradcheck: {names}; seed {seed} (replay with --gradcheck-seed {seed})"
 

@@ -14,13 +14,13 @@ PACKAGE = Path(gradcheck.__file__).parent
 
 #: From the ground up: a module may import from its own layer's package and from below.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "lines"),
+    ("version", "lines", "replay"),
     ("errors",),
     ("elementary",),
     ("activations",),
     ("losses",),
     ("network",),
-    ("answers",),
+    ("answers", "sizes"),
     ("problem",),
     ("protocol", "forward", "adapters"),
     ("notation",),

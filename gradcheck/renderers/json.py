@@ -1,0 +1,8 @@
+"""The record itself."""
+
+from gradcheck.record import Record
+
+
+def render(record: Record) -> str:
+    """Return a record as JSON."""
+    return record.to_json()
