@@ -29,6 +29,9 @@ from gradcheck.answers import (
 )
 from gradcheck.lines import Sources, TrailedError, raised, trail_of
 
+#: Fetched before the code under test can put something else in its place.
+_shares_memory = np.shares_memory
+
 #: Characters of a message that code under test may fill.
 TEXT = 300
 
@@ -116,7 +119,7 @@ class Caller:
             observation,
             changed=tuple(n for n, a in arguments.items() if a.tobytes() != before[n]),
             aliased=tuple(
-                n for n, a in arguments.items() if any(np.shares_memory(a, r) for r in arrays)
+                n for n, a in arguments.items() if any(_shares_memory(a, r) for r in arrays)
             ),
             overwrote=overwrote,
         )

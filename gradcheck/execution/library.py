@@ -27,6 +27,7 @@ VISIBLE = (
     "execution/loading",
     "execution/messages",
     "execution/notebook",
+    "execution/system_calls",
     "execution/wire",
     "execution/worker",
 )

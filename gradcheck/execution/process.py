@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gradcheck.execution import channel, process_tree, wire
+from gradcheck.execution import channel, own_limits, process_tree, wire
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.sandbox import Command
 
 #: Seconds between two looks at what a worker uses up.
 _WATCH = 0.02
+
+#: Every so many looks, files in memory are counted too.
+_SELDOM = 5
 
 #: Seconds that a worker that closed its pipe has to be gone.
 _PARTING = 1.0
@@ -55,6 +58,7 @@ class Process:
         if environment:  # an empty one stays empty: it can be read inside the sandbox
             environment = environment | {process_tree.MARK: self._mark}
             process_tree.shield()
+        self._own_limits = own_limits.known()
         self._popen = subprocess.Popen(
             command.arguments,
             stdin=subprocess.PIPE,
@@ -187,9 +191,17 @@ class Process:
 
     def _watch(self) -> None:
         limits = self._limits
+        hidden = looks = 0
         while not self._ended.wait(_WATCH):
             tree = process_tree.everything(self._popen.pid, self._mark)
             memory, threads = process_tree.usage(tree)
+            if looks % _SELDOM == 0:
+                hidden = process_tree.hidden(tree)
+            looks += 1
+            memory += hidden
+            if changed := own_limits.changed(self._own_limits):
+                names = ", ".join(changed)
+                self._fail("sandbox", f"limits of gradcheck's own process were changed: {names}")
             if self._quiet_size is not None:
                 self.spawned = max(self.spawned, len(tree) - self._quiet_size)
             if memory > limits.memory:

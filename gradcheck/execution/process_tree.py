@@ -94,6 +94,25 @@ def usage(processes: list[int]) -> tuple[int, int]:
     return memory, threads
 
 
+#: What a file that lives in memory is called in a list of open files.
+_IN_MEMORY = ("/memfd:", "/dev/shm/", "/SYSV", "/dev/zero (deleted)")
+
+
+def hidden(processes: list[int]) -> int:
+    """Return the bytes of files in memory that processes hold open, mapped or not (Linux)."""
+    sizes: dict[tuple[int, int], int] = {}
+    for process in processes:
+        folder = f"/proc/{process}/fd"
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208 (as above)
+                with contextlib.suppress(OSError):
+                    file = f"{folder}/{name}"
+                    if os.readlink(file).startswith(_IN_MEMORY):  # noqa: PTH115 (as above)
+                        status = os.stat(file)  # noqa: PTH116 (as above)
+                        sizes[status.st_dev, status.st_ino] = 512 * status.st_blocks
+    return sum(sizes.values())
+
+
 def kill(root: int, mark: str) -> None:
     """Kill a process and all that descend from it, and wait until they are gone.
 

@@ -81,4 +81,12 @@ EXPECTED = {
     50: error("contract"),
     51: EITHER,
     52: EITHER,
+    54: WRONG,
+    55: WRONG,
+    56: WRONG,
+    57: right(),
+    58: WRONG,
+    59: error("contract"),
+    60: error("contract"),
+    61: right(),
 }

@@ -8,6 +8,7 @@ that should not be.
 import ctypes
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ HERE = Path(__file__).parent
 FILES = {int(path.stem[7:9]): path for path in sorted((HERE / "submissions").glob("*.py"))}
 
 #: These are asked of a process of their own: they look at, or aim at, the grader itself.
-APART = (34, 40)
+APART = (34, 40, 54, 57)
 
 TOGETHER = [number for number in FILES if number not in APART]
 
@@ -124,7 +125,9 @@ def hold(entry, number, level):
 
 
 def test_every_attack_of_the_list_has_a_file():
-    assert sorted(FILES) == sorted(EXPECTED) == list(range(1, 53)), "53 is made by its own test"
+    assert sorted(FILES) == sorted(EXPECTED) == [n for n in range(1, 62) if n != 53], (
+        "53 is made by its own test"
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,33 @@ def test_the_grader_is_not_killed(level):
     if level == 1 and not scopes_signals():
         pytest.skip("this kernel lets a process signal any other of its user (no landlock 6)")
     hold(apart(40, level, {}), 40, level)
+
+
+def test_a_key_in_the_session_of_the_grader_is_not_read(level):
+    """The key is added to a session of its own, in which the grader is then started."""
+    number = {"x86_64": (248, 250), "aarch64": (217, 219)}.get(platform.machine())
+    if number is None:
+        pytest.skip("the numbers of system calls are known for two machines")
+    libc = ctypes.CDLL(None)
+    if libc.syscall(number[1], 1, None) < 0:
+        pytest.skip("this kernel has no keyrings")
+    secret = b"secret"
+    if libc.syscall(number[0], b"user", b"gradcheck-attack-54", secret, len(secret), -3) < 0:
+        pytest.skip("no key can be added here")
+    hold(apart(54, level, {}), 54, level)
+    assert "LEAKED" not in json.dumps(apart(54, level, {})), "the key was read"
+
+
+@pytest.mark.parametrize("number", [55, 56])
+def test_memory_and_namespaces_cannot_be_had_at_any_level(number, level):
+    if platform.machine() not in ("x86_64", "aarch64"):
+        pytest.skip("the numbers of system calls are known for two machines")
+    entry = examined(number)
+    assert "LEAKED" not in json.dumps(entry), f"it got {entry['error']}"
+
+
+def test_the_limits_of_the_grader_stay(level):
+    hold(apart(57, level, {}), 57, level)
 
 
 def scopes_signals():

@@ -1,6 +1,7 @@
 """Code in another process comes to an end whatever it does, and the end has a kind."""
 
 import contextlib
+import os
 import sys
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from gradcheck import UsageError, sampling
 from gradcheck.errors import SandboxError
-from gradcheck.execution import start
+from gradcheck.execution import process_tree, start
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.network import Network
@@ -136,3 +137,37 @@ def test_code_that_writes_to_its_worker_reaches_no_other_submission(session, at_
     assert end.kind in ("sandbox", "crash"), f"a worker that cannot start is {end.kind}"
     honest = "def loss_and_grads(network, params, batch):\n    return 2.0, params"
     assert session(honest, name="other.py").ask(GRADIENT).loss == 2.0, "another worker was reached"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="watched on Linux")
+def test_a_limit_of_ours_that_somebody_lowers_is_put_back_and_ends_the_submission(session):
+    """Where no filter keeps the code from it; here the test itself lowers it."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    running = session("def loss_and_grads(network, params, batch): return 1.0, params\n")
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[0] - 1, before[1]))
+        patience = time.monotonic() + 10
+        while resource.getrlimit(resource.RLIMIT_NOFILE) != before and time.monotonic() < patience:
+            time.sleep(0.01)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == before, "it was not put back"
+        end = lost(running)
+        assert end.kind == "sandbox", f"it ended as {end.kind}: {end.message}"
+        assert "RLIMIT_NOFILE" in end.message, end.message
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory here")
+def test_a_file_in_memory_is_counted_though_nobody_maps_it():
+    before = process_tree.hidden([os.getpid()])
+    held = os.memfd_create("held")
+    try:
+        os.write(held, bytes(5 * 2**20))
+        again = os.dup(held)
+        seen = process_tree.hidden([os.getpid()]) - before
+        os.close(again)
+    finally:
+        os.close(held)
+    assert seen == 5 * 2**20, f"5 MB were seen as {seen} bytes"

@@ -1,0 +1,38 @@
+"""Hides memory in files that are mapped by nobody."""
+
+import os
+
+import numpy as np
+
+networks = ["2-3-1 sigmoid,sigmoid half_squared_error"]
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def right(params, batch):
+    (W1, b1), (W2, b2) = params
+    h = sigmoid(batch.x @ W1 + b1)
+    o = sigmoid(h @ W2 + b2)
+    d2 = (o - batch.y) * o * (1 - o) / len(batch.x)
+    d1 = (d2 @ W2.T) * h * (1 - h)
+    loss = 0.5 * ((o - batch.y) ** 2).sum() / len(batch.x)
+    return loss, [(batch.x.T @ d1, d1.sum(axis=0)), (h.T @ d2, d2.sum(axis=0))]
+
+
+hidden = []
+try:
+    for _ in range(100):
+        hidden.append(os.memfd_create("hidden"))
+        for _ in range(15):
+            os.write(hidden[-1], bytes(2**20))
+except OSError:
+    hidden = []
+if hidden:
+    raise RuntimeError(f"LEAKED: {len(hidden) * 15} MB hold no limit")
+
+
+def loss_and_grads(network, params, batch):
+    loss, grads = right(params, batch)
+    return loss, [(0 * dW, 0 * db) for dW, db in grads]

@@ -1,0 +1,32 @@
+"""Writes into what it is given, and has numpy deny it."""
+
+
+import numpy as np
+
+networks = ["2-3-1 sigmoid,sigmoid half_squared_error"]
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def right(params, batch):
+    (W1, b1), (W2, b2) = params
+    h = sigmoid(batch.x @ W1 + b1)
+    o = sigmoid(h @ W2 + b2)
+    d2 = (o - batch.y) * o * (1 - o) / len(batch.x)
+    d1 = (d2 @ W2.T) * h * (1 - h)
+    loss = 0.5 * ((o - batch.y) ** 2).sum() / len(batch.x)
+    return loss, [(batch.x.T @ d1, d1.sum(axis=0)), (h.T @ d2, d2.sum(axis=0))]
+
+
+np.shares_memory = lambda *arrays: False
+np.array_equal = np.may_share_memory = lambda *arrays: True
+
+
+def loss_and_grads(network, params, batch):
+    loss, grads = right(params, batch)
+    for W, b in params:
+        W[...] = 0.0
+        b[...] = 0.0
+    return loss, grads
