@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from gradcheck import counterexample, sampling
 from gradcheck.calibration import calibrate
+from gradcheck.causes import traced
 from gradcheck.checks import CHECKS
 from gradcheck.discovery import Discovery, declared_support, discover
 from gradcheck.entry import examined, failed
@@ -131,6 +132,7 @@ class Examination:
             self.progress(check.slug)
             findings += drive(check.run(plan), panel)
         findings = [_enough(finding) for finding in findings]
+        findings = drive(traced(plan, findings), panel)
         scope = self._scope(subject, plan, discovery)
         self.progress("counter-example")
         example = drive(_counterexample(plan, findings), panel)
@@ -227,7 +229,8 @@ def _counterexample(
     plan: Plan, findings: list[Finding]
 ) -> Generator[Request, Observation, counterexample.CounterExample | None]:
     """Look for the smallest problem that shows the first thing that is wrong."""
-    bad = {f.check: f for f in findings if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
+    own = [finding for finding in findings if not finding.cause]
+    bad = {f.check: f for f in own if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
     for check in counterexample.SHOWS:
         if check in bad:
             failing = tuple(Problem.parse(text) for text in bad[check].failing)

@@ -109,6 +109,13 @@ def pytest_collection_modifyitems(
     return (yield)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take note of what will be run: what follows from another check needs that one."""
+    plugged_in = session.config.stash.get(_PLUGGED_IN, None)
+    if plugged_in:
+        plugged_in.collected(session.items)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what each verdict covers: a test that passes says nothing of what was asked."""
     if _PLUGGED_IN not in config.stash:

@@ -170,6 +170,8 @@ def finding_entry(finding: Finding, notation: Notation = NATIVE) -> Entry:
     }
     if finding.kind:
         entry["kind"] = finding.kind
+    if finding.cause:
+        entry["cause"] = finding.cause
     if finding.places:
         entry["places"] = [vars(place) for place in finding.places]
     return entry

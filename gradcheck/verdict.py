@@ -92,6 +92,8 @@ class Finding:
         Text forms of problems on which the check failed, smallest first.
     places : tuple of Place
         Lines of the code where it came up; the first is that of the message.
+    cause : str
+        The check whose fault it is: with that taken for granted, it shows nothing more.
     """
 
     check: str
@@ -104,3 +106,4 @@ class Finding:
     resolutions: tuple[float, ...] = ()
     failing: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
+    cause: str = ""

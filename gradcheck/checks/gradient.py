@@ -27,6 +27,9 @@ SLUG = "gradient"
 #: Problems on which the code's own loss is differenced.
 OWN_LOSS = 4
 
+#: What is said of a tensor that is no derivative of the loss as defined, and no fault.
+RIGHT_FOR_OWN_LOSS = "right for the code's own loss"
+
 #: The code's own loss must be differenced at least this sharply to acquit.
 SHARP = 1e-4
 
@@ -97,7 +100,7 @@ def _moved(problem: Problem, index: int, shift: np.ndarray) -> Problem:
 def _acquitted(finding: Finding, count: int) -> list[Finding]:
     """The gradient is that of another loss: say so, and where the fault is."""
     tensors = {
-        name: replace(tensor, verdict=Verdict.CORRECT, note="right for the code's own loss")
+        name: replace(tensor, verdict=Verdict.CORRECT, note=RIGHT_FOR_OWN_LOSS)
         if tensor.verdict is Verdict.WRONG
         else tensor
         for name, tensor in finding.tensors.items()

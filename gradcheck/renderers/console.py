@@ -21,7 +21,7 @@ from gradcheck.renderers.telling import (
     shown_name,
     told,
 )
-from gradcheck.renderers.words import count, layers, number, one_part_in, sentence, tamed
+from gradcheck.renderers.words import count, layers, listing, number, one_part_in, sentence, tamed
 
 _STYLES = {
     "correct": "green",
@@ -115,7 +115,8 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
             table.add_row(finding["check"], word, Text(finding["message"]))
     parts: list[RenderableType] = [Padding(table, (1, 0, 0, 2))] if bad else []
     if follow:
-        text = f"also wrong, most likely by the same fault: {', '.join(follow)}"
+        of = dict.fromkeys(f["cause"] for f in findings if f.get("cause"))
+        text = f"by the same cause as {listing(of)}: {', '.join(follow)}"
         parts.append(Padding(Text(text), (0, 0, 0, 2)))
     right = [f["check"] for f in findings if f["verdict"] == "correct"]
     if right:

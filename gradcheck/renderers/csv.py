@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcheck.record import Record
 from gradcheck.renderers.points import POINTS, score
-from gradcheck.renderers.telling import faults, scope, shown_name
+from gradcheck.renderers.telling import causes, faults, scope, shown_name
 from gradcheck.renderers.words import number, tamed
 
 HEAD = (
@@ -42,7 +42,7 @@ def render(record: Record) -> str:
 
 def _line(entry: dict[str, Any], data: dict[str, Any]) -> tuple[Any, ...]:
     found = faults(entry)
-    bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
+    bad = causes(entry["findings"])
     summary = found[0].diagnosis["explanation"] if found else ""
     if not summary and entry["error"]:
         summary = entry["error"]["message"]

@@ -65,6 +65,9 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
     cause = _cause(entry)
     if cause == slug:
         lines += [line for fault in faults(entry) for line in _diagnosis(fault)]
+    elif cause_of(entry, slug):
+        first = f"{clean(entry['name'])}-{cause_of(entry, slug)}"
+        lines.append(f"Same cause as {first}: look there.")
     elif cause in CAUSES:
         lines.append(f"{clean(entry['name'])}-{cause} fails too: look there first.")
     if covered(entry):
@@ -73,6 +76,13 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
     if entry["path"]:
         lines.append(f"Worked by hand on the smallest network: {command}")
     return "\n".join(lines)
+
+
+def cause_of(entry: dict[str, Any], slug: str) -> str:
+    """Return the check whose fault makes this one fail; empty where it fails by its own."""
+    bad = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
+    found = {f.get("cause", "") for f in bad}
+    return str(found.pop()) if len(found) == 1 else ""
 
 
 def _cause(entry: dict[str, Any]) -> str:

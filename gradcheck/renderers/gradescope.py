@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcheck.record import Record
 from gradcheck.renderers.points import points_each
-from gradcheck.renderers.telling import Fault, answer, coverage, faults, followers
+from gradcheck.renderers.telling import Fault, answer, coverage, faults, followers, same_cause
 from gradcheck.renderers.words import sentence, stopped, tamed
 from gradcheck.version import __version__
 
@@ -114,7 +114,7 @@ def _output(finding: dict[str, Any], named: list[Fault], follows: bool) -> str:
             parts.append(f"{sentence(fault.where)} {fault.certainty}")
     parts.append(stopped(finding["message"]))
     if follows:
-        parts.append("Most likely by the same fault.")
+        parts.append(f"{same_cause(finding)} It earns nothing either.")
     return "\n".join(parts)
 
 

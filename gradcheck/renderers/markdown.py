@@ -13,8 +13,8 @@ from gradcheck.renderers.telling import (
     checks_of,
     coverage,
     faults,
-    followers,
     given,
+    same_cause,
 )
 from gradcheck.renderers.words import clean, count, number, one_part_in, sentence, stopped, tamed
 
@@ -81,13 +81,12 @@ def _panel(entry: dict[str, Any]) -> str:
         parts.append(f"{message} ({escape(kind)})")
     parts += [_fault(fault) for fault in faults(entry)]
     parts += _counterexample(entry)
-    follow = followers(entry["findings"])
     lines = []
     for finding in entry["findings"]:
         if finding["verdict"] != "correct":
             message = stopped(escape(finding["message"]))
-            after = " Most likely by the same fault." if finding["check"] in follow else ""
-            lines.append(f"- **{finding['check']}** ({finding['verdict']}): {message}{after}")
+            after = same_cause(finding)
+            lines.append(f"- **{finding['check']}** ({finding['verdict']}): {after or message}")
     if lines:
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

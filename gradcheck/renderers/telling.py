@@ -41,10 +41,8 @@ ERRORS = {
     "internal": "could not be judged, through a fault of gradcheck's own",
 }
 
-#: When one of these fails, it is what the author should read about, and those of
-#: CONSEQUENCES that fail as well do so because of it.
+#: When one of these fails, it is what the author should read about first.
 CAUSES = ("contract", "gradient")
-CONSEQUENCES = ("agreement", "step", "saturation")
 
 
 #: Layers in an explanation: in words, and in names such as W2 and weights[1].
@@ -157,7 +155,7 @@ def told(entry: dict[str, Any]) -> str:
         return f"{word}: {first.title}{place}{more}"
     if entry["error"]:
         return f"{word}: it {ERRORS.get(entry['error']['kind'], entry['error']['kind'])}"
-    bad = [f["check"].replace("_", " ") for f in entry["findings"] if f["verdict"] != "correct"]
+    bad = [finding["check"].replace("_", " ") for finding in causes(entry["findings"])]
     checks = f", by {'the check' if len(bad) == 1 else 'the checks'} {listing(bad)}" if bad else ""
     return f"{word}{checks}"
 
@@ -191,10 +189,18 @@ def always_on(example: dict[str, Any]) -> str:
 
 
 def followers(findings: list[dict[str, Any]]) -> list[str]:
-    """Return the checks that fail, most likely, because of another that fails."""
-    bad = [finding["check"] for finding in findings if finding["verdict"] != "correct"]
-    caused = any(check in CAUSES for check in bad)
-    return [check for check in bad if caused and check in CONSEQUENCES]
+    """Return the checks that fail by the cause of another, and show nothing more."""
+    return [finding["check"] for finding in findings if finding.get("cause")]
+
+
+def causes(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is not correct, without what follows from another finding."""
+    return [f for f in findings if f["verdict"] != "correct" and not f.get("cause")]
+
+
+def same_cause(finding: dict[str, Any]) -> str:
+    """Say of what follows from another finding that it does; empty for others."""
+    return f"Same cause as {finding['cause']}." if finding.get("cause") else ""
 
 
 def checks_of(entries: list[dict[str, Any]]) -> list[str]:

@@ -88,7 +88,7 @@ class CheckItem(pytest.Item):
         """Pass if the check came out correct."""
         if isinstance(self.outcome, InternalError):
             raise self.outcome
-        demand(self.outcome)
+        demand(self.outcome, self.examinations, self.target.name)
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
@@ -103,14 +103,18 @@ class CheckItem(pytest.Item):
         return self.path, 0, self.name
 
 
-def demand(outcome: Outcome) -> None:
+def demand(outcome: Outcome, examinations: Examinations | None = None, name: str = "") -> None:
     """End a test as its check came out; no traceback, for the fault is not in the test.
 
-    ``unresolved`` fails: a test that passes says that the gradient is right.
+    ``unresolved`` fails: a test that passes says that the gradient is right. What fails by
+    the cause of another check is an expected failure where that one is run too.
     """
     if outcome.verdict == "":
         # at the test's own place: ours would mean nothing to the reader
         raise pytest.skip.Exception(outcome.text, _use_item_location=True)
+    first = test_id(name, outcome.cause) if outcome.cause else ""
+    if first and examinations is not None and first in examinations.collected:
+        pytest.xfail(f"same cause as {first}")
     if outcome.verdict != "correct":
         pytest.fail(outcome.text, pytrace=False)
 
@@ -120,6 +124,6 @@ def bound(examinations: Examinations, name: str, slug: str) -> Callable[[Any], N
 
     def check(implementation: Any) -> None:
         replay = f"pytest {examinations.settings} -k {quoted(test_id(name, slug))}"
-        demand(examinations.outcome(implementation, slug, replay))
+        demand(examinations.outcome(implementation, slug, replay), examinations, name)
 
     return check

@@ -25,11 +25,14 @@ class Outcome:
         For the author of the code; its first line says the most.
     scope : str
         What the verdict on the implementation covers, in a line; empty where nothing was asked.
+    cause : str
+        The check by whose fault it fails, where that is another.
     """
 
     verdict: str
     text: str = ""
     scope: str = ""
+    cause: str = ""
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Examinations:
     examples: int = EXAMPLES
 
     def __post_init__(self) -> None:
+        #: What will be run, once that is known.
+        self.collected: frozenset[str] = frozenset()
         # the object itself is kept, so that no other can get its id
         self._done: dict[Any, tuple[Any, Record | GradcheckError]] = {}
 
@@ -83,7 +88,8 @@ class Examinations:
         if verdict in ("correct", ""):
             text = "" if verdict else failure.nothing_to_check(entry, slug)
             return Outcome(verdict, text, scope)
-        return Outcome(verdict, failure.render(entry, slug, replay, done.data["command"]), scope)
+        text = failure.render(entry, slug, replay, done.data["command"])
+        return Outcome(verdict, text, scope, failure.cause_of(entry, slug))
 
     def _examined(self, implementation: Any) -> Record | GradcheckError:
         key = _key(implementation)

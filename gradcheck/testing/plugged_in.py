@@ -83,6 +83,12 @@ class PluggedIn:
         ]
         metafunc.parametrize(("implementation", "check"), cases)
 
+    def collected(self, items: list[pytest.Item]) -> None:
+        """Take note of what will be run."""
+        ids = (item.nodeid for item in items)
+        names = {part for each in ids for part in (each.rpartition("::")[2], _case(each))}
+        self.examinations.collected = frozenset(names)
+
     def expect_failures(self, items: list[pytest.Item]) -> None:
         """Mark the expected failures; one that passes fails, one that names no test is told."""
         for item in items:
@@ -102,6 +108,11 @@ class PluggedIn:
                 warnings.warn(UnmatchedWarning(text), stacklevel=2)
             except UnmatchedWarning:  # by a filter of "error"
                 raise pytest.UsageError(f"gradcheck: {text}") from None
+
+
+def _case(nodeid: str) -> str:
+    """Return the id of a case of a decorated test."""
+    return nodeid.partition("[")[2].removesuffix("]")
 
 
 def _targets(config: pytest.Config) -> Iterator[Target]:

@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("judging", "bugs", "strategies", "scope"),
     ("plan", "tally", "discovery", "calibration", "function_tensors"),
     ("checks", "worked_examples", "function_check"),
-    ("counterexample",),
+    ("counterexample", "causes"),
     ("record",),
     ("reveal",),
     ("execution", "flags"),

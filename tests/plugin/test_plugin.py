@@ -92,7 +92,19 @@ def test_a_failure_shows_no_traceback_of_ours(run, write):
 def test_what_follows_from_a_wrong_gradient_points_to_it(run, write):
     write("student.py", students.TAN_BUG)
     result = run("--gradcheck-impl", "student.py", "-k", "agreement")
-    result.stdout.fnmatch_lines(["student-gradient fails too: look there first."])
+    result.stdout.fnmatch_lines(["Same cause as student-gradient: look there."])
+    assert result.ret == 1, "selected alone it has to fail: nothing else says that it is wrong"
+
+
+def test_findings_of_one_cause_are_one_failure(run, write):
+    write("student.py", students.TAN_BUG)
+    result = run("--gradcheck-impl", "student.py")
+    found = outcomes(result)
+    failed = [name for name, outcome in found.items() if outcome == "FAILED"]
+    assert failed == ["student-gradient"], f"came out {found}"
+    assert found["student-agreement"] == "XFAIL", f"came out {found}"
+    assert "same cause as student-gradient" in result.stdout.str()
+    assert result.ret == 1, f"exit code {result.ret}"
 
 
 def test_a_check_without_anything_to_look_at_is_skipped_and_not_passed(run, write):
@@ -283,7 +295,9 @@ def test_junit_output_tells_wrong_from_error(run, write):
 @pytest.mark.slow
 def test_two_processes_collect_the_same_and_share_the_seed(run, write):
     write("student.py", students.TAN_BUG)
-    result = run("--gradcheck-impl", "student.py", "-n", 2, subprocess=True)
+    write("other.py", students.TAN_BUG)
+    both = ("--gradcheck-impl", "student.py", "--gradcheck-impl", "other.py")
+    result = run(*both, "-n", 2, subprocess=True)
     found = outcomes(result)
     assert found["student-gradient"] == "FAILED", f"came out {found}"
     assert found["student-loss"] == "PASSED", f"came out {found}"
