@@ -1,6 +1,7 @@
 """``gradcheck.check``: the whole of gradcheck in one call."""
 
 import contextlib
+import math
 import os
 import secrets
 import time
@@ -60,7 +61,8 @@ def check(
     seed : int, optional
         Fresh when not given; it is in the record.
     timeout, call_timeout : float
-        Seconds for all calls together, and for one, of code in a process of its own.
+        Seconds for all calls together, and for one, of code in a process of its own. Our own
+        work on it has as long again as all its calls; what was not done by then is told.
     min_sandbox : int
         The least sandbox level that will do for it.
     adapter : str, optional
@@ -140,13 +142,13 @@ def _none_can_be_run(fault: Exception, entries: Sequence[Entry]) -> bool:
 
 def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
     if not isinstance(target, Target | Launch):
-        examination.peers = peers()
+        examination.peers, examination.budget = peers(), math.inf
         return examination.examine(from_object(target))
     try:
         launch = target if isinstance(target, Launch) else Launch(target, limits)
     except UsageError as error:  # its path was there when the arguments were read
         return failed(absent(_target(target)), Failure("import", str(error)))
-    target = launch.target
+    target, examination.budget = launch.target, limits.timeout
     examination.peers = peers(examined=str(target.path or ""))
     try:
         subject = submit(launch)

@@ -6,6 +6,7 @@ check runs, and where something is wrong the smallest counter-example is looked 
 """
 
 import itertools
+import math
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from gradcheck.flags import cost_flags, library_flags, process_flags
 from gradcheck.hearing import Hearing, Progress
 from gradcheck.network import Network
 from gradcheck.oracle import Truths
+from gradcheck.own_time import OwnTime
 from gradcheck.plan import Plan
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
@@ -32,7 +34,7 @@ from gradcheck.record import Entry
 from gradcheck.sampling import Support
 from gradcheck.scope import Scope, scope_of
 from gradcheck.settling.settlement import Settlement
-from gradcheck.sizes import check_size
+from gradcheck.sizes import MAX_TOGETHER, check_size, numbers
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
 
@@ -63,6 +65,8 @@ class Examination:
     truths : Truths
         Shared, so that a problem's truth is formed once.
     progress : callable
+    budget : float
+        Seconds for our own work on one subject. What was not done by then is told.
     """
 
     seed: int
@@ -71,6 +75,7 @@ class Examination:
     peers: Mapping[str, Session] = field(default_factory=dict)
     truths: Truths = field(default_factory=Truths)
     progress: Progress = lambda what: None
+    budget: float = math.inf
 
     def __post_init__(self) -> None:
         if self.examples < 1:
@@ -100,6 +105,7 @@ class Examination:
         return failed(subject, failure, time.perf_counter() - start)
 
     def _examine(self, subject: Subject, start: float) -> Entry:
+        own = OwnTime(self.budget, subject.waited)
         declared = declared_support(subject.networks, subject.batch_sizes)
         self.progress("support")
         settlement = None
@@ -122,28 +128,40 @@ class Examination:
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
         hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
-        plan = self._plan(discovery, panel, hearing)
+        plan = self._plan(discovery, panel, hearing, own)
         if settlement is not None:
             plan = replace(plan, lossless=settlement.lossless, notation=settlement.notation)
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         findings: list[Finding] = []
+        undone: list[str] = []
         for check in CHECKS:
             self.progress(check.slug)
-            findings += drive(check.run(plan), panel)
-        findings = [_enough(finding) for finding in findings]
-        findings = drive(traced(plan, findings), panel)
+            if own.over and check.slug not in _ALWAYS:
+                undone.append(check.slug)
+            else:
+                findings += drive(check.run(plan), panel)
+        findings += [_untimely(undone, own)] if undone else []
+        few = _fewer(plan, self.examples, own) if len(plan.problems) < self.examples else ""
+        findings = [_enough(finding, few) for finding in findings]
+        if not own.over:  # what follows from what is asked for anew
+            findings = drive(traced(plan, findings), panel)
         scope = self._scope(subject, plan, discovery)
         self.progress("counter-example")
-        example = drive(_counterexample(plan, findings), panel)
+        late = own.over  # what explains a verdict is no part of it
+        example = None if late else drive(_counterexample(plan, findings), panel)
         self.progress("diagnosis")
-        diagnoses, pictures = drive(_explained(plan, findings), panel)
+        diagnoses, pictures = ([], None) if late else drive(_explained(plan, findings), panel)
         self.progress("flags")
-        flags = drive(cost_flags(plan), panel)
+        flags = [] if late else drive(cost_flags(plan), panel)
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
         heard = hearing.entry()
         entry = examined(subject, plan, scope, findings, example, diagnoses, heard, seconds)
+        if few:
+            entry["notes"] = [few, *entry["notes"]]
+        if late:
+            entry["notes"] = [*entry["notes"], f"not explained: {_USED_UP.format(own.option)}"]
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
     def _scope(self, subject: Subject, plan: Plan, discovery: Discovery) -> Scope:
@@ -175,9 +193,9 @@ class Examination:
             except LostError:  # while it looked on: what was found before is told
                 return first
 
-    def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing) -> Plan:
+    def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing, own: OwnTime) -> Plan:
         self.progress("problems")
-        problems, unanswered = self._answered(discovery.support, panel, hearing)
+        problems, unanswered = self._answered(discovery.support, panel, hearing, own)
         return Plan(
             problems,
             discovery.support,
@@ -190,17 +208,22 @@ class Examination:
         )
 
     def _answered(
-        self, support: Support, panel: Panel, hearing: Hearing
+        self, support: Support, panel: Panel, hearing: Hearing, own: OwnTime
     ) -> tuple[tuple[Problem, ...], frozenset[Problem]]:
         """Draw problems until enough of them are ones the code handles; some get no answer.
 
-        While the code works on the next one, the oracle works on the last.
+        While the code works on the next one, the oracle works on the last. Our time and memory
+        have an end, too.
         """
         kept: dict[Problem, None] = {}
         unanswered: set[Problem] = set()
         drawn = itertools.islice(sampling.problems(self.seed, support), self.examples * PATIENCE)
         problem = next(drawn, None)
-        while problem is not None and len(kept) < self.examples:
+        together = 0
+        while problem is not None and len(kept) < self.examples and not own.over:
+            together += numbers(problem.network, problem.batch.size)
+            if together > MAX_TOGETHER:
+                break
             following = next(drawn, None)
             observation = panel.ask(Request(Call.LOSS_AND_GRADS, problem))
             new = observation.supported and problem not in kept
@@ -216,11 +239,37 @@ class Examination:
         return tuple(kept), frozenset(unanswered)
 
 
-def _enough(finding: Finding) -> Finding:
+#: Checks that are always made: they judge the answers that are there.
+_ALWAYS = ("contract", "loss", "forward", "gradient")
+
+_USED_UP = "the time for gradcheck's own work was used up ({}; more gives more)"
+
+
+def _untimely(slugs: list[str], own: OwnTime) -> Finding:
+    """Say in one finding which checks were not made."""
+    first, *more = slugs
+    others = f", nor {', '.join(more)}" if more else ""
+    message = f"Not looked at{others}: {_USED_UP.format(own.option)}."
+    return Finding(first, Verdict.UNRESOLVED, 0, message)
+
+
+def _fewer(plan: Plan, examples: int, own: OwnTime) -> str:
+    """Say why fewer problems were compared than was asked for."""
+    if own.over:
+        why = _USED_UP.format(own.option)
+    elif sum(numbers(p.network, p.batch.size) for p in plan.problems) > MAX_TOGETHER // 2:
+        why = "together they hold no more than 2 GB"
+    else:
+        return ""  # the code handles no others
+    return f"{len(plan.problems)} of {examples} problems were compared: {why}"
+
+
+def _enough(finding: Finding, fewer: str = "") -> Finding:
     """A gradient compared on too few problems is not called correct."""
     few = finding.check == "gradient" and finding.problems < ENOUGH
     if few and finding.verdict is Verdict.CORRECT:
         message = f"Only {finding.problems} problems were compared; {ENOUGH} are needed to tell."
+        message = f"{fewer}; {ENOUGH} are needed to tell." if fewer else message
         return replace(finding, verdict=Verdict.UNRESOLVED, message=message)
     return finding
 

@@ -27,6 +27,8 @@ class Subject:
         Returns the libraries it imported that differentiate by themselves.
     spawned : callable
         Returns how many processes of its own it was seen to have.
+    waited : callable
+        Returns for how many seconds its code was waited for.
     close : callable
         Ends what runs for it.
     settlement : Settlement or None
@@ -43,4 +45,5 @@ class Subject:
     libraries: Callable[[], Sequence[str]] = tuple
     spawned: Callable[[], int] = int
     close: Callable[[], object] = object
+    waited: Callable[[], float] = float
     settlement: Settlement | None = None

@@ -54,6 +54,7 @@ def submit(launch: Launch) -> Subject:
         session.libraries,
         lambda: session.spawned,
         session.close,
+        waited=lambda: session.waited,
     )
 
 

@@ -18,7 +18,7 @@ class Limits:
     call_timeout : float
         Seconds for one call, and for loading the file.
     timeout : float
-        Seconds for everything that is asked of it; our own work does not count.
+        Seconds for everything that is asked of it; our own work has as long again.
     min_sandbox : int
         The least level that will do.
     memory : int

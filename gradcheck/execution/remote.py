@@ -32,6 +32,9 @@ _FINDING = "finding out how"
 #: Workers that get ready beside the first: so often the check of purity starts afresh.
 _SPARES = 2
 
+#: Seconds that a worker has to hand over an answer, however long ago it was asked for.
+_HANDING_OVER = 2.0
+
 #: So many questions are begun between the starts of two: each takes a processor for a while.
 _APART = 80
 
@@ -130,6 +133,11 @@ class Remote:
         return self._worker.level.number if self._worker else 0
 
     @property
+    def waited(self) -> float:
+        """For how many seconds the code was waited for."""
+        return self._limits.timeout - self._left
+
+    @property
     def calls(self) -> int:
         """How often the code under test was called."""
         return self._calls
@@ -218,7 +226,8 @@ class Remote:
         self._begun = None
         assert self._worker is not None
         _, request = begun.key
-        left = self._seconds() - (time.perf_counter() - begun.since)
+        # while we did something else, what is larger than a pipe stayed with the worker
+        left = max(self._seconds() - (time.perf_counter() - begun.since), _HANDING_OVER)
         with self._latching(request):
             with self._charged():
                 answer = self._worker.process.answer(begun.frame, (wire.ANSWER,), left)

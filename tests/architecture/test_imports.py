@@ -14,7 +14,7 @@ PACKAGE = Path(gradcheck.__file__).parent
 
 #: From the ground up: a module may import from its own layer's package and from below.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "lines", "replay"),
+    ("version", "lines", "replay", "own_time"),
     ("errors",),
     ("elementary",),
     ("activations",),

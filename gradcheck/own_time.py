@@ -1,0 +1,35 @@
+"""How long our own work on a submission has taken, beside the time that its code was waited for."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class OwnTime:
+    """A budget for our own work: as long again as the code under test may take.
+
+    Attributes
+    ----------
+    budget : float
+        Seconds.
+    waited : callable
+        Returns the seconds for which the code was waited for so far.
+    since : float
+        When it began, by the performance counter.
+    """
+
+    budget: float = math.inf
+    waited: Callable[[], float] = float
+    since: float = field(default_factory=time.perf_counter)
+
+    @property
+    def over(self) -> bool:
+        """Whether it is used up."""
+        return time.perf_counter() - self.since - self.waited() > self.budget
+
+    @property
+    def option(self) -> str:
+        """Name what gives more of it."""
+        return f"--timeout {self.budget:g}"
