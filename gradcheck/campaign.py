@@ -144,7 +144,7 @@ class Examination:
         findings += [_untimely(undone, own)] if undone else []
         few = _fewer(plan, self.examples, own) if len(plan.problems) < self.examples else ""
         findings = [_enough(finding, few) for finding in findings]
-        if not own.over:  # what follows from what is asked for anew
+        if not own.over:  # what follows from what is asked anew
             findings = drive(traced(plan, findings), panel)
         scope = self._scope(subject, plan, discovery)
         self.progress("counter-example")
