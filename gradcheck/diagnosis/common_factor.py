@@ -18,11 +18,20 @@ MULTIPLE = 1e-6
 
 def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
     """Is every data part off by one factor?"""
-    factors = {s.problem.batch.size: s.factor for s in surveys if s.factor is not None}
-    if not factors:
+    known = [(s.problem.batch.size, s.factor) for s in surveys if s.factor is not None]
+    if not known:
         return []
+    factors = dict(known)
     n, c = max(factors.items())
     network = surveys[0].problem.network
+    if any(abs(found - factors[size]) > FACTOR * abs(found) for size, found in known):
+        low, high = min(found for _, found in known), max(found for _, found in known)
+        text = (
+            "Every data part of the gradient is one multiple of what it should be, and another "
+            f"one on every problem: from {low:.3g} to {high:.3g} times."
+        )
+        mend = "Look for a division by something that is computed from the gradient or the batch."
+        return [Diagnosis(Name("", "returned_gradient", None), "localised", text, mend)]
     bug = _reduction(network, factors)
     if bug:
         name = Name(bug, CATALOGUE[bug].site, None)
@@ -46,11 +55,12 @@ def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
     ]
 
 
-def whole_multiple(evidence: Evidence) -> list[Diagnosis]:
+def whole_multiple(*parts: Evidence) -> list[Diagnosis]:
     """Is the whole gradient, with what the penalty gives, one multiple of the right one?"""
     answered = [
         (answer.tensors, truth.tensors)
-        for answer, truth in zip(evidence.answers, evidence.right, strict=True)
+        for part in parts
+        for answer, truth in zip(part.answers, part.right, strict=True)
         if answer.failure is None
     ]
     claimed, right = ([_flat(both[side]) for both in answered] for side in (0, 1))

@@ -1,6 +1,6 @@
 """What the code did when asked, beside what right code does, and a hypothesis too."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,6 +40,9 @@ class Evidence:
     right: tuple[Observation, ...]
 
 
+Simulation = Callable[[Mapping[str, Rule]], Textbook]
+
+
 def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[Observation, ...]:
     """Ask the textbook, with some rules replaced, the same questions in the same order."""
     session = InProcess(Textbook(rules))
@@ -47,7 +50,11 @@ def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[
 
 
 def unexplained(
-    evidence: Evidence, rules: Mapping[str, Rule], noise: float, enough: float = float("inf")
+    evidence: Evidence,
+    rules: Mapping[str, Rule],
+    noise: float,
+    enough: float = float("inf"),
+    simulation: Simulation = Textbook,
 ) -> float:
     """Return how much of the error a hypothesis leaves, at worst over all numbers.
 
@@ -62,9 +69,11 @@ def unexplained(
         hypothesis.
     enough : float
         Stop asking once this much is left.
+    simulation : callable
+        What makes code of rules.
     """
     worst = 0.0
-    for lefts in _lefts(evidence, rules, noise):
+    for lefts in _lefts(evidence, rules, noise, simulation):
         worst = max(worst, float(lefts.max(initial=0.0)))
         if worst >= enough:
             break
@@ -76,9 +85,14 @@ def explained(evidence: Evidence, rules: Mapping[str, Rule], noise: float) -> in
     return sum(int((lefts == 0.0).sum()) for lefts in _lefts(evidence, rules, noise))
 
 
-def _lefts(evidence: Evidence, rules: Mapping[str, Rule], noise: float) -> Iterator[Floats]:
+def _lefts(
+    evidence: Evidence,
+    rules: Mapping[str, Rule],
+    noise: float,
+    simulation: Simulation = Textbook,
+) -> Iterator[Floats]:
     """For each answer, what a hypothesis leaves of the error of every tensor."""
-    code = Textbook(rules)
+    code = simulation(rules)
     watched = any(_touched(answer) != _UNTOUCHED for answer in evidence.answers)
     watched = watched or any(request.fresh for request in evidence.requests)
     session = InProcess(code) if watched else None
@@ -169,7 +183,9 @@ def _quickly(code: Textbook, request: Request) -> Observation:
                 rate = request.learning_rate
                 raw = code.step(problem.network, pairs, problem.batch, rate)
                 return Observation(tensors=read_tensors(raw, problem, "")[0])
-            if any(code.rules[name] is not RULES[name] for name in _FORWARD):
+            if type(code) is not Textbook or any(
+                code.rules[name] is not RULES[name] for name in _FORWARD
+            ):
                 loss, grads = code.loss_and_grads(problem.network, pairs, problem.batch)
             else:
                 forward, loss = _forward(problem)

@@ -34,13 +34,13 @@ def forward_fault(
         for request, answer in zip(part.requests, part.answers, strict=True)
         if answer.failure is None and request.call is Call.LOSS_AND_GRADS
     ]
-    if all(_same_loss(p, claimed, {}, case) for p, claimed in losses):
+    if all(same_loss(p, claimed, {}, case) for p, claimed in losses):
         return [], None
     fitting = [
         h
         for h in hypotheses(case.network)
         if set(h.bug.rules) <= FORWARD
-        and all(_same_loss(p, claimed, h.rules(), case) for p, claimed in losses)
+        and all(same_loss(p, claimed, h.rules(), case) for p, claimed in losses)
     ]
     if not fitting or len(fitting) > LARGEST_CLASS:
         name = Name("", "forward", None)
@@ -50,6 +50,7 @@ def forward_fault(
     return [of_class(fitting[0], names, case.network)], fitting[0].rules()
 
 
-def _same_loss(problem: Problem, claimed: float, rules: Mapping[str, Rule], case: Case) -> bool:
+def same_loss(problem: Problem, claimed: float, rules: Mapping[str, Rule], case: Case) -> bool:
+    """Whether a loss is what the forward by some rules gives."""
     loss = float(textbook_pass(problem, rules).apply("loss"))
     return abs(claimed - loss) <= 30 * case.noise * (1.0 + abs(loss))

@@ -37,6 +37,14 @@ class Hypothesis:
         planted = self.bug.planted(self.layer).rules
         return {name: rule for name, rule in planted.items() if rule is not RULES[name]}
 
+    @property
+    def likely(self) -> bool:
+        """Whether of several bugs that are one function this is the one that is mostly written.
+
+        A sign or a factor of the output is rather the error's than the slope's.
+        """
+        return self.bug.site == "loss_derivative"
+
     def names(self, network: Network) -> tuple[Name, ...]:
         """Return the bug by name, once for each layer it strikes."""
         layers = self.bug.layers(network) if self.everywhere else (self.layer,)
@@ -88,5 +96,5 @@ def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> 
         else:
             rival = min(rival, left)
             near += [(left, hypothesis)] if left < REJECT else []
-    fitting.sort(key=lambda item: (item[1].everywhere, item[0]))
+    fitting.sort(key=lambda item: (item[1].everywhere, not item[1].likely, item[0]))
     return Ranking(fitting, near, rival)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import Rule
+from gradcheck.bugs import CATALOGUE, Bug
+from gradcheck.bugs.textbook import LAYERED, RULES, Rule
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence, unexplained
 from gradcheck.diagnosis.hypotheses import ACCEPT, Hypothesis, Ranking
@@ -89,9 +89,28 @@ def _not_told_from(names: list[Name]) -> str:
 
 
 def known_rules(diagnoses: Iterable[Diagnosis]) -> Mapping[str, Rule]:
-    """Merge the rules of what was named, each in its layer."""
+    """Merge the rules of what was named, each in its layer and with its number."""
+    by_layer: dict[str, dict[int, Rule]] = {}
     rules: dict[str, Rule] = {}
     for diagnosis in diagnoses:
-        if diagnosis.name.bug:
-            rules |= Hypothesis(CATALOGUE[diagnosis.name.bug], diagnosis.name.layer).rules()
-    return rules
+        if not diagnosis.name.bug:
+            continue
+        bug, layer = named_bug(diagnosis), diagnosis.name.layer
+        for rule, wrong in bug.rules.items():
+            if layer is not None and rule in LAYERED:
+                by_layer.setdefault(rule, {})[layer] = wrong
+            else:
+                rules[rule] = wrong
+    return rules | {rule: _in_layers(rule, wrong) for rule, wrong in by_layer.items()}
+
+
+def named_bug(diagnosis: Diagnosis) -> Bug:
+    """Return the bug that a diagnosis names, with the number that was recovered."""
+    bug = CATALOGUE[diagnosis.name.bug]
+    number = diagnosis.recovered.get(bug.free.name) if bug.free is not None else None
+    return bug.having(number) if number is not None else bug
+
+
+def _in_layers(rule: str, wrong: Mapping[int, Rule]) -> Rule:
+    """Each layer's own wrong rule, and the textbook's in the others."""
+    return lambda p, layer: wrong.get(layer, RULES[rule])(p, layer)

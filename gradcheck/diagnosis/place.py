@@ -6,7 +6,7 @@ slope is at fault; where it changes, what comes back is. What a wrong weight gra
 adds to the right one is a penalty when it stays as the targets change.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from gradcheck.diagnosis.diagnosis import Diagnosis, Implied, Name
 from gradcheck.diagnosis.implied import implied_derivative, implied_slope
 from gradcheck.diagnosis.probes import other_targets, other_weights_above
 from gradcheck.diagnosis.survey import Flag, Survey, same, survey
+from gradcheck.network import Network
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
 
@@ -40,8 +41,40 @@ _MENDS = {
 }
 
 
-def localise(flag: Flag, found: Survey, tolerance: float) -> Questions:
-    """Find the site of a flag; asks one more problem."""
+#: What is said of sites that belong to no layer, and of all layers at once.
+_WHOLE = {
+    "batch_reduction": (
+        "The gradient is not put together from the samples as the loss is.",
+        "Look at where the gradient is summed over the batch, and divided by it.",
+    ),
+    "forward": (
+        "The loss is not the loss as defined.",
+        "Look at the forward pass and the loss.",
+    ),
+    "update": (
+        "The step is not what your own gradient makes of it: params - rate * gradient.",
+        "Look at the lines that change the parameters.",
+    ),
+    "regularisation": (
+        "The weight penalty is not as defined, in the loss or in the gradient.",
+        "Look at the term of the weight penalty.",
+    ),
+    "returned_gradient": (
+        "What is returned is not the gradient.",
+        "Look at the end of the function, where the gradient is returned.",
+    ),
+}
+
+
+def localise(flag: Flag, surveys: list[Survey], tolerance: float) -> Questions:
+    """Find the site of a flag; asks one more problem.
+
+    Parameters
+    ----------
+    surveys : list of Survey
+        Those in which it is raised: a number is told that holds in every one.
+    """
+    found = next((s for s in surveys if flag.layer in s.deltas), surveys[0])
     other: Survey | None = None
     problem = (
         other_weights_above(found.problem, flag.layer, 3)
@@ -51,23 +84,26 @@ def localise(flag: Flag, found: Survey, tolerance: float) -> Questions:
     observation = yield Request(Call.LOSS_AND_GRADS, problem)
     if observation.failure is None:
         other = survey(problem, observation, tolerance, found.factor, found.forward)
+    every = [*surveys, other] if other is not None and flag in other.flags else surveys
     if flag.part == "delta":
-        return _delta(flag, found, other, tolerance)
-    return _tensor(flag, found, other, tolerance)
+        return _delta(flag, found, other, every, tolerance)
+    return _tensor(flag, found, other, every, tolerance)
 
 
-def _delta(flag: Flag, found: Survey, other: Survey | None, tolerance: float) -> Diagnosis:
+def _delta(
+    flag: Flag, found: Survey, other: Survey | None, every: list[Survey], tolerance: float
+) -> Diagnosis:
     layer, last = flag.layer, found.problem.network.depth
     loose = 1e3 * tolerance
     above = "loss_derivative" if layer == last else "delta_recursion"
     if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
         return _told([above, "activation_derivative"], layer, found.problem, {}, None)
+    recovered = _agreed("factor", every, lambda s: _constant(s, layer, loose))
     if layer == last and not _output_has_slope(found.problem):
-        return _told([above], layer, found.problem, _constant(found, layer, loose), None)
+        return _told([above], layer, found.problem, recovered, None)
     first = implied_slope(found, layer)
     second = implied_slope(other, layer) if other is not None else None
     stays = first is not None and second is not None and _same_where_known(first, second, loose)
-    recovered = _constant(found, layer, loose)
     if not stays or first is None:
         return _told([above], layer, found.problem, recovered, None)
     implied = implied_derivative(layer, [found])
@@ -76,7 +112,9 @@ def _delta(flag: Flag, found: Survey, other: Survey | None, tolerance: float) ->
     return _told(sites, layer, found.problem, recovered, implied)
 
 
-def _tensor(flag: Flag, found: Survey, other: Survey | None, tolerance: float) -> Diagnosis:
+def _tensor(
+    flag: Flag, found: Survey, other: Survey | None, every: list[Survey], tolerance: float
+) -> Diagnosis:
     """Is what the code adds to the right tensor independent of the targets?"""
     site = "weight_gradient" if flag.part == "weight" else "bias_gradient"
     extra = _extra(flag, found)
@@ -85,13 +123,22 @@ def _tensor(flag: Flag, found: Survey, other: Survey | None, tolerance: float) -
     if extra is not None and moved is not None and same(extra, moved, 1e4 * tolerance):
         # where no gradient arrives, nothing depends on the targets
         sites = ["regularisation"] if found.deltas[flag.layer].any() else [site, "regularisation"]
-    recovered = {}
-    factor = _factor(flag, found, tolerance)
-    if factor is not None:
-        recovered["factor"] = factor
-    if sites[0] == "regularisation" and extra is not None:
-        recovered |= _coefficient(flag, found, extra, 1e4 * tolerance)
+    recovered = _agreed("factor", every, lambda s: _factor(flag, s, tolerance))
+    if sites[0] == "regularisation":
+        recovered |= _agreed("coefficient", every, lambda s: _coefficient(flag, s, 1e4 * tolerance))
     return _told(sites, flag.layer, found.problem, recovered, None)
+
+
+def placed(site: str, layer: int | None, network: Network) -> tuple[str, str]:
+    """Say where something is wrong, and where to look, and no more."""
+    if layer is None or site not in _PARTS:
+        return _WHOLE[site if site in _WHOLE else "returned_gradient"]
+    words = {
+        "activation": network.activations[layer - 1],
+        "layer": layer,
+        "above": layer + 1,
+    }
+    return f"In layer {layer} {_PARTS[site].format(**words)}.", _MENDS[site].format(**words)
 
 
 def _told(
@@ -101,12 +148,7 @@ def _told(
     recovered: dict[str, float],
     implied: Implied | None,
 ) -> Diagnosis:
-    words = {
-        "activation": problem.network.activations[layer - 1],
-        "layer": layer,
-        "above": layer + 1,
-    }
-    explanation = f"In layer {layer} {_PARTS[sites[0]].format(**words)}."
+    explanation, mend = placed(sites[0], layer, problem.network)
     if "factor" in recovered:
         explanation += f" It is {recovered['factor']:.6g} times what it should be."
     if "coefficient" in recovered:
@@ -119,7 +161,7 @@ def _told(
         names[0],
         "localised",
         explanation,
-        _MENDS[sites[0]].format(**words),
+        mend,
         also=tuple(names[1:]),
         recovered=recovered,
     )
@@ -137,12 +179,30 @@ def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
     return bool(known.any()) and same(one[known], two[known], tolerance)
 
 
-def _constant(found: Survey, layer: int, tolerance: float) -> dict[str, float]:
+def _agreed(
+    name: str, surveys: list[Survey], number: Callable[[Survey], float | None]
+) -> dict[str, float]:
+    """Recover a number where every survey has it, and the same one: one sample has some always.
+
+    Parameters
+    ----------
+    number : callable
+        NaN where there is none, None where a survey cannot tell.
+    """
+    found = [n for n in map(number, surveys) if n is not None]
+    if len(found) < 2 or not np.isfinite(found).all():
+        return {}
+    return {name: found[0]} if np.ptp(found) <= 1e-4 * np.abs(found).max() else {}
+
+
+def _constant(found: Survey, layer: int, tolerance: float) -> float | None:
     """Recover the factor when the delta is a multiple of the right one."""
+    if layer not in found.deltas:
+        return None
     delta, expected = found.deltas[layer], found.expected[layer]
     square = float((expected * expected).sum())
     factor = float((delta * expected).sum()) / square if square else 0.0
-    return {"factor": factor} if same(delta, factor * expected, tolerance) else {}
+    return factor if same(delta, factor * expected, tolerance) else float("nan")
 
 
 def _output_has_slope(problem: Problem) -> bool:
@@ -160,12 +220,15 @@ def _extra(flag: Flag, found: Survey) -> Floats | None:
     return found.claims[name] - right
 
 
-def _coefficient(flag: Flag, found: Survey, extra: Floats, tolerance: float) -> dict[str, float]:
+def _coefficient(flag: Flag, found: Survey, tolerance: float) -> float | None:
     """Recover c where the penalty's gradient is c times the parameter, and c is not l2."""
+    extra = _extra(flag, found)
+    if extra is None:
+        return None
     w, b = found.problem.params.pairs[flag.layer - 1]
     l2, parameter = (found.problem.network.l2, w) if flag.part == "weight" else (0.0, b)
     c = float((extra * parameter).sum()) / float((parameter * parameter).sum())
-    return {"coefficient": l2 + c} if same(extra, c * parameter, tolerance) else {}
+    return l2 + c if same(extra, c * parameter, tolerance) else float("nan")
 
 
 def _factor(flag: Flag, found: Survey, tolerance: float) -> float | None:
@@ -180,4 +243,4 @@ def _factor(flag: Flag, found: Survey, tolerance: float) -> float | None:
     if not square:
         return None
     c = 1.0 + float((extra * data).sum()) / square
-    return c if same(extra, (c - 1.0) * data, 1e3 * tolerance) else None
+    return c if same(extra, (c - 1.0) * data, 1e3 * tolerance) else float("nan")

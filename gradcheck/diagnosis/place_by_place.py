@@ -17,7 +17,7 @@ from gradcheck.diagnosis.free_numbers import at_a_place
 from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, hypotheses
 from gradcheck.diagnosis.naming import LARGEST_CLASS, of_class
 from gradcheck.diagnosis.place import localise
-from gradcheck.diagnosis.survey import FACTOR, Flag, Survey, survey
+from gradcheck.diagnosis.survey import FACTOR, Flag, Survey, same, survey
 from gradcheck.diagnosis.words import FIX_FIRST
 from gradcheck.protocol import Call, Observation, Request
 
@@ -40,6 +40,7 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
     surveys = _surveys(case, evidence, held_out, forward=forward)
     flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
     flags.sort(key=lambda flag: -flag.layer)
+    either = _either(case, surveys, flags)
     result += common_factor(surveys)
     result += _untrained(case, surveys, flags)
     if _hopeless(case, flags):
@@ -53,12 +54,36 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
             or _two_at_once(case, flag, mine)
         )
         if not several:
-            known = [s for s in mine if flag.layer in s.deltas] or mine
-            several = [(yield from localise(flag, known[0], case.tolerance))]
+            several = [(yield from localise(flag, mine, case.tolerance))]
+            if flag in either:
+                site = "loss_derivative" if flag.layer == case.network.depth else "delta_recursion"
+                several = [replace(d, also=(*d.also, Name("", site, flag.layer))) for d in several]
         if flag.layer == blind:
             several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
         result += several
     return result
+
+
+def _either(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Flag]:
+    """Weight flags that stand for a delta's as well; that one is taken away.
+
+    Where samples are mixed up in the product, some batches look as if the deltas were.
+    """
+    found = []
+    for flag in [f for f in flags if f.part == "weight"]:
+        delta = Flag("delta", flag.layer)
+        raised = [s for s in surveys if delta in s.flags]
+        if not raised or any(flag in s.flags for s in raised):
+            continue
+        if all(_bias_fits(s, flag.layer, case.tolerance) for s in raised):
+            flags.remove(delta)
+            found.append(flag)
+    return found
+
+
+def _bias_fits(found: Survey, layer: int, tolerance: float) -> bool:
+    scale = found.textbook().apply("scale") * (found.factor or 1.0)
+    return same(found.claims[f"b{layer}"], scale * found.expected[layer].sum(axis=0), tolerance)
 
 
 def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Diagnosis]:
@@ -157,8 +182,9 @@ def _surveys(
             clean_top = clean_top or Flag("delta", top) not in found.flags
         elif clean_top and Flag("delta", top) in found.flags and top in found.deltas:
             c = _multiple(found, top, case.tolerance)
-            if c is not None:
-                found = survey(problem, answer, case.tolerance, c, forward)
+            scaled = survey(problem, answer, case.tolerance, c, forward) if c else found
+            if len(scaled.flags) < len(found.flags):
+                found = scaled
         surveys.append(found)
     return surveys
 

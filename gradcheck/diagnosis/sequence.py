@@ -8,12 +8,15 @@ import numpy as np
 from gradcheck.diagnosis.arithmetic import of_arithmetic
 from gradcheck.diagnosis.case import RATES, Case, again, gather, loosened, make_case, probes
 from gradcheck.diagnosis.common_factor import whole_multiple
+from gradcheck.diagnosis.consistent import consistent
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence, numbers, simulate, unexplained
 from gradcheck.diagnosis.form import read_as, read_form
 from gradcheck.diagnosis.free_numbers import with_free_number
+from gradcheck.diagnosis.gate import gated
 from gradcheck.diagnosis.hypotheses import REJECT, Hypothesis, hypotheses, rank
 from gradcheck.diagnosis.implied import with_pictures
+from gradcheck.diagnosis.mixed_up import mixed_up
 from gradcheck.diagnosis.naming import (
     LARGEST_CLASS,
     classes,
@@ -158,12 +161,16 @@ def _of_numbers(
         result = [] if ranking.fitting else with_free_number(case, evidence, held_out, listed)
         if not ranking.fitting and not result:
             result = two_bugs(case, evidence, held_out, listed)
+        if not result and Call.LOSS_AND_GRADS in case.calls:
+            result = mixed_up(case.tolerance, evidence, held_out)
         if not result and Call.LOSS_AND_GRADS in case.calls and case.network.l2:
-            result = whole_multiple(evidence)
+            result = whole_multiple(evidence, held_out)
         if not result and Call.LOSS_AND_GRADS in case.calls:
             result = yield from place_by_place(case, evidence, held_out)
     if "step" in bad and (case.calls == (Call.LOSS_AND_GRADS,) or not result):
         result += yield from update_fault(case, known_rules(result))
+    result = yield from gated(plan, case, result)
+    result = consistent(case, bad, result)
     if case.calls == (Call.LOSS_AND_GRADS,):
         result = yield from with_pictures(case, result)
     return [_on(case, diagnosis) for diagnosis in result]

@@ -5,7 +5,7 @@ tensor: what lies above the other, or what the other has no part in. So the bugs
 explain most come first, and only those are paired with all others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gradcheck.bugs.textbook import Rule
 from gradcheck.diagnosis.case import Case
@@ -50,10 +50,22 @@ def two_bugs(
         return []
     left = unexplained(evidence, _merged(best), case.noise)
     told = [
-        of_class(hypothesis, names, case.network, left)
+        of_class(hypothesis, [own, *(n for n in names if n.bug != own.bug)], case.network, left)
         for hypothesis, names in zip(best, sides, strict=True)
+        for own in _shown(hypothesis, names[0], case, evidence)
     ]
     return sorted(told, key=lambda d: -(d.name.layer or 0))
+
+
+def _shown(hypothesis: Hypothesis, first: Name, case: Case, evidence: Evidence) -> Iterator[Name]:
+    """Every layer in which a bug that is everywhere shows."""
+    if not hypothesis.everywhere:
+        yield first
+        return
+    problems = [request.problem for request in evidence.requests]
+    for name in hypothesis.names(case.network):
+        if any(hypothesis.bug.visible(p, name.layer) for p in problems):
+            yield name
 
 
 def _pairings(case: Case, evidence: Evidence, listed: Sequence[Hypothesis]) -> list[Pairing]:

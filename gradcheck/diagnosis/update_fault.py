@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.bugs.textbook import Rule
+from gradcheck.bugs.textbook import Rule, Textbook
+from gradcheck.diagnosis.bare import Bare
 from gradcheck.diagnosis.case import RATES, Case, probes
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence, simulate, unexplained
@@ -44,12 +45,18 @@ def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
     if not fitting:
         requests = tuple(Request(Call.STEP, p, learning_rate=rate) for p, _, _, rate in seen)
         steps = Evidence(requests, tuple(s for _, _, s, _ in seen), simulate({}, requests))
-        fitting = [
+        listed = [
             h
             for h in hypotheses(case.network, ("update", "delta_recursion"))
             if not set(h.bug.rules) & set(known)
-            and unexplained(steps, {**known, **h.rules()}, case.noise, REJECT) <= ACCEPT
         ]
+        for simulation in (Textbook,) if case.network.l2 else (Textbook, Bare):
+            fitting = fitting or [
+                h
+                for h in listed
+                if unexplained(steps, {**known, **h.rules()}, case.noise, REJECT, simulation)
+                <= ACCEPT
+            ]
         fitting.sort(key=lambda h: h.everywhere)
     if not fitting:
         told = with_free_number(case, *_halved(steps), hypotheses(case.network, ("update",)))
@@ -59,8 +66,12 @@ def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
         text = "The step is not what your own gradient makes of it: params - rate * gradient."
         fix = "Look at the lines that change the parameters."
         return [Diagnosis(name, "localised", text, fix)]
-    names = [n for h in fitting for n in h.names(case.network)[:1]]
-    return [of_class(fitting[0], names, case.network)]
+    best, *rivals = fitting
+    others = [n for h in rivals for n in h.names(case.network) if h.bug is not best.bug]
+    return [
+        of_class(best, [name, *(n for n in others if n.layer == name.layer)], case.network)
+        for name in sorted(best.names(case.network), key=lambda n: -(n.layer or 0))
+    ]
 
 
 def _halved(steps: Evidence) -> tuple[Evidence, Evidence]:

@@ -25,9 +25,10 @@ NETWORK = Network.parse("3-5-4-2 tanh,sigmoid,identity half_squared_error mean l
 
 
 def diagnosed(code, network=NETWORK, sizes=(1, 2, 3, 4), seed=3):
-    """Let code that supports one network be found wrong, and diagnosed."""
+    """Let code that supports one network, or some, be found wrong, and diagnosed."""
     session = InProcess(code)
-    support = Support(networks=(network,), batch_sizes=sizes)
+    networks = tuple(network) if isinstance(network, list) else (network,)
+    support = Support(networks=networks, batch_sizes=sizes)
     problems = tuple(sampling.problem(seed, i, support) for i in range(25))
     plan = Plan(problems, support, drive(calibrate(problems, TRUTHS), session), TRUTHS, seed)
     findings = [

@@ -1,0 +1,182 @@
+"""The last question: does what was named predict a problem that took no part in naming it?
+
+Whatever way a name was found, it is planted once more, together with all others, and asked
+other values, another number of samples, and where the code handles one another network. A
+name that does not predict what the code says there is taken back: the place remains.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.diagnosis import local
+from gradcheck.diagnosis.bare import Bare
+from gradcheck.diagnosis.case import RATES, Case, gather, probes
+from gradcheck.diagnosis.diagnosis import Diagnosis
+from gradcheck.diagnosis.evidence import Evidence, Simulation, unexplained
+from gradcheck.diagnosis.forward_fault import same_loss
+from gradcheck.diagnosis.hypotheses import ACCEPT
+from gradcheck.diagnosis.naming import known_rules, named_bug
+from gradcheck.diagnosis.place import placed
+from gradcheck.diagnosis.survey import Flag, Survey, survey
+from gradcheck.network import Network
+from gradcheck.plan import Plan
+from gradcheck.protocol import Call, Observation, Request
+
+Questions = Generator[Request, Observation, list[Diagnosis]]
+
+#: Seed of the problems that no name is chosen on.
+FRESH = 7
+
+#: Other networks asked on.
+ELSEWHERE = 2
+
+#: What a rule that stands in one layer makes.
+PARTS = {site: part for part, sites in local.SITES.items() for site in sites}
+
+
+def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
+    """Take back every name that does not predict what it was not chosen on."""
+    if not any(d.name.bug for d in diagnoses) or case.repeated:
+        return diagnoses
+    fresh = yield from gather(_requests(plan, case, diagnoses))
+    if not fresh.answers:
+        return diagnoses
+    if not _predicted(case, fresh, diagnoses):
+        surveys = _surveyed(case, fresh, diagnoses)
+        diagnoses = [
+            d
+            if not d.name.bug or _predicts(case, d, diagnoses, fresh, surveys)
+            else taken_back(case, d)
+            for d in diagnoses
+        ]
+    if Call.LOSS_AND_GRADS not in case.calls:
+        return diagnoses
+    for network in _elsewhere(plan, case):
+        there = replace(case, network=network)
+        if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
+            break
+        seen = yield from gather(probes(there, FRESH))
+        surveys = _surveyed(there, seen, diagnoses)
+        diagnoses = [
+            taken_back(case, d) if d.name.bug and _refuted(there, d, surveys) else d
+            for d in diagnoses
+        ]
+    return diagnoses
+
+
+def _predicted(case: Case, fresh: Evidence, diagnoses: list[Diagnosis]) -> bool:
+    """Whether all that was named, together, is what the code does; with biases or without."""
+    rules = known_rules(diagnoses)
+    simulations: tuple[Simulation, ...] = (Textbook,) if case.network.l2 else (Textbook, Bare)
+    return any(unexplained(fresh, rules, case.noise, simulation=s) <= ACCEPT for s in simulations)
+
+
+def _requests(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> tuple[Request, ...]:
+    """Other values, and where it can be had another number of samples; steps for an update."""
+    asked = probes(case, FRESH)
+    used = {request.problem.batch.size for request in (*asked, *probes(case, 0))}
+    other = [n for n in plan.support.batch_sizes if n > 1 and n not in used]
+    if other:
+        request = asked[-1]
+        problem = case.probe(min(other, key=lambda n: abs(n - 4)), (FRESH, 9, 5))
+        asked += (replace(request, problem=problem, anew=False),)
+    if Call.STEP not in case.calls and any(d.name.site == "update" for d in diagnoses):
+        asked += tuple(
+            replace(request, call=Call.STEP, learning_rate=RATES[0], anew=False)
+            for request in asked
+        )
+    return asked
+
+
+def _surveyed(case: Case, evidence: Evidence, diagnoses: list[Diagnosis]) -> list[Survey]:
+    """Survey what was answered, with the forward that was named."""
+    forward = known_rules(d for d in diagnoses if d.name.site == "forward")
+    return [
+        survey(request.problem, answer, case.tolerance, forward=forward or None)
+        for request, answer in zip(evidence.requests, evidence.answers, strict=True)
+        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
+    ]
+
+
+def _predicts(
+    case: Case,
+    diagnosis: Diagnosis,
+    diagnoses: list[Diagnosis],
+    fresh: Evidence,
+    surveys: list[Survey],
+) -> bool:
+    """Whether a name predicts its own place, whatever is wrong elsewhere."""
+    layer, part = diagnosis.name.layer, PARTS.get(diagnosis.name.site)
+    if part is None or layer is None:
+        return _predicts_whole(case, diagnosis, diagnoses, fresh)
+    here = [d for d in diagnoses if PARTS.get(d.name.site) == part and d.name.layer == layer]
+    flag = Flag(part, layer)
+    flagged = [s for s in surveys if flag in s.flags]
+    return local.left_unexplained(known_rules(here), flag, flagged, case.noise) <= ACCEPT
+
+
+def _predicts_whole(
+    case: Case, diagnosis: Diagnosis, diagnoses: list[Diagnosis], fresh: Evidence
+) -> bool:
+    """Whether what a name of no layer concerns is as it says: the loss, the step, or all."""
+    site = diagnosis.name.site
+    if site == "forward":
+        rules = known_rules(d for d in diagnoses if d.name.site == "forward")
+        return all(
+            same_loss(request.problem, answer.loss, rules, case)
+            for request, answer in zip(fresh.requests, fresh.answers, strict=True)
+            if answer.failure is None and request.call is Call.LOSS_AND_GRADS
+        )
+    if any(not d.name.bug for d in diagnoses):  # the rest is not known: it cannot be predicted
+        return True
+    alone = known_rules(d for d in diagnoses if d is not diagnosis)
+    return site == "update" and unexplained(fresh, alone, case.noise) <= ACCEPT
+
+
+def _refuted(case: Case, diagnosis: Diagnosis, surveys: list[Survey]) -> bool:
+    """Whether its part is wrong on another network, in no layer so as it says."""
+    bug = named_bug(diagnosis)
+    part = PARTS.get(bug.site)
+    able = bug.layers(case.network)
+    places = {flag for s in surveys for flag in s.flags if flag.part == part and flag.layer in able}
+    if not places:
+        return False
+    return all(
+        local.left_unexplained(bug.rules, flag, [s for s in surveys if flag in s.flags], case.noise)
+        > ACCEPT
+        for flag in places
+    )
+
+
+def _elsewhere(plan: Plan, case: Case) -> Iterator[Network]:
+    """Networks of as many layers with other activations in them; those that differ most first."""
+    mine = case.network
+    others = [
+        n
+        for n in dict.fromkeys(problem.network for problem in plan.problems)
+        if n != mine and n.loss == mine.loss and n.depth >= min(2, mine.depth)
+    ]
+
+    def different(network: Network) -> int:
+        return sum(
+            one != two for one, two in zip(network.activations, mine.activations, strict=False)
+        )
+
+    yield from sorted(others, key=different, reverse=True)[:ELSEWHERE]
+
+
+def taken_back(case: Case, diagnosis: Diagnosis) -> Diagnosis:
+    """Keep the place of a diagnosis, and no name."""
+    name = replace(diagnosis.name, bug="")
+    also = tuple(dict.fromkeys(replace(n, bug="") for n in diagnosis.also))
+    told = placed(name.site, name.layer, case.network)
+    return replace(
+        diagnosis,
+        name=name,
+        certainty="localised",
+        explanation=told[0],
+        fix=told[1],
+        also=tuple(n for n in also if n != name),
+        recovered={},
+    )
