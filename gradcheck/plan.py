@@ -1,6 +1,6 @@
 """What a check is given, and what it is: a generator of requests."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,6 +67,14 @@ class Plan:
             if not any(j.verdict is Verdict.WRONG for j in plain):
                 return plain
         return judgements
+
+    def described(self, problem: Problem) -> str:
+        """Say on what a problem is: the network as the author of the code has it, and N."""
+        return f"{self.notation.own_network(problem.network)}, N = {problem.batch.size}"
+
+    def listed(self, names: Iterable[str]) -> str:
+        """List tensors under the names that the code has for them."""
+        return ", ".join(map(self.notation.tensor, names))
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Return a generator of random numbers of a check's own."""

@@ -27,6 +27,7 @@ from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.names import plays
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.targets import labels
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
@@ -141,6 +142,14 @@ def find(module: Any) -> Iterator[Reading]:
                 for penalty, outputs in itertools.product(PENALTIES if place else ("",), OUTPUTS):
                     told = model.roles.layout.told() | {"targets": kind, "class": cls.__name__}
                     told["outputs"] = outputs
+                    roles = model.roles
+                    told["spelling"] = spelled_at(
+                        [methods(cls)["loss"]],
+                        roles.weights,
+                        roles.biases,
+                        roles.layout,
+                        form=roles.form,
+                    )
                     if penalty:
                         told["penalty"] = penalty
                     if model.fixed:

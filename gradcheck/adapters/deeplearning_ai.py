@@ -26,6 +26,7 @@ from gradcheck.adapters.functions import (
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays
 from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.spelling import by_number, spelled
 
 #: Ways to lay parameters and samples out, the course's own first.
 STYLES = (
@@ -63,6 +64,8 @@ def read(chain: Chain, adapter: str) -> Iterator[Reading]:
                     yield broken(adapter, error, code.stage, {"functions": _names(chain)})
                     continue
                 told = tried.told() | {"functions": _names(chain)}
+                made = [f for f in (chain.forward, chain.cost, chain.backward) if f is not None]
+                told["spelling"] = spelled(made, by_number, tried.layout, tried.bias)
                 if not _has_loss(code):
                     told["loss"] = "none"
                 for penalty in PENALTIES if has_reg(chain) else ("",):

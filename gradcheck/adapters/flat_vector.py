@@ -28,6 +28,7 @@ from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays, role_of
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
+from gradcheck.adapters.spelling import by_number, spelled
 from gradcheck.adapters.targets import labels, single
 
 _VECTOR = (
@@ -191,6 +192,7 @@ def find(module: Any) -> Iterator[Reading]:
                 continue
             for penalty in PENALTIES if reg else ("",):
                 told = layout.told() | {"order": order, "targets": targets, "function": name}
+                told["spelling"] = spelled([function], by_number, layout)
                 if penalty:
                     told["penalty"] = penalty
                 if widths:

@@ -29,6 +29,7 @@ from gradcheck.adapters.functions import mentions_loss
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
 
 FORWARD = (
@@ -99,6 +100,14 @@ def find(module: Any) -> Iterator[Reading]:
             for made in _with_loss(host, plan):
                 told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
                 told["trains"] = host.name
+                told["spelling"] = spelled_at(
+                    [host.methods[name] for name in made.calls],
+                    host.roles.weights,
+                    host.roles.biases,
+                    Trainer(host, made).layout,
+                    "" if host.name == "the module" else "self",
+                    host.roles.form,
+                )
                 if made.targets != "as given":
                     told["targets"] = made.targets
                 if made.samples.startswith("one"):

@@ -109,10 +109,34 @@ def find(module: Any) -> Iterator[Reading]:
                     "returned": "biases first" if first else "weights first",
                     "loss": "none",
                     "class": cls.__name__,
+                    "spelling": _spelling(method, model.roles),
                 }
                 if model.fixed:
                     told["widths"] = "-".join(map(str, model.roles.widths))
                 yield Reading("nielsen", Book(model, first), told)
+
+
+#: Lists of the book, by quantity; a layer's place in each is counted from its number.
+_LISTS = {"dW": ("nabla_w", 1), "db": ("nabla_b", 1), "z": ("zs", 1), "a": ("activations", 0)}
+
+#: Layers of a network that are named at most.
+_LAYERS = 6
+
+
+def _spelling(method: Any, roles: Roles) -> str:
+    """Name what the book keeps in lists, where the method has lists of those names."""
+    names = {"W": (roles.weights[0].written("self").rpartition("[")[0], 1)}
+    if roles.biases:
+        names["b"] = (roles.biases[0].written("self").rpartition("[")[0], 1)
+    local = getattr(getattr(method, "__code__", None), "co_varnames", ())
+    names |= {quantity: each for quantity, each in _LISTS.items() if each[0] in local}
+    words = [
+        f"{quantity}{layer}={name}[{layer - offset}]"
+        for quantity, (name, offset) in names.items()
+        for layer in range(1, _LAYERS)
+        if name
+    ]
+    return " ".join([roles.form or "column", *words])
 
 
 def _tried(model: Model) -> tuple[int, UnsuitedError | None]:

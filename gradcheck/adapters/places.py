@@ -39,6 +39,16 @@ class Place:
         """For sorting by the indices on the path."""
         return tuple(key for _, key in self.path if isinstance(key, int))
 
+    def written(self, root: str = "") -> str:
+        """Write the path as code does: ``self.params['W1']``."""
+        text = root
+        for kind, key in self.path:
+            if kind == "item" and (text or not isinstance(key, str)):
+                text += f"[{key!r}]"
+            else:
+                text += f".{key}" if text else str(key)
+        return text
+
     def get(self, root: Any) -> Any:
         """Follow the path, as it leads now."""
         value = root

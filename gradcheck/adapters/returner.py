@@ -13,6 +13,7 @@ from gradcheck.adapters.in_place import FORWARD, SAMPLES, oriented, stopped, tri
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
+from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import Plan, Trainer
 
 _NAMES = ("grad", "backprop", "backward", "backpropagat")
@@ -71,6 +72,14 @@ def find(module: Any) -> Iterator[Reading]:
                 continue
             plan = oriented(host, plan)
             told = Returner(host, plan, picker).layout.told() | {"calls": ", ".join(calls)}
+            told["spelling"] = spelled_at(
+                [host.methods[name] for name in calls],
+                host.roles.weights,
+                host.roles.biases,
+                Returner(host, plan, picker).layout,
+                "" if host.name == "the module" else "self",
+                host.roles.form,
+            )
             told["class"] = host.name
             if loss != loss:
                 told["loss"] = "none"

@@ -27,12 +27,15 @@ class Roles:
         One a layer; no biases where they are inside the weights or missing.
     widths : tuple of int
         Of the network that the code is read as.
+    form : str
+        Of a bias: ``vector``, ``row`` or ``column``; empty where it cannot be told.
     """
 
     layout: Layout
     weights: tuple[Place, ...]
     biases: tuple[Place, ...]
     widths: tuple[int, ...]
+    form: str = ""
 
     def write(self, root: Any, own: list[Pair]) -> None:
         """Write parameters where the code keeps them."""
@@ -144,7 +147,8 @@ def assign(weights: Found, biases: Found) -> Iterator[Roles]:
             if min(widths) < 1 or layout in seen:
                 continue
             seen.add(layout)
-            yield Roles(layout, tuple(p for p, _ in order), places, widths)
+            arrays = [array for place, array in biases if place in places]
+            yield Roles(layout, tuple(p for p, _ in order), places, widths, _form(arrays))
         if seen:
             return
 
@@ -169,6 +173,16 @@ def _fitting(biases: Found, widths: tuple[int, ...]) -> tuple[Place, ...] | None
         if all(a.size == n for (_, a), n in zip(chosen, widths[1:], strict=True)):
             return tuple(p for p, _ in chosen)
     return None
+
+
+def _form(biases: list[Floats]) -> str:
+    """The shape that all biases have: one number a layer fits any."""
+    forms = {
+        "vector" if b.ndim == 1 else "row" if b.shape[0] == 1 else "column"
+        for b in biases
+        if b.size > 1 or b.ndim == 1
+    }
+    return forms.pop() if len(forms) == 1 else ""
 
 
 def _ordered(found: Found) -> Found:

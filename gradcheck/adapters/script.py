@@ -25,6 +25,7 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, assign
 from gradcheck.adapters.round import Data, Part, Round, Script
 from gradcheck.adapters.source import changed, one_round, stored
+from gradcheck.adapters.spelling import spelled_at
 
 #: Inputs and hidden units tried beside the script's own, where its weights are matrices.
 OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))
@@ -61,6 +62,11 @@ def find(module: Any) -> Iterator[Reading]:
         shelf.restore()
         for part in _parts(script, before, moved, seen):
             told = _told(script, part)
+            if isinstance(part.roles, Roles):
+                roles, lines = part.roles, [one_round(loop, inner)]
+                told["spelling"] = spelled_at(
+                    lines, roles.weights, roles.biases, roles.layout, "", roles.form
+                )
             if inner:
                 told["loop"] = "the first round of each inner loop"
             yield Reading("script", Round(script, part, shelf), told)

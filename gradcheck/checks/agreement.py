@@ -42,7 +42,7 @@ def run(plan: Plan) -> Run:
         message = f"Agrees with {', '.join(plan.peers)}."
         return [Finding(SLUG, Verdict.CORRECT, compared, message)]
     parts = [
-        f"{peer} on {len(cases)} problems (first in {cases[0][1]})"
+        f"{peer} on {len(cases)} problems (first in {plan.listed([cases[0][1]])})"
         for peer, cases in against.items()
     ]
     texts = tuple(dict.fromkeys(str(p) for cases in against.values() for p, _ in cases))

@@ -63,8 +63,8 @@ def run(plan: Plan) -> Run:
     problem, names = failing[0]
     message = (
         f"On {len(failing)} of {compared} batches the gradient is not the "
-        f"{problem.network.reduction} of its samples' gradients, first in {', '.join(names)} "
-        f"({problem.network}, N = {problem.batch.size})."
+        f"{problem.network.reduction} of its samples' gradients, first in {plan.listed(names)} "
+        f"({plan.described(problem)})."
     )
     texts = tuple(str(problem) for problem, _ in failing)
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]

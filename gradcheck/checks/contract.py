@@ -45,7 +45,7 @@ def run(plan: Plan) -> Run:
     failures.sort(key=lambda item: item[0].params.size * item[0].batch.size)
     problem, failure = failures[0]
     message = (
-        f"{failure.message} ({problem.network}, N = {problem.batch.size}; "
+        f"{failure.message} ({plan.described(problem)}; "
         f"{len(failures)} of {len(requests) + len(plan.faults)} answers failed)"
     )
     texts = tuple(dict.fromkeys(str(p) for p, _ in failures))

@@ -39,7 +39,7 @@ def run(plan: Plan) -> Run:
     problem, place = failing[0]
     message = (
         f"The outputs are wrong on {len(failing)} of {compared} problems. For example {place} "
-        f"({problem.network}, N = {problem.batch.size})."
+        f"({plan.described(problem)})."
     )
     texts = tuple(str(problem) for problem, _ in failing)
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]

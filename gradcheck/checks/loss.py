@@ -31,7 +31,7 @@ def run(plan: Plan) -> Run:
     truth = plan.truth(problem)
     message = (
         f"The loss is wrong on {len(failing)} of {compared} problems. For example your code says "
-        f"{claimed:.9g}, it is {truth.loss:.9g} ({problem.network}, N = {problem.batch.size})."
+        f"{claimed:.9g}, it is {truth.loss:.9g} ({plan.described(problem)})."
         f"{_pattern(plan, failing)}"
     )
     texts = tuple(str(problem) for problem, _ in failing)

@@ -59,7 +59,7 @@ def run(plan: Plan) -> Run:
     problem, what, names = failing[0]
     message = (
         f"On {len(failing)} of {compared} comparisons the order of {what} matters, first in "
-        f"{', '.join(names)} ({problem.network}, N = {problem.batch.size})."
+        f"{plan.listed(names)} ({plan.described(problem)})."
     )
     texts = tuple(dict.fromkeys(str(problem) for problem, _, _ in failing))
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]

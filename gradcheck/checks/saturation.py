@@ -71,7 +71,7 @@ def run(plan: Plan) -> Run:
     problem, place = failing[0]
     message = (
         f"With saturated units {len(failing)} of {PROBLEMS} problems fail: {place} "
-        f"({plan.notation.own_network(problem.network)}, N = {problem.batch.size}, largest |z| "
+        f"({plan.described(problem)}, largest |z| "
         f"{_reach(plan, problem):.0f})."
     )
     texts = tuple(str(problem) for problem, _ in failing)

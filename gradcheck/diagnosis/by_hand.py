@@ -112,13 +112,18 @@ class _Hand:
         own = self.deltas.get(layer)
         wrong = own is not None and not np.allclose(own, expected, rtol=1e-7, atol=1e-12)
         tell = self.notation
-        shown = None if own is None else tell.samples(self._with_unknown(own, layer))
-        formula = self._delta_formula(layer)
-        return Line(self._name("delta", layer), formula, tell.samples(delta), shown, wrong)
+        part, formula = 1.0, self._delta_formula(layer)
+        if tell.mean_in_delta and self._scale():
+            part = float(self.p.apply("scale"))
+            if layer == self.p.last:
+                formula += self._scale()
+        if own is not None:
+            own = tell.samples(self._with_unknown(part * own, layer))
+        return Line(self._name("delta", layer), formula, tell.samples(part * delta), own, wrong)
 
     def _weights(self, layer: int) -> Line:
         tell, kinds = self.notation, ("W", "b") if self.notation.bare else ("W",)
-        text = tell.formula("inputs.T @ delta", layer) + self._scale()
+        text = tell.formula("inputs.T @ delta", layer) + self._scale_of_gradients()
         if self.network.l2:
             text += f" + l2 {self._name('W', layer)}"
         right = self.p.apply("weight_gradient", layer)
@@ -133,7 +138,8 @@ class _Hand:
     def _biases(self, layer: int) -> Line:
         tell, name, delta = self.notation, f"b{layer}", self._name("delta", layer)
         sign = "-" if tell.layout.threshold else ""
-        text = sign + (delta if tell.one_by_one else f"sum of {delta} over samples{self._scale()}")
+        text = sign + (delta if tell.one_by_one else f"sum of {delta} over samples")
+        text += "" if tell.one_by_one else self._scale_of_gradients()
         right, code = self.p.apply("bias_gradient", layer), self.claims[name]
         values = tell.biases(right), tell.biases(code)
         return Line(self._name("db", layer), text, *values, self._off(name))
@@ -152,6 +158,9 @@ class _Hand:
     def _scale(self) -> str:
         n = len(self.p.y)
         return "" if self.network.reduction == "sum" or n == 1 else f" / {n}"
+
+    def _scale_of_gradients(self) -> str:
+        return "" if self.notation.mean_in_delta else self._scale()
 
     def _delta_formula(self, layer: int) -> str:
         network, activation = self.network, self.network.activations[layer - 1]

@@ -59,7 +59,17 @@ class Notation:
             threshold="subtracted" in bias,
         )
         form, spelling = Spelling.parse(conventions.get("spelling", ""))
+        if "labels" in conventions.get("targets", ""):
+            spelling = spelling.without("y")
+        if spelling.names.get("within") == "columns":  # turned by the code before they are used
+            layout = replace(layout, samples="columns")
         return cls(layout, form, spelling)
+
+    @property
+    def mean_in_delta(self) -> bool:
+        """Whether what the code calls delta is divided by the number of samples already."""
+        named = any(quantity.startswith("delta") for quantity in self.spelling.names)
+        return named and self.spelling.names.get("mean") == "delta"
 
     @property
     def columns(self) -> bool:
@@ -120,9 +130,12 @@ class Notation:
         depth : int, optional
             The number of layers, where it is known.
         """
+        told = self
+        if self.mean_in_delta and re.search(r"\bN\b", text):
+            told = replace(self, spelling=self.spelling.without("delta"))
 
         def name(each: Name) -> str:
-            text = self._name(each, layer, depth)
+            text = told._name(each, layer, depth)
             return text.replace("'", "") if python else text
 
         keepdims = self.form == "row" or (self._upright and self.form in ("column", ""))

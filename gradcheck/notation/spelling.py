@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 NEUTRAL: Mapping[str, str] = {"x": "x", "y": "y"}
 
 #: What may stand in a record as a name: an identifier, indices, keys. Nothing else is believed.
-_NAME = re.compile(r"[A-Za-z_][\w.]*(\[[\w'\"{}.-]+\])*(\{l\}|\{i\})?\w*")
+_NAME = re.compile(r"[A-Za-z_][\w.]*(\[[\w'\"{}.:,-]+\])*(\{l\}|\{i\})?\w*")
 
 #: Longer ones help nobody.
 LONGEST = 40
@@ -32,7 +32,7 @@ class Spelling:
 
         It comes from beside the code under test, so that what is no name is passed over.
         """
-        form, names = "", {}
+        form, names = "", dict[str, str]()
         for word in text.split():
             quantity, equals, name = word.partition("=")
             if not equals and word in ("vector", "column", "row"):
@@ -57,6 +57,11 @@ class Spelling:
         if mine and len(stems) == 1 and all(name.endswith(number) for name, number in mine):
             return stems.pop()
         return self.names.get(quantity, quantity) if quantity in NEUTRAL else quantity
+
+    def without(self, quantity: str) -> "Spelling":
+        """Return it without the names of a quantity."""
+        kept = {key: name for key, name in self.names.items() if not key.startswith(quantity)}
+        return Spelling(kept)
 
     def told(self) -> dict[str, str]:
         """Say them as they stand in a record."""

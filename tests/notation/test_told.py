@@ -1,5 +1,6 @@
 """What the author of foreign code reads is in the layout of that code."""
 
+import ast
 import json
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import numpy as np
 import pytest
 
 import gradcheck
+from gradcheck.adapters.layout import Layout
+from gradcheck.adapters.registry import readings
+from gradcheck.adapters.spelling import by_number, spelled
 from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.diagnosis.by_hand import by_hand
+from gradcheck.execution.loading import load
 from gradcheck.network import Network
 from gradcheck.notation import Notation
 from gradcheck.oracle import Truths
@@ -115,8 +120,79 @@ def test_a_wrong_file_in_columns_is_told_in_columns(tmp_path):
     json.dumps(entry)  # the record can be written
     assert entry["notation"]["samples"] == "columns"
     told = " ".join(entry["diagnoses"][0][key] for key in ("explanation", "wrong", "right", "fix"))
-    assert "W2^T" in told, f"no product of columns in: {told}"
-    assert "W2^T " in told, f"the weights come first, in: {told}"
+    assert "W2^T dZ2" in told, f"not in the names and the order of the code: {told}"
     formulas = {line["quantity"]: line["formula"] for line in entry["counterexample"]["by_hand"]}
-    assert any("W1 " in formula for formula in formulas.values()), formulas
+    assert formulas["dW1"] == "dZ1 X^T", formulas
     assert np.shape(entry["counterexample"]["in_code"]["given"][1].popitem()[1])[1] == 1
+
+
+def test_names_are_read_where_they_are_certain_and_nowhere_else(names_of):
+    names = names_of("deeplearning_ai.py")
+    assert [names[key] for key in ("delta2", "a1", "z1", "dW2", "x")] == [
+        "dZ2",
+        "A1",
+        "Z1",
+        "dW2",
+        "X",
+    ]
+    names = names_of("cs231n.py")
+    assert (names["delta1"], names["delta2"], names["a1"]) == ("dhidden", "dscores", "hidden")
+    assert "a2" not in names, f"what is shifted is no activation: {names['a2']}"
+    assert names["mean"] == "delta", "dscores is divided by N before the products"
+    names = names_of("ng.py")
+    assert (names["W1"], names["delta1"], names["a1"]) == ("Theta1", "d2", "a2[:,1:]")
+    names = names_of("in_place.py")
+    assert names["within"] == "columns", "inputs are turned into columns before they are used"
+    assert "delta2" not in names, "its errors have the other sign"
+
+
+@pytest.fixture
+def names_of(tmp_path):
+    """Return a function that reads the names in an example."""
+
+    def read(name):
+        module = load(EXAMPLES / name)
+        for reading in readings(module):
+            words = reading.conventions.get("spelling", "").split()
+            names = dict(word.split("=") for word in words if "=" in word)
+            if names:
+                return names
+        return {}
+
+    return read
+
+
+def test_a_name_for_two_things_is_no_name():
+    source = """
+def backward(X, y, W1, b1, W2, b2):
+    Z = X @ W1 + b1
+    H = np.tanh(Z)
+    Z = H @ W2 + b2
+    delta = Z - y
+    dW2 = H.T @ delta
+    delta = (delta @ W2.T) * (1 - H * H)
+    dW1 = X.T @ delta
+    return dW1, delta.sum(axis=0), dW2, delta.sum(axis=0)
+"""
+    words = spelled([ast.parse(source)], by_number, Layout())
+    assert "delta1=" not in words, words
+    assert "delta2=" not in words, words
+    assert "=Z" not in words, words
+    assert "a1=H" in words, words
+
+
+def test_a_product_that_is_subtracted_names_no_delta():
+    source = "def backward(X, y, W1):\n    out = X @ W1\n    e = y - out\n    dW1 = -(X.T @ e)\n"
+    words = spelled([ast.parse(source)], by_number, Layout())
+    assert "delta1" not in words, words
+
+
+def test_one_sided_means_are_told_where_they_stand():
+    conventions = {"spelling": "vector delta1=dh delta2=dscores mean=delta"}
+    asked = problem("3-2-1 tanh,identity half_squared_error mean", 2)
+    lines = worked(asked, None, conventions)
+    assert lines["dscores"].formula == "(a2 - y) / 2"
+    assert lines["dW2"].formula == "a1^T dscores"
+    delta, a1 = lines["dscores"].right, lines["a1"].right
+    np.testing.assert_allclose(a1.T @ delta, lines["dW2"].right, rtol=1e-12)
+    assert not any(line.differs for line in lines.values())
