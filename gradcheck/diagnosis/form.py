@@ -116,7 +116,7 @@ TURNS = (
         _transposed,
         "it looks transposed",
         "it is transposed: the other way round every number in it is right",
-        "Return it as W lies: inputs down the rows, units across.",
+        "Return it as W lies: a {input} for each input, a {output} for each unit.",
         "weight_gradient_transposed",
         "weight_gradient",
         "W",

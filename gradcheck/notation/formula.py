@@ -106,7 +106,7 @@ def parse(text: str) -> Formula:
     """Read a formula. Raises ValueError for what is none."""
     try:
         return _read(ast.parse(text.strip(), mode="eval").body)
-    except SyntaxError:
+    except (SyntaxError, RecursionError, MemoryError):
         raise ValueError(f"{text!r} is no formula") from None
 
 
@@ -118,7 +118,7 @@ def _read(node: ast.expr) -> Formula:
             return Number(repr(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return Minus(_read(operand))
-        case ast.BinOp(left=left, op=op, right=right):
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
             return Operation(_SIGNS[type(op)], _read(left), _read(right))
         case ast.Attribute(value=value, attr="T"):
             return Turned(_read(value))
@@ -165,7 +165,10 @@ def shape_of(formula: Formula) -> tuple[str, ...]:
         case Applied(of=of):
             return shape_of(of)
         case Operation(sign="@", left=left, right=right):
-            return (shape_of(left)[0], shape_of(right)[1])
+            both = shape_of(left), shape_of(right)
+            if min(map(len, both)) < 2:
+                raise ValueError("only matrices are multiplied")
+            return (both[0][0], both[1][1])
         case Operation(left=left, right=right):
             return max(shape_of(left), shape_of(right), key=len)
     return ()

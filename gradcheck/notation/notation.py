@@ -24,7 +24,7 @@ _SIZES = {"n_inputs": "0", "n_outputs": "L", "n_below": "l-1"}
 
 #: Letters that a formula explains itself.
 _UNNUMBERED = ("e", "d", "mask")
-_BRACES = re.compile(r"\{([^{}]+)\}")
+_BRACES = re.compile(r"\{([^{}\n]{1,120})\}")
 _CODE = re.compile(r"code\((.*)\)")
 
 
@@ -202,7 +202,10 @@ class Notation:
                 return self.words[part]
             code = _CODE.fullmatch(part)
             text = code[1] if code else part
-            return self.formula(text, layer, python=code is not None, depth=depth)
+            try:
+                return self.formula(text, layer, python=code is not None, depth=depth)
+            except ValueError:  # no formula of ours: it came in a message
+                return found[0]
 
         return _BRACES.sub(filled, text)
 

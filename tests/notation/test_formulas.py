@@ -227,3 +227,25 @@ def test_a_name_in_a_formula_is_known():
         known = {"inputs", "delta", "rate", "total", "slope", "mean", "pinv", "abs", "sign", "phi"}
         known |= {"n_below", "n_inputs", "n_outputs", "float16", "reshaped", "reshaped_back"}
         assert set(unknown) <= known | {"up", "T", "l2", "mask"}, f"{text}: {unknown}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: {'a': 1}",
+        "{__import__('os')}",
+        "{W[1:2]}",
+        "{a % b}",
+        "{N @ N}",
+        "{" + "(" * 60 + "}",
+        "{" + "-" * 110 + "1}",
+        "{}",
+        "{lambda: 0}",
+        "{total(3) @ W}",
+        "{W[a,b,c]}",
+    ],
+)
+def test_braces_that_are_no_formula_stay_as_they_are(text):
+    for layout in LAYOUTS:
+        told(layout).tell(text, LAYER, DEPTH)  # nothing is raised
+    assert NATIVE.tell("{'a': 1} and {__import__('os')}") == "{'a': 1} and {__import__('os')}"

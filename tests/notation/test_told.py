@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import gradcheck
+from gradcheck.adapters import cs231n, deeplearning_ai, flat_vector, in_place
 from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.registry import readings
 from gradcheck.adapters.spelling import by_number, spelled
 from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import Textbook
@@ -126,7 +126,7 @@ def test_a_wrong_file_in_columns_is_told_in_columns(tmp_path):
     assert np.shape(entry["counterexample"]["in_code"]["given"][1].popitem()[1])[1] == 1
 
 
-def test_names_are_read_where_they_are_certain_and_nowhere_else(names_of):
+def test_names_are_read_where_they_are_certain_and_nowhere_else():
     names = names_of("deeplearning_ai.py")
     assert [names[key] for key in ("delta2", "a1", "z1", "dW2", "x")] == [
         "dZ2",
@@ -146,20 +146,22 @@ def test_names_are_read_where_they_are_certain_and_nowhere_else(names_of):
     assert "delta2" not in names, "its errors have the other sign"
 
 
-@pytest.fixture
-def names_of(tmp_path):
-    """Return a function that reads the names in an example."""
+#: Who reads an example.
+READERS = {
+    "deeplearning_ai.py": deeplearning_ai,
+    "cs231n.py": cs231n,
+    "ng.py": flat_vector,
+    "in_place.py": in_place,
+}
 
-    def read(name):
-        module = load(EXAMPLES / name)
-        for reading in readings(module):
-            words = reading.conventions.get("spelling", "").split()
-            names = dict(word.split("=") for word in words if "=" in word)
-            if names:
-                return names
-        return {}
 
-    return read
+def names_of(example):
+    """Return the names that are read from an example."""
+    for reading in READERS[example].find(load(EXAMPLES / example)):
+        words = getattr(reading, "conventions", {}).get("spelling", "").split()
+        if words:
+            return dict(word.split("=") for word in words if "=" in word)
+    return {}
 
 
 def test_a_name_for_two_things_is_no_name():
