@@ -199,6 +199,7 @@ class _Reader:
         self.samples: dict[int, str] = {}
         self.alias: dict[str, int] = {}
         self.scaled: set[bool] = set()
+        self.products: dict[str, int] = {}
         self.keepdims = False
 
     def read(self, trees: list[ast.AST]) -> dict[str, str]:
@@ -259,10 +260,20 @@ class _Reader:
                     self._name(f"a{layer - 1}", _text(other) + self._cut(role[1]))
                 if not text:
                     continue
-                if _with_bias(value, node):
+                if value is node and self.layout.bias == "apart":
+                    self.products[text] = layer  # the bias is added later, or never
+                elif _with_bias(value, node):
                     self._name(f"z{layer}", text)
-                elif _activates(value) and any(_with_bias(a, node) for a in value.args):
+                elif (
+                    _activates(value)
+                    and (node not in value.args or self.layout.bias != "apart")
+                    and any(_with_bias(a, node) for a in value.args)
+                ):
                     self._name(f"a{layer}", text)
+        match value:
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub()) if _text(left) in self.products:
+                if text:
+                    self._name(f"z{self.products[_text(left)]}", text)
         named = [key[1:] for key, name in self.names.items() if key[0] == "z" and text != name]
         loads = {_text(a) for a in value.args} if _activates(value) else set()
         for number in named if text else []:

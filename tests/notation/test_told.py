@@ -198,3 +198,14 @@ def test_one_sided_means_are_told_where_they_stand():
     delta, a1 = lines["dscores"].right, lines["a1"].right
     np.testing.assert_allclose(a1.T @ delta, lines["dW2"].right, rtol=1e-12)
     assert not any(line.differs for line in lines.values())
+
+
+def test_a_product_without_its_bias_is_not_z():
+    source = (
+        "def forward(X, y, W1, b1):\n    p = X @ W1\n    q = p + b1\n    out = sigmoid(q)\n"
+        "def other(X, y, W1):\n    r = X @ W1\n    return r\n"
+    )
+    words = spelled([ast.parse(source)], by_number, Layout())
+    assert "z1=q" in words, words
+    assert "a1=out" in words, words
+    assert "z1=p" not in words, words
