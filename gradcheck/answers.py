@@ -164,7 +164,19 @@ class Observation:
 
 
 class ContractError(ValueError):
-    """What came back is not what the contract asks for; the text says how."""
+    """What came back is not what the contract asks for; the text says how.
+
+    Parameters
+    ----------
+    message : str
+    tensor : (str, array), optional
+        The gradient that it is about, by name (``db3``) and as it came back: a reading of
+        foreign code cannot hand on all of what that returned.
+    """
+
+    def __init__(self, message: str, tensor: tuple[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.tensor = tensor
 
 
 def outline(raw: Any) -> Outline:

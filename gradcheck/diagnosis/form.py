@@ -5,6 +5,7 @@ yet its numbers tell. Each way of reading it is a function here; the one that ma
 numbers right is told, and as a fact where it makes all of them right.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -268,13 +269,14 @@ def read_form(evidence: Evidence) -> tuple[list[Diagnosis], Form | None]:
     ]
     if not seen:
         return [], None
-    nothing = _nothing(seen)
-    if nothing is not None:
-        return [nothing], None
+    messages = [a.failure.message for a in evidence.answers if a.failure is not None]
+    alone = _one_tensor(seen, messages[-1]) or _nothing(seen)
+    if alone is not None:
+        return [alone], None
     form = max(_forms(seen), key=lambda form: form.score, default=None)
     told = list(_told(form, seen)) if form is not None else []
     if form is None or not told:
-        message = next(a.failure.message for a in evidence.answers if a.failure is not None)
+        message = messages[0]
         if message.startswith("the loss "):
             text, fix = f"T{message[1:]}.", "Return the loss of the whole batch as one number."
             return [Diagnosis(Name("", "forward", None), "localised", text, fix)], None
@@ -298,6 +300,58 @@ _AGREED = "Return (loss, [(dW, db), ...]): one pair a layer, in the shapes of W 
 
 def _place(explanation: str, fix: str) -> Diagnosis:
     return Diagnosis(Name("", "returned_gradient", None), "localised", explanation, fix)
+
+
+def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
+    """Tell of the one gradient that a reading of foreign code found to be of another shape.
+
+    Parameters
+    ----------
+    message : str
+        What it said of the last one, in the layout of the code.
+    """
+    last = seen[-1].returned
+    mine = (
+        [
+            s
+            for s in seen
+            if isinstance(s.returned, tuple)
+            and len(s.returned) == 2
+            and s.returned[0] == last[0]
+            and isinstance(s.returned[1], np.ndarray)
+        ]
+        if isinstance(last, tuple) and last
+        else []
+    )
+    if not mine or re.fullmatch(r"d[Wb]\d+", str(last[0])) is None:
+        return None
+    name = last[0][1:]
+    kind, layer = name[0], int(name[1:])
+    site = {"W": "weight_gradient", "b": "bias_gradient"}[kind]
+    n = mine[-1].problem.batch.size
+    text = f"{message}, for {f'{n} samples' if n > 1 else 'one sample'}"
+    for turn in (*TURNS, *LOST) if layer <= mine[0].problem.network.depth else ():
+        if kind not in turn.kind or not turn.looks:
+            continue
+        back = [turn.back(s.returned[1], s.problem, layer) for s in mine]
+        if any(b is None for b in back):
+            continue
+        right = [_sums(s.problem, layer, turn.bug) if turn in LOST else s.right[name] for s in mine]
+        proven = all(
+            same(b.reshape(r.shape), r, RIGHT)
+            for b, r in zip(back, right, strict=True)
+            if b is not None
+        )
+        told = f"{text}: {turn.proven if proven else turn.looks}."
+        bug = turn.bug if proven else ""
+        certainty = "named" if bug else "localised"
+        return Diagnosis(
+            Name(bug, turn.site if turn.bug else site, layer), certainty, told, turn.fix
+        )
+    return Diagnosis(Name("", site, layer), "localised", f"{text}.", _SHAPE)
+
+
+_SHAPE = "Look at the line that forms it: a gradient has the shape of what it is the gradient of."
 
 
 def _nothing(seen: list[Seen]) -> Diagnosis | None:

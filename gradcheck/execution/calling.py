@@ -79,7 +79,7 @@ class Caller:
             with _quiet():
                 return self._run(code, call, problem, learning_rate, rounds)
         except ContractError as error:
-            return _failed("contract", str(error))
+            return replace(_failed("contract", str(error)), returned=outline(error.tensor))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the code may raise anything, SystemExit too

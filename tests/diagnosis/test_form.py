@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.answers import DICTIONARY, MOST_NUMBERS, Call, outline
+from gradcheck.answers import DICTIONARY, MOST_NUMBERS, Call, ContractError, outline
 from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.execution import messages, wire
@@ -118,6 +118,28 @@ def test_the_shape_of_a_bias_gradient_names_the_axis(rules, bug, layer, sizes):
     found = diagnosed(Textbook(rules), sizes=sizes)
     told = [(d.name.bug, d.name.layer, d.certainty) for d in found]
     assert told == [(bug, layer, "named")], f"told {told}"
+
+
+class Foreign(Textbook):
+    """A reading of foreign code: it says of one tensor alone that its shape is another."""
+
+    def loss_and_grads(self, network, params, batch):
+        loss, grads = super().loss_and_grads(network, params, batch)
+        for layer, ((_, db), (_, b)) in enumerate(zip(grads, params, strict=True), start=1):
+            if db.size != b.size:
+                name = f"db{layer}"
+                text = f"{name} has shape {db.shape}, expected {b.size} numbers"
+                raise ContractError(text, (name, db))
+        return loss, grads
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_batches_that_fail_name_the_axis_in_foreign_code(keep):
+    found = diagnosed(Foreign(_sums(1, layer=2, keep=keep)))
+    told = [(d.name.bug, d.name.layer, d.certainty) for d in found]
+    assert told == [("bias_summed_over_units", 2, "named")], f"told {told}"
+    assert "db2 has shape" in found[0].explanation, found[0].explanation
+    assert "axis=0" not in found[0].fix, f"the advice may be the bug: {found[0].fix}"
 
 
 def test_wrong_numbers_in_another_form_are_diagnosed_too():
