@@ -5,17 +5,17 @@ the two witnesses of the oracle are heard on them, calibration finds how it comp
 check runs, and where something is wrong the smallest counter-example is looked for.
 """
 
-import itertools
 import math
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 
-from gradcheck import counterexample, sampling
+from gradcheck import counterexample
 from gradcheck.calibration import calibrate
 from gradcheck.causes import traced
-from gradcheck.checks import CHECKS
+from gradcheck.checks import CHECKS, contract, saturation
 from gradcheck.discovery import Discovery, declared_support, discover
+from gradcheck.drawing import Drawing, Drawn
 from gradcheck.entry import examined, failed
 from gradcheck.errors import UsageError
 from gradcheck.execution.driving import drive
@@ -31,7 +31,6 @@ from gradcheck.plan import Plan
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry
-from gradcheck.sampling import Support
 from gradcheck.scope import Scope, scope_of
 from gradcheck.settling.settlement import Settlement
 from gradcheck.sizes import MAX_TOGETHER, check_size, numbers
@@ -43,10 +42,6 @@ EXAMPLES = 200
 
 #: With fewer problems compared, nothing is called correct.
 ENOUGH = 20
-
-#: Problems drawn for each one compared, before giving up: some combinations of
-#: features may not be supported though each is.
-PATIENCE = 10
 
 
 @dataclass
@@ -128,7 +123,7 @@ class Examination:
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
         hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
-        plan = self._plan(discovery, panel, hearing, own)
+        plan, drawn = self._plan(discovery, panel, hearing, own)
         if settlement is not None:
             plan = replace(plan, lossless=settlement.lossless, notation=settlement.notation)
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
@@ -144,9 +139,10 @@ class Examination:
         findings += [_untimely(undone, own)] if undone else []
         few = _fewer(plan, self.examples, own) if len(plan.problems) < self.examples else ""
         findings = [_enough(finding, few) for finding in findings]
+        findings = contract.refused_by_numbers(findings, _refused(plan, panel))
         if not own.over:  # what follows from what is asked anew
             findings = drive(traced(plan, findings), panel)
-        scope = self._scope(subject, plan, discovery)
+        scope = self._scope(subject, plan, drawn, discovery)
         self.progress("counter-example")
         late = own.over  # what explains a verdict is no part of it
         example = None if late else drive(_counterexample(plan, findings), panel)
@@ -164,7 +160,7 @@ class Examination:
             entry["notes"] = [*entry["notes"], f"not explained: {_USED_UP.format(own.option)}"]
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
-    def _scope(self, subject: Subject, plan: Plan, discovery: Discovery) -> Scope:
+    def _scope(self, subject: Subject, plan: Plan, drawn: Drawn, discovery: Discovery) -> Scope:
         """Say what the verdict covers: what stands in the problems that got an answer."""
         compared = [problem for problem in plan.problems if problem not in plan.unanswered]
         only = "" if subject.networks is None else "declared"
@@ -172,7 +168,8 @@ class Examination:
         return scope_of(
             compared,
             max((plan.truths.of(problem).largest_z for problem in compared), default=0.0),
-            discovery.refused,
+            {**discovery.refused, **drawn.missed},
+            drawn.far_out,
             "--network" if self.only else only,
             condition,
         )
@@ -193,50 +190,31 @@ class Examination:
             except LostError:  # while it looked on: what was found before is told
                 return first
 
-    def _plan(self, discovery: Discovery, panel: Panel, hearing: Hearing, own: OwnTime) -> Plan:
+    def _plan(
+        self, discovery: Discovery, panel: Panel, hearing: Hearing, own: OwnTime
+    ) -> tuple[Plan, Drawn]:
         self.progress("problems")
-        problems, unanswered = self._answered(discovery.support, panel, hearing, own)
-        return Plan(
-            problems,
+        drawn = Drawing(discovery, panel, hearing, self.seed, self.examples, own).draw()
+        plan = Plan(
+            drawn.problems,
             discovery.support,
             truths=self.truths,
             seed=self.seed,
             offers=tuple(call for call in Call if panel.offers(call)),
             peers=tuple(self.peers),
             faults=discovery.faults,
-            unanswered=unanswered,
+            unanswered=drawn.unanswered,
         )
+        return plan, drawn
 
-    def _answered(
-        self, support: Support, panel: Panel, hearing: Hearing, own: OwnTime
-    ) -> tuple[tuple[Problem, ...], frozenset[Problem]]:
-        """Draw problems until enough of them are ones the code handles; some get no answer.
 
-        While the code works on the next one, the oracle works on the last. Our time and memory
-        have an end, too.
-        """
-        kept: dict[Problem, None] = {}
-        unanswered: set[Problem] = set()
-        drawn = itertools.islice(sampling.problems(self.seed, support), self.examples * PATIENCE)
-        problem = next(drawn, None)
-        together = 0
-        while problem is not None and len(kept) < self.examples and not own.over:
-            together += numbers(problem.network, problem.batch.size)
-            if together > MAX_TOGETHER:
-                break
-            following = next(drawn, None)
-            observation = panel.ask(Request(Call.LOSS_AND_GRADS, problem))
-            new = observation.supported and problem not in kept
-            if new:
-                kept[problem] = None
-                if observation.failure is not None:
-                    unanswered.add(problem)
-            if following is not None and len(kept) < self.examples:
-                panel.begin(Request(Call.LOSS_AND_GRADS, following))
-            if new:
-                hearing.hear(problem)
-            problem = following
-        return tuple(kept), frozenset(unanswered)
+def _refused(plan: Plan, panel: Panel) -> dict[Problem, str]:
+    """What the code refuses by its numbers, where they are no excuse for it."""
+    return {
+        problem: message
+        for problem, message in panel.refused_by_numbers.items()
+        if plan.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
+    }
 
 
 #: Checks that are always made: they judge the answers that are there.
@@ -281,7 +259,7 @@ def _counterexample(
     own = [finding for finding in findings if not finding.cause]
     bad = {f.check: f for f in own if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
     for check in counterexample.SHOWS:
-        if check in bad:
+        if check in bad and bad[check].failing:  # what was refused, or not offered, has none
             failing = tuple(Problem.parse(text) for text in bad[check].failing)
             return (yield from counterexample.search(plan, check, failing))
     return None

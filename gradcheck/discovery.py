@@ -36,14 +36,14 @@ class Discovery:
         Probes that neither answered nor said "not supported".
     refused : mapping of tuple of str to str
         Features that got no answer when probed by themselves, and why.
-    probes : tuple of Problem
-        Those that got one, each once.
+    probes : mapping of Problem to tuple of str
+        Those that got one, and the feature each was asked for.
     """
 
     support: Support
     faults: tuple[tuple[Problem, Failure], ...]
     refused: Mapping[Feature, str] = field(default_factory=dict, compare=False)
-    probes: tuple[Problem, ...] = field(default=(), compare=False)
+    probes: Mapping[Problem, Feature] = field(default_factory=dict, compare=False)
 
 
 Questions = Generator[Request, Observation, Discovery]
@@ -118,11 +118,11 @@ class _Prober:
         self.seed = seed
         self.faults: list[tuple[Problem, Failure]] = []
         self.refused: dict[Feature, str] = {}
-        self.probes: dict[Problem, None] = {}
+        self.probes: dict[Problem, Feature] = {}
 
     def found(self, support: Support) -> Discovery:
         """Say what was found."""
-        return Discovery(support, tuple(self.faults), self.refused, tuple(self.probes))
+        return Discovery(support, tuple(self.faults), self.refused, self.probes)
 
     def answers(
         self, network: Network, samples: int, feature: Feature = ()
@@ -133,7 +133,7 @@ class _Prober:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         failure = observation.failure
         if failure is None or failure.kind == "contract":
-            self.probes[problem] = None
+            self.probes[problem] = feature
             return True  # a wrong shape is an answer; the contract check will tell it
         if observation.supported:
             self.faults.append((problem, failure))

@@ -16,8 +16,8 @@ from gradcheck.problem import Problem
 from gradcheck.sampling import PAIRINGS
 
 #: What can be refused: ("activation", "relu"), ("pairing", "relu", "squared_error"),
-#: ("reduction", "sum"), ("l2",), ("depth", "3"), ("batch", "5"), ("network", its text), or
-#: anything else in one word.
+#: ("reduction", "sum"), ("l2",), ("depth", "3"), ("batch", "5"), ("network", its text),
+#: ("far out", "batch 33").
 Feature = tuple[str, ...]
 
 #: A sentence longer than this is not read: it counts what it could list.
@@ -33,6 +33,7 @@ _COUNTED = {
     "loss": "losses",
     "pairing": "pairings of output and loss",
     "network": "networks",
+    "far out": "extremes",
 }
 
 
@@ -62,6 +63,7 @@ def scope_of(
     problems: Sequence[Problem],
     largest_z: float,
     refused: Mapping[Feature, str],
+    far_out: Sequence[str] = (),
     only: str = "",
     condition: str = "",
 ) -> Scope:
@@ -75,6 +77,8 @@ def scope_of(
         The largest pre-activation in any of them.
     refused : mapping of tuple of str to str
         What was not asked, and why.
+    far_out : sequence of str
+        Kinds of problems far out that were asked.
     only : str
         Who says that the code is for these networks alone: ``declared``, ``--network``; empty
         when nobody does.
@@ -83,7 +87,7 @@ def scope_of(
     """
     if not problems:
         return NOTHING
-    asked = _asked(problems, largest_z)
+    asked = {**_asked(problems, largest_z), "far_out": list(far_out)}
     told = _told(refused, asked)
     positive = _positive(problems, asked, only)
     if condition:
@@ -161,7 +165,7 @@ def _was(feature: Feature, asked: Mapping[str, Any]) -> bool:
 def _name(feature: Feature) -> str:
     """Name a feature as it stands in the record."""
     kind = feature[0]
-    if kind in ("activation", "loss", "reduction", "network"):
+    if kind in ("activation", "loss", "reduction", "network", "far out"):
         return feature[1]
     if kind == "output":
         return f"{feature[1]} output"

@@ -5,6 +5,8 @@ the other checks pass over such answers.
 """
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
 from gradcheck.plan import Check, Plan, Run
 from gradcheck.problem import Problem
@@ -62,6 +64,39 @@ def run(plan: Plan) -> Run:
             places=tuple(dict.fromkeys(places))[:LINES] if failure.place else (),
         )
     ]
+
+
+def refused_by_numbers(findings: list[Finding], refused: Mapping[Problem, str]) -> list[Finding]:
+    """Add what the code refused though it handles such networks: it may refuse what it has wrong.
+
+    Parameters
+    ----------
+    refused : mapping of Problem to str
+        Problems of a network and a number of samples for which others got an answer, and what
+        the code said.
+    """
+    if not refused:
+        return findings
+    problem = min(refused, key=lambda p: p.params.size * p.batch.size)
+    said = f": {refused[problem]}" if refused[problem] else ""
+    message = (
+        f"loss_and_grads raised NotImplementedError{said} on {len(refused)} "
+        f"problem{'s' if len(refused) > 1 else ''} of networks and batch sizes that it handles "
+        f"with other numbers ({problem.network}, N = {problem.batch.size}); it may say that of a "
+        f"network or a batch size, not of some parameters or inputs"
+    )
+    return worsened(findings, message, "contract")
+
+
+def worsened(findings: list[Finding], message: str, kind: str) -> list[Finding]:
+    """Make an error of the contract's finding, which says what else it has to say too."""
+    before = next((f for f in findings if f.check == SLUG), None)
+    if before is None:
+        return [Finding(SLUG, Verdict.ERROR, 0, message, kind=kind), *findings]
+    if before.verdict is Verdict.ERROR:
+        message, kind = f"{before.message}; {message}", before.kind
+    after = replace(before, verdict=Verdict.ERROR, message=message, kind=kind)
+    return [after if finding is before else finding for finding in findings]
 
 
 CHECK = Check(SLUG, "answers have the agreed shapes and types", run)

@@ -47,6 +47,8 @@ def run(plan: Plan) -> Run:
         if observation.failure:
             if observation.supported and _reach(plan, problem) <= bound:
                 failing.append((problem, observation.failure.message))
+            elif not observation.supported and _reach(plan, problem) > bound:
+                notes["refuses when an output saturates: " + observation.failure.message] = None
             elif observation.supported:
                 notes["raises when an output saturates: " + observation.failure.message] = None
             continue

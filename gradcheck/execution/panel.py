@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from gradcheck.execution.session import Described, Session
+from gradcheck.network import Network
+from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Observation, Request
 
 
@@ -18,6 +20,8 @@ class Panel:
     def __init__(self, main: Session, peers: Mapping[str, Session]) -> None:
         self.main = main
         self.peers = dict(peers)
+        self._answered: set[tuple[Network, int]] = set()
+        self._refused: dict[Problem, str] = {}
 
     @property
     def calls(self) -> int:
@@ -52,7 +56,25 @@ class Panel:
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request with the one it is meant for."""
-        return self._of(request).ask(request)
+        observation = self._of(request).ask(request)
+        if request.of is None and request.call is Call.LOSS_AND_GRADS:
+            if observation.failure is None:
+                self._answered.add((request.problem.network, request.problem.batch.size))
+            elif not observation.supported:
+                self._refused[request.problem] = observation.failure.message
+        return observation
+
+    @property
+    def refused_by_numbers(self) -> dict[Problem, str]:
+        """What the code said it does not support, by problem, though it is about the numbers.
+
+        Others with the same network and as many samples got an answer.
+        """
+        return {
+            problem: message
+            for problem, message in self._refused.items()
+            if (problem.network, problem.batch.size) in self._answered
+        }
 
     def _of(self, request: Request) -> Session:
         return self.main if request.of is None else self.peers[request.of]

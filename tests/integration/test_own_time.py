@@ -62,6 +62,7 @@ def test_problems_hold_no_more_memory_than_they_may(write, monkeypatch):
     first = next(gradcheck.sampling.problems(3))
     most = 40 * numbers(first.network, first.batch.size)
     monkeypatch.setattr(campaign, "MAX_TOGETHER", most)
+    monkeypatch.setattr("gradcheck.drawing.MAX_TOGETHER", most)
     entry = entry_of(write(students.TANH), examples=200)
     asked = entry["scope"]["asked"]["problems"]
     assert 0 < asked < 200, f"{asked} problems were kept"

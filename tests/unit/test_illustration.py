@@ -14,7 +14,7 @@ from gradcheck.illustration.specimen import WINDOW
 
 
 def entry_of(code, **options):
-    record = gradcheck.check(code, **{"examples": 60, "seed": 5, **options})
+    record = gradcheck.check(code, **{"examples": 200, "seed": 5, **options})
     return json.loads(record.to_json())["implementations"][0]
 
 

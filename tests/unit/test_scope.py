@@ -62,7 +62,8 @@ def test_the_sentence_is_one_short_line(
 ) -> None:
     sentence = scope_of(compared, 1.0, refused).sentence
     assert "\n" not in sentence, sentence
-    assert len(sentence) <= LONGEST + 60, f"{len(sentence)} characters: {sentence}"
+    # what can be counted is: batch sizes far apart and what is on them still take their place
+    assert len(sentence) <= LONGEST + 120, f"{len(sentence)} characters: {sentence}"
 
 
 def test_of_no_answer_nothing_is_said() -> None:
@@ -107,9 +108,9 @@ def test_a_wrong_verdict_has_a_scope_too_and_a_failed_one_an_empty_one() -> None
         def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
             raise NotImplementedError
 
-    scope, entry = scope_of_checked(Twice())
+    scope, entry = scope_of_checked(Twice(), examples=200)
     assert entry["verdict"] == "wrong", entry["verdict"]
-    assert scope["sentence"].startswith("1 to 5"), scope
+    assert "layers, all activations" in scope["sentence"], scope["sentence"]
     scope, entry = scope_of_checked(Nothing())
     assert scope == {"sentence": "", "asked": {}, "refused": {}}, scope
 

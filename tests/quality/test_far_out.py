@@ -1,0 +1,200 @@
+"""Far out of what is drawn at random something is asked too, on every seed, and right code passes.
+
+Each place below is one at which a mutant of right code may be wrong and nowhere else.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from naive import Naive
+
+from gradcheck import far_out, sampling
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.calibration import UNIT32
+from gradcheck.campaign import Examination
+from gradcheck.discovery import declared_support, discover
+from gradcheck.drawing import Drawing, Drawn
+from gradcheck.execution.driving import drive
+from gradcheck.execution.panel import Panel
+from gradcheck.execution.session import InProcess
+from gradcheck.forward import evaluate
+from gradcheck.judging import FLOAT64, Arithmetic, judge
+from gradcheck.oracle import Truth
+from gradcheck.problem import Problem
+from gradcheck.protocol import Call, Request
+from gradcheck.record import Entry
+from gradcheck.subject import Subject
+from gradcheck.verdict import Verdict
+
+SEEDS = range(20)
+
+DEAF: Any = SimpleNamespace(hear=lambda problem: None)
+
+
+def zero(name: str) -> Callable[[Problem], bool]:
+    """A hidden unit of a given activation whose z is exactly zero on every sample."""
+
+    def there(p: Problem) -> bool:
+        run = evaluate(p.network, p.params.pairs, p.batch.x)
+        layers = zip(p.network.activations[:-1], run.z, strict=False)
+        return any(n == name and bool((z == 0).all(axis=0).any()) for n, z in layers)
+
+    return there
+
+
+SMOOTH = ("identity", "sigmoid", "tanh", "elu", "softplus", "silu", "gelu")
+
+PLACES: dict[str, Callable[[Problem], bool]] = {
+    "more than 8 samples": lambda p: p.batch.size > 8,
+    "more than 32 samples": lambda p: p.batch.size > 32,
+    "more than 64 samples": lambda p: p.batch.size > 64,
+    "33 samples": lambda p: p.batch.size == 33,
+    "65 samples": lambda p: p.batch.size == 65,
+    "more than 5 layers": lambda p: p.network.depth > 5,
+    "10 layers": lambda p: p.network.depth == 10,
+    "a layer of more than 8": lambda p: max(p.network.widths) > 8,
+    "a layer of 64": lambda p: 64 in p.network.widths,
+    "an input over 10": lambda p: bool((np.abs(p.batch.x) > 10).any()),
+    "an input over 255": lambda p: bool((np.abs(p.batch.x) > 255).any()),
+    "all inputs whole": lambda p: bool((p.batch.x == np.round(p.batch.x)).all()),
+    "a penalty over 1": lambda p: p.network.l2 > 1,
+    "a penalty under 0.01": lambda p: 0 < p.network.l2 < 0.01,
+    **{f"a z of exactly 0 under {name}": zero(name) for name in SMOOTH},
+}
+
+
+@cache
+def drawn(seed: int) -> Drawn:
+    panel = Panel(InProcess(Textbook()), {})
+    return Drawing(drive(discover(None, None, seed), panel), panel, DEAF, seed, 200).draw()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_seed_asks_at_a_place_where_something_is_felt(place: str) -> None:
+    for seed in SEEDS:
+        there = [p for p in drawn(seed).problems if PLACES[place](p)]
+        felt = [p for p in there if np.abs(Truth(p).gradient["W1"].value).max() > 1e-6]
+        assert felt, f"seed {seed}: of {len(there)} problems with {place} none feels W1"
+
+
+def test_every_seed_asks_a_softmax_over_one_unit() -> None:
+    for seed in SEEDS:
+        networks = [p.network for p in drawn(seed).problems]
+        assert any(n.activations[-1] == "softmax" and n.widths[-1] == 1 for n in networks), seed
+
+
+def test_every_seed_judges_every_pairing_of_output_and_loss() -> None:
+    for seed in SEEDS:
+        pairs = {(p.network.activations[-1], p.network.loss) for p in drawn(seed).problems}
+        assert pairs == set(sampling.PAIRINGS), f"{seed}: {set(sampling.PAIRINGS) - pairs}"
+
+
+def test_as_many_problems_are_compared_as_were_asked_for() -> None:
+    for examples in (1, 5, 20, 60, 200):
+        panel = Panel(InProcess(Textbook()), {})
+        discovery = drive(discover(None, None, 0), panel)
+        found = Drawing(discovery, panel, DEAF, 0, examples).draw()
+        assert len(found.problems) == examples, f"{len(found.problems)} for {examples}"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "arithmetic"),
+    [(np.float64, FLOAT64), (np.float32, Arithmetic(UNIT32, UNIT32))],
+    ids=["float64", "float32"],
+)
+def test_naive_code_is_never_called_wrong_far_out(dtype: Any, arithmetic: Arithmetic) -> None:
+    session = InProcess(Naive(dtype))
+    for seed in SEEDS:
+        answered = drawn(seed).problems[:100]
+        for number, kind in enumerate(far_out.KINDS):
+            rng = np.random.default_rng((seed, number))
+            problem = far_out.draw(rng, kind, answered, sampling.EVERYTHING)
+            if problem is None:
+                continue
+            truth = Truth(problem)
+            assert truth.largest_z <= sampling.MAX_Z, f"{kind}: |z| = {truth.largest_z}"
+            assert not truth.disagreements, f"seed {seed}, {kind}: {truth.disagreements}"
+            observation = session.ask(Request(Call.LOSS_AND_GRADS, problem))
+            wrong = [
+                j.place
+                for j in judge(observation.tensors, truth, arithmetic)
+                if j.verdict is Verdict.WRONG
+            ]
+            assert not wrong, f"seed {seed}, {kind}: {wrong} of {problem.network}"
+
+
+class Mutant(Textbook):
+    """Right code that doubles dW1 where its trigger says so."""
+
+    def __init__(self, trigger: Callable[[Any, Any, Any], bool], error: Any = None) -> None:
+        super().__init__()
+        self.trigger, self.error = trigger, error
+
+    def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+        loss, grads = super().loss_and_grads(network, params, batch)
+        if self.trigger(network, params, batch):
+            if self.error:
+                raise self.error
+            grads = [(2 * grads[0][0], grads[0][1]), *grads[1:]]
+        return loss, grads
+
+
+def examined(code: Any, seed: int = 0, **attributes: Any) -> Entry:
+    session = InProcess(code, renew=lambda: code)
+    subject = Subject("mutant", "", session, attributes.get("networks"), attributes.get("sizes"))
+    return Examination(seed).examine(subject)
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        lambda network, params, batch: len(batch.x) == 33,
+        lambda network, params, batch: network.depth > 5,
+        lambda network, params, batch: (np.abs(batch.x) > 100).any(),
+    ],
+)
+def test_a_bug_that_shows_far_out_alone_is_wrong(trigger: Any) -> None:
+    assert examined(Mutant(trigger))["verdict"] is Verdict.WRONG
+
+
+def test_code_that_fails_far_out_is_in_error_and_code_that_refuses_is_told() -> None:
+    def trigger(network: Any, params: Any, batch: Any) -> bool:
+        return bool(network.depth > 5)
+
+    entry = examined(Mutant(trigger, IndexError("W6")))
+    assert entry["verdict"] is Verdict.ERROR, entry["verdict"]
+    assert "IndexError: W6" in entry["error"]["message"], entry["error"]
+    entry = examined(Mutant(trigger, NotImplementedError("five layers at most")))
+    assert entry["verdict"] is Verdict.CORRECT, entry["error"]
+    told = entry["scope"]["refused"]
+    assert told["depth 10"] == "NotImplementedError: five layers at most", told
+    assert "depth 10" in entry["scope"]["sentence"], entry["scope"]["sentence"]
+
+
+def test_code_for_certain_batch_sizes_is_asked_no_others() -> None:
+    entry = examined(Textbook(), sizes=[2, 4])
+    assert entry["scope"]["asked"]["batch_sizes"] == [2, 4], entry["scope"]["asked"]
+
+
+def test_what_takes_too_long_is_not_asked_and_told(monkeypatch: Any) -> None:
+    monkeypatch.setattr("gradcheck.drawing.SECONDS", 0.0)
+    monkeypatch.setattr("gradcheck.drawing.SHARE", 0.0)
+    entry = examined(Textbook())
+    assert entry["verdict"] is Verdict.CORRECT, entry["error"]
+    assert entry["scope"]["refused"]["batch 33"] == "time", entry["scope"]["refused"]
+    assert entry["scope"]["sentence"].endswith(": time"), entry["scope"]["sentence"]
+
+
+def test_declared_networks_are_asked_with_other_inputs_and_batches_too() -> None:
+    text = "2-3-1 tanh,sigmoid half_squared_error mean"
+    support = declared_support([text], None)
+    assert support is not None
+    entry = examined(Textbook(), networks=[text])
+    asked = entry["scope"]["asked"]
+    assert asked["largest_x"] == far_out.LARGEST_X, asked
+    assert 33 in asked["batch_sizes"], asked
+    assert asked["networks"] == 1, asked
