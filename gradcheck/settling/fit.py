@@ -23,7 +23,7 @@ from gradcheck.settling.definitions import (
 FIRST = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
 
 #: Networks with more parameters are not asked for.
-LARGEST = 20_000
+LARGEST = 200_000
 
 _SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
 

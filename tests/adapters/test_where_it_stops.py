@@ -217,3 +217,38 @@ def test_a_search_without_time_ends_and_says_so(tmp_path):
     path.write_text(example("in_place.py"), encoding="utf-8")
     (reading,) = readings(load(path), seconds=-1.0).readings
     assert "not every way was tried" in reading.conventions["ended"], reading
+
+
+DIGITS = """
+import numpy as np
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Net:
+    def __init__(self):
+        self.W1, self.b1 = np.random.randn(784, 30) * 0.1, np.zeros(30)
+        self.W2, self.b2 = np.random.randn(30, 10) * 0.1, np.zeros(10)
+
+    def forward(self, x):
+        self.x = x
+        self.a1 = sigmoid(x @ self.W1 + self.b1)
+        z = self.a1 @ self.W2 + self.b2
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+
+    def backward(self, y):
+        d = (self.p - y) / len(y)
+        grads = {"W2": self.a1.T @ d, "b2": d.sum(axis=0)}
+        d = d @ self.W2.T * self.a1 * (1 - self.a1)
+        return grads | {"W1": self.x.T @ d, "b1": d.sum(axis=0)}
+"""
+
+
+def test_a_class_for_handwritten_digits_gets_a_verdict(examined):
+    entry = examined(DIGITS)
+    assert entry["verdict"] == "correct", entry["error"]
+    assert entry["supports"]["networks"][0].startswith("784-30-10 "), entry["supports"]

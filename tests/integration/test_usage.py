@@ -1,11 +1,16 @@
 """Bad input: one clear line, exit code 2, and nothing half written."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from gradcheck.execution.loading import shipped
 from tests.integration import students
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def refused(result, *parts):
@@ -159,3 +164,20 @@ def test_a_fault_of_our_own_has_exit_code_4(run, write, monkeypatch):
 def test_the_shipped_implementations_are_found():
     for name in ("scalar_loops", "matrix", "jax_autodiff"):
         assert shipped(name).is_file(), f"{name} is not shipped"
+
+
+@pytest.mark.parametrize("name", ["numpy/__init__.py", "rich.py", "random.py"])
+def test_what_lies_in_the_working_directory_stands_in_for_no_package(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("raise ImportError('mine')\n", encoding="utf-8")
+    text = shipped("matrix").read_text(encoding="utf-8")
+    (tmp_path / "student.py").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "gradcheck", "check", "student.py", "--examples", "20"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert ended.returncode == 0, f"exit code {ended.returncode}: {ended.stdout}{ended.stderr}"
