@@ -17,6 +17,9 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, stepped, to_own
 from gradcheck.lines import TrailedError, raised, trail_of
 
+#: Layers of a network that are named at most.
+LAYERS = 6
+
 
 class Declared:
     """Code read as its declaration says."""
@@ -225,11 +228,27 @@ def find(code: Any) -> Iterator[Reading]:
         declaration.layout, declaration.bias, declaration.samples, declaration.threshold
     ).told()
     told["networks"] = "; ".join(declaration.networks())
+    told["spelling"] = _spelling(declaration)
     if declaration.samples.startswith("one ") and "row" not in declaration.samples:
         told["batch"] = "1"
     if declaration.loss is None and not _returns_loss(code, declaration):
         told["loss"] = "none"
     yield Reading("declaration", Declared(code, declaration), told)
+
+
+def _spelling(declaration: Declaration) -> str:
+    """Name the parameters as their paths do, where a path is that of a whole array."""
+    words = []
+    paths = (("W", declaration.weights), ("b", declaration.biases))
+    for layer in range(1, LAYERS + 1):
+        for quantity, path in paths:
+            if not isinstance(path, str):
+                each = path[layer - 1] if layer <= len(path) else ""
+            else:
+                each = path.replace("{i}", str(layer - 1)).replace("{l}", str(layer))
+            if each and "{" not in each:
+                words.append(f"{quantity}{layer}={each}")
+    return " ".join(words)
 
 
 def _returns_loss(code: Any, declaration: Declaration) -> bool:

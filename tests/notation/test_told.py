@@ -209,3 +209,20 @@ def test_a_product_without_its_bias_is_not_z():
     assert "z1=q" in words, words
     assert "a1=out" in words, words
     assert "z1=p" not in words, words
+
+
+def test_thresholds_are_told_as_the_declaration_names_them(tmp_path):
+    text = (EXAMPLES / "declared" / "thresholds.py").read_text(encoding="utf-8")
+    right = "self.gamma += -eta * e"
+    assert right in text
+    path = tmp_path / "thresholds.py"
+    path.write_text(text.replace(right, "self.gamma += eta * e"), encoding="utf-8")
+    beside = EXAMPLES / "declared" / "thresholds.gradcheck.py"
+    (tmp_path / beside.name).write_text(beside.read_text(encoding="utf-8"), encoding="utf-8")
+    entry = gradcheck.check(path, seed=3, examples=24).data["implementations"][0]
+    diagnosis = entry["diagnoses"][0]
+    assert diagnosis["right"] == "-delta1", f"a threshold's gradient is -delta: {diagnosis}"
+    message = next(f["message"] for f in entry["findings"] if f["check"] == "gradient")
+    assert "gamma[" in message, message
+    formulas = {line["quantity"]: line["formula"] for line in entry["counterexample"]["by_hand"]}
+    assert formulas["z1"] == "x v - gamma", formulas
