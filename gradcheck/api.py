@@ -23,6 +23,7 @@ from gradcheck.hearing import Progress
 from gradcheck.network import Network
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record, plain
+from gradcheck.requirements import Requirements
 from gradcheck.subjects import absent, from_object, peers, submit
 
 
@@ -43,6 +44,7 @@ def check(
     adapter: str | None = None,
     imports_only: bool = False,
     declaration: str | os.PathLike[str] | None = None,
+    require: str | None = None,
     progress: Progress = lambda what: None,
 ) -> Record:
     """Examine an implementation.
@@ -71,6 +73,9 @@ def check(
         Run only imports, functions, classes and constants of a file.
     declaration : path, optional
         Says how a file is to be asked; ``student.gradcheck.py`` beside it unless given.
+    require : str, optional
+        What must be handled, such as ``"relu,cross_entropy,depth>=3"``; what is missing is an
+        error.
     progress : callable, optional
         Called with the name of what starts next; what takes longer than a second knows the
         ``part`` of it that is done.
@@ -93,7 +98,8 @@ def check(
     seed = fresh_seed() if seed is None else seed
     only = Network.parse(network) if isinstance(network, str) else network
     targets = list(target) if isinstance(target, Sequence) and not _is_path(target) else [target]
-    examination = Examination(seed, examples, only, progress=progress)
+    required = Requirements.parse(require) if require is not None else Requirements()
+    examination = Examination(seed, examples, only, progress=progress, require=required)
     manner = Manner(
         check_name(adapter) if adapter else None,
         imports_only,
@@ -109,6 +115,7 @@ def check(
         for t, entry in zip(targets, entries, strict=True)
     ]
     options = ["--network", str(only)] if only else []
+    options += ["--require", str(required)] if required.words else []
     if examples != EXAMPLES:
         options += ["--examples", str(examples)]
     options += [*limits.words(), *manner.words(), "--seed", str(seed)]

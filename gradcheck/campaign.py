@@ -31,6 +31,7 @@ from gradcheck.plan import Plan
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry
+from gradcheck.requirements import Requirements
 from gradcheck.scope import Scope, scope_of
 from gradcheck.settling.settlement import Settlement
 from gradcheck.sizes import MAX_TOGETHER, check_size, numbers
@@ -60,6 +61,8 @@ class Examination:
     truths : Truths
         Shared, so that a problem's truth is formed once.
     progress : callable
+    require : Requirements
+        What must be handled.
     budget : float
         Seconds for our own work on one subject. What was not done by then is told.
     """
@@ -70,6 +73,7 @@ class Examination:
     peers: Mapping[str, Session] = field(default_factory=dict)
     truths: Truths = field(default_factory=Truths)
     progress: Progress = lambda what: None
+    require: Requirements = field(default_factory=Requirements)
     budget: float = math.inf
 
     def __post_init__(self) -> None:
@@ -143,6 +147,7 @@ class Examination:
         if not own.over:  # what follows from what is asked anew
             findings = drive(traced(plan, findings), panel)
         scope = self._scope(subject, plan, drawn, discovery)
+        findings = contract.required(findings, self.require.missing(scope))
         self.progress("counter-example")
         late = own.over  # what explains a verdict is no part of it
         example = None if late else drive(_counterexample(plan, findings), panel)

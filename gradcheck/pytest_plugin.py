@@ -47,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="expected failures: one id a line, such as student-gradient  # reason",
     )
+    group.addoption(
+        "--gradcheck-require",
+        metavar="LIST",
+        help='what must be handled, such as "relu,cross_entropy,depth>=3"',
+    )
+    parser.addini("gradcheck_require", "what must be handled", default="")
     parser.addini(
         "gradcheck_implementations",
         "implementations to check when pytest is given no path",

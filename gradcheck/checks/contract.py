@@ -88,6 +88,13 @@ def refused_by_numbers(findings: list[Finding], refused: Mapping[Problem, str]) 
     return worsened(findings, message, "contract")
 
 
+def required(findings: list[Finding], missing: list[str]) -> list[Finding]:
+    """Make an error of what has to be handled and is not."""
+    if not missing:
+        return findings
+    return worsened(findings, f"required, but not handled: {', '.join(missing)}", "unsupported")
+
+
 def worsened(findings: list[Finding], message: str, kind: str) -> list[Finding]:
     """Make an error of the contract's finding, which says what else it has to say too."""
     before = next((f for f in findings if f.check == SLUG), None)

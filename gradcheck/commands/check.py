@@ -27,6 +27,7 @@ def parser() -> Parser:
         help="Files or notebooks to examine, or package.module:attribute.",
     )
     add("--network", metavar="TEXT", help='Ask for this network only: "2-3-1 tanh,sigmoid ...".')
+    add("--require", metavar="LIST", help='What must be handled: "relu,cross_entropy,depth>=3".')
     add("--examples", metavar="N", type=int, default=200, help="Problems to compare.")
     add("--seed", metavar="N", type=int, help="Replay a run; fresh unless given.")
     add("--html", metavar="FILE", type=Path, help="Write a page to look at.")
@@ -107,6 +108,7 @@ def run(arguments: Namespace) -> int:
                 adapter=adapter,
                 imports_only=arguments.imports_only,
                 declaration=arguments.declaration,
+                require=arguments.require,
                 progress=tell,
             )
     if faults := delivery.faults(record):

@@ -10,6 +10,7 @@ from gradcheck.campaign import EXAMPLES
 from gradcheck.errors import GradcheckError, InternalError
 from gradcheck.record import Record
 from gradcheck.renderers import failure
+from gradcheck.replay import quoted
 from gradcheck.testing.target import Target, find
 
 
@@ -43,10 +44,13 @@ class Examinations:
     ----------
     seed : int
     examples : int
+    require : str or None
+        What must be handled.
     """
 
     seed: int = field(default_factory=fresh_seed)
     examples: int = EXAMPLES
+    require: str | None = None
 
     def __post_init__(self) -> None:
         #: What will be run, once that is known.
@@ -58,7 +62,9 @@ class Examinations:
     def settings(self) -> str:
         """The options of pytest with which the same problems are drawn again."""
         text = f"--gradcheck-seed {self.seed}"
-        return text if self.examples == EXAMPLES else f"{text} --gradcheck-examples {self.examples}"
+        if self.examples != EXAMPLES:
+            text += f" --gradcheck-examples {self.examples}"
+        return f"{text} --gradcheck-require {quoted(self.require)}" if self.require else text
 
     def outcome(self, implementation: Any, slug: str, replay: str = "") -> Outcome:
         """Return what a check found; the implementation is examined when first asked for.
@@ -103,7 +109,9 @@ class Examinations:
             try:
                 if isinstance(implementation, Target):
                     implementation = implementation.submitted
-                return check(implementation, examples=self.examples, seed=self.seed)
+                return check(
+                    implementation, examples=self.examples, seed=self.seed, require=self.require
+                )
             except GradcheckError as error:
                 return error
             except Exception as error:

@@ -10,6 +10,7 @@ import pytest
 from gradcheck.api import fresh_seed
 from gradcheck.campaign import EXAMPLES, Examination
 from gradcheck.renderers.words import clean
+from gradcheck.requirements import Requirements
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched
@@ -41,7 +42,10 @@ class PluggedIn:
             seed = getattr(config, "workerinput", {}).get("gradcheck_seed", fresh_seed())
         examples = EXAMPLES if option.gradcheck_examples is None else option.gradcheck_examples
         Examination(seed, examples)  # refuses what cannot be used
-        self.examinations = Examinations(seed, examples)
+        require = option.gradcheck_require or config.getini("gradcheck_require") or None
+        if require:
+            Requirements.parse(require)
+        self.examinations = Examinations(seed, examples, require)
         self.targets = tuple(dict.fromkeys(_targets(config)))
         self.expected: dict[str, str] = {}
         if option.gradcheck_xfails:

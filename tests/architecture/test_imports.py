@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("oracle",),
     ("verdict", "sampling"),
     ("judging", "bugs", "strategies", "scope", "far_out"),
-    ("plan", "tally", "discovery", "calibration", "function_tensors"),
+    ("requirements", "plan", "tally", "discovery", "calibration", "function_tensors"),
     ("checks", "worked_examples", "function_check"),
     ("counterexample", "causes"),
     ("record",),
