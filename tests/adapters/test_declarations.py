@@ -63,3 +63,17 @@ def test_a_path_that_leads_nowhere_is_told_in_a_sentence(examined):
     entry = examined(example("declared/ascent.py"), declaration=declaration)
     assert entry["verdict"] == "error", entry["verdict"]
     assert "heights" in entry["error"]["message"], entry["error"]
+
+
+def test_a_declaration_is_used_though_the_file_has_a_function_of_the_contract(examined):
+    text = (
+        example("declared/closures.py")
+        + """
+
+def loss_and_grads(network, params, batch):
+    raise ValueError("not this one")
+"""
+    )
+    entry = examined(text, declaration=example("declared/closures.gradcheck.py"))
+    assert entry["adapter"]["name"] == "declaration", entry["adapter"]
+    assert entry["verdict"] == "correct", entry["error"]

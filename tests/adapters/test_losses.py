@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.adapters.conftest import sites, wrong_checks
+from tests.adapters.conftest import example, sites, wrong_checks
 
 CODE = """
 import numpy as np
@@ -78,3 +78,13 @@ def test_a_wrong_loss_beside_a_right_gradient_is_a_finding(examined):
     entry = examined(CODE.format(loss=f"3 * {SQUARES}", delta="(out - Y) / m"))
     assert entry["verdict"] == "wrong", entry["verdict"]
     assert "loss" in wrong_checks(entry), f"found {wrong_checks(entry)}"
+
+
+def test_a_loss_that_was_inferred_is_a_condition_of_the_headline(examined):
+    """Right for cross-entropy; in a network with a squared loss it is a bug that is often made."""
+    text = example("gradients_only.py").replace("(out - y) * out * (1 - out)", "out - y")
+    entry = examined(text)
+    assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
+    said = entry["scope"]["sentence"]
+    assert "if your loss is binary_cross_entropy" in said, said
+    assert "for half_squared_error the slope of the output is missing" in said, said

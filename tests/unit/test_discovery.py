@@ -231,6 +231,11 @@ def test_a_declared_batch_size_beyond_the_usual_ones_is_asked() -> None:
     assert support.batch_sizes == (64,), f"found the batch sizes {support.batch_sizes}"
 
 
+def test_a_large_declared_batch_size_beside_a_usual_one_is_asked_too() -> None:
+    support = found(lambda network, n: n in (4, 40), declared=declared_support(None, [4, 40]))
+    assert support.support.batch_sizes == (4, 40), f"found {support.support.batch_sizes}"
+
+
 def test_nothing_declared_is_none() -> None:
     declared = declared_support(None, None)
     assert declared is None, f"read as {declared}"
