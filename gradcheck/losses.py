@@ -16,6 +16,18 @@ from gradcheck.elementary import Array, exp, log
 
 
 @dataclass(frozen=True)
+class Nested:
+    """A loss whose units meet in one sum: ``outer(sum_k inner(z_k), y) + sum_k plain(z_k, y_k)``.
+
+    It is given ``z`` less its largest entry, which changes nothing.
+    """
+
+    inner: Callable[[Array], Array]
+    outer: Callable[[Array, Array], Array]
+    plain: Callable[[Array, Array], Array]
+
+
+@dataclass(frozen=True)
 class Loss:
     """One per-sample loss.
 
@@ -33,6 +45,8 @@ class Loss:
     terms : callable or None
         ``(z, a, y) -> terms`` of shape (..., N, n), one made of each unit's z, a and y alone,
         that sum to the loss. None where the sum over units stands inside a logarithm.
+    nested : Nested or None
+        The same loss by its one sum, for those whose terms are None.
     through_logarithm : callable or None
         Terms likewise of the same loss written with ``log(a + epsilon)``, as much code does:
         ``(z, a, y, epsilon) -> terms``. None where no logarithm occurs.
@@ -45,6 +59,7 @@ class Loss:
     outputs: tuple[str, ...]
     targets: str
     terms: Callable[[Array, Array, Array], Array] | None = None
+    nested: Nested | None = None
     through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None
     formula: str = ""
 
@@ -64,8 +79,8 @@ def _sum(
         outputs,
         targets,
         terms,
-        through_logarithm,
-        formula,
+        through_logarithm=through_logarithm,
+        formula=formula,
     )
 
 
@@ -126,6 +141,7 @@ _ROWS = (
         _cross_entropy,
         ("softmax",),
         "one_hot",
+        nested=Nested(exp, lambda s, y: total(y) * log(s), lambda z, y: -y * z),
         through_logarithm=_cross_entropy_log,
         formula="-sum_j y_j log a_j",
     ),

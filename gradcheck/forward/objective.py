@@ -5,7 +5,7 @@ import numpy as np
 from gradcheck.activations import ACTIVATIONS, total
 from gradcheck.elementary import Array
 from gradcheck.forward.evaluation import Activate, Evaluation, Pairs, activate, evaluate
-from gradcheck.losses import LOSSES
+from gradcheck.losses import LOSSES, Nested
 from gradcheck.network import Network
 from gradcheck.problem import Problem
 
@@ -48,6 +48,11 @@ def separable(network: Network) -> bool:
     """Whether each output adds a term to the loss in which no other output is felt."""
     own = ACTIVATIONS[network.activations[-1]].elementwise
     return own and LOSSES[network.loss].terms is not None
+
+
+def nested(network: Network, epsilon: float = 0.0) -> Nested | None:
+    """Return the loss by its one sum over outputs, where it is written in z that way."""
+    return None if epsilon else LOSSES[network.loss].nested
 
 
 def output_terms(network: Network, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
