@@ -4,6 +4,7 @@ All three are frozen, their arrays are read-only float64, and ``str`` writes a
 text that ``parse`` reads back to the same bits.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -222,8 +223,15 @@ def _frozen(values: ArrayLike) -> Floats:
     return array
 
 
+#: Bytes of an array from which on a digest stands for its bits: they would be held twice.
+_LONG = 2**20
+
+
 def _bits(array: Floats) -> bytes:
-    return repr(array.shape).encode() + array.tobytes()
+    shape = repr(array.shape).encode()
+    if array.nbytes < _LONG:
+        return shape + array.tobytes()
+    return shape + hashlib.blake2b(np.ascontiguousarray(array).data).digest()
 
 
 def _finite(name: str, array: Floats) -> None:

@@ -187,16 +187,26 @@ class Truth:
         return self._budgets[unit]
 
 
+#: Parameters of all problems whose truths are kept: of large ones some are formed again.
+KEPT = 50_000_000
+
+
 class Truths:
-    """The truths of many problems, each formed once."""
+    """The truths of many problems, each formed once as long as memory allows."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Problem, float], Truth] = {}
+        self._size = 0
 
     def of(self, problem: Problem, epsilon: float = 0.0) -> Truth:
         """Return the truth of a problem."""
         key = (problem, epsilon)
         if key not in self._known:
+            self._size += problem.params.size
+            while self._size > KEPT and self._known:
+                oldest = next(iter(self._known))
+                del self._known[oldest]
+                self._size -= oldest[0].params.size
             self._known[key] = Truth(problem, epsilon)
         return self._known[key]
 

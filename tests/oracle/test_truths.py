@@ -1,0 +1,29 @@
+"""Truths of large problems are not all kept, and come out the same when they are formed again."""
+
+import numpy as np
+import pytest
+
+from gradcheck import sampling
+from gradcheck.oracle import Truths, truth
+
+
+def test_a_truth_that_was_let_go_is_formed_again_bit_by_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problems = [sampling.problem(5, index) for index in range(12)]
+    monkeypatch.setattr(truth, "KEPT", 3 * max(p.params.size for p in problems))
+    truths = Truths()
+    first = {p: truths.of(p).gradient for p in problems}
+    held = sum(p.params.size for p, _ in truths._known)
+    assert held <= truth.KEPT, f"{held} parameters are held, more than {truth.KEPT}"
+    for problem, gradient in first.items():
+        again = truths.of(problem).gradient
+        for name, estimate in gradient.items():
+            for part in ("value", "error"):
+                before, after = getattr(estimate, part), getattr(again[name], part)
+                assert np.array_equal(before, after), f"the {part} of {name} differs"
+
+
+def test_a_truth_is_formed_once_while_there_is_room() -> None:
+    truths, problem = Truths(), sampling.problem(5, 0)
+    assert truths.of(problem) is truths.of(problem)
