@@ -8,7 +8,7 @@ name that does not predict what the code says there is taken back: the place rem
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
-from gradcheck.bugs.textbook import Textbook
+from gradcheck.bugs.textbook import Rule, Textbook
 from gradcheck.diagnosis import local
 from gradcheck.diagnosis.bare import Bare
 from gradcheck.diagnosis.case import RATES, Case, gather, probes
@@ -59,7 +59,7 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
         seen = yield from gather(probes(there, FRESH))
         surveys = _surveyed(there, seen, diagnoses)
         diagnoses = [
-            taken_back(case, d) if d.name.bug and _refuted(there, d, surveys) else d
+            taken_back(case, d) if d.name.bug and _refuted(there, d, diagnoses, surveys) else d
             for d in diagnoses
         ]
     return diagnoses
@@ -107,10 +107,10 @@ def _predicts(
     surveys: list[Survey],
 ) -> bool:
     """Whether a name predicts its own place, whatever is wrong elsewhere."""
-    layer, part = diagnosis.name.layer, PARTS.get(diagnosis.name.site)
+    layer, part = diagnosis.name.layer, _part(diagnosis)
     if part is None or layer is None:
         return _predicts_whole(case, diagnosis, diagnoses, fresh)
-    here = [d for d in diagnoses if PARTS.get(d.name.site) == part and d.name.layer == layer]
+    here = [d for d in diagnoses if _part(d) == part and d.name.layer == layer]
     flag = Flag(part, layer)
     flagged = [s for s in surveys if flag in s.flags]
     return local.left_unexplained(known_rules(here), flag, flagged, case.noise) <= ACCEPT
@@ -134,19 +134,34 @@ def _predicts_whole(
     return site == "update" and unexplained(fresh, alone, case.noise) <= ACCEPT
 
 
-def _refuted(case: Case, diagnosis: Diagnosis, surveys: list[Survey]) -> bool:
+def _refuted(
+    case: Case, diagnosis: Diagnosis, diagnoses: list[Diagnosis], surveys: list[Survey]
+) -> bool:
     """Whether its part is wrong on another network, in no layer so as it says."""
     bug = named_bug(diagnosis)
-    part = PARTS.get(bug.site)
+    part = _part(diagnosis)
     able = bug.layers(case.network)
     places = {flag for s in surveys for flag in s.flags if flag.part == part and flag.layer in able}
     if not places:
         return False
+    together: dict[str, Rule] = {}
+    for other in diagnoses:
+        if other.name.bug and _part(other) == part:
+            together |= named_bug(other).rules
     return all(
-        local.left_unexplained(bug.rules, flag, [s for s in surveys if flag in s.flags], case.noise)
+        local.left_unexplained(rules, flag, [s for s in surveys if flag in s.flags], case.noise)
         > ACCEPT
         for flag in places
+        for rules in (bug.rules, together)
     )
+
+
+def _part(diagnosis: Diagnosis) -> str | None:
+    """Which tensor a name is about; a penalty is that of the weights, or of the biases."""
+    if diagnosis.name.site == "regularisation":
+        rules = named_bug(diagnosis).rules if diagnosis.name.bug else {}
+        return "bias" if any(rule.startswith("bias") for rule in rules) else "weight"
+    return PARTS.get(diagnosis.name.site)
 
 
 def _elsewhere(plan: Plan, case: Case) -> Iterator[Network]:

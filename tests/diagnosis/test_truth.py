@@ -148,6 +148,14 @@ def test_right_code_without_biases_is_right_code(call):
             assert np.allclose(one, two, atol=1e-12), f"{one} for {two}"
 
 
+def test_weights_that_get_zeros_alone_have_one_name_and_keep_it_elsewhere():
+    rules = {"weight_gradient": lambda p, at: 0.0 * p.weights(at)}
+    networks = [NETWORK, Network.parse("3-4-2 tanh,identity half_squared_error mean l2=0.37")]
+    found = diagnosed(Textbook(rules), networks)
+    named = [("weights_never_trained", "weight_gradient", layer) for layer in (3, 2, 1)]
+    assert _placed(found) == named, f"told {[d.explanation for d in found]}"
+
+
 class _Once(Textbook):
     """Right code, but for one problem on which it is off by a rounding."""
 
