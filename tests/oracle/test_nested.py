@@ -21,7 +21,7 @@ def gradient(problem: Problem, many: int) -> dict[str, np.ndarray]:
 @settings(deadline=None, max_examples=40)
 @given(
     st.integers(2, 45),
-    st.integers(1, 6),
+    st.sampled_from((1, 1, 2, 6)),
     st.sampled_from((1e-3, 1.0, 20.0, 100.0)),
     st.sampled_from(("mean", "sum")),
     st.integers(0, 2**32 - 1),
@@ -37,7 +37,10 @@ def test_both_ways_agree_to_roundoff_saturated_or_not(
     for name, value in alone.items():
         norm = np.linalg.norm(value)
         off = np.abs(together[name] - value).max()
-        assert off <= 1e-14 * norm, f"{name} of {network}: off by {off:.1e} of {norm:.1e}"
+        # samples may cancel in a sum; one alone has to keep its digits where it saturates
+        cancelled = 0.0 if samples == 1 else 1e-14
+        bound = 1e-14 * norm + cancelled
+        assert off <= bound, f"{name} of {network}: off by {off:.1e} of {norm:.1e}"
 
 
 @pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.nested])
