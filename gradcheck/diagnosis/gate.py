@@ -15,7 +15,7 @@ from gradcheck.diagnosis.case import RATES, Case, gather, probes
 from gradcheck.diagnosis.diagnosis import Diagnosis
 from gradcheck.diagnosis.evidence import Evidence, Simulation, unexplained
 from gradcheck.diagnosis.forward_fault import same_loss
-from gradcheck.diagnosis.hypotheses import ACCEPT
+from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT
 from gradcheck.diagnosis.naming import known_rules, named_bug
 from gradcheck.diagnosis.place import placed
 from gradcheck.diagnosis.survey import Flag, Survey, survey
@@ -150,7 +150,7 @@ def _refuted(
             together |= named_bug(other).rules
     return all(
         local.left_unexplained(rules, flag, [s for s in surveys if flag in s.flags], case.noise)
-        > ACCEPT
+        >= REJECT
         for flag in places
         for rules in (bug.rules, together)
     )
