@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.lines import Place
+from gradcheck.lines import Place, TrailedError
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
@@ -112,6 +112,9 @@ Outline = Any
 
 DICTIONARY = "{}"
 
+#: Stands for a gradient that was not found in what code returned.
+ABSENT = "is not there"
+
 #: Of an answer in another form than agreed, so much is kept: numbers and items in all, lists
 #: in lists, characters of a text.
 MOST_NUMBERS, MOST_ITEMS, MOST_LEVELS, MOST_CHARACTERS = 200_000, 2_000, 4, 40
@@ -163,7 +166,7 @@ class Observation:
         return self.failure is None or self.failure.kind != "unsupported"
 
 
-class ContractError(ValueError):
+class ContractError(TrailedError, ValueError):
     """What came back is not what the contract asks for; the text says how.
 
     Parameters

@@ -13,6 +13,7 @@ import numpy as np
 from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.names import is_gradient, numbered, plain
 from gradcheck.adapters.places import Place, find
+from gradcheck.answers import ABSENT, ContractError
 
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
@@ -102,7 +103,7 @@ class Picker:
 
         Raises
         ------
-        ValueError
+        ContractError
             When there is none.
         """
         key = stems, index, layers
@@ -110,7 +111,7 @@ class Picker:
         if key not in self._places:
             self._places[key] = _place(found, stems, number, shape, index, layers)
         if self._places[key] not in known:
-            raise ValueError(f"no array of shape {shape} was returned")
+            raise _missing(found, stems, number, shape)
         return known[self._places[key]]
 
 
@@ -128,6 +129,9 @@ def _place(
             split = numbered(place.name)
             if split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}:
                 return place
+    others = _numbers_of(found, stems)
+    if others and 0 not in others:  # those of other layers are named: this one is not there
+        raise _missing(found, stems, number, shape)
     flat, size = len(shape) == 1, int(np.prod(shape))
     kind = [(p, a) for p, a in found if (_is_vector(a) if flat else a.ndim == 2)]
     if len(kind) == layers:
@@ -137,7 +141,26 @@ def _place(
     for place, array in kind:
         if array.shape == shape or (array.size == size and (flat or 1 in shape)):
             return place
-    raise ValueError(f"no array of shape {shape} was returned")
+    raise _missing(found, stems, number, shape)
+
+
+def _numbers_of(found: list[tuple[Place, Floats]], stems: tuple[str, ...]) -> set[int]:
+    """The layers of which something is named as a gradient: those of dW1, dW2, ..."""
+    names = {prefix + stem for prefix in _PREFIXES if prefix for stem in stems}
+    split = [numbered(place.name) for place, _ in found]
+    return {each[1] for each in split if each and plain(each[0]) in names}
+
+
+def _missing(
+    found: list[tuple[Place, Floats]], stems: tuple[str, ...], number: int, shape: tuple[int, ...]
+) -> ContractError:
+    """Say what was looked for, and what there was."""
+    name = f"d{'W' if stems is WEIGHT else 'b'}{number}"
+    told = ", ".join(f"{place.name} {array.shape}".strip() for place, array in found[:8])
+    return ContractError(
+        f"no {name} of shape {shape} was returned; what was returned: {told or 'no array'}",
+        (name, ABSENT),
+    )
 
 
 def _is_vector(array: Floats) -> bool:

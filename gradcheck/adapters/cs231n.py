@@ -78,7 +78,7 @@ class Course:
             for index, (w, _) in enumerate(own):
                 weight = grads[_key(grads, roles.weights[index].name)]
                 bias = grads[_key(grads, roles.biases[index].name)] if roles.biases else None
-                pairs.append(layout.unpack(weight, bias, *w.shape))
+                pairs.append(layout.unpack(weight, bias, *w.shape, layer=str(index + 1)))
             return loss, from_own(layout, network, pairs)
 
     def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.answers import Picker
 from gradcheck.adapters.asked import Trial
 from gradcheck.adapters.broken import broken
 from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, functions
@@ -41,6 +42,9 @@ STYLES = (
     Style(Layout("out x in", "apart", "one column"), "column"),
 )
 
+#: Samples of a try: not as many as there are units in a layer, so that shapes tell.
+ROWS = (6, 1)
+
 #: Networks on which it is tried whether the functions answer.
 TRIALS = ((3, 5, 2), (3, 5, 1), (3, 5, 4, 2), (3, 5, 4, 1))
 
@@ -52,7 +56,12 @@ def find(module: Any) -> Iterator[Reading]:
 
 
 def read(chain: Chain, adapter: str) -> Iterator[Reading]:
-    """Yield every style in which the functions answer, and why they do not in the others."""
+    """Yield every style in which the functions answer, and why they do not in the others.
+
+    Where there is none, those are yielded in which the backward returns something: what that
+    lacks is for whoever asks, if the forward gives the outputs of a network.
+    """
+    answers, lacking = False, []
     for style in STYLES:
         for container in ("dict", "pairs"):
             for targets in ("as given", "integer labels", "one vector"):
@@ -62,7 +71,10 @@ def read(chain: Chain, adapter: str) -> Iterator[Reading]:
                     _ask(code)
                 except UnsuitedError as error:
                     yield broken(adapter, error, code.stage, {"functions": _names(chain)})
+                    if code.returned and chain.forward is not None and targets == "as given":
+                        lacking.append(code)
                     continue
+                answers = True
                 told = tried.told() | {"functions": _names(chain)}
                 made = [f for f in (chain.forward, chain.cost, chain.backward) if f is not None]
                 told["spelling"] = spelled(made, by_number, tried.layout, tried.bias)
@@ -74,6 +86,10 @@ def read(chain: Chain, adapter: str) -> Iterator[Reading]:
                     yield Reading(adapter, Chained(chain, final, code.picker), told | more)
             if not _takes_parameters(chain):
                 break
+    for code in lacking if not answers else ():
+        told = code.style.told() | {"functions": _names(chain)}
+        loss = {} if chain.cost is not None else {"loss": "none"}
+        yield Reading(adapter, Chained(chain, code.style), told | loss)
 
 
 def _takes_parameters(chain: Chain) -> bool:
@@ -120,7 +136,8 @@ def _ask(code: Chained) -> Any:
     farthest: tuple[int, UnsuitedError] | None = None
     for widths in TRIALS:
         trial = Trial(widths)
-        for rows in (3, 1):
+        for rows in ROWS:
+            code.picker = Picker()  # what failed may have shown the wrong places
             question = trial.question(rows)
             try:
                 return attempt(partial(code.loss_and_grads, trial, *question))

@@ -158,8 +158,8 @@ class Flat:
         else:
             cut = list(zip(parts[:count], parts[count:], strict=True))
         return [
-            self.layout.unpack(w, b, *true.shape)
-            for (w, b), (true, _) in zip(cut, own, strict=True)
+            self.layout.unpack(w, b, *true.shape, layer=str(number))
+            for number, ((w, b), (true, _)) in enumerate(zip(cut, own, strict=True), start=1)
         ]
 
 

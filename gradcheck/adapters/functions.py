@@ -97,6 +97,7 @@ class Chained:
         self.chain, self.style, self.picker = chain, style, picker or Picker()
         self._updated = Picker()
         self.stage = FORWARD
+        self.returned = False  # whether the backward ever ran to its end
         if chain.forward is not None:
             self.forward = self._outputs
         if chain.update is not None:
@@ -116,6 +117,7 @@ class Chained:
             told = returned_names(self.chain.backward)
             if self.chain.cost is None:
                 loss = loss_in(answer, told)
+            self.returned = True
             pairs = self._gradients(answer, told, own, self.picker)
         return loss, from_own(self.style.layout, network, pairs)
 
@@ -207,7 +209,7 @@ class Chained:
             bias = None
             if vector is not None:
                 bias = picker.pick(found, BIAS, number, vector.shape, index, len(own))
-            pairs.append(layout.unpack(weight, bias, *w.shape))
+            pairs.append(layout.unpack(weight, bias, *w.shape, layer=str(number)))
         return pairs
 
     def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.asked import Floats, Pair
+from gradcheck.answers import ContractError
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]
@@ -49,15 +50,21 @@ class Layout:
         own = w.T.copy() if self.weights == "out x in" else w.copy()
         return own, b.copy() if self.bias == "apart" else None
 
-    def unpack(self, own: Any, bias: Any, n_in: int, n_out: int) -> Pair:
-        """Read a layer back. Raises ValueError when the shape is another."""
+    def unpack(self, own: Any, bias: Any, n_in: int, n_out: int, *, layer: str = "") -> Pair:
+        """Read a layer back: of gradients, where they are the ``layer`` of that number.
+
+        Raises ContractError when a shape is another.
+        """
         inside = self.bias in ("first", "last")
         shape = (n_in + inside, n_out)
         matrix = np.asarray(own)
         wanted = shape[::-1] if self.weights == "out x in" else shape
         if matrix.shape != wanted:
             if matrix.size != wanted[0] * wanted[1] or 1 not in (*wanted, *matrix.shape[:1]):
-                raise ValueError(f"weights have shape {matrix.shape}, expected {wanted}")
+                ours = matrix.T if self.weights == "out x in" else matrix
+                raise _other_shape(
+                    "W", layer, "weights", ours, f"{matrix.shape}, expected {wanted}"
+                )
             matrix = matrix.reshape(wanted)
         if self.weights == "out x in":
             matrix = matrix.T
@@ -72,7 +79,7 @@ class Layout:
             if b.size == 1:  # one number for all units: what it does when it is subtracted
                 b = np.full(n_out, b.reshape(-1)[0])
             if b.size != n_out:
-                raise ValueError(f"biases have shape {b.shape}, expected {n_out} numbers")
+                raise _other_shape("b", layer, "biases", b, f"{b.shape}, expected {n_out} numbers")
             b = b.reshape(n_out)
         return w.copy(), (-b if self.threshold else b.copy())
 
@@ -116,3 +123,11 @@ class Layout:
             "bias": f"{words}, subtracted" if self.threshold else words,
             "samples": self.samples,
         }
+
+
+def _other_shape(kind: str, layer: str, kinds: str, array: Floats, told: str) -> ContractError:
+    """Say what shape a tensor has; of a gradient, what it is, too: it may be seen from that."""
+    if not layer:
+        return ContractError(f"{kinds} have shape {told}")
+    name = f"d{kind}{layer}"
+    return ContractError(f"{name} has shape {told}", (name, array))

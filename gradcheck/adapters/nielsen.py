@@ -63,7 +63,9 @@ class Book:
                 answer = model.backprop(row[:, None].copy(), target[:, None].copy())
                 biases, weights = answer if self.biases_first else answer[::-1]
                 pairs = [
-                    layout.unpack(weights[i], biases[i] if roles.biases else None, *w.shape)
+                    layout.unpack(
+                        weights[i], biases[i] if roles.biases else None, *w.shape, layer=str(i + 1)
+                    )
                     for i, (w, _) in enumerate(own)
                 ]
                 total.append(pairs)

@@ -17,10 +17,11 @@ class Reading:
         Follows :class:`gradcheck.protocol.Implementation`.
     conventions : mapping of str to str
         What this reading takes the code to do, such as
-        ``{"weights": "out x in", "samples": "columns"}``. Four of them are read by whoever
+        ``{"weights": "out x in", "samples": "columns"}``. Five of them are read by whoever
         settles the reading: ``loss`` is ``none`` where the code has none, ``widths`` lists
         the sizes the code can be asked for, its own first, ``batch`` the only size of a
-        batch, and ``networks`` what a declaration says the code computes, by semicolons.
+        batch, ``networks`` what a declaration says the code computes, by semicolons, and
+        ``handles`` is ``batches`` where the source is written for them.
     """
 
     adapter: str

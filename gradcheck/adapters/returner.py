@@ -50,7 +50,7 @@ class Returner(Trainer):
             bias = None
             if vector is not None:
                 bias = self.picker.pick(found, BIAS, index + 1, vector.shape, index, len(own))
-            pairs.append(self.layout.unpack(weight, bias, *w.shape))
+            pairs.append(self.layout.unpack(weight, bias, *w.shape, layer=str(index + 1)))
         return loss_in(answer, told), pairs
 
 

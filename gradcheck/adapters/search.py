@@ -1,11 +1,12 @@
 """Trying the adapters in turn, until one can read the code."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from gradcheck.adapters.batching import handles_batches
 from gradcheck.adapters.broken import works
 from gradcheck.adapters.calling import SearchEndedError, searching
 from gradcheck.adapters.nearest import nearest
@@ -72,12 +73,21 @@ def readings(
             found, ended = _limited(name, code)
             working = tuple(reading for reading in found if works(reading))
             if working:
-                return Found(working, number)
+                return Found(_of_batches(working, code), number)
             stopped += found
             if ended:
                 break
     kept = nearest(code, stopped, sources or Anywhere(code), ended)
     return Found((kept or Reading("native", code),), len(names))
+
+
+def _of_batches(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
+    """Add what the source says of batches."""
+    if found[0].adapter == "native" or not handles_batches(code):
+        return found
+    return tuple(
+        replace(each, conventions={**each.conventions, "handles": "batches"}) for each in found
+    )
 
 
 def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:

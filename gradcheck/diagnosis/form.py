@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.answers import Outline
+from gradcheck.answers import ABSENT, Outline
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence
 from gradcheck.diagnosis.survey import same, textbook_pass
@@ -311,12 +311,20 @@ def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
         What it said of the last one, in the layout of the code.
     """
     last = seen[-1].returned
+    if (
+        isinstance(last, tuple)
+        and len(last) == 2
+        and isinstance(last[1], str)
+        and last[1] == ABSENT
+    ):
+        return _absent(str(last[0]), message)
     mine = (
         [
             s
             for s in seen
             if isinstance(s.returned, tuple)
             and len(s.returned) == 2
+            and isinstance(s.returned[0], str)
             and s.returned[0] == last[0]
             and isinstance(s.returned[1], np.ndarray)
         ]
@@ -349,6 +357,15 @@ def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
             Name(bug, turn.site if turn.bug else site, layer), certainty, told, turn.fix
         )
     return Diagnosis(Name("", site, layer), "localised", f"{text}.", _SHAPE)
+
+
+def _absent(name: str, message: str) -> Diagnosis:
+    """Tell of a gradient that is not among what was returned."""
+    site = {"W": "weight_gradient", "b": "bias_gradient"}[name[1]]
+    layer = int(name[2:])
+    text = f"{message[0].upper()}{message[1:]}."
+    fix = f"Look whether the backward pass reaches layer {layer}, and returns what it finds there."
+    return Diagnosis(Name("", site, layer), "localised", text, fix)
 
 
 _SHAPE = "Look at the line that forms it: a gradient has the shape of what it is the gradient of."

@@ -54,7 +54,7 @@ VARIANTS: tuple[tuple[int, ...], ...] = (
 )
 
 #: Conventions that are read here and told otherwise.
-UNTOLD = ("widths", "batch", "networks", "spelling")
+UNTOLD = ("widths", "batch", "networks", "handles", "spelling")
 
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
@@ -108,7 +108,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         conventions["penalty"], l2 = told, True
     base = Network(fit.problem.network.widths, activations, definition.loss, definition.reduction)
     chosen = replace(fit, reading=index)
-    networks = yield from _networks(chosen, readings[index], base, l2, seed)
+    networks = yield from _networks(chosen, readings[index], base, l2, seed, notes)
     sizes = (1,) if single else (yield from batches(chosen, reading, base, seed, notes))
     labels = "labels" in reading.conventions.get("targets", "")
     support = replace(EVERYTHING, networks=networks, batch_sizes=sizes, one_hot=labels)
@@ -193,12 +193,17 @@ def _penalty(
 
 
 def _networks(
-    fit: Fit, reading: Described, base: Network, l2: bool, seed: int
+    fit: Fit, reading: Described, base: Network, l2: bool, seed: int, notes: list[str]
 ) -> Generator[Request, Observation, tuple[Network, ...]]:
-    """List the networks the code answers for, the one it was settled on first."""
-    hidden = base.activations[:-1]
+    """List the networks the code is for, the one it was settled on first.
+
+    Those are the networks it answers for, and those whose outputs it gives: where its
+    backward fails on one of them, that is no reason not to ask.
+    """
+    hidden = base.activations[:-1] or _hidden(fit, base)
     uniform = len(set(hidden)) <= 1
     kept = [base]
+    refused = ""
     for widths in VARIANTS if (own := widths_of(reading)) is None else own[1:]:
         depth = len(widths) - 1
         other_depth = depth != base.depth
@@ -206,16 +211,43 @@ def _networks(
             continue
         if base.activations[-1] == "softmax" and widths[-1] == 1:
             continue
-        acts = (*((hidden[0],) * (depth - 1) if other_depth else hidden), base.activations[-1])
+        acts = (
+            *((hidden[0],) * (depth - 1) if other_depth else base.activations[:-1]),
+            base.activations[-1],
+        )
         network = Network(widths, acts, base.loss, base.reduction)
         problem = replace(problem_for(network, fit.problem.batch.size, seed), network=network)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         if answer.failure is not None:
-            continue
-        if other_depth and not (yield from _computes(fit.reading, problem)):
+            if not answer.supported or not (yield from runs_forward(fit.reading, problem)):
+                continue
+            if base.widths[-1] == 1 < widths[-1]:  # it is built for one output
+                refused = refused or f"asked for one output only: {answer.failure.message}"
+                continue
+        elif other_depth and not (yield from _computes(fit.reading, problem)):
             continue
         kept.append(network)
+    if refused:
+        notes.append(refused)
     return tuple(replace(n, l2=value) for value in (PENALTIES if l2 else (0.0,)) for n in kept)
+
+
+def _hidden(fit: Fit, base: Network) -> Activations:
+    """What hidden layers apply, where only the forward was seen to have any."""
+    for fault in fit.faults:
+        for acts in fault.activations:
+            if len(acts) > 1 and acts[-1] == base.activations[-1]:
+                return acts[:1]
+    return ()
+
+
+def runs_forward(reading: int, problem: Problem) -> Generator[Request, Observation, bool]:
+    """Whether the code has a forward, and that gives the outputs as defined."""
+    seen = yield Request(Call.FORWARD, problem, reading=reading)
+    if seen.failure is not None:
+        return False
+    wanted = outputs_of(problem, problem.network.activations)
+    return bool(np.allclose(seen.outputs, wanted, rtol=1e-6, atol=1e-9))
 
 
 def _computes(reading: int, problem: Problem) -> Generator[Request, Observation, bool]:
@@ -233,15 +265,25 @@ def _computes(reading: int, problem: Problem) -> Generator[Request, Observation,
 def batches(
     fit: Fit, reading: Described, base: Network, seed: int, notes: list[str]
 ) -> Generator[Request, Observation, tuple[int, ...]]:
-    """List the batch sizes the code answers for."""
+    """List the batch sizes the code is for.
+
+    Where its source handles batches, those that it fails on are among them.
+    """
     if reading.conventions.get("batch") == "1":
         return (1,)
+    handles = reading.conventions.get("handles") == "batches"
     kept = []
+    left: dict[str, list[int]] = {}
     for samples in range(1, MAX_BATCH + 1):
         problem = problem_for(base, samples, seed)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
-        if answer.failure is None:
+        ours = answer.supported and handles
+        if answer.failure is None or (ours and (yield from runs_forward(fit.reading, problem))):
             kept.append(samples)
         elif answer.supported:
-            notes.append(f"a batch of {samples}: {answer.failure.message}")
+            left.setdefault(answer.failure.kind, []).append(samples)
+            message = answer.failure.message
+    for sizes in left.values():
+        each = ", ".join(map(str, sizes))
+        notes.append(f"not asked for batches of {each}: {message}")
     return tuple(kept) or (fit.problem.batch.size,)

@@ -27,9 +27,29 @@ LARGEST = 200_000
 
 _SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
 
+#: The rank of a reading whose outputs are those of a network, and that gives no gradient.
+BACKWARD_FAILS = 1.5
+
 #: Samples of the first question; one, for code that takes one a call. Neither two nor a
 #: width above, so that no constant is mistaken for another.
 SAMPLES = (5, 1)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A question that code answers forwards and not backwards.
+
+    Attributes
+    ----------
+    problem : Problem
+    failure : Failure
+    activations : list of tuple of str
+        That give its outputs.
+    """
+
+    problem: Problem
+    failure: Failure
+    activations: list[Activations]
 
 
 @dataclass(frozen=True)
@@ -43,12 +63,15 @@ class Fit:
         On which it was asked.
     rank : float
         4: outputs and loss (or the only one of them there is); 3: outputs, and no loss;
-        2: outputs, but the loss is none known; 1: a part of the outputs, and perhaps the
-        loss that goes with them; 0: nothing.
+        2: outputs, but the loss is none known; 1.5: outputs, and the gradient fails; 1: a
+        part of the outputs, and perhaps the loss that goes with them; 0: nothing.
     activations : list of tuple of str
         That give its outputs or its loss.
     definitions : list of Definition
         That give its loss.
+    faults : tuple of Fault
+        Questions on which the code gave the outputs of a network, and failed to give a
+        gradient: they are no reason to ask it something else.
     """
 
     reading: int
@@ -56,6 +79,7 @@ class Fit:
     rank: float
     activations: list[Activations] = field(default_factory=list)
     definitions: list[Definition] = field(default_factory=list)
+    faults: tuple[Fault, ...] = ()
 
 
 def problem_for(network: Network, samples: int, seed: int, missing: bool = False) -> Problem:
@@ -115,6 +139,7 @@ def fit_of(
 ) -> Generator[Request, Observation, Fit | None]:
     """Ask one reading, and hold its outputs and its loss against every definition."""
     best: Fit | None = None
+    faults: list[Fault] = []
     own = widths_of(reading)
     if own is not None and not own:
         text = f"its sizes are too large: at most {LARGEST} parameters are asked for"
@@ -130,6 +155,10 @@ def fit_of(
             answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
             if answer.failure is not None:
                 failures.append(answer.failure)
+                if answer.supported and outputs is not None:
+                    activations, part = fitting(problem, outputs)
+                    if part == 1.0:
+                        faults.append(Fault(problem, answer.failure, activations))
                 continue
             lossless = reading.conventions.get("loss") == "none" or not np.isfinite(answer.loss)
             claimed = None if lossless else answer.loss
@@ -141,7 +170,9 @@ def fit_of(
                 break
         if best is not None and best.rank >= 2:
             break
-    return best
+    if faults and (best is None or best.rank < BACKWARD_FAILS):
+        best = Fit(index, faults[0].problem, BACKWARD_FAILS, faults[0].activations)
+    return replace(best, faults=tuple(faults)) if best is not None else None
 
 
 def _confirmed(

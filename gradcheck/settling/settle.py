@@ -21,6 +21,7 @@ from gradcheck.settling.definitions import (
     penalised,
 )
 from gradcheck.settling.fit import (
+    BACKWARD_FAILS,
     LARGEST,
     SAMPLES,
     Fit,
@@ -84,7 +85,24 @@ def settle(readings: Sequence[Described], only: Network | None, seed: int) -> Qu
             f"computes with --network, or write a declaration (docs/plug-in.md)"
         )
         return Settlement(adapter=readings[0].adapter, failure=Failure("unsupported", text))
+    if fit.rank == BACKWARD_FAILS:
+        return _backward_fails(fit, readings[fit.reading])
     return (yield from complete(fit, readings, seed))
+
+
+def _backward_fails(fit: Fit, reading: Described) -> Settlement:
+    """Say what the backward does where the forward gives the outputs of a network."""
+    problem, failure = fit.faults[0].problem, fit.faults[0].failure
+    sizes = "-".join(map(str, problem.network.widths))
+    text = (
+        f"recognised as {reading.adapter}, and its outputs are those of a network, but its "
+        f"backward gives no gradient: {failure.message} "
+        f"(a network {sizes}, N = {problem.batch.size})"
+    )
+    told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
+    return Settlement(
+        adapter=reading.adapter, conventions=told, failure=replace(failure, message=text)
+    )
 
 
 def _ambiguous(reading: Described) -> bool:
