@@ -88,7 +88,7 @@ def test_what_is_clean_is_printable_and_stays_as_it_is(text):
 
 
 def test_taming_keeps_numbers_and_structure():
-    data = {"command": "x", "a": [1, 2.5, None, True, {"b": "nan"}]}
+    data = {"command": "x", "replay": "y", "a": [1, 2.5, None, True, {"b": "nan"}]}
     assert tamed(data) == data, tamed(data)
 
 
