@@ -58,7 +58,7 @@ class Record:
 
         A worked example whose number is not reproduced counts as wrong.
         """
-        errors = [entry["error"] for entry in self.data["implementations"]]
+        errors = [entry.get("error") for entry in self.data["implementations"]]
         if any(error and error["kind"] == INTERNAL for error in errors):
             return 4
         missed = any(not example["agrees"] for example in self.data["worked_examples"])

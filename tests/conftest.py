@@ -1,14 +1,17 @@
 """Profiles, and what every test may use."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gradcheck import diagnosis
-from gradcheck.execution import channel
+from gradcheck import diagnosis, problem
+from gradcheck.execution import calling, channel
+from tests.arithmetic.elsewhere import FUNCTIONS, moved, tilted
 
 pytest_plugins = ["pytester"]
 
@@ -36,6 +39,27 @@ def pytest_report_header() -> str:
         f"sampling.problem(seed, index), and failures print both; set GRADCHECK_PROFILE to "
         f"dev, ci or thorough"
     )
+
+
+@pytest.fixture(autouse=os.environ.get("GRADCHECK_ARITHMETIC") == "elsewhere")
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let arrays lie elsewhere each time, and numpy's functions have other last bits there."""
+    handed, frozen, count = calling.handed, problem._frozen, itertools.count(1)
+
+    def handed_elsewhere(posed: Any) -> Any:
+        pairs, x, y = handed(posed)
+        pairs = [(moved(w, next(count)), moved(b, next(count))) for w, b in pairs]
+        return pairs, moved(x, next(count)), moved(y, next(count))
+
+    def frozen_elsewhere(values: Any) -> Any:
+        array = moved(frozen(values), next(count))
+        array.flags.writeable = False
+        return array
+
+    monkeypatch.setattr(calling, "handed", handed_elsewhere)
+    monkeypatch.setattr(problem, "_frozen", frozen_elsewhere)
+    for name in FUNCTIONS:
+        monkeypatch.setattr(np, name, tilted(getattr(np, name), name))
 
 
 @pytest.fixture

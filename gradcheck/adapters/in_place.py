@@ -243,7 +243,7 @@ def _trains(trainer: Trainer) -> bool | None:
     before, first, second = (stepping.flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None
-    if not np.array_equal(first, second):
+    if np.abs(first - second).max() > stepping.SAME * np.abs(before - first).max():
         return True
     return _has_rate(host, plan, own, x, y)
 

@@ -102,7 +102,7 @@ class Caller:
     def _run(
         self, code: Any, call: Call, problem: Posed, learning_rate: float, rounds: int
     ) -> Observation:
-        pairs, x, y = problem.params.copies(), problem.batch.x.copy(), problem.batch.y.copy()
+        pairs, x, y = handed(problem)
         arguments = _named(pairs) | {"x": x, "y": y}
         before = {name: array.tobytes() for name, array in arguments.items()}
         batch = SimpleNamespace(x=x, y=y)
@@ -123,6 +123,11 @@ class Caller:
             ),
             overwrote=overwrote,
         )
+
+
+def handed(problem: Posed) -> tuple[list[Pair], Any, Any]:
+    """Return the parameters, x and y that code under test is given: copies, all its own."""
+    return problem.params.copies(), problem.batch.x.copy(), problem.batch.y.copy()
 
 
 def _raw(

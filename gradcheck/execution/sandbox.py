@@ -125,6 +125,13 @@ def _worker(library: str, confinement: Confinement) -> list[str]:
     return start + confinement.arguments()
 
 
+#: Variables that a worker gets as they are: where libraries lie, and which arithmetic they use.
+_PASSED_ON = (
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR"),
+    *("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"),
+)
+
+
 def _environment(scratch: str) -> dict[str, str]:
     """What a worker is told of the world: nothing of ours, no name, no key."""
     told = {
@@ -136,8 +143,7 @@ def _environment(scratch: str) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu",
         "MPLBACKEND": "Agg",
     }
-    needed = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR")
-    return told | {name: os.environ[name] for name in needed if name in os.environ}
+    return told | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 def _process(folders: Folders, limits: Limits) -> Command:

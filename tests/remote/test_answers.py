@@ -18,6 +18,8 @@ from gradcheck.execution.target import parse_target
 from gradcheck.protocol import Call, Request
 from tests.remote.asking import COUNTING, GRADIENT, PROBLEM, lost
 
+pytestmark = pytest.mark.last_bits
+
 
 def numbers(here, there):
     """Yield everything that two answers say in numbers."""

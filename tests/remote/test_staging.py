@@ -56,6 +56,18 @@ def test_the_environment_of_a_worker_holds_nothing_of_ours(session, level, monke
     assert os.environ["SECRET_TOKEN"] == "1"
 
 
+@pytest.mark.parametrize("name", ["NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"])
+def test_a_worker_computes_with_what_was_chosen_for_this_process(session, level, name, monkeypatch):
+    monkeypatch.setenv(name, "Nehalem" if name.startswith("OPENBLAS") else "")
+    begun = session(
+        "import os\ndef loss_and_grads(n, p, b):\n"
+        f"    raise ValueError('it is ' + repr(os.environ.get({name!r})))"
+    )
+    failure = begun.ask(GRADIENT).failure
+    assert failure is not None, "nothing was raised"
+    assert f"it is {os.environ[name]!r}" in failure.message, failure.message
+
+
 def test_closing_twice_does_no_harm_to_the_folder_for_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     tmp_path.chmod(0o755)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from gradcheck import elementary
 
+pytestmark = pytest.mark.last_bits
+
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "exp": (elementary.exp, mpmath.exp),
     "log": (elementary.log, mpmath.log),
