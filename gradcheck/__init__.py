@@ -14,7 +14,13 @@ from gradcheck.version import __version__
 
 if TYPE_CHECKING:
     from gradcheck.api import check
-    from gradcheck.errors import GradcheckError, InternalError, LoadError, UsageError
+    from gradcheck.errors import (
+        GradcheckError,
+        InternalError,
+        LoadError,
+        UsageError,
+        WrongGradientError,
+    )
     from gradcheck.function_check import check_function
     from gradcheck.function_tensors import FunctionCheck
     from gradcheck.network import Network
@@ -42,6 +48,7 @@ _HOMES = {
     "Truth": "oracle",
     "UsageError": "errors",
     "Verdict": "verdict",
+    "WrongGradientError": "errors",
     "check": "api",
     "check_function": "function_check",
     "parametrize_with_checks": "testing",
@@ -64,6 +71,7 @@ __all__ = [
     "Truth",
     "UsageError",
     "Verdict",
+    "WrongGradientError",
     "__version__",
     "check",
     "check_function",

@@ -1,7 +1,7 @@
 """What can go wrong that is not a wrong gradient.
 
-A wrong gradient is data (a :class:`gradcheck.verdict.Finding`), never an
-exception. Each exception here names its cause and the next step.
+A wrong gradient is data (a :class:`gradcheck.verdict.Finding`), an exception only where
+a result's ``raise_if_wrong`` is called. Each exception here names its cause and the next step.
 """
 
 from gradcheck.lines import Place
@@ -34,6 +34,14 @@ class LoadError(GradcheckError):
     def __init__(self, message: str, place: Place | None = None) -> None:
         super().__init__(message)
         self.place = place
+
+
+class WrongGradientError(GradcheckError, AssertionError):
+    """A result was asked to raise unless it is correct, and it is not.
+
+    Cause: a verdict of ``wrong``, ``error`` or ``unresolved``.
+    Next step: the message says what was found; the result itself says more.
+    """
 
 
 class InternalError(GradcheckError):

@@ -15,6 +15,7 @@ from gradcheck.errors import UsageError
 from gradcheck.function_tensors import FunctionCheck, TensorCheck, judged, summed_up, worst_entry
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one
 from gradcheck.problem import Floats
+from gradcheck.reals import real
 from gradcheck.verdict import Verdict
 
 #: Directions unless told otherwise: an error of 100 bars escapes them with 1e-14.
@@ -66,7 +67,8 @@ def check_function(
     ------
     UsageError
         When names or shapes differ, the point is not finite, there is nothing to
-        compare, or a function said to take stacks does not.
+        compare, a function said to take stacks does not, or a point, gradient or value is
+        complex or no number at all.
     """
     if directions < 1:
         raise UsageError(f"directions must be 1 or more; got {directions}")
@@ -96,10 +98,10 @@ def _read(point: Any, gradient: Any) -> tuple[dict[str, Floats], dict[str, Float
         raise UsageError(
             f"the gradient must have the point's tensors {sorted(points)}; got {sorted(claims)}"
         )
-    tensors = {str(name): np.array(array, dtype=float) for name, array in points.items()}
-    claimed = {str(name): np.array(claims[name], dtype=float) for name in points}
+    tensors = {str(n): real(points[n], f"the point{_of(n)}") for n in points}
+    claimed = {str(n): real(claims[n], f"the gradient{_of(n)}") for n in points}
     for name, x in tensors.items():
-        of = f" of {name}" if name else ""
+        of = _of(name)
         if x.shape != claimed[name].shape or x.size == 0:
             raise UsageError(
                 f"the gradient{of} must have the point's shape {x.shape}; got {claimed[name].shape}"
@@ -109,6 +111,10 @@ def _read(point: Any, gradient: Any) -> tuple[dict[str, Floats], dict[str, Float
     if not tensors:
         raise UsageError("the point has no tensor: there is nothing to compare")
     return tensors, claimed, named
+
+
+def _of(name: Any) -> str:
+    return f" of {name}" if name != "" else ""
 
 
 def _values_by(

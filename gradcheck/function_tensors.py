@@ -10,6 +10,7 @@ from gradcheck.oracle.directions import drawn, miss_probability, smallest_seen
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.function import AGAIN, Values, directional_of
 from gradcheck.oracle.witness import SLACK
+from gradcheck.outcome import Outcome, one_line
 from gradcheck.problem import Floats
 from gradcheck.verdict import Verdict, worst
 
@@ -20,8 +21,8 @@ BARS = 3.0
 ENTRIES = 200
 
 
-@dataclass(frozen=True)
-class TensorCheck:
+@dataclass(frozen=True, repr=False)
+class TensorCheck(Outcome):
     """How one tensor came out.
 
     Attributes
@@ -60,10 +61,16 @@ class TensorCheck:
     error_bar: float = float("nan")
     looked_at: int = 0
 
+    def _verdict(self) -> Verdict:
+        return self.verdict
 
-@dataclass(frozen=True)
-class FunctionCheck:
-    """How a claimed gradient of a function came out.
+    def _short(self) -> str:
+        return _fault("", self)
+
+
+@dataclass(frozen=True, repr=False)
+class FunctionCheck(Outcome):
+    """How a claimed gradient of a function came out; true only when it is correct.
 
     Attributes
     ----------
@@ -85,6 +92,12 @@ class FunctionCheck:
     miss_probability: float
     on_kink: bool
     tensors: Mapping[str, TensorCheck] = field(default_factory=dict)
+
+    def _verdict(self) -> Verdict:
+        return self.verdict
+
+    def _short(self) -> str:
+        return one_line(self.message)
 
     @classmethod
     def not_finite(cls) -> "FunctionCheck":

@@ -22,6 +22,7 @@ from gradcheck.judging import named
 from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
 from gradcheck.oracle import Truth
+from gradcheck.outcome import Outcome, one_line
 from gradcheck.protocol import Failure
 from gradcheck.sampling import Support
 from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
@@ -35,9 +36,9 @@ INTERNAL = "internal"
 Entry = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Record:
-    """A run's findings in the form of schema 1.
+@dataclass(frozen=True, repr=False)
+class Record(Outcome):
+    """A run's findings in the form of schema 1; true only when all are correct.
 
     Attributes
     ----------
@@ -63,6 +64,25 @@ class Record:
             return 4
         missed = any(not example["agrees"] for example in self.data["worked_examples"])
         return 1 if missed else self.verdict.exit_code
+
+    @property
+    def ok(self) -> bool:
+        """Whether all implementations are correct, and all worked examples reproduced."""
+        return self.exit_code == 0
+
+    def _verdict(self) -> Verdict:
+        return self.verdict
+
+    def _short(self) -> str:
+        entries = self.data["implementations"]
+        shown = [entry for entry in entries if entry["verdict"] == self.verdict]
+        missed = sum(not example["agrees"] for example in self.data["worked_examples"])
+        parts = [_told(entry) for entry in shown[:1]]
+        if len(entries) > 1:
+            parts.append(f"{len(shown)} of {len(entries)} implementations")
+        if missed:
+            parts.append(f"{missed} worked examples not reproduced")
+        return one_line("; ".join(parts) or "nothing was examined")
 
     def to_json(self) -> str:
         """Return the record as JSON text."""
@@ -93,6 +113,16 @@ class Record:
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise UsageError(f"this is not a gradcheck record of schema {SCHEMA}")
         return cls(data)
+
+
+def _told(entry: Entry) -> str:
+    """Say of an implementation what decided its verdict."""
+    if entry.get("error"):
+        return f"{entry['name']}: {entry['error']['message']}"
+    found = next((f for f in entry["findings"] if f["verdict"] == entry["verdict"]), None)
+    if found is None or entry["verdict"] == Verdict.CORRECT:
+        return str(entry["name"])
+    return f"{entry['name']}: {found['check']}: {found['message']}"
 
 
 def new_record(

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from gradcheck.lines import Place
 
 
-class Verdict(Enum):
-    """The four answers, from best to worst; the worst decides."""
+class Verdict(StrEnum):
+    """The four answers, from best to worst; the worst decides. Each equals its word."""
 
     CORRECT = "correct"
     UNRESOLVED = "unresolved"

@@ -21,6 +21,7 @@ from gradcheck.oracle.blocks import BLOCK
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
 from gradcheck.problem import Floats
+from gradcheck.reals import real, real_number
 
 #: Spacing of the points from which noise is measured, as a part of the scale.
 NOISE_STEP = 1e-5
@@ -67,13 +68,15 @@ class Interval:
         return max(self.low - claimed, claimed - self.high, 0.0)
 
 
+_VALUE = "the function's value"
+
 #: Values of a function at a stack of points, (K, *shape) to (K,).
 Values = Callable[[Floats], Floats]
 
 
 def one_by_one(function: Callable[[Floats], float]) -> Values:
     """Evaluate a function that takes a single point at each point of a stack."""
-    return lambda points: np.array([float(function(point)) for point in points])
+    return lambda points: np.array([real_number(function(point), _VALUE) for point in points])
 
 
 def in_stacks(function: Callable[[Floats], Floats]) -> Values:
@@ -82,7 +85,7 @@ def in_stacks(function: Callable[[Floats], Floats]) -> Values:
     def values(points: Floats) -> Floats:
         together = max(1, BLOCK // max(1, points[0].nbytes))
         blocks = [points[k : k + together] for k in range(0, len(points), together)]
-        found = [np.asarray(function(block), dtype=float) for block in blocks]
+        found = [real(function(block), _VALUE) for block in blocks]
         wrong = next((f for f, b in zip(found, blocks, strict=True) if f.shape != (len(b),)), None)
         if wrong is not None:
             raise ValueError(f"{len(blocks[0])} points give an array of shape {wrong.shape}")
