@@ -223,11 +223,12 @@ class Remote:
 
     def _finish(self, begun: _Begun) -> Observation:
         """Wait for the answer to a question that was sent, and remember it."""
-        self._begun = None
+        meanwhile, self._begun = self._begun is begun, None
         assert self._worker is not None
         _, request = begun.key
-        # while we did something else, what is larger than a pipe stayed with the worker
-        left = max(self._seconds() - (time.perf_counter() - begun.since), _HANDING_OVER)
+        left = self._seconds() - (time.perf_counter() - begun.since)
+        if meanwhile:  # we did something else: what is larger than a pipe stayed with the worker
+            left = max(left, _HANDING_OVER)
         with self._latching(request):
             with self._charged():
                 answer = self._worker.process.answer(begun.frame, (wire.ANSWER,), left)
