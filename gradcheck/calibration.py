@@ -78,7 +78,7 @@ class _Miss:
 def calibrate(problems: tuple[Problem, ...], truths: Truths) -> Questions:
     """Find the arithmetic of the code under test."""
     answers: dict[Problem, Observation] = {}
-    logarithmic = [p for p in problems if LOSSES[p.network.loss].through_logarithm is not None]
+    logarithmic = [p for p in problems if LOSSES[p.network.loss].logarithmic]
     for problem in dict.fromkeys((*problems[:PROBLEMS], *logarithmic[:PROBLEMS])):
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if not observation.failure:
@@ -271,7 +271,7 @@ def _errors(
 
 def _epsilon(answers: dict[Problem, Observation], truths: Truths) -> float:
     """Recover one constant inside the logarithms from the losses, or return zero."""
-    logarithmic = [p for p in answers if LOSSES[p.network.loss].through_logarithm is not None]
+    logarithmic = [p for p in answers if LOSSES[p.network.loss].logarithmic]
     off = [p for p in logarithmic if truths.of(p).loss_off(answers[p].loss)]
     found = [e for p in off if (e := _solve(p, answers[p].loss, truths)) is not None]
     if not off or len(found) < len(off):

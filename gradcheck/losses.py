@@ -3,7 +3,8 @@
 A loss is a function of the output layer's pre-activation ``z``, its activation
 ``a`` and the target ``y``. The logarithmic losses are written in ``z``, where
 they neither overflow nor cancel; the squared ones in ``a``. All of them accept
-complex ``z`` and ``a``.
+complex ``z`` and ``a``. The derivative in a row plants bugs and names them; the oracle
+never reads it.
 """
 
 from collections.abc import Callable
@@ -52,6 +53,13 @@ class Loss:
         ``(z, a, y, epsilon) -> terms``. None where no logarithm occurs.
     formula : str
         For messages.
+    derivative : callable or None
+        ``(a, y) -> dL/da`` of shape (N, n); plants bugs and names them, never judges. None
+        where it cancels with the slope of the output, so that the delta is ``a - y``.
+    derivative_formula : str
+        For messages.
+    by_outputs : callable or None
+        ``(a, y) -> loss`` of any outputs, right or wrong ones, where per_sample reads ``z``.
     """
 
     name: str
@@ -62,6 +70,23 @@ class Loss:
     nested: Nested | None = None
     through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None
     formula: str = ""
+    derivative: Callable[[Array, Array], Array] | None = None
+    derivative_formula: str = "dL/da"
+    by_outputs: Callable[[Array, Array], Array] | None = None
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether there is a logarithm, in which code may put a constant."""
+        return self.through_logarithm is not None
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the slope of the output cancels, so that its delta is ``a - y``."""
+        return self.derivative is None
+
+    def of_outputs(self, a: Array, y: Array) -> Array:
+        """Return the loss of each sample by the outputs alone, right or wrong ones."""
+        return self.per_sample(a, a, y) if self.by_outputs is None else self.by_outputs(a, y)
 
 
 def _sum(
@@ -71,6 +96,9 @@ def _sum(
     targets: str,
     through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None,
     formula: str = "",
+    derivative: Callable[[Array, Array], Array] | None = None,
+    derivative_formula: str = "dL/da",
+    by_outputs: Callable[[Array, Array], Array] | None = None,
 ) -> Loss:
     """Make the loss that is the sum of these terms."""
     return Loss(
@@ -81,6 +109,9 @@ def _sum(
         terms,
         through_logarithm=through_logarithm,
         formula=formula,
+        derivative=derivative,
+        derivative_formula=derivative_formula,
+        by_outputs=by_outputs,
     )
 
 
@@ -120,21 +151,27 @@ _ROWS = (
         lambda z, a, y: 0.5 * _squares(a, y),
         _ANY_OUTPUT,
         "real",
-        formula="1/2 sum_j (a_j - y_j)^2",
+        formula="1/2 sum (a - y)^2",
+        derivative=lambda a, y: a - y,
+        derivative_formula="(a - y)",
     ),
     _sum(
         "squared_error",
         lambda z, a, y: _squares(a, y),
         _ANY_OUTPUT,
         "real",
-        formula="sum_j (a_j - y_j)^2",
+        formula="sum (a - y)^2",
+        derivative=lambda a, y: 2.0 * (a - y),
+        derivative_formula="2 (a - y)",
     ),
     _sum(
         "mean_squared_error",
         lambda z, a, y: _squares(a, y) / y.shape[-1],
         _ANY_OUTPUT,
         "real",
-        formula="sum_j (a_j - y_j)^2 / n_L",
+        formula="sum (a - y)^2 / n",
+        derivative=lambda a, y: 2.0 / y.shape[-1] * (a - y),
+        derivative_formula="2/n (a - y)",
     ),
     Loss(
         "cross_entropy",
@@ -143,7 +180,8 @@ _ROWS = (
         "one_hot",
         nested=Nested(exp, lambda s, y: total(y) * log(s), lambda z, y: -y * z),
         through_logarithm=_cross_entropy_log,
-        formula="-sum_j y_j log a_j",
+        formula="-sum y log a",
+        by_outputs=lambda a, y: -total(y * np.log(np.where(y > 0, a, 1.0))),
     ),
     _sum(
         "binary_cross_entropy",
@@ -151,7 +189,8 @@ _ROWS = (
         ("sigmoid",),
         "binary",
         _binary_cross_entropy_log,
-        formula="-sum_j [y_j log a_j + (1 - y_j) log(1 - a_j)]",
+        formula="-sum [y log a + (1 - y) log(1 - a)]",
+        by_outputs=lambda a, y: -total(np.log(np.where(y > 0.5, a, 1.0 - a))),
     ),
 )
 

@@ -145,9 +145,8 @@ class Bug:
 
     def _no_slope(self, network: Network) -> bool:
         """Whether the output's delta is formed without the slope that is struck."""
-        logarithmic = LOSSES[network.loss].through_logarithm is not None
         softmax = network.activations[-1] == "softmax"
-        return self.strikes == "slopes" and (logarithmic or softmax)
+        return self.strikes == "slopes" and (LOSSES[network.loss].cancels or softmax)
 
     def planted(self, layer: int | None = None) -> Textbook:
         """Return an implementation that has this bug, everywhere or in one layer."""

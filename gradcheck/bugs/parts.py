@@ -38,7 +38,7 @@ def in_layers_of(name: str, derivative: Callable[..., Any]) -> dict[str, Rule]:
 
 def logarithmic(p: Pass) -> bool:
     """Whether the loss is a logarithmic one, so that the output's delta is a - y."""
-    return LOSSES[p.network.loss].through_logarithm is not None
+    return LOSSES[p.network.loss].cancels
 
 
 def upstream(p: Pass, layer: int) -> Floats | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcheck.activations import ACTIVATIONS
 from gradcheck.forward import penalty, reduce, sample_losses
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Pair
 from gradcheck.protocol import BatchLike
@@ -104,11 +105,10 @@ def activation_derivative(p: Pass, layer: int) -> Floats:
 
 
 def loss_derivative(p: Pass) -> Floats:
-    """Derivative of each sample's squared loss by the outputs."""
-    factor = {"half_squared_error": 1.0, "squared_error": 2.0}
-    divided = 2.0 / p.network.widths[-1]  # mean_squared_error
-    residual: Floats = p.a[p.last] - p.y
-    return factor.get(p.network.loss, divided) * residual
+    """Derivative of each sample's loss by the outputs, as its row in the table has it."""
+    derivative = LOSSES[p.network.loss].derivative
+    assert derivative is not None, "it cancels with the slope of the output"
+    return derivative(p.a[p.last], p.y)
 
 
 def softmax_product(p: Pass, upstream: Floats) -> Floats:
@@ -119,8 +119,8 @@ def softmax_product(p: Pass, upstream: Floats) -> Floats:
 
 
 def output_delta(p: Pass) -> Floats:
-    """``a - y`` for the logarithmic losses, else ``dL/da`` times the slope."""
-    if p.network.loss in ("cross_entropy", "binary_cross_entropy"):
+    """``a - y`` where the slope cancels, else ``dL/da`` times the slope."""
+    if LOSSES[p.network.loss].cancels:
         return p.a[p.last] - p.y
     upstream: Floats = p.apply("loss_derivative")
     if p.network.activations[-1] == "softmax":

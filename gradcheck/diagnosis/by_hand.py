@@ -169,12 +169,13 @@ class _Hand:
             back = self.notation.formula("delta[up] @ W[up].T", layer)
             return back if activation == "identity" else f"{back} * {slope}"
         residual = f"({self._name('a', layer)} - {self.notation.name('y')})"
-        if LOSSES[network.loss].through_logarithm is not None:
+        loss = LOSSES[network.loss]
+        if loss.cancels:
             return residual
-        factor = {"half_squared_error": "", "squared_error": "2 "}.get(network.loss, "2/n ")
+        upstream = loss.derivative_formula.replace("(a - y)", residual)
         if activation == "softmax":
-            return f"(diag(a) - a a^T) {factor}{residual}"
-        return f"{factor}{residual}" + ("" if activation == "identity" else f" * {slope}")
+            return f"(diag(a) - a a^T) {upstream}"
+        return upstream + ("" if activation == "identity" else f" * {slope}")
 
 
 def _given(quantity: str, formula: str, value: Floats) -> Line:
@@ -188,11 +189,5 @@ def _textbook_delta(p: Pass, layer: int) -> Floats:
 
 
 def _loss_formula(network: Network) -> str:
-    text = {
-        "half_squared_error": "1/2 sum (a - y)^2",
-        "squared_error": "sum (a - y)^2",
-        "mean_squared_error": "sum (a - y)^2 / n",
-        "cross_entropy": "-sum y log a",
-        "binary_cross_entropy": "-sum [y log a + (1 - y) log(1 - a)]",
-    }[network.loss]
+    text = LOSSES[network.loss].formula or network.loss
     return f"{text}, {network.reduction} over samples" + (" + penalty" if network.l2 else "")

@@ -16,6 +16,7 @@ from gradcheck.diagnosis.diagnosis import Diagnosis, Implied, Name
 from gradcheck.diagnosis.implied import implied_derivative, implied_slope
 from gradcheck.diagnosis.probes import other_targets, other_weights_above
 from gradcheck.diagnosis.survey import Flag, Survey, same, survey
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
@@ -168,6 +169,13 @@ def _told(
     return replace(diagnosis, implied=implied)
 
 
+def is_multiple(flag: Flag, surveys: list[Survey], tolerance: float) -> bool:
+    """Whether what is wrong is one number times what is right, the same in every survey."""
+    if flag.part == "delta":
+        return bool(_agreed("factor", surveys, lambda s: _constant(s, flag.layer, tolerance)))
+    return bool(_agreed("factor", surveys, lambda s: _factor(flag, s, tolerance)))
+
+
 def _pass(found: Survey) -> Pass:
     p = found.textbook()
     p.delta = dict(found.deltas)
@@ -206,8 +214,8 @@ def _constant(found: Survey, layer: int, tolerance: float) -> float | None:
 
 
 def _output_has_slope(problem: Problem) -> bool:
-    logarithmic = problem.network.loss in ("cross_entropy", "binary_cross_entropy")
-    return not logarithmic and problem.network.activations[-1] != "softmax"
+    cancels = LOSSES[problem.network.loss].cancels
+    return not cancels and problem.network.activations[-1] != "softmax"
 
 
 def _extra(flag: Flag, found: Survey) -> Floats | None:

@@ -16,7 +16,7 @@ from gradcheck.diagnosis.forward_fault import forward_fault
 from gradcheck.diagnosis.free_numbers import at_a_place
 from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, hypotheses
 from gradcheck.diagnosis.naming import LARGEST_CLASS, of_class
-from gradcheck.diagnosis.place import localise
+from gradcheck.diagnosis.place import is_multiple, localise
 from gradcheck.diagnosis.survey import FACTOR, Flag, Survey, same, survey
 from gradcheck.diagnosis.words import FIX_FIRST
 from gradcheck.protocol import Call, Observation, Request
@@ -118,8 +118,8 @@ def _hopeless(case: Case, flags: list[Flag]) -> bool:
 
 def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
     """Two bugs in one place: of different rules that make one tensor."""
-    if len(surveys) < 2:
-        return []
+    if len(surveys) < 2 or is_multiple(flag, surveys, case.tolerance):
+        return []  # of one number, 0.2, two bugs are made too easily: 2 and 0.1
     here = [
         h
         for h in hypotheses(case.network, local.SITES[flag.part])

@@ -16,7 +16,7 @@ def until_loss(network: Network, apply: Activate | None = None, epsilon: float =
     Of an evaluation with them, only the losses mean anything.
     """
     apply = apply or activate(network)
-    if epsilon or LOSSES[network.loss].through_logarithm is None:
+    if epsilon or not LOSSES[network.loss].logarithmic:
         return apply
     plain = apply
 

@@ -75,7 +75,7 @@ def _concerns(slug: str, activation: str) -> bool:
 def _implied(found: Survey, layer: int) -> list[tuple[float, float]]:
     """Points of the derivative that the code's deltas give, near enough to zero to be told."""
     network = found.problem.network
-    if layer == network.depth and LOSSES[network.loss].through_logarithm is not None:
+    if layer == network.depth and LOSSES[network.loss].cancels:
         return []  # there the delta is a - y, and no slope is multiplied
     slope = implied_slope(found, layer, AUDIBLE)
     if slope is None:

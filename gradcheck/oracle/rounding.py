@@ -76,7 +76,7 @@ def budget(
         (w * (1.0 + errors(*w.shape)[:, 0]), b * (1.0 + errors(*b.shape)[:, 0]))
         for w, b in problem.params
     ]
-    logarithmic = LOSSES[network.loss].through_logarithm is not None
+    logarithmic = LOSSES[network.loss].logarithmic
     tilt = errors(samples, network.widths[-1]) if logarithmic else None
     stack = by_chain(sloped(problem, points.of(problem, pairs), rounded, tilt=tilt))
     return {

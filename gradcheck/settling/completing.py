@@ -128,7 +128,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
 def _condition(definition: Definition) -> str:
     """Say on what a verdict rests that took the loss from the gradient."""
     text = f"if your loss is {definition.loss}"
-    if LOSSES[definition.loss].through_logarithm is not None:
+    if LOSSES[definition.loss].cancels:
         # the delta of the output is a - y for both: what is right here is a bug there
         text += " (for half_squared_error the slope of the output is missing)"
     return text

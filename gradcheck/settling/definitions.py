@@ -118,13 +118,7 @@ def loss_from(definition: Definition, outputs: Floats, problem: Problem) -> floa
     """Return the loss that a definition gives to some outputs, right or wrong."""
     y, n_out = problem.batch.y, outputs.shape[1]
     with np.errstate(all="ignore"):
-        if definition.loss == "cross_entropy":
-            each = -(y * np.log(np.where(y > 0, outputs, 1.0))).sum(axis=1)
-        elif definition.loss == "binary_cross_entropy":
-            each = -np.log(np.where(y > 0.5, outputs, 1.0 - outputs)).sum(axis=1)
-        else:
-            z = outputs
-            each = np.asarray(LOSSES[definition.loss].per_sample(z, outputs, y))
+        each = np.asarray(LOSSES[definition.loss].of_outputs(outputs, y))
     network = Network(problem.network.widths, _any(problem), "squared_error", definition.reduction)
     return float(reduce(network, each)) * SCALES[definition.scale](n_out)
 

@@ -171,3 +171,13 @@ def test_code_that_is_pure_is_not_said_to_keep_anything():
     for d in found:
         assert d.name.site != "state", f"pure code was accused: {d.explanation}"
         assert "asked again" not in d.explanation, d.explanation
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.05, 4.0])
+def test_one_number_is_not_told_as_two_bugs_whose_product_it_is(factor):
+    """Twice the slope and a rate of 0.1 in the delta make 0.2 as well."""
+    rules = {"propagate": lambda p, at: factor * RULES["propagate"](p, at)}
+    network = Network.parse("2-3-3-2 tanh,tanh,identity half_squared_error")
+    found = diagnosed(Textbook(rules), network)
+    assert {d.name.layer for d in found} == {1, 2}, f"told {found}"
+    assert len(found) == 2, f"one number in each of two layers is told as {found}"

@@ -9,6 +9,7 @@ import pytest
 from gradcheck import sampling
 from gradcheck.activations import ACTIVATIONS
 from gradcheck.bugs.textbook import Textbook
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.oracle import Truth
 from gradcheck.oracle.estimate import UNIT
@@ -23,7 +24,7 @@ class DerivativeUsedError(Exception):
     """A declared derivative was called."""
 
 
-def refuse(z: Any) -> Any:
+def refuse(*z: Any) -> Any:
     raise DerivativeUsedError("a declared derivative was called")
 
 
@@ -31,6 +32,8 @@ def refuse(z: Any) -> Any:
 def no_derivatives(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, activation in list(ACTIVATIONS.items()):
         monkeypatch.setitem(ACTIVATIONS, name, replace(activation, derivative=refuse))
+    for name, loss in list(LOSSES.items()):
+        monkeypatch.setitem(LOSSES, name, replace(loss, derivative=refuse))
 
 
 #: Bars and grants are spreads of rounding errors: they change by a factor with the last bits.
