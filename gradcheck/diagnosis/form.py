@@ -6,7 +6,7 @@ numbers right is told, and as a fact where it makes all of them right.
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from gradcheck.answers import ABSENT, Outline
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence
 from gradcheck.diagnosis.survey import same, textbook_pass
+from gradcheck.diagnosis.turns import LOST, TURNS, Turn, shape_of, total
 from gradcheck.diagnosis.unpacking import ORDERS, Packing, as_array, packings
 from gradcheck.judging import named
 from gradcheck.problem import Floats, Problem
@@ -25,150 +26,6 @@ Questions = Generator[Request, Observation, Any]
 
 #: Numbers are right when they are so near: nobody computes them twice in the same order.
 RIGHT = 1e-5
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Another form of one tensor, and how it is turned back.
-
-    Attributes
-    ----------
-    back : callable
-        ``back(array, problem, layer)`` returns the tensor, or None where it is not of this form.
-    looks : str
-        What it looks like.
-    proven : str
-        What is a fact when the numbers are right so.
-    fix : str
-    bug, site : str
-        The catalogue's name of it, if it has one, and where it is made.
-    kind : str
-        ``W``, ``b`` or both.
-    """
-
-    back: Callable[[Floats, Problem, int], Floats | None]
-    looks: str
-    proven: str
-    fix: str
-    bug: str = ""
-    site: str = "returned_gradient"
-    kind: str = "Wb"
-
-
-def _reshaped(array: Floats, shape: tuple[int, ...]) -> Floats | None:
-    return array.reshape(shape) if array.size == int(np.prod(shape)) else None
-
-
-def _shape(problem: Problem, kind: str, layer: int) -> tuple[int, ...]:
-    shape: tuple[int, ...] = problem.params.pairs[layer - 1]["Wb".index(kind)].shape
-    return shape
-
-
-def _weights(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array if array.shape == _shape(problem, "W", layer) else None
-
-
-def _biases(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array if array.shape == _shape(problem, "b", layer) else None
-
-
-def _transposed(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array.T if array.T.shape == _shape(problem, "W", layer) else None
-
-
-def _summed(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    """Sum (N, n) or (n, N) over the samples."""
-    n, units = problem.batch.size, problem.network.widths[layer]
-    if array.shape == (n, units):
-        return _total(array, 0)
-    return _total(array, 1) if array.shape == (units, n) else None
-
-
-def _total(array: Floats, axis: int) -> Floats:
-    total: Floats = array.sum(axis=axis)
-    return total
-
-
-def _squeezed(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    units = problem.network.widths[layer]
-    return array.reshape(units) if array.size == units else None
-
-
-def _of_samples(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    """One number a sample: what summing over the units gives."""
-    n = problem.batch.size
-    if array.shape not in ((n,), (1, n), (n, 1)):
-        return None
-    return array.reshape(n)
-
-
-def _one_number(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array.reshape(()) if array.size == 1 else None
-
-
-def _weights_of_vector(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return _reshaped(array, _shape(problem, "W", layer)) if array.ndim == 1 else None
-
-
-TURNS = (
-    Turn(_weights, "", "", "", kind="W"),
-    Turn(_biases, "", "", "", kind="b"),
-    Turn(
-        _transposed,
-        "it looks transposed",
-        "it is transposed: the other way round every number in it is right",
-        "Return it as W lies: a {input} for each input, a {output} for each unit.",
-        "weight_gradient_transposed",
-        "weight_gradient",
-        "W",
-    ),
-    Turn(
-        _weights_of_vector,
-        "it looks flattened",
-        "it is flattened: in the shape of W every number in it is right",
-        "Reshape it to the shape of W before it is returned.",
-        kind="W",
-    ),
-    Turn(
-        _squeezed,
-        "it has the right number of entries, in another shape",
-        "its numbers are right, in another shape",
-        "Return it in the shape of b: one number for each unit.",
-        kind="b",
-    ),
-    Turn(
-        _summed,
-        "it looks as if it was not summed over the batch",
-        "it was not summed over the batch: summed, every number in it is right",
-        "Sum over the samples.",
-        "bias_gradient_not_summed",
-        "bias_gradient",
-        "b",
-    ),
-)
-
-#: Forms from which the tensor cannot be had again, but what they are can be shown.
-LOST = (
-    Turn(
-        _of_samples,
-        "there is one number for each sample, so it looks summed over the units",
-        "it was summed over the units: there is one number for each sample, and each is the "
-        "sum of that sample's delta",
-        "Sum along the other axis: over the samples, so that one number is left for each unit.",
-        "bias_summed_over_units",
-        "bias_gradient",
-        "b",
-    ),
-    Turn(
-        _one_number,
-        "it looks as if it was summed over every axis",
-        "it was summed over every axis: it is the sum over samples and units",
-        "Sum over the samples only, so that one number is left for each unit.",
-        "bias_gradient_one_number",
-        "bias_gradient",
-        "b",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -485,7 +342,7 @@ def _of_group(
     proven = [name for name, _, proven in members if proven]
     n = problem.batch.size
     text = (
-        f"d{tensor} has shape {shapes[tensor]} where {_shape(problem, kind, layer)} is expected, "
+        f"d{tensor} has shape {shapes[tensor]} where {shape_of(problem, kind, layer)} is expected, "
         f"for {f'{n} samples' if n > 1 else 'one sample'}"
     )
     if turn is not None:
@@ -539,4 +396,4 @@ def _sums(problem: Problem, layer: int, bug: str) -> Floats:
         last = above == p.last
         p.delta[above] = p.apply("output_delta") if last else p.apply("hidden_delta", above)
     delta: Floats = p.delta[layer] * p.apply("scale")
-    return _total(delta, 1) if bug == "bias_summed_over_units" else np.full(1, delta.sum())
+    return total(delta, 1) if bug == "bias_summed_over_units" else np.full(1, delta.sum())
