@@ -154,7 +154,10 @@ class Examination:
         self.progress("diagnosis")
         diagnoses, pictures = ([], None) if late else drive(_explained(plan, findings), panel)
         self.progress("flags")
+        printed = subject.printed()
         flags = [] if late else drive(cost_flags(plan), panel)
+        if subject.printed() > printed:  # what is printed takes its time too, and grows with W
+            flags = []
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
         heard = hearing.entry()

@@ -27,6 +27,8 @@ class Subject:
         Returns the libraries it imported that differentiate by themselves.
     spawned : callable
         Returns how many processes of its own it was seen to have.
+    printed : callable
+        Returns how many bytes it has printed.
     waited : callable
         Returns for how many seconds its code was waited for.
     close : callable
@@ -44,6 +46,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     libraries: Callable[[], Sequence[str]] = tuple
     spawned: Callable[[], int] = int
+    printed: Callable[[], int] = int
     close: Callable[[], object] = object
     waited: Callable[[], float] = float
     settlement: Settlement | None = None

@@ -53,6 +53,7 @@ def submit(launch: Launch) -> Subject:
         session.notes,
         session.libraries,
         lambda: session.spawned,
+        lambda: session.printed,
         session.close,
         waited=lambda: session.waited,
     )

@@ -51,7 +51,8 @@ class Process:
         self._printed = 0
         self._head = b""
         self._quiet_size: int | None = None
-        self.spawned = 0
+        self._asked: int | None = None  # the call that the code was given last
+        self._beside: dict[int, int] = {}  # by call, the most processes that ran beside it
         self._ended = threading.Event()
         self._closing = threading.Lock()
         environment = command.environment
@@ -120,6 +121,7 @@ class Process:
         """
         if self._failure or self._ended.is_set():
             raise self._lost()
+        self._asked = frame.number if frame.tag == wire.CALL else None
         try:
             self._channel.send(wire.pack(frame), time.monotonic() + max(seconds, 0.0))
         except TimeoutError:
@@ -202,12 +204,36 @@ class Process:
             if changed := own_limits.changed(self._own_limits):
                 names = ", ".join(changed)
                 self._fail("sandbox", f"limits of gradcheck's own process were changed: {names}")
-            if self._quiet_size is not None:
-                self.spawned = max(self.spawned, len(tree) - self._quiet_size)
+            self._count(tree)
             if memory > limits.memory:
                 self._fail("memory", f"used more than {limits.memory // 2**20} MB of memory")
             elif threads > limits.processes:
                 self._fail("processes", f"started more than {limits.processes} processes")
+
+    def _count(self, tree: list[int]) -> None:
+        """Note processes beside the worker, where they run while the code answers a call.
+
+        What a library starts while it is imported is not the code's own doing.
+        """
+        call = self._asked
+        if call is None or self._quiet_size is None or len(tree) <= self._quiet_size:
+            return
+        running = sum(map(process_tree.alive, tree))  # what has ended may still be listed
+        if running > self._quiet_size:
+            self._beside[call] = max(self._beside.get(call, 0), running - self._quiet_size)
+
+    @property
+    def spawned(self) -> int:
+        """The most processes of its own that the code was seen to have in a call.
+
+        Zero where they were seen in one call alone: a library may start one when it is first used.
+        """
+        return max(self._beside.values()) if len(self._beside) > 1 else 0
+
+    @property
+    def printed(self) -> int:
+        """How many bytes the code has printed."""
+        return self._printed
 
     def mark_quiet(self) -> None:
         """Say that the worker is ready: from now on there is code under test to watch.

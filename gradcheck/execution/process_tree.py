@@ -130,16 +130,16 @@ def kill(root: int, mark: str) -> None:
     seen: set[int] = set()
     while time.monotonic() < end:
         seen.update(everything(root, mark))
-        alive = [p for p in seen if _alive(p)]
-        if not alive:
-            alive = [p for p in marked(mark) if _alive(p)]
-            seen.update(alive)
-        for process in alive:  # stopped first, so that none can start another meanwhile
+        running = [p for p in seen if alive(p)]
+        if not running:
+            running = [p for p in marked(mark) if alive(p)]
+            seen.update(running)
+        for process in running:  # stopped first, so that none can start another meanwhile
             _signal(process, signal.SIGSTOP)
-        for process in alive:
+        for process in running:
             _signal(process, signal.SIGKILL)
         _reap([p for p in seen if p != root])
-        if not alive:
+        if not running:
             return
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
@@ -151,7 +151,8 @@ def _reap(processes: list[int]) -> None:
             os.waitpid(process, os.WNOHANG)
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether a process runs; one that has ended is listed until its parent asks (Linux)."""
     state = _read(f"/proc/{process}/stat").rpartition(b")")[2].split()
     return bool(state) and state[0] not in (b"Z", b"X")
 

@@ -110,7 +110,7 @@ class Remote:
         self._launch = launch
         self._limits = launch.limits
         self._left = launch.limits.timeout
-        self._calls = self._number = self._spawned = 0
+        self._calls = self._number = self._spawned = self._printed = 0
         self._memory: dict[tuple[int, Request], Observation] = {}
         self._lost: LostError | None = None
         self._libraries: tuple[str, ...] = ()
@@ -250,13 +250,23 @@ class Remote:
 
     @property
     def spawned(self) -> int:
-        """The most processes of its own that the code was seen to have at once."""
+        """The most processes of its own that the code was seen to have in calls."""
         return max(self._spawned, self._worker.process.spawned if self._worker else 0)
+
+    @property
+    def printed(self) -> int:
+        """How many bytes the code has printed."""
+        return self._printed + (self._worker.process.printed if self._worker else 0)
+
+    def _remember(self) -> None:
+        """Keep what is known of a worker that is about to end."""
+        if self._worker:
+            self._spawned = self.spawned
+            self._printed += self._worker.process.printed
 
     def close(self) -> None:
         """End the worker with everything it started, and remove what was copied."""
         if self._worker:
-            self._spawned = self.spawned
             self._worker.process.close()
         for spare in self._spares:
             spare.close()
@@ -300,7 +310,7 @@ class Remote:
     def _anew(self) -> None:
         """Take another worker: whatever the code kept is gone."""
         assert self._worker is not None
-        self._spawned = self.spawned
+        self._remember()
         self._worker.process.close()
         try:
             self._worker = (self._spares.pop() if self._spares else self._another()).ready()

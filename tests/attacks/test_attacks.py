@@ -86,7 +86,7 @@ def nothing_left(tmp_path, monkeypatch):
 def survivors(before):
     """Return the command lines of processes below this one that were not there before."""
     below = [p for p in process_tree.below(os.getpid()) if p not in before]
-    return [command_line(p) for p in below if process_tree._alive(p)]
+    return [command_line(p) for p in below if process_tree.alive(p)]
 
 
 def command_line(process):

@@ -2,8 +2,9 @@
 
 import pytest
 
+import gradcheck
 from gradcheck import sampling
-from gradcheck.flags import NUMERICAL, cost_flags, library_flags, process_flags
+from gradcheck.flags import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
 from gradcheck.plan import Plan
 from gradcheck.protocol import Failure, Observation
 from gradcheck.sampling import EVERYTHING, Support
@@ -64,3 +65,70 @@ def test_libraries_and_processes_are_told_by_name_and_number():
     assert library_flags(()) == process_flags(0) == [], "a flag without a reason"
     assert "jax, torch" in library_flags(("jax", "torch"))[0].evidence
     assert "2 processes" in process_flags(2)[0].evidence
+
+
+NATIVE = """
+import numpy as np
+{head}
+def loss_and_grads(network, params, batch):
+    if set(network.activations) != {{"tanh"}} or network.loss != "half_squared_error":
+        raise NotImplementedError(str(network))
+    {call}
+    a = [batch.x]
+    for W, b in params:
+        a.append(np.tanh(a[-1] @ W + b))
+    scale = 1 / len(batch.x) if network.reduction == "mean" else 1.0
+    loss = scale * 0.5 * np.sum((a[-1] - batch.y) ** 2)
+    loss += 0.5 * network.l2 * sum(np.sum(W * W) for W, _ in params)
+    delta = (a[-1] - batch.y) * (1 - a[-1] ** 2)
+    grads = []
+    for l in reversed(range(len(params))):
+        W, b = params[l]
+        grads.insert(0, (scale * a[l].T @ delta + network.l2 * W, scale * delta.sum(axis=0)))
+        if l:
+            delta = (delta @ W.T) * (1 - a[l] ** 2)
+    return loss, grads
+"""
+
+SLEEP = "subprocess.{how}([sys.executable, '-S', '-c', 'import time; time.sleep({seconds})'])"
+HEAD = "import subprocess, sys"
+
+#: What a file does at its head, what in each call, and the flags that it gets.
+DOINGS = {
+    "a library that looks for fonts while it is imported": (
+        f"{HEAD}; {SLEEP.format(how='run', seconds=0.3)}",
+        "pass",
+        [],
+    ),
+    "a child that ended at once and was never asked for": (
+        f"{HEAD}; child = {SLEEP.format(how='Popen', seconds=0)}; import time; time.sleep(0.4)",
+        "pass",
+        [],
+    ),
+    "a library that starts one process when it is first used": (
+        f"{HEAD}\ndone = []",
+        f"if not done: done.append({SLEEP.format(how='run', seconds=0.3)})",
+        [],
+    ),
+    "a process that stays": (
+        f"{HEAD}; child = {SLEEP.format(how='Popen', seconds=60)}",
+        "pass",
+        [PROCESSES],
+    ),
+    "prints of every weight": (
+        "",
+        "for W, b in params: print(*(f'{w:.17g}' for w in W.ravel() for _ in range(20)))",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("head", "call", "flags"), DOINGS.values(), ids=DOINGS)
+def test_a_flag_needs_what_the_code_itself_did_twice_and_without_prints(
+    head, call, flags, tmp_path
+):
+    path = tmp_path / "student.py"
+    path.write_text(NATIVE.format(head=head, call=call), encoding="utf-8")
+    entry = gradcheck.check(path, seed=1, examples=40).data["implementations"][0]
+    assert entry["verdict"] == "correct", f"{entry['error'] or entry['findings']}"
+    assert [flag["kind"] for flag in entry["flags"]] == flags, f"flags: {entry['flags']}"
