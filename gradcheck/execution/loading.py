@@ -198,16 +198,17 @@ def _importing(name: str, beside: Path | None, sources: Sources) -> Iterator[Non
 
 
 def _import_message(file: str, error: BaseException, place: Place | None, main: str) -> str:
+    declared = place is not None and place.file.endswith(DECLARATION)
     missing = getattr(error, "name", None)
     if isinstance(error, ModuleNotFoundError) and missing:
         package = missing.partition(".")[0]
         if package in sys.modules:
             return f"{file} needs {missing}, which the installed {package} does not have"
         where = f" ({replace(place, text='').told(main)})" if place else ""
-        return (
-            f"{file} needs the package {package}, which is not installed{where}; with "
-            f"--imports-only it is left out until it is used"
-        )
+        needs = f"needs the package {package}, which is not installed{where}"
+        if declared:
+            return f"the declaration cannot be used: it {needs}"
+        return f"{file} {needs}; with --imports-only it is left out until it is used"
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own
@@ -216,7 +217,7 @@ def _import_message(file: str, error: BaseException, place: Place | None, main: 
         text = text.partition(f" ({Path(place.file).name}, line ")[0] if place else text
     what = text if isinstance(error, GradcheckError) else raised(error, text)
     told = f"{place.told(main)}: {what}" if place else what
-    if place and place.file.endswith(DECLARATION):
+    if declared:
         return f"the declaration cannot be used: {told}"
     message = f"{file} could not be imported: {told}"
     if isinstance(error, SyntaxError):
