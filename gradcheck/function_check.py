@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.function_tensors import FunctionCheck, TensorCheck, judged, summed_up, worst_entry
+from gradcheck.function_again import heard_again
+from gradcheck.function_tensors import FunctionCheck, TensorCheck, judged, summed_up
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one
 from gradcheck.problem import Floats
 from gradcheck.reals import real
@@ -77,15 +78,16 @@ def check_function(
         return FunctionCheck.not_finite()
     if stacked:
         _try_stacks(function, tensors, named)
+    domain = _Domain()
     _foresee(function, tensors, named, directions, stacked, progress)
     rng = np.random.default_rng(seed)
     checked: dict[str, TensorCheck] = {}
     for name, claim in claims.items():
-        values = _values_by(function, tensors, name, named, stacked)
-        checked[name] = judged(values, tensors[name], claim, directions, rng)
-        if checked[name].verdict is Verdict.WRONG and tensors[name].size > 1:
-            checked[name] = worst_entry(checked[name], values, tensors[name], claim, rng)
-    return summed_up(checked, directions)
+        values, x = _values_by(function, tensors, name, named, stacked, domain), tensors[name]
+        checked[name] = judged(values, x, claim, directions, rng)
+        if checked[name].verdict is not Verdict.CORRECT:
+            checked[name] = heard_again(checked[name], values, x, claim, directions, rng)
+    return summed_up(checked, domain.raised)
 
 
 def _read(point: Any, gradient: Any) -> tuple[dict[str, Floats], dict[str, Floats], bool]:
@@ -123,6 +125,7 @@ def _values_by(
     name: str,
     named: bool,
     stacked: bool,
+    domain: "_Domain | None" = None,
 ) -> Values:
     """Return the function of one tensor alone, at a stack of points; copies throughout."""
 
@@ -137,20 +140,59 @@ def _values_by(
             }
         )
 
-    return in_stacks(at) if stacked else one_by_one(at)
+    domain = domain or _Domain()
+    return in_stacks(domain.stacked(at)) if stacked else one_by_one(domain.single(at))
+
+
+class _Domain:
+    """Where a function raises it has no value; what it raised first is kept."""
+
+    def __init__(self) -> None:
+        self.raised: Exception | None = None
+
+    def single(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def value(point: Floats) -> Any:
+            try:
+                return function(point)
+            except UsageError:
+                raise
+            except Exception as error:  # the function's own code may raise anything
+                self.raised = self.raised or error
+                return float("nan")
+
+        return value
+
+    def stacked(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def values(points: Floats) -> Any:
+            try:
+                return function(points)
+            except UsageError:
+                raise
+            except Exception as error:
+                self.raised = self.raised or error
+                if len(points) == 1:
+                    return np.array([np.nan])
+                alone = [values(points[k : k + 1]) for k in range(len(points))]
+                return np.concatenate(alone)  # one of them may have spoiled the others
+
+        return values
 
 
 def _try_stacks(function: Callable[[Any], Any], tensors: dict[str, Floats], named: bool) -> None:
     name, x = next(iter(tensors.items()))
     points = np.stack([x, x + 0.01 * max(1.0, float(np.abs(x).max()))])
     single = _values_by(function, tensors, name, named, False)(points)
+    domain = _Domain()
     try:
-        together = _values_by(function, tensors, name, named, True)(points)
-    except Exception as error:  # the function's own code may raise anything
+        together = _values_by(function, tensors, name, named, True, domain)(points)
+        error = None if np.isnan(single).any() else domain.raised
+    except ValueError as shape:
+        error = shape
+    if error is not None:
         raise UsageError(
             f"the function does not take a stack of points ({type(error).__name__}: {error}); "
             f"leave stacked out"
-        ) from None
+        )
     size = np.abs(single) + float(np.abs(single).max())
     if not (np.abs(together - single) <= 1e-9 * size)[np.isfinite(single)].all():
         raise UsageError("the function gives other values for a stack of points than one by one")

@@ -46,6 +46,8 @@ class TensorCheck(Outcome):
         There.
     looked_at : int
         How many entries were.
+    note : str
+        What was granted, such as ``float32 arithmetic``.
     """
 
     verdict: Verdict
@@ -60,6 +62,7 @@ class TensorCheck(Outcome):
     expected: float = float("nan")
     error_bar: float = float("nan")
     looked_at: int = 0
+    note: str = ""
 
     def _verdict(self) -> Verdict:
         return self.verdict
@@ -83,6 +86,8 @@ class FunctionCheck(Outcome):
         Whether any tensor is.
     tensors : mapping of str to TensorCheck
         By name; the name is empty for a point without names.
+    exception : Exception or None
+        What the function raised where nothing could be told for it.
     """
 
     verdict: Verdict
@@ -92,6 +97,7 @@ class FunctionCheck(Outcome):
     miss_probability: float
     on_kink: bool
     tensors: Mapping[str, TensorCheck] = field(default_factory=dict)
+    exception: Exception | None = field(default=None, compare=False)
 
     def _verdict(self) -> Verdict:
         return self.verdict
@@ -107,15 +113,22 @@ class FunctionCheck(Outcome):
 
 
 def judged(
-    values: Values, x: Floats, claim: Floats, directions: int, rng: np.random.Generator
+    values: Values,
+    x: Floats,
+    claim: Floats,
+    directions: int,
+    rng: np.random.Generator,
+    grant: float = 0.0,
 ) -> TensorCheck:
     """Judge a tensor along random directions.
+
+    Of the claim's norm a part is granted to the arithmetic that it was computed in.
 
     Two rungs of a ladder may agree by accident, about once in 100 000 ladders. So the first
     direction that contradicts the claim is heard again, on another ladder.
     """
     norm = float(np.linalg.norm(claim))
-    rounding = UNIT * float(np.sqrt(x.size)) * norm
+    rounding = UNIT * float(np.sqrt(x.size)) * norm + grant * norm / SLACK
     bar, kink, far, size = 0.0, False, 0.0, norm
     for v in drawn(rng, directions, x.shape):
         claimed = float((claim * v).sum())
@@ -134,7 +147,7 @@ def judged(
     resolution = bar / size if size > 0 else float("inf")
     missed = miss_probability(1e-3 * size / bar, directions) if bar > 0 else 0.0
     seen = smallest_seen(resolution, directions)
-    zero = size <= bar and not norm > 0
+    zero = size <= bar < float("inf") and not norm > 0
     if far > 1 and np.isfinite(bar):
         verdict, message = Verdict.WRONG, f"it is off by {far:.1e} error bars"
     elif zero:
@@ -147,17 +160,21 @@ def judged(
 
 
 def worst_entry(
-    found: TensorCheck, values: Values, x: Floats, claim: Floats, rng: np.random.Generator
+    found: TensorCheck,
+    values: Values,
+    x: Floats,
+    claim: Floats,
+    order: np.ndarray,
+    grant: float = 0.0,
 ) -> TensorCheck:
-    """Find the entry that is furthest off, in a tensor that fails."""
-    order = rng.permutation(x.size)[:ENTRIES]
+    """Find the entry that is furthest off of those in ``order``, in a tensor that fails."""
     best = (0.0, found)
     for index in order:
         entry = tuple(int(i) for i in np.unravel_index(int(index), x.shape))
         unit = np.zeros(x.shape)
         unit[entry] = 1.0
         estimate = directional_of(values, x, unit)
-        bar = BARS * estimate.error + SLACK * UNIT * abs(float(claim[entry]))
+        bar = BARS * estimate.error + (SLACK * UNIT + grant) * abs(float(claim[entry]))
         off = estimate.distance(float(claim[entry]))
         if np.isfinite(bar) and off > max(bar, best[0]):
             middle = 0.5 * (estimate.low + estimate.high)
@@ -170,8 +187,8 @@ def worst_entry(
     return replace(best[1], looked_at=len(order))
 
 
-def summed_up(tensors: dict[str, TensorCheck], directions: int) -> FunctionCheck:
-    """Put the tensors' verdicts together."""
+def summed_up(tensors: dict[str, TensorCheck], raised: Exception | None = None) -> FunctionCheck:
+    """Put the tensors' verdicts together, and say what the function raised if that decided."""
     known = {name: t for name, t in tensors.items() if not t.zero}
     verdict = worst(t.verdict for t in known.values())
     shown = known or tensors
@@ -180,7 +197,11 @@ def summed_up(tensors: dict[str, TensorCheck], directions: int) -> FunctionCheck
     missed = min(1.0, sum(t.miss_probability for t in shown.values()))
     kink = any(t.on_kink for t in tensors.values())
     message = _message(verdict, tensors, known, seen, kink)
-    return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors)
+    if verdict is not Verdict.UNRESOLVED or raised is None:
+        return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors)
+    why = one_line(f"{type(raised).__name__}: {raised}")
+    message = f"The function raises here or close by, so nobody can tell ({why})."
+    return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors, raised)
 
 
 def _message(
@@ -208,6 +229,9 @@ def _message(
     )
     if kink:
         text += " The point is on a kink; the one-sided interval was accepted."
+    notes = dict.fromkeys(t.note for t in known.values() if t.note)
+    if notes:
+        text += f" Granted: {', '.join(notes)}."
     zero = [name for name, t in tensors.items() if t.zero]
     return f"{text} Zero gradient: {', '.join(zero)}." if zero else text
 

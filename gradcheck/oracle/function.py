@@ -134,6 +134,8 @@ def _from(values: Values, point: Floats, direction: Floats, scale: float, part: 
     unit = scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
     first = part * unit
     centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * unit)
+    if not np.isfinite(centre):
+        return Interval(float("nan"), float("nan"), float("inf"))
     largest = abs(centre)
     rejected = 0.0  # the largest difference quotient on a stretch that is not smooth
     for _ in range(SHRINKS):
