@@ -101,7 +101,7 @@ def test_a_declaration_elsewhere_is_given_by_its_path(run, write):
     ("text", "part"),
     [
         ("declaration = 3", "declares nothing"),
-        ("import nothing_there", "the declaration cannot be used: it needs the package nothing_there"),
+        ("import nothing_there", "declaration cannot be used: it needs the package nothing_there"),
         (
             "from gradcheck.adapters import Declaration\n"
             "Declaration(network='2-1', train=len)",
