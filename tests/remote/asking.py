@@ -13,7 +13,10 @@ PROBLEM = sampling.fill(
     np.random.default_rng(0), Network.parse("2-3-1 tanh,sigmoid squared_error"), 4
 )
 GRADIENT = Request(Call.LOSS_AND_GRADS, PROBLEM)
+
+#: For code that never comes back; everything else has time, however busy the machine is.
 SHORT = Limits(call_timeout=1.0, timeout=3.0)
+PATIENT = Limits(call_timeout=60.0, timeout=180.0)
 
 #: Code that counts its calls, and returns their number as the loss.
 COUNTING = """

@@ -8,7 +8,7 @@ from gradcheck.execution import sandbox, start
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.target import parse_target
-from tests.remote.asking import SHORT
+from tests.remote.asking import PATIENT
 
 
 @pytest.fixture(params=[level.number for level in sandbox.LEVELS])
@@ -31,7 +31,7 @@ def session(tmp_path):
     """Return a function that starts a session with code, which is ended with the test."""
     sessions = []
 
-    def begin(code, limits=SHORT, name="student.py", attribute=""):
+    def begin(code, limits=PATIENT, name="student.py", attribute=""):
         path = tmp_path / name
         path.write_text(textwrap.dedent(code), encoding="utf-8")
         sessions.append(Remote(Launch(parse_target(f"{path}{attribute}"), limits)))

@@ -12,7 +12,7 @@ from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import shipped
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.target import parse_target
-from tests.remote.asking import GRADIENT, SHORT
+from tests.remote.asking import GRADIENT, PATIENT
 
 
 def test_a_module_that_is_not_installed_is_found_here_and_copied(level, tmp_path, monkeypatch):
@@ -24,7 +24,7 @@ def test_a_module_that_is_not_installed_is_found_here_and_copied(level, tmp_path
         "from homework.parts import value\ndef mine(n, p, b): return value, p\n", encoding="utf-8"
     )
     monkeypatch.chdir(tmp_path)
-    begun = Remote(Launch(parse_target("homework.net:mine"), SHORT))
+    begun = Remote(Launch(parse_target("homework.net:mine"), PATIENT))
     assert begun.ask(GRADIENT).loss == 5.0, "the module answered something else"
     assert "homework" not in sys.modules, "a stranger's package was imported into this process"
     begun.close()
@@ -38,7 +38,7 @@ def test_a_target_that_is_not_there_is_refused(text):
 
 def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path, monkeypatch, level):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    begun = Remote(Launch(parse_target(str(shipped("matrix"))), SHORT))
+    begun = Remote(Launch(parse_target(str(shipped("matrix"))), PATIENT))
     assert any(tmp_path.iterdir()), "nothing was copied"
     begun.close()
     assert not any(tmp_path.iterdir()), f"left behind: {list(tmp_path.iterdir())}"
@@ -71,7 +71,7 @@ def test_a_worker_computes_with_what_was_chosen_for_this_process(session, level,
 def test_closing_twice_does_no_harm_to_the_folder_for_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     tmp_path.chmod(0o755)
-    launch = Launch(parse_target(str(shipped("matrix"))), SHORT)
+    launch = Launch(parse_target(str(shipped("matrix"))), PATIENT)
     launch.close()
     launch.close()
     mode = tmp_path.stat().st_mode & 0o777

@@ -101,7 +101,8 @@ DOINGS = {
         [],
     ),
     "a child that ended at once and was never asked for": (
-        f"{HEAD}; child = {SLEEP.format(how='Popen', seconds=0)}; import time; time.sleep(0.4)",
+        f"{HEAD}, os; child = {SLEEP.format(how='Popen', seconds=0)}; "
+        "os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)",
         "pass",
         [],
     ),
