@@ -12,7 +12,7 @@ from typing import Any
 from gradcheck import replay
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.registry import check_name
-from gradcheck.campaign import EXAMPLES, Examination
+from gradcheck.campaign import Examination
 from gradcheck.entry import failed, faulty
 from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution.launch import Launch
@@ -24,6 +24,7 @@ from gradcheck.network import Network
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record, plain
 from gradcheck.requirements import Requirements
+from gradcheck.settings import EXAMPLES
 from gradcheck.subjects import absent, from_object, peers, submit
 
 

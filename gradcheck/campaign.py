@@ -33,16 +33,11 @@ from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.record import Entry
 from gradcheck.requirements import Requirements
 from gradcheck.scope import Scope, scope_of
+from gradcheck.settings import ENOUGH, EXAMPLES, check_numbers
 from gradcheck.settling.settlement import Settlement
 from gradcheck.sizes import MAX_TOGETHER, check_size, numbers
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
-
-#: Problems compared unless told otherwise.
-EXAMPLES = 200
-
-#: With fewer problems compared, nothing is called correct.
-ENOUGH = 20
 
 
 @dataclass
@@ -77,10 +72,7 @@ class Examination:
     budget: float = math.inf
 
     def __post_init__(self) -> None:
-        if self.examples < 1:
-            raise UsageError(f"examples must be 1 or more; got {self.examples}")
-        if self.seed < 0:
-            raise UsageError(f"the seed must not be negative; got {self.seed}")
+        check_numbers(self.examples, self.seed)
         if self.only:
             check_size(self.only)
 

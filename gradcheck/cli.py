@@ -9,6 +9,7 @@ import sys
 
 from gradcheck.commands import COMMANDS
 from gradcheck.errors import InternalError, SandboxError, UndeliveredError, UsageError
+from gradcheck.suggestion import meant
 from gradcheck.version import __version__
 
 USAGE, INTERNAL = 2, 4
@@ -113,11 +114,7 @@ def _run(words: list[str]) -> int:
     if first == "--version":
         print(f"gradcheck {__version__}")
         return 0
-    from difflib import get_close_matches
-
-    near = get_close_matches(first, COMMANDS, 1)
-    meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(COMMANDS)}"
-    raise UsageError(f"there is no command {first}{meant} (see --help)")
+    raise UsageError(f"there is no command {first}{meant(first, COMMANDS)} (see --help)")
 
 
 def _help() -> str:

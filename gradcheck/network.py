@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gradcheck.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from gradcheck.errors import UsageError
 from gradcheck.losses import LOSSES, REDUCTIONS
+from gradcheck.suggestion import meant
 
 _EXAMPLE = "2-3-1 tanh,sigmoid half_squared_error mean l2=0.1"
 
@@ -131,4 +132,4 @@ class Network:
 
 def _known(name: str, names: tuple[str, ...], role: str) -> None:
     if name not in names:
-        raise UsageError(f"unknown {role} {name!r}; known are {', '.join(names)}")
+        raise UsageError(f"unknown {role} {name!r}{meant(name, names)}")

@@ -6,7 +6,7 @@ pytest loads this file at every start, so it imports next to nothing; what does
 the work is imported when an implementation is given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ from gradcheck.testing.parametrize import MARK
 
 if TYPE_CHECKING:
     from gradcheck.testing.plugged_in import PluggedIn
+
+#: What a configuration file may set.
+SETTINGS = ("gradcheck_require", "gradcheck_implementations")
 
 _PLUGGED_IN: "pytest.StashKey[PluggedIn]" = pytest.StashKey()
 
@@ -59,6 +62,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="linelist",
         default=[],
     )
+
+
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Refuse what begins as our options and settings do and is none of them, with a guess."""
+    options = [n for option in parser.getgroup("gradcheck").options for n in option.names()]
+    given = (word.partition("=")[0] for word in args)
+    _refuse("option", (word for word in given if word.startswith("--gradcheck")), options)
+    # pytest has no public list of what is set: where this is not it, pytest's own warning is left
+    of_pytest = vars(early_config)
+    settings = of_pytest.get("_inicfg", of_pytest.get("inicfg", {}))
+    _refuse("setting", (name for name in settings if name.startswith("gradcheck")), SETTINGS)
+
+
+def _refuse(kind: str, words: Iterable[str], known: Collection[str]) -> None:
+    from gradcheck.suggestion import meant
+
+    for word in words:
+        if word not in known:
+            raise pytest.UsageError(f"gradcheck: there is no {kind} {word}{meant(word, known)}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

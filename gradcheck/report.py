@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from gradcheck.bugs import CATALOGUE, Bug
-from gradcheck.campaign import EXAMPLES, Examination
+from gradcheck.campaign import Examination
 from gradcheck.entry import failed
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.driving import drive
@@ -28,6 +28,7 @@ from gradcheck.oracle import Truths
 from gradcheck.power import prove
 from gradcheck.protocol import Call, Failure, Request
 from gradcheck.record import Entry, Record, new_record
+from gradcheck.settings import EXAMPLES
 from gradcheck.subject import Subject
 from gradcheck.subjects import SHIPPED, absent, is_own, own, peers, submit
 from gradcheck.verdict import Verdict

@@ -3,7 +3,6 @@
 A requirement is met when something that has it was asked and answered; see :mod:`gradcheck.scope`.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from gradcheck.errors import UsageError
 from gradcheck.far_out import DEEPEST, WIDEST
 from gradcheck.losses import LOSSES, REDUCTIONS
 from gradcheck.scope import Scope
+from gradcheck.suggestion import meant
 
 #: What can be required to be at least so large, where the scope has it, and the largest asked.
 SIZES = {
@@ -71,9 +71,7 @@ def _check(word: str) -> None:
             raise UsageError(f"{word} cannot be required: {name} is asked up to {SIZES[name][1]}")
         return
     known = [*_WORDS, *(f"{size}>={number or 3}" for size in SIZES)]
-    near = difflib.get_close_matches(word, known, 1, 0.5)
-    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-    raise UsageError(f"{word!r} cannot be required{hint}")
+    raise UsageError(f"{word!r} cannot be required{meant(word, known)}")
 
 
 def _met(word: str, scope: Scope) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import UsageError
+from gradcheck.suggestion import meant
 
 if TYPE_CHECKING:
     from gradcheck.record import Entry, Record
@@ -31,6 +32,17 @@ _TOLD = {
 _TENSOR = ("verdict", "wrong_in", "problems", "note")
 
 
+def check_level(much: str) -> None:
+    """Refuse a word that is none of the levels.
+
+    Raises
+    ------
+    UsageError
+    """
+    if much not in LEVELS:
+        raise UsageError(f"{much!r} cannot be revealed{meant(much, LEVELS)}")
+
+
 def revealed(record: "Record", much: str) -> "Record":
     """Return a record that tells so much and no more.
 
@@ -44,8 +56,7 @@ def revealed(record: "Record", much: str) -> "Record":
     UsageError
         For any other word.
     """
-    if much not in LEVELS:
-        raise UsageError(f"how much is revealed is one of {', '.join(LEVELS)}; got {much!r}")
+    check_level(much)
     if LEVELS.index(much) == len(LEVELS) - 1:
         return record
     entries = [_implementation(entry, much) for entry in record.data["implementations"]]

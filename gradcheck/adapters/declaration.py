@@ -22,6 +22,7 @@ from typing import Any
 from gradcheck.adapters.layout import BIASES, SAMPLES, WEIGHTS
 from gradcheck.adapters.paths import Path
 from gradcheck.errors import UsageError
+from gradcheck.suggestion import meant
 
 Function = Callable[..., Any]
 
@@ -106,8 +107,8 @@ class Declaration:
             (self.sign, (1, -1)),
         ):
             if word not in words:
-                listed = ", ".join(repr(each) for each in words)
-                raise UsageError(f"a declaration has no {word!r}; choose one of {listed}")
+                hint = meant(str(word), map(repr, words))
+                raise UsageError(f"a declaration has no {word!r}{hint}")
         if self.gradients is None and self.train is None:
             raise UsageError("a declaration needs gradients=... or train=...")
         if self.biases and not self.weights:

@@ -1,6 +1,7 @@
 """The adapters there are, in the order in which they are tried."""
 
 from gradcheck.errors import UsageError
+from gradcheck.suggestion import meant
 
 #: Name of an adapter, and the module that finds its readings.
 ADAPTERS: dict[str, str] = {
@@ -26,10 +27,8 @@ def check_name(name: str) -> str:
     """
     short = {_short(known): known for known in ADAPTERS}
     if _short(name) not in short:
-        raise UsageError(
-            f"there is no adapter {name!r}; choose one of: "
-            f"{', '.join(known.replace(' ', '-') for known in ADAPTERS)}"
-        )
+        written = [known.replace(" ", "-") for known in ADAPTERS]
+        raise UsageError(f"there is no adapter {name!r}{meant(name, written)}")
     return short[_short(name)]
 
 

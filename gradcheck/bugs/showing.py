@@ -1,6 +1,5 @@
 """A bug as plain data, and worked on its example: the textbook's numbers and its own."""
 
-import difflib
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from gradcheck.bugs.textbook import Textbook
 from gradcheck.errors import UsageError
 from gradcheck.network import Network
 from gradcheck.problem import Problem
+from gradcheck.suggestion import meant
 
 #: The example is filled with numbers from this seed.
 SEED = 0
@@ -29,9 +29,8 @@ def find(slug: str) -> Bug:
     """
     if slug in CATALOGUE:
         return CATALOGUE[slug]
-    close = difflib.get_close_matches(slug, CATALOGUE, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else "list them with: gradcheck bugs"
-    raise UsageError(f"there is no bug {slug!r}; {hint}")
+    hint = meant(slug, CATALOGUE, "list them with: gradcheck bugs")
+    raise UsageError(f"there is no bug {slug!r}{hint}")
 
 
 def described(bug: Bug) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """A command's arguments: argparse, with one-line errors."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from gradcheck.commands import COMMANDS
 from gradcheck.errors import UsageError
+from gradcheck.suggestion import meant
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,6 +30,17 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def parse_intermixed_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Read the arguments, and say of an unknown option which one was probably meant."""
+        parsed, unknown = self.parse_known_intermixed_args(args, namespace)
+        if unknown:
+            word = next((word for word in unknown if word.startswith("-")), unknown[0])
+            hint = meant(word.partition("=")[0], self._option_string_actions, "")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return parsed
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
         raise UsageError(f"{message} (see --help)")
@@ -42,6 +55,22 @@ class _Formatter(argparse.HelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         tells = action.option_strings and action.default not in (None, False, argparse.SUPPRESS)
         return f"{action.help} [default: %(default)s]" if tells else action.help
+
+
+def whole(text: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number; got {text!r}") from None
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be seconds, as 2.5; got {text!r}") from None
 
 
 def add_json(parser: Any) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.registry import check_name
-from gradcheck.commands.arguments import Parser, add_json
+from gradcheck.commands.arguments import Parser, add_json, seconds, whole
 from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.target import Target, parse_target
-from gradcheck.reveal import LEVELS, revealed
+from gradcheck.reveal import LEVELS, check_level, revealed
+from gradcheck.settings import EXAMPLES, check_numbers
 
 
 def parser() -> Parser:
@@ -28,35 +29,35 @@ def parser() -> Parser:
     )
     add("--network", metavar="TEXT", help='Ask for this network only: "2-3-1 tanh,sigmoid ...".')
     add("--require", metavar="LIST", help='What must be handled: "relu,cross_entropy,depth>=3".')
-    add("--examples", metavar="N", type=int, default=200, help="Problems to compare.")
-    add("--seed", metavar="N", type=int, help="Replay a run; fresh unless given.")
+    add("--examples", metavar="N", type=whole, default=EXAMPLES, help="Problems to compare.")
+    add("--seed", metavar="N", type=whole, help="Replay a run; fresh unless given.")
     add("--html", metavar="FILE", type=Path, help="Write a page to look at.")
     add("--csv", metavar="FILE", type=Path, help="Write a table, a line a submission.")
     add("--gradescope", metavar="FILE", type=Path, help="Write Gradescope's results.json.")
     add(
         "--timeout",
         metavar="S",
-        type=float,
+        type=seconds,
         default=TIMEOUT,
         help="Seconds for all calls of a file together.",
     )
     add(
         "--call-timeout",
         metavar="S",
-        type=float,
+        type=seconds,
         default=CALL_TIMEOUT,
         help="Seconds for one call.",
     )
     add(
         "--min-sandbox",
         metavar="N",
-        type=int,
+        type=whole,
         default=1,
         help="Refuse below this sandbox level: 3 bubblewrap, 1 process.",
     )
     add(
         "--reveal",
-        choices=LEVELS,
+        metavar=f"{{{','.join(LEVELS)}}}",
         default="fix",
         help="How much is told: the verdict alone, or also why.",
     )
@@ -78,18 +79,26 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Examine the files, show what was found, and return the exit code of the worst."""
+    check_level(arguments.reveal)
+    check_numbers(arguments.examples, arguments.seed or 0)
+    limits = Limits(arguments.call_timeout, arguments.timeout, arguments.min_sandbox)
     adapter = check_name(arguments.adapter) if arguments.adapter else None
     manner = Manner(adapter, arguments.imports_only, arguments.declaration)
     # before any work, for all of them
     targets = [parse_target(path, manner) for path in arguments.paths]
-    limits = Limits(arguments.call_timeout, arguments.timeout, arguments.min_sandbox)
     # the first worker gets ready while the rest is imported, which takes longer
     with _launched(targets[0], limits) as first:
         from gradcheck.api import check as examine
         from gradcheck.commands import delivery
+        from gradcheck.network import Network
         from gradcheck.renderers import files
         from gradcheck.renderers.words import clean
+        from gradcheck.requirements import Requirements
 
+        if arguments.network is not None:
+            Network.parse(arguments.network)
+        if arguments.require is not None:
+            Requirements.parse(arguments.require)
         delivery.check_json(arguments.json)
         wanted = files.wanted(
             html=arguments.html, csv=arguments.csv, gradescope=arguments.gradescope

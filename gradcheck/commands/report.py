@@ -5,9 +5,10 @@ from argparse import Namespace
 from pathlib import Path
 
 from gradcheck.commands import delivery
-from gradcheck.commands.arguments import Parser, add_json
+from gradcheck.commands.arguments import Parser, add_json, whole
 from gradcheck.errors import UsageError
 from gradcheck.record import Entry, check_writable
+from gradcheck.settings import check_numbers
 
 
 def parser() -> Parser:
@@ -29,7 +30,7 @@ def parser() -> Parser:
         type=Path,
         help="Also show what benchmarks/peers.py --json FILE measured.",
     )
-    add("--seed", metavar="N", type=int, default=0, help="Of everything that is drawn.")
+    add("--seed", metavar="N", type=whole, default=0, help="Of everything that is drawn.")
     add("--open", action="store_true", help="Open the page in a browser.")
     add_json(parser)
     return parser
@@ -42,6 +43,7 @@ def run(arguments: Namespace) -> int:
     from gradcheck.renderers import files
     from gradcheck.report import make_report
 
+    check_numbers(seed=arguments.seed)
     delivery.check_json(arguments.json)
     measured = _measured(arguments.benchmarks) if arguments.benchmarks else None
     output: Path = arguments.output

@@ -19,6 +19,7 @@ VISIBLE = (
     "version",
     "lines",
     "errors",
+    "suggestion",
     "answers",
     "adapters",
     "execution/__init__",

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.api import check, fresh_seed
-from gradcheck.campaign import EXAMPLES
 from gradcheck.errors import GradcheckError, InternalError
 from gradcheck.record import Record
 from gradcheck.renderers import failure
 from gradcheck.replay import quoted
+from gradcheck.settings import EXAMPLES
 from gradcheck.testing.target import Target, find
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from gradcheck.api import fresh_seed
-from gradcheck.campaign import EXAMPLES, Examination
 from gradcheck.renderers.words import clean
 from gradcheck.requirements import Requirements
+from gradcheck.settings import EXAMPLES, check_numbers
+from gradcheck.suggestion import meant
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched
@@ -41,7 +42,7 @@ class PluggedIn:
         if seed is None:
             seed = getattr(config, "workerinput", {}).get("gradcheck_seed", fresh_seed())
         examples = EXAMPLES if option.gradcheck_examples is None else option.gradcheck_examples
-        Examination(seed, examples)  # refuses what cannot be used
+        check_numbers(examples, seed)
         require = option.gradcheck_require or config.getini("gradcheck_require") or None
         if require:
             Requirements.parse(require)
@@ -107,7 +108,8 @@ class PluggedIn:
         worker = getattr(self._config, "workerinput", {"workerid": "gw0"})["workerid"]
         if nameless and worker == "gw0":
             file = self._config.option.gradcheck_xfails
-            text = f"{file}: no test is called {', '.join(nameless)}; remove or correct the line"
+            told = (f"{n}{meant(n, possible, 'remove or correct the line')}" for n in nameless)
+            text = f"{file}: no test is called {', nor '.join(told)}"
             try:
                 warnings.warn(UnmatchedWarning(text), stacklevel=2)
             except UnmatchedWarning:  # by a filter of "error"

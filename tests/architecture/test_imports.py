@@ -14,8 +14,9 @@ PACKAGE = Path(gradcheck.__file__).parent
 
 #: From the ground up: a module may import from its own layer's package and from below.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "lines", "replay", "own_time"),
+    ("version", "lines", "replay", "own_time", "suggestion"),
     ("errors",),
+    ("settings",),
     ("elementary",),
     ("activations",),
     ("losses",),
@@ -95,7 +96,7 @@ def test_imports_point_downwards_only():
 
 
 def test_adapters_import_nothing_of_our_mathematics():
-    allowed = {"adapters", "answers", "errors", "lines"}
+    allowed = {"adapters", "answers", "errors", "lines", "suggestion"}
     for path, parts in modules():
         if parts[0] == "adapters":
             other = set(imported(path)) - allowed

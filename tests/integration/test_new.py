@@ -69,7 +69,7 @@ def test_a_file_for_any_network_has_the_right_forward(run, tmp_path, undiagnosed
     path = tmp_path / "mine.py"
     assert run("new", path, "--network", network).code == 0
     # in this process: there are many networks
-    entry, found = outcome(gradcheck.check(load(path), examples=8, seed=3).to_json())
+    entry, found = outcome(gradcheck.check(load(path), examples=20, seed=3).to_json())
     assert found["gradient"] == "wrong", f"came out {found}"
     right = {check: found.get(check) for check in ("contract", "loss", "forward")}
     assert set(right.values()) == {"correct"}, f"the given forward came out {right}"

@@ -75,9 +75,28 @@ def test_a_bad_network_is_explained(run, write, text, part):
     refused(run("check", write(students.TANH), "--network", text), part)
 
 
-@pytest.mark.parametrize("option", [("--examples", "0"), ("--seed", "-1"), ("--seed", "x")])
-def test_a_bad_number_is_explained(run, write, option):
-    refused(run("check", write(students.TANH), *option))
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--examples", "0"),
+        ("--examples", "5"),
+        ("--examples", "4.5"),
+        ("--seed", "-1"),
+        ("--seed", "x"),
+        ("--timeout", "0"),
+        ("--call-timeout", "nan"),
+        ("--timeout", "soon"),
+        ("--min-sandbox", "7"),
+    ],
+)
+def test_a_bad_number_is_refused_before_anything_is_run(run, write, monkeypatch, option):
+    monkeypatch.setattr("gradcheck.commands.check.Launch", _never)
+    said = option[0].lstrip("-") if option[0] != "--seed" else "seed"
+    refused(run("check", write(students.TANH), *option), said, option[1])
+
+
+def _never(*arguments):
+    raise AssertionError("a worker was started")
 
 
 def test_a_record_that_cannot_be_written_is_refused_before_any_work(run, write, tmp_path):
@@ -113,6 +132,26 @@ def test_a_missing_argument_is_refused(run):
 )
 def test_an_unknown_argument_is_named(run, words):
     refused(run(*words), words[-1], "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "a.py", "--exampels", "50"), "did you mean --examples?"),
+        (("check", "a.py", "--call_timeout=5"), "did you mean --call-timeout?"),
+        (("report", "--quik"), "did you mean --quick?"),
+        (("check", "a.py", "--reveal", "bugs"), "did you mean bug?"),
+        (("check", "a.py", "--adapter", "nielson"), "did you mean nielsen?"),
+        (("check", "a.py", "--adapter", "flatvector2"), "did you mean flat-vector?"),
+        (("check", "{right}", "--require", "rellu"), "did you mean relu?"),
+        (("check", "{right}", "--network", "2-2 tahn squared_error"), "did you mean tanh?"),
+        (("check", "{right}", "--network", "2-2 tanh Squared-Error"), "mean squared_error?"),
+        (("bugs", "tanh_derivative_used_tan"), "did you mean tanh_derivative_uses_tan?"),
+    ],
+)
+def test_a_word_that_is_nearly_known_is_guessed(run, write, words, said):
+    right = write(students.TANH)
+    refused(run(*(word.format(right=right) for word in words)), said)
 
 
 def test_a_shortened_option_is_refused(run, write):
@@ -156,7 +195,7 @@ def test_no_command_shows_the_help_and_fails(run):
 
 def test_a_fault_of_our_own_has_exit_code_4(run, write, monkeypatch):
     monkeypatch.setattr("gradcheck.oracle.witness.SLACK", -1.0)
-    result = run("check", write(students.TANH), "--examples", "5", "--seed", "1")
+    result = run("check", write(students.TANH), "--examples", "20", "--seed", "1")
     assert result.code == 4, f"exit code {result.code}: {result.err}"
     assert "witnesses" in result.err, result.err
 

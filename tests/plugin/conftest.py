@@ -16,7 +16,7 @@ def _everything_loaded(tmp_path_factory):
     """Load here what an examination loads: a run inside forgets what it was first to load."""
     path = tmp_path_factory.mktemp("loaded") / "student.py"
     path.write_text(students.TAN_BUG, encoding="utf-8")
-    gradcheck.check(path, examples=5, seed=1)
+    gradcheck.check(path, examples=20, seed=1)
 
 
 @pytest.fixture

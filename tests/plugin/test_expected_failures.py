@@ -51,7 +51,7 @@ def test_an_id_that_names_no_test_is_told(run, write):
     arguments = ("--gradcheck-impl", "student.py", "--gradcheck-xfails", "known.txt")
     result = run(*arguments, "-W", "default", "-k", "loss")
     text = result.stdout.str()
-    assert "known.txt: no test is called student-gradeint; remove or correct the line" in text
+    assert "known.txt: no test is called student-gradeint; did you mean student-gradient?" in text
     assert result.ret == 0, f"a warning changed the exit code to {result.ret}"
 
 

@@ -131,11 +131,12 @@ def test_a_file_that_does_not_import_is_an_error_even_if_one_check_is_selected(r
     assert result.ret == 1, f"exit code {result.ret}"
 
 
-def test_unresolved_fails_because_nothing_was_shown_to_be_right(run, write):
+def test_unresolved_fails_because_nothing_was_shown_to_be_right(run, write, monkeypatch):
+    monkeypatch.setattr("gradcheck.campaign.ENOUGH", 30)
     write("student.py", students.TANH)
-    result = run("--gradcheck-impl", "student.py", "-k", "gradient", examples=5)
+    result = run("--gradcheck-impl", "student.py", "-k", "gradient")
     assert outcomes(result) == {"student-gradient": "FAILED"}
-    result.stdout.fnmatch_lines(["unresolved: Only 5 problems were compared*", "Nobody can tell*"])
+    result.stdout.fnmatch_lines(["unresolved: Only 20 problems were compared*", "Nobody can tell*"])
 
 
 def test_collecting_only_runs_nothing_and_gives_stable_names(run, write):
@@ -248,11 +249,24 @@ def test_what_cannot_be_checked_is_refused_in_one_sentence(run, write, pytester,
     assert said in error[0], error
 
 
-@pytest.mark.parametrize(("option", "value"), [("seed", "-1"), ("examples", "0")])
+@pytest.mark.parametrize(("option", "value"), [("seed", "-1"), ("examples", "5")])
 def test_settings_out_of_range_are_refused(run, write, option, value):
     write("student.py", students.TANH)
     result = run("--gradcheck-impl", "student.py", f"--gradcheck-{option}", value, examples=None)
     assert result.ret == pytest.ExitCode.USAGE_ERROR, f"exit code {result.ret}"
+
+
+def test_a_misspelt_option_is_guessed(run):
+    result = run("--gradcheck-requrie=relu")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, f"exit code {result.ret}"
+    result.stderr.fnmatch_lines(["*--gradcheck-requrie; did you mean --gradcheck-require?*"])
+
+
+def test_a_misspelt_setting_is_guessed(run, write):
+    write("pytest.ini", "[pytest]\ngradcheck_requires = relu\n")
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, f"exit code {result.ret}"
+    result.stderr.fnmatch_lines(["*gradcheck_requires; did you mean gradcheck_require?*"])
 
 
 def test_an_attribute_that_does_not_exist_is_an_error(run, write):
