@@ -62,13 +62,9 @@ def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Ca
     """Choose the network that tells most, among those on which something is wrong."""
     ordered = sorted(dict.fromkeys(p.network for p in failing), key=_telling, reverse=True)
     network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
-    several = [n for n in plan.support.batch_sizes if n > 1]
-    fit = [n for n in several if n <= min(network.widths[:-1])] or several
-    sizes: tuple[int, ...] = (1,) if 1 in plan.support.batch_sizes else ()
-    sizes += (min(fit, key=lambda n: abs(n - 4)),) if fit else ()
     case = Case(
         network,
-        sizes,
+        sizes_for(plan, network),
         noise=1e-13,
         tolerance=SAME,
         calls=_calls(plan, bad),
@@ -76,6 +72,17 @@ def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Ca
         one_hot=plan.support.one_hot,
     )
     return case if plan.arithmetic.unit == UNIT else loosened(case)
+
+
+def sizes_for(plan: Plan, network: Network) -> tuple[int, ...]:
+    """Return the batch sizes to probe a network with.
+
+    More samples than a layer has inputs do not give away what each was told.
+    """
+    several = [n for n in plan.support.batch_sizes if n > 1]
+    fit = [n for n in several if n <= min(network.widths[:-1])] or several
+    sizes: tuple[int, ...] = (1,) if 1 in plan.support.batch_sizes else ()
+    return sizes + ((min(fit, key=lambda n: abs(n - 4)),) if fit else ())
 
 
 def loosened(case: Case) -> Case:

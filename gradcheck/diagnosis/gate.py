@@ -11,7 +11,7 @@ from dataclasses import replace
 from gradcheck.bugs.textbook import Rule, Textbook
 from gradcheck.diagnosis import local
 from gradcheck.diagnosis.bare import Bare
-from gradcheck.diagnosis.case import RATES, Case, gather, probes
+from gradcheck.diagnosis.case import RATES, Case, gather, probes, sizes_for
 from gradcheck.diagnosis.diagnosis import Diagnosis
 from gradcheck.diagnosis.evidence import Evidence, Simulation, unexplained
 from gradcheck.diagnosis.forward_fault import same_loss
@@ -53,10 +53,12 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
     if Call.LOSS_AND_GRADS not in case.calls:
         return diagnoses
     for network in _elsewhere(plan, case):
-        there = replace(case, network=network)
+        there = replace(case, network=network, sizes=sizes_for(plan, network))
         if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
             break
-        seen = yield from gather(probes(there, FRESH))
+        seen = yield from gather(_told_apart(there, probes(there, FRESH)))
+        if _predicted(there, seen, diagnoses):
+            continue
         surveys = _surveyed(there, seen, diagnoses)
         diagnoses = [
             taken_back(case, d) if d.name.bug and _refuted(there, d, diagnoses, surveys) else d
@@ -66,27 +68,48 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
 
 
 def _predicted(case: Case, fresh: Evidence, diagnoses: list[Diagnosis]) -> bool:
-    """Whether all that was named, together, is what the code does; with biases or without."""
-    rules = known_rules(diagnoses)
+    """Whether all that was named, together, is what the code does; with biases or without.
+
+    What was named in some layers may stand in others too, where it did not show.
+    """
+    everywhere: dict[str, Rule] = {}
+    for diagnosis in diagnoses:
+        everywhere |= named_bug(diagnosis).rules if diagnosis.name.bug else {}
     simulations: tuple[Simulation, ...] = (Textbook,) if case.network.l2 else (Textbook, Bare)
-    return any(unexplained(fresh, rules, case.noise, simulation=s) <= ACCEPT for s in simulations)
+    return any(
+        unexplained(fresh, rules, case.noise, simulation=s) <= ACCEPT
+        for rules in (known_rules(diagnoses), everywhere)
+        for s in simulations
+    )
 
 
 def _requests(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> tuple[Request, ...]:
     """Other values, and where it can be had another number of samples; steps for an update."""
-    asked = probes(case, FRESH)
+    asked = _told_apart(case, probes(case, FRESH))
     used = {request.problem.batch.size for request in (*asked, *probes(case, 0))}
     other = [n for n in plan.support.batch_sizes if n > 1 and n not in used]
     if other:
-        request = asked[-1]
-        problem = case.probe(min(other, key=lambda n: abs(n - 4)), (FRESH, 9, 5))
-        asked += (replace(request, problem=problem, anew=False),)
+        asked += (_of_size(case, asked[-1], min(other, key=lambda n: abs(n - 4)), 9),)
     if Call.STEP not in case.calls and any(d.name.site == "update" for d in diagnoses):
         asked += tuple(
             replace(request, call=Call.STEP, learning_rate=RATES[0], anew=False)
             for request in asked
         )
     return asked
+
+
+def _told_apart(case: Case, asked: tuple[Request, ...]) -> tuple[Request, ...]:
+    """Add a problem of several samples that each layer tells apart, where there is none."""
+    sizes = [request.problem.batch.size for request in asked]
+    able = max(case.sizes, default=1)
+    if able == 1 or able in sizes:
+        return asked
+    return (*asked, _of_size(case, asked[-1], able, 8))
+
+
+def _of_size(case: Case, request: Request, samples: int, index: int) -> Request:
+    """Ask about other values and so many samples."""
+    return replace(request, problem=case.probe(samples, (FRESH, index, 5)), anew=False)
 
 
 def _surveyed(case: Case, evidence: Evidence, diagnoses: list[Diagnosis]) -> list[Survey]:
@@ -141,17 +164,20 @@ def _refuted(
     bug = named_bug(diagnosis)
     part = _part(diagnosis)
     able = bug.layers(case.network)
-    places = {flag for s in surveys for flag in s.flags if flag.part == part and flag.layer in able}
-    if not places:
+    told = {
+        flag: [s for s in surveys if flag in s.flags and local.observed_at(flag, s) is not None]
+        for flag in {f for s in surveys for f in s.flags if f.part == part and f.layer in able}
+    }
+    if not any(told.values()):
         return False
     together: dict[str, Rule] = {}
     for other in diagnoses:
         if other.name.bug and _part(other) == part:
             together |= named_bug(other).rules
     return all(
-        local.left_unexplained(rules, flag, [s for s in surveys if flag in s.flags], case.noise)
-        >= REJECT
-        for flag in places
+        local.left_unexplained(rules, flag, mine, case.noise) >= REJECT
+        for flag, mine in told.items()
+        if mine
         for rules in (bug.rules, together)
     )
 
