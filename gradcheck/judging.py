@@ -66,6 +66,9 @@ class Judgement:
     excess : float
         Largest error over its bar: above one is wrong.
     note : str
+    lost : bool
+        The estimate would tell, but the code's arithmetic may have cost it all of its digits:
+        ``1 + erf(z)`` far below zero has none left. Then this problem says nothing of it.
     """
 
     tensor: str
@@ -77,6 +80,7 @@ class Judgement:
     resolution: float
     excess: float
     note: str = ""
+    lost: bool = False
 
     @property
     def place(self) -> str:
@@ -113,8 +117,11 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
     norm = length(estimate.value) + length(estimate.interval)
     noise = estimate.noise if bars is estimate.error else length(bars)
     zero = norm <= noise
+    lost = excess <= 1 and norm > 0 and estimate.noise <= RESOLVED * norm < noise
     verdict, note = Verdict.CORRECT, ""
-    if excess > 1:
+    if lost:
+        verdict, note = Verdict.UNRESOLVED, "the code's own digits are lost here"
+    elif excess > 1:
         verdict = Verdict.WRONG
         if on_kink and np.isfinite(claim).all() and not truth.kinks.exhaustive:
             verdict, note = Verdict.UNRESOLVED, "on a kink with too many units to try every slope"
@@ -134,6 +141,7 @@ def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic)
         float("nan") if zero else noise / norm,
         excess,
         note,
+        lost,
     )
 
 

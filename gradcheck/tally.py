@@ -13,6 +13,10 @@ from gradcheck.notation import NATIVE, Notation
 from gradcheck.problem import Problem
 from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
 
+#: A tensor may be set aside on one problem in so many (on one problem, where there are fewer),
+#: and never on all: where it is lost more often, it was not compared often enough to be right.
+SET_ASIDE_IN = 10
+
 #: Steps of the picture that shows where a difference quotient can be trusted.
 SWEEP = 10.0 ** -np.arange(1.0, 13.0)
 
@@ -29,6 +33,7 @@ class Tally:
     def __init__(self, notation: Notation = NATIVE) -> None:
         self._notation = notation
         self._seen: dict[str, list[tuple[Problem, Judgement]]] = defaultdict(list)
+        self._lost: dict[str, list[tuple[Problem, Judgement]]] = defaultdict(list)
         self._failing: dict[Problem, None] = {}
         self._resolutions: list[float] = []
         self.problems = 0
@@ -37,10 +42,11 @@ class Tally:
         """Add the judgements of one problem."""
         self.problems += 1
         for judgement in judgements:
-            self._seen[judgement.tensor].append((problem, judgement))
+            kept = self._lost if judgement.lost else self._seen
+            kept[judgement.tensor].append((problem, judgement))
         if any(j.verdict is Verdict.WRONG for j in judgements):
             self._failing[problem] = None
-        resolutions = [j.resolution for j in judgements if not math.isnan(j.resolution)]
+        resolutions = [j.resolution for j in judgements if not (j.lost or math.isnan(j.resolution))]
         if resolutions:
             self._resolutions.append(max(resolutions))
 
@@ -62,18 +68,23 @@ class Tally:
         right, wrong : str
             What to say; ``wrong`` is followed by the worst entry.
         """
-        tensors = {name: _tensor(seen) for name, seen in sorted(self._seen.items(), key=_order)}
+        aside = {name: len(lost) for name, lost in self._lost.items() if self._few(name)}
+        judged = {
+            name: self._seen[name] + ([] if name in aside else self._lost[name])
+            for name in {**self._seen, **self._lost}
+        }
+        tensors = {name: _tensor(seen) for name, seen in sorted(judged.items(), key=_order)}
         verdict = worst(tensor.verdict for tensor in tensors.values())
-        notes = (*notes, *self._notes())
+        notes = (*notes, *self._notes(), *self._set_aside(aside))
         if not self.problems:
             message = "nothing could be compared"
         elif verdict is Verdict.WRONG:
             message = f"{wrong} {self._explain(tensors)}"
-        elif self.vacuous:
-            verdict, message = Verdict.UNRESOLVED, "every gradient was zero: nothing was compared"
         elif verdict is Verdict.UNRESOLVED:
             names = [n for n, t in tensors.items() if t.verdict is Verdict.UNRESOLVED]
             message = f"could not be told for {', '.join(names)}: {tensors[names[0]].note}"
+        elif self.vacuous:
+            verdict, message = Verdict.UNRESOLVED, "every gradient was zero: nothing was compared"
         else:
             message = f"{right} {_sensitivity(max(self._resolutions))}"
         return Finding(
@@ -85,6 +96,22 @@ class Tally:
             notes,
             resolutions=tuple(self._resolutions),
             failing=tuple(str(problem) for problem in self.failing),
+        )
+
+    def _few(self, name: str) -> bool:
+        """Whether a tensor's digits were lost seldom enough for the rest to speak for it."""
+        lost, rest = len(self._lost[name]), len(self._seen[name])
+        return rest > 0 and lost <= max(1, (lost + rest) // SET_ASIDE_IN)
+
+    def _set_aside(self, aside: dict[str, int]) -> tuple[str, ...]:
+        if not aside:
+            return ()
+        name = max(aside, key=lambda name: aside[name] / len(self._seen[name]))
+        times = aside[name] + len(self._seen[name])
+        return (
+            f"{sum(aside.values())} tensors were set aside where the code's own arithmetic loses "
+            f"their digits: {self._notation.tensor(name)} on {aside[name]} of {times} problems, "
+            f"others on no larger part",
         )
 
     def _explain(self, tensors: dict[str, TensorFinding]) -> str:

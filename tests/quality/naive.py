@@ -6,7 +6,7 @@ differentiated as they are written: -(y / a), (a - y) / (a (1 - a)). With |z| <=
 that is right, and gradcheck has to say so, in float64 and in float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 Pairs = list[tuple[Array, Array]]
+
+#: An activation, and its slope.
+Form = tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]
 
 
 def sigmoid(z: Array) -> Array:
@@ -76,6 +79,8 @@ class Naive:
         Inside the logarithms of the loss alone.
     finish : callable
         Applied to every dW and db at the end.
+    forms : mapping
+        Activations written in another way: ``phi(z)`` and its slope, from z and from a.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Naive:
         epsilon: float = 0.0,
         in_loss: float = 0.0,
         finish: Callable[[Array], Array] = lambda gradient: gradient,
+        forms: Mapping[str, Form] | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.inputs = np.dtype(inputs or dtype)
@@ -93,6 +99,8 @@ class Naive:
         self.epsilon = epsilon
         self.in_loss = in_loss or epsilon
         self.finish = finish
+        self.phi = PHI | {name: phi for name, (phi, _) in (forms or {}).items()}
+        self.slope = SLOPE | {name: slope for name, (_, slope) in (forms or {}).items()}
 
     def loss_and_grads(self, network: Any, params: Pairs, batch: Any) -> tuple[Any, Pairs]:
         pairs = [(w.astype(self.dtype), b.astype(self.dtype)) for w, b in params]
@@ -100,7 +108,7 @@ class Naive:
         z, a = [x], [x]
         for phi, (w, b) in zip(network.activations, pairs, strict=True):
             z.append(a[-1] @ w + b)
-            a.append(PHI[phi](z[-1]))
+            a.append(self.phi[phi](z[-1]))
         loss, delta = self.output(network, z[-1], a[-1], y)
         count = len(x) if network.reduction == "mean" else 1
         loss = loss / count + network.l2 / 2 * sum((w**2).sum() for w, _ in pairs)
@@ -112,7 +120,7 @@ class Naive:
             grads.insert(0, (self.finish(dw), self.finish(db)))
             if layer > 1:
                 phi = network.activations[layer - 2]
-                delta = (delta @ w.T) * SLOPE[phi](z[layer - 1], a[layer - 1])
+                delta = (delta @ w.T) * self.slope[phi](z[layer - 1], a[layer - 1])
         return loss, grads
 
     def output(self, network: Any, z: Array, a: Array, y: Array) -> tuple[Any, Array]:
@@ -130,4 +138,4 @@ class Naive:
         if network.activations[-1] == "softmax":
             jacobian = np.stack([np.diag(row) - np.outer(row, row) for row in a])
             return loss, np.einsum("nj,njk->nk", slope, jacobian)
-        return loss, slope * SLOPE[network.activations[-1]](z, a)
+        return loss, slope * self.slope[network.activations[-1]](z, a)

@@ -1,0 +1,51 @@
+"""Are activations in forms that cancel called right? ``python -m benchmarks.forms [SEEDS]``.
+
+Textbook gelu, ``0.5 z (1 + erf(z / sqrt 2))``, is examined as any submission on 275 seeds and
+two more, with all batch sizes and with single samples; a tenth of the seeds goes to each other
+form of ``tests/quality/forms.py``, the wrong ones among them.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "quality"))
+
+from forms import RIGHT, WRONG
+from naive import Form, Naive
+
+from gradcheck.campaign import Examination
+from gradcheck.execution.session import InProcess
+from gradcheck.subject import Subject
+
+SEEDS = 275
+
+#: Seeds on which a tensor of textbook gelu has no digits left.
+STEEP = (2182, 2067)
+
+
+def main(seeds: int = SEEDS) -> None:
+    """Measure and print."""
+    gelu = RIGHT["gelu with erf"]
+    for sizes in (None, [1]):
+        told(f"gelu with erf, batch sizes {sizes or 'all'}", gelu, (*range(seeds), *STEEP), sizes)
+    for name, forms in (RIGHT | WRONG).items():
+        kind = "right" if name in RIGHT else "wrong"
+        told(f"{kind}: {name}", forms, range(max(1, seeds // 10)))
+
+
+def told(name: str, forms: dict[str, Form], seeds: Iterable[int], sizes: object = None) -> None:
+    """Examine one form on many seeds and print how often it came out how."""
+    verdicts: Counter[str] = Counter()
+    aside = 0
+    for seed in seeds:
+        subject = Subject(name, "", InProcess(Naive(forms=forms)), batch_sizes=sizes)
+        entry = Examination(seed).examine(subject)
+        verdicts[str(entry["verdict"])] += 1
+        aside += any("set aside" in note for note in entry["notes"])
+    print(f"{name}: {dict(verdicts)}; tensors set aside on {aside} seeds", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""A form that loses its own digits somewhere is right, and a wrong one does not hide there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from forms import RIGHT, WRONG
+from naive import Naive
+
+from gradcheck.campaign import Examination
+from gradcheck.checks import gradient
+from gradcheck.execution.driving import drive
+from gradcheck.execution.session import InProcess
+from gradcheck.judging import Judgement
+from gradcheck.plan import Plan
+from gradcheck.record import Entry
+from gradcheck.sampling import EVERYTHING, problem
+from gradcheck.subject import Subject
+from gradcheck.tally import SET_ASIDE_IN, Tally
+from gradcheck.verdict import Finding, Verdict
+
+
+def examined(code: Any, seed: int, examples: int = 200, sizes: list[int] | None = None) -> Entry:
+    subject = Subject("form", "", InProcess(code), batch_sizes=sizes)
+    return Examination(seed, examples=examples).examine(subject)
+
+
+def compared(code: Any, seed: int, activation: str, sizes: tuple[int, ...]) -> Finding:
+    """Judge the gradient of networks whose hidden layers have one activation."""
+    support = replace(EVERYTHING, activations=(activation,), batch_sizes=sizes)
+    problems = tuple(problem(seed, index, support) for index in range(60))
+    findings = drive(gradient.run(Plan(problems, support)), InProcess(code))
+    return findings[-1]
+
+
+@pytest.mark.parametrize(("seed", "sizes"), [(2182, None), (2067, None), (2067, [1])])
+def test_gelu_as_textbooks_write_it_is_correct_where_a_tensor_has_no_digits_left(
+    seed: int, sizes: list[int] | None
+) -> None:
+    entry = examined(Naive(forms=RIGHT["gelu with erf"]), seed, sizes=sizes)
+    assert entry["verdict"] is Verdict.CORRECT, entry["findings"]
+    told = [note for note in entry["notes"] if "were set aside" in note]
+    assert told, f"that tensors were set aside is not told: {entry['notes']}"
+
+
+@pytest.mark.parametrize("sizes", [(1,), EVERYTHING.batch_sizes])
+@pytest.mark.parametrize("name", list(RIGHT))
+def test_a_right_form_is_right_on_every_problem(name: str, sizes: tuple[int, ...]) -> None:
+    (activation,) = RIGHT[name]
+    finding = compared(Naive(forms=RIGHT[name]), 3, activation, sizes)
+    assert finding.verdict is Verdict.CORRECT, f"{name}: {finding.message}"
+
+
+@pytest.mark.parametrize("sizes", [(1,), EVERYTHING.batch_sizes])
+@pytest.mark.parametrize("name", list(WRONG))
+def test_a_wrong_form_is_wrong_beside_them(name: str, sizes: tuple[int, ...]) -> None:
+    (activation,) = WRONG[name]
+    finding = compared(Naive(forms=WRONG[name]), 3, activation, sizes)
+    assert finding.verdict is Verdict.WRONG, f"{name}: {finding.message}"
+
+
+def judgement(lost: bool) -> Judgement:
+    verdict = Verdict.UNRESOLVED if lost else Verdict.CORRECT
+    note = "the code's own digits are lost here" if lost else ""
+    return Judgement("W1", verdict, (0, 0), 1.0, 1.0, 1e-9, 1e-9, 0.5, note, lost)
+
+
+@pytest.mark.parametrize("problems", [2, 9, 40, 200])
+def test_a_tensor_that_is_lost_too_often_is_unresolved(problems: int) -> None:
+    few = max(1, problems // SET_ASIDE_IN)
+    verdicts = []
+    for lost in (few, few + 1):
+        tally = Tally()
+        for index in range(problems):
+            tally.add(problem(1, index), [judgement(index < lost)])
+        finding = tally.finding("gradient", "right", "wrong")
+        verdicts.append(finding.verdict)
+        assert any("set aside" in note for note in finding.notes) == (lost == few)
+        assert finding.tensors["W1"].problems == problems - (lost if lost == few else 0)
+    assert verdicts == [Verdict.CORRECT, Verdict.UNRESOLVED]
+    assert finding.message == ("could not be told for W1: the code's own digits are lost here"), (
+        finding.message
+    )
+
+
+def test_a_tensor_that_is_always_lost_is_unresolved() -> None:
+    tally = Tally()
+    tally.add(problem(1, 0), [judgement(True)])
+    assert tally.finding("gradient", "right", "wrong").verdict is Verdict.UNRESOLVED
