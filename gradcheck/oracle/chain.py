@@ -29,15 +29,6 @@ SPREADS = 30.0
 FLOOR = 8.0
 
 
-def by_chain(parts: Sloped) -> Stack:
-    """Differentiate a stack of points by the chain rule over layers.
-
-    Same argument and result as
-    :func:`~gradcheck.oracle.complex_step.by_preactivation`.
-    """
-    return [parts.gradient(layer, delta) for layer, delta in _deltas(parts)][::-1]
-
-
 def bars(parts: Sloped, stack: Stack) -> Stack:
     """Return the error bars of a gradient.
 
@@ -51,7 +42,7 @@ def bars(parts: Sloped, stack: Stack) -> Stack:
     bars : list of (dW, db)
         One of each, without the leading axis.
     """
-    found = [_bars(parts, layer, delta, stack[layer - 1]) for layer, delta in _deltas(parts)]
+    found = [_bars(parts, layer, delta, stack[layer - 1]) for layer, delta in deltas(parts)]
     return found[::-1]
 
 
@@ -96,7 +87,7 @@ def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats
     return bars_w
 
 
-def _deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:
+def deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:
     """Yield each layer and the derivative by its z, (R, N, n[l]), from the last to the first."""
     delta = parts.delta
     for layer in range(parts.problem.network.depth, 0, -1):

@@ -70,7 +70,7 @@ def of(problem: Problem, pairs: Pairs, batch: tuple[Array, Array] | None = None)
     w, b = spread[0]
     z = problem.batch.x @ w + b[..., None, :]
     y, shares = batch or (problem.batch.y, np.ones((1, 1, problem.batch.size)))
-    return Points(z, spread, y, _weighed(problem, shares))
+    return Points(z, spread, y, weighed(problem, shares))
 
 
 def near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
@@ -94,10 +94,10 @@ def near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
     later = moved(problem.params.pairs[1:], rng)
     pairs = [(w[None, None], b[None, None]), *((v[:, None], c[:, None]) for v, c in later)]
     y, shares = moved_batch(problem.batch, rng)
-    return Points(stack, pairs, y, _weighed(problem, shares))
+    return Points(stack, pairs, y, weighed(problem, shares))
 
 
-def _weighed(problem: Problem, shares: Floats) -> Floats:
+def weighed(problem: Problem, shares: Floats) -> Floats:
     """Return what each sample counts for, (R, N, 1), from its share, (R, 1, N)."""
     weights: Floats = np.swapaxes(shares, 1, 2)
     return weights / problem.batch.size if problem.network.reduction == "mean" else weights

@@ -16,15 +16,19 @@ on top of the oracle's own bar: once with the roundoff of float64, and, for code
 that is seen to compute in float32, with that of float32.
 """
 
+import copy
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from gradcheck.elementary import Array
 from gradcheck.forward import Activate, activate
 from gradcheck.losses import LOSSES
-from gradcheck.oracle import points
-from gradcheck.oracle.chain import by_chain
-from gradcheck.oracle.complex_step import sloped
+from gradcheck.oracle.blocks import rows_of
+from gradcheck.oracle.chain import deltas
+from gradcheck.oracle.complex_step import Sloped, sloped
 from gradcheck.oracle.complex_step import spread as spread_of
+from gradcheck.oracle.points import Points, weighed
 from gradcheck.problem import Floats, Problem
 
 #: Runs with random roundoff.
@@ -57,9 +61,7 @@ def budget(
     level = SIZE * unit
 
     def errors(*shape: int) -> Floats:
-        drawn = rng.standard_normal((1 + RUNS, 1, *shape))
-        drawn[0] = 0.0
-        return level * drawn
+        return _errors(rng, level, (1, *shape))
 
     value = {layer: errors(samples, n) for layer, n in enumerate(network.widths)}
     slope = {layer: errors(samples, n) for layer, n in enumerate(network.widths)}
@@ -72,23 +74,95 @@ def budget(
         return result
 
     # every term of the sums is moved by moving the weights and inputs it is made of
-    pairs = [
-        (w * (1.0 + errors(*w.shape)[:, 0]), b * (1.0 + errors(*b.shape)[:, 0]))
-        for w, b in problem.params
-    ]
+    w, b = problem.params.pairs[0]
+    before = copy.deepcopy(rng) if network.l2 else None
+    z: Array = np.zeros((1 + RUNS, 1, samples, len(b)))
+    for rows in _rows(problem, 1):  # it may be the largest tensor: its errors are never held whole
+        z[:, 0] += problem.batch.x[:, rows] @ _moved(rng, level, w[rows])
+    z += _moved(rng, level, b)[:, None, None]
+    later = [(_moved(rng, level, v), _moved(rng, level, c)) for v, c in problem.params.pairs[1:]]
+    pairs = [(w[None, None], b[None, None]), *((v[:, None], c[:, None]) for v, c in later)]
+    shares = weighed(problem, np.ones((1, 1, samples)))
     logarithmic = LOSSES[network.loss].logarithmic
     tilt = errors(samples, network.widths[-1]) if logarithmic else None
-    stack = by_chain(sloped(problem, points.of(problem, pairs), rounded, tilt=tilt))
-    return {
-        f"{kind}{layer}": _granted(runs, unit)
-        for layer, pair in enumerate(stack, start=1)
-        for kind, runs in zip("Wb", pair, strict=True)
-    }
+    parts = sloped(problem, Points(z, pairs, problem.batch.y, shares), rounded, tilt=tilt)
+
+    def weights(layer: int, rows: slice) -> Floats:
+        if layer > 1:
+            return later[layer - 2][0][:, rows]
+        assert before is not None
+        return _moved(before, level, w[rows])  # drawn once more, in the same order
+
+    granted = []
+    for layer, delta in deltas(parts):
+        granted += [
+            (f"b{layer}", _of_biases(delta.sum(axis=-2), unit)),
+            (f"W{layer}", _of_weights(parts, layer, delta, weights, unit)),
+        ]
+    return dict(reversed(granted))
 
 
-def _granted(runs: Floats, unit: float) -> Floats:
-    spread = spread_of(runs)
-    typical = float(np.sqrt((spread * spread).mean()))
-    largest = float(np.abs(runs[0]).max(initial=0.0))
-    granted: Floats = MARGIN * (np.maximum(spread, typical) + unit * largest)
-    return granted
+def _errors(rng: np.random.Generator, level: float, shape: tuple[int, ...]) -> Floats:
+    """Draw random errors for every run, (1 + RUNS, *shape); the first run has none."""
+    drawn = rng.standard_normal((1 + RUNS, *shape))
+    drawn[0] = 0.0
+    drawn *= level
+    return drawn
+
+
+def _moved(rng: np.random.Generator, level: float, array: Floats) -> Floats:
+    """Stack an array and its copies, each entry with a random error."""
+    stack = _errors(rng, level, array.shape)
+    stack += 1.0
+    stack *= array
+    return stack
+
+
+def _rows(problem: Problem, layer: int) -> Iterator[slice]:
+    return rows_of(problem.params.pairs[layer - 1][0], problem.batch.x, 1 + RUNS)
+
+
+def _of_weights(
+    parts: Sloped,
+    layer: int,
+    delta: Floats,
+    weights: Callable[[int, slice], Floats],
+    unit: float,
+) -> Floats:
+    """Return the grant of a layer's dW, formed some rows at a time.
+
+    Parameters
+    ----------
+    weights : callable
+        Returns some rows of a layer's W at every run, (1 + RUNS, rows, n[l]).
+    """
+    problem = parts.problem
+    inputs = parts.run.a[layer - 2][:, 0] if layer > 1 else problem.batch.x
+    spread, largest = np.empty(problem.params.pairs[layer - 1][0].shape), 0.0
+    for rows in _rows(problem, layer):
+        runs = np.swapaxes(inputs[..., rows], -1, -2) @ delta
+        if problem.network.l2:
+            runs += problem.network.l2 * weights(layer, rows)
+        largest = max(largest, float(np.abs(runs[0]).max(initial=0.0)))
+        spread[rows] = spread_of(runs)
+    return _granted(spread, largest, unit)
+
+
+def _of_biases(runs: Floats, unit: float) -> Floats:
+    """Likewise of a layer's db, (1 + RUNS, n[l])."""
+    return _granted(spread_of(runs), float(np.abs(runs[0]).max(initial=0.0)), unit)
+
+
+def _granted(spread: Floats, largest: float, unit: float) -> Floats:
+    """Return what is granted for the spread of each entry, in place of it.
+
+    Parameters
+    ----------
+    largest : float
+        The largest entry of the tensor itself.
+    """
+    typical = float(np.sqrt(np.square(spread).mean()))
+    np.maximum(spread, typical, out=spread)
+    spread += unit * largest
+    spread *= MARGIN
+    return spread

@@ -14,12 +14,16 @@ from gradcheck.forward import (
     loss_at,
     loss_of,
     reduce,
+    resume,
     until_loss,
 )
 from gradcheck.oracle import chain, complex_step, kinks, points, reach, rounding, witness
-from gradcheck.oracle.blocks import keep_memory
+from gradcheck.oracle.blocks import keep_memory, rows_of
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
+
+#: Points beside a problem's own at which its loss and outputs are formed again.
+JITTERED = 8
 
 
 class Truth:
@@ -85,11 +89,19 @@ class Truth:
         """Losses and outputs with every parameter moved by a few units of roundoff."""
         if unit not in self._moves:
             rng, network, batch = self._rng(3), self.problem.network, self.problem.batch
-            pairs = [
-                (_jittered(rng, w, unit), _jittered(rng, b, unit)) for w, b in self.problem.params
-            ]
-            run = evaluate(network, pairs, batch.x)
-            self._moves[unit] = loss_at(network, pairs, run, batch.y), run.a[-1]
+            (w, b), *later = self.problem.params.pairs
+            z = np.zeros((JITTERED, batch.size, len(b)))
+            squares = np.zeros(JITTERED)
+            for rows in rows_of(w, batch.x, JITTERED):
+                part = _jittered(rng, w[rows], unit)
+                z += batch.x[:, rows] @ part
+                if network.l2:
+                    squares += (part * part).sum(axis=(-2, -1))
+            z += _jittered(rng, b, unit)[:, None]
+            pairs = [(_jittered(rng, w, unit), _jittered(rng, b, unit)) for w, b in later]
+            run = resume(network, [(w, b), *pairs], {1: z})
+            losses = loss_at(network, pairs, run, batch.y) + 0.5 * network.l2 * squares
+            self._moves[unit] = losses, run.a[-1]
         return self._moves[unit]
 
     def loss_error(self, unit: float = UNIT) -> float:
@@ -212,8 +224,8 @@ class Truths:
 
 
 def _jittered(rng: np.random.Generator, array: Floats, unit: float) -> Floats:
-    """Return copies of an array, (8, ...), each entry moved by about 4 units of roundoff."""
-    stack = rng.standard_normal((8, *array.shape))
+    """Return copies of an array, (JITTERED, ...), each entry moved by about 4 units of roundoff."""
+    stack = rng.standard_normal((JITTERED, *array.shape))
     stack *= 4.0 * unit
     stack += 1.0
     stack *= array

@@ -1,5 +1,6 @@
 """What honest code loses to its own arithmetic is granted to it, and not much more."""
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from gradcheck import sampling
 from gradcheck.execution.loading import load
 from gradcheck.judging import named
-from gradcheck.oracle import Truth
+from gradcheck.network import Network
+from gradcheck.oracle import Truth, blocks
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.problem import Floats, Problem
 
@@ -109,3 +111,35 @@ def test_asking_for_one_grant_does_not_change_another() -> None:
         assert np.array_equal(grant, alone[name]), (
             f"problem(25, 1), {name}: the grant depends on what was asked before"
         )
+
+
+@pytest.mark.parametrize("ask", ["rounding", "loss_error"])
+def test_a_grant_takes_no_more_memory_than_a_few_of_the_tensor(ask: str) -> None:
+    """It took fifteen of it: 1.4 GB for 3072-3000-10."""
+    network = Network.parse("3000-300-5 tanh,softmax cross_entropy mean l2=0.1")
+    problem = sampling.fill(np.random.default_rng(0), network, 4)
+    size = problem.params.pairs[0][0].nbytes
+    truth = Truth(problem)
+    _ = truth.loss, truth.kinks.count
+    tracemalloc.start()
+    try:
+        getattr(truth, ask)()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * size + 2 * blocks.BLOCK, f"W has {size:,} bytes; held were {peak:,}"
+
+
+def test_a_grant_formed_some_rows_at_a_time_is_of_the_same_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Network.parse("40-30-5 tanh,softmax cross_entropy mean l2=0.1")
+    problem = sampling.fill(np.random.default_rng(0), network, 4)
+    whole = Truth(problem)
+    grants, loss = whole.rounding(), whole.loss_error()
+    monkeypatch.setattr(blocks, "BLOCK", 6 * 8 * 5 * 34 * 7)  # seven rows
+    parts = Truth(problem)
+    for name, grant in parts.rounding().items():
+        ratio = float(np.linalg.norm(grant) / np.linalg.norm(grants[name]))
+        assert 0.3 < ratio < 3, f"{name}: {ratio:.2g} times what is granted for the whole"
+    assert 0.1 < parts.loss_error() / loss < 10, "another grant for the loss"
