@@ -48,9 +48,9 @@ def run(plan: Plan) -> Run:
             if observation.supported and _reach(plan, problem) <= bound:
                 failing.append((problem, observation.failure.message))
             elif not observation.supported and _reach(plan, problem) > bound:
-                notes["refuses when an output saturates: " + observation.failure.message] = None
+                notes[_note("refuses", observation.failure.message)] = None
             elif observation.supported:
-                notes["raises when an output saturates: " + observation.failure.message] = None
+                notes[_note("raises", observation.failure.message)] = None
             continue
         compared += 1
         finite = _finite(observation)
@@ -78,6 +78,11 @@ def run(plan: Plan) -> Run:
     )
     texts = tuple(str(problem) for problem, _ in failing)
     return [Finding(SLUG, Verdict.WRONG, compared, message, notes=told, failing=texts)]
+
+
+def _note(what: str, message: str) -> str:
+    """A failure told in a note; an exception may have nothing to say."""
+    return f"{what} when an output saturates" + (f": {message}" if message else "")
 
 
 def _reach(plan: Plan, problem: Problem) -> float:

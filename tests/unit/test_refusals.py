@@ -55,3 +55,18 @@ def test_code_that_refuses_some_numbers_is_in_error_and_told(name: str) -> None:
 def test_code_that_refuses_combinations_of_features_is_correct(name: str) -> None:
     entry = check(Choosy(BY_FEATURE[name]), seed=3).data["implementations"][0]
     assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['error']}"
+
+
+class Silent(Textbook):
+    """Right code that refuses saturated networks, and gives no reason."""
+
+    def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+        if max(np.abs(w).max() for w, _ in params) > 20:
+            raise NotImplementedError
+        return super().loss_and_grads(network, params, batch)
+
+
+def test_a_refusal_without_a_reason_is_told_without_a_colon() -> None:
+    entry = check(Silent(), seed=3).data["implementations"][0]
+    notes = [note for finding in entry["findings"] for note in finding["notes"]]
+    assert "refuses when an output saturates" in notes, notes
