@@ -168,21 +168,22 @@ def members(code: Any) -> dict[str, Any]:
 
 def functions(module: Any) -> dict[str, Callable[..., Any]]:
     """Return the functions that a module defines itself."""
-    return {n: v for n, v in _defined(module) if inspect.isfunction(v)}
+    home = getattr(module, "__name__", None)
+    return {
+        name: value
+        for name, value in members(module).items()
+        if inspect.isfunction(value) and value.__module__ == home
+    }
 
 
 def classes(module: Any) -> dict[str, type]:
     """Return the classes that a module defines itself."""
-    return {n: v for n, v in _defined(module) if inspect.isclass(v)}
-
-
-def _defined(module: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what a module defines itself; of a part, what was handed over."""
-    own = getattr(module, "__gradcheck_own__", None)
     home = getattr(module, "__name__", None)
-    for name, value in members(module).items():
-        if name in own if own is not None else getattr(value, "__module__", None) == home:
-            yield name, value
+    return {
+        name: value
+        for name, value in members(module).items()
+        if inspect.isclass(value) and value.__module__ == home
+    }
 
 
 def methods(cls: type) -> dict[str, Callable[..., Any]]:

@@ -29,6 +29,7 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.targets import labels
+from gradcheck.answers import ContractError
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
 PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
@@ -97,7 +98,10 @@ class Course:
 
 
 def _tried(code: Course) -> tuple[int, UnsuitedError | None]:
-    """Say why ``loss`` gives no loss and no gradient, and how far it came."""
+    """Say why ``loss`` gives no loss and no gradient, and how far it came.
+
+    A gradient of another shape is one: what is wrong with it is for whoever asks.
+    """
     trial = Trial(code.model.own)
     pairs, batch = trial.question(3)
     stage = FORWARD
@@ -105,10 +109,18 @@ def _tried(code: Course) -> tuple[int, UnsuitedError | None]:
         attempt(lambda: code.forward(trial, pairs, batch.x))
         stage = BACKWARD
     try:
-        attempt(lambda: code.loss_and_grads(trial, pairs, batch))
+        attempt(lambda: _returned(code, trial, pairs, batch))
     except UnsuitedError as error:
         return stage, error
     return stage, None
+
+
+def _returned(code: Course, *question: Any) -> None:
+    try:
+        code.loss_and_grads(*question)
+    except ContractError:
+        if code.model.roles.layout.bias != "apart":
+            raise  # then it tells of the layout that was guessed
 
 
 def _key(grads: Any, name: str) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ class Roles:
         Of the network that the code is read as.
     form : str
         Of a bias: ``vector``, ``row`` or ``column``; empty where it cannot be told.
+    spare : tuple of Place
+        Arrays that are called biases, where biases are taken to be missing. They are given
+        numbers, so that code that adds them is not read as code that has none.
     """
 
     layout: Layout
@@ -36,6 +39,7 @@ class Roles:
     biases: tuple[Place, ...]
     widths: tuple[int, ...]
     form: str = ""
+    spare: tuple[Place, ...] = ()
 
     def write(self, root: Any, own: list[Pair]) -> None:
         """Write parameters where the code keeps them."""
@@ -44,6 +48,9 @@ class Roles:
             self.weights[index].set(root, matrix)
             if vector is not None:
                 self.biases[index].set(root, vector)
+        for place in self.spare:
+            size = np.size(place.get(root))
+            place.set(root, np.linspace(0.3, 1.1, size))
 
     def read(self, root: Any, own: list[Pair]) -> list[Pair]:
         """Read the parameters as they are now, in the shapes of those written."""
@@ -107,14 +114,19 @@ def find_roles(root: Any) -> list[Roles]:
         for p, a in found
         if a.size == max(a.shape) and (is_bias(p.name) or _beside(p.name, named))
     ]
-    if not biases:  # by any name: one that is none gives outputs that fit nothing
+    by_name = bool(biases)
+    if not by_name:  # by any name: one that is none gives outputs that fit nothing
         biases = [
             (p, a)
             for p, a in found
             if a.ndim and a.size == max(a.shape) and a.dtype.kind == "f" and not is_gradient(p.name)
         ]
         biases = [(p, a) for p, a in biases if p not in {place for place, _ in weights}]
-    return list(assign(weights, biases))
+    every = list(assign(weights, biases))
+    apart = next((roles.biases for roles in every if roles.biases), ())
+    if not by_name or not apart:
+        return every
+    return [replace(r, spare=apart) if r.layout.bias == "missing" else r for r in every]
 
 
 def _beside(name: str, weights: set[str]) -> bool:
