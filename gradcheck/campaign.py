@@ -121,7 +121,12 @@ class Examination:
         hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
         plan, drawn = self._plan(discovery, panel, hearing, own)
         if settlement is not None:
-            plan = replace(plan, lossless=settlement.lossless, notation=settlement.notation)
+            plan = replace(
+                plan,
+                lossless=settlement.lossless,
+                doubtful=settlement.aside if settlement.doubtful else "",
+                notation=settlement.notation,
+            )
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         findings: list[Finding] = []

@@ -39,6 +39,8 @@ class Plan:
         The code has no loss of its own: there is none to check.
     unanswered : frozenset of Problem
         Those that got a failure in place of an answer: they were asked and not compared.
+    doubtful : str
+        Why what its forward returns cannot be judged, though it may be wrong outputs.
     notation : Notation
         The layout and names of the code, in which its author is told things.
     """
@@ -53,6 +55,7 @@ class Plan:
     faults: tuple[tuple[Problem, Failure], ...] = ()
     lossless: bool = False
     unanswered: frozenset[Problem] = frozenset()
+    doubtful: str = ""
     notation: Notation = NATIVE
 
     def truth(self, problem: Problem) -> Truth:

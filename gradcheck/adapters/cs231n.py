@@ -6,7 +6,6 @@ FullyConnectedNet.)
 """
 
 import contextlib
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,16 +33,12 @@ from gradcheck.answers import ContractError
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
 PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
 
-#: What ``loss(X)`` gives, and what outputs are made of it.
-OUTPUTS = ("softmax of the scores", "scores")
-
 
 class Course:
     """An object of the class, one for each architecture, with its parameters replaced."""
 
-    def __init__(self, model: Model, labels: str, penalty: str, place: str, outputs: str) -> None:
+    def __init__(self, model: Model, labels: str, penalty: str, place: str) -> None:
         self.model, self.labels, self.penalty, self.place = model, labels, penalty, place
-        self.outputs = outputs
         self._objects: dict[Any, Any] = {}
 
     def _object(self, network: Network, params: list[Pair], x: Floats) -> tuple[Any, Any, Floats]:
@@ -83,15 +78,11 @@ class Course:
             return loss, from_own(layout, network, pairs)
 
     def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
-        """Ask ``loss`` without labels, and make outputs of the scores."""
+        """Ask ``loss`` without labels, for the scores."""
         with calmly():
             model, _, wide = self._object(network, params, x)
-            scores = np.asarray(model.loss(*bind(model.loss, {"x": wide, "reg": 0.0})))
-        if self.outputs == "scores":
-            return scores
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        outputs: Floats = shares / shares.sum(axis=1, keepdims=True)
-        return outputs
+            scores: Floats = np.asarray(model.loss(*bind(model.loss, {"x": wide, "reg": 0.0})))
+        return scores
 
     def _labels(self, y: Floats) -> Any:
         return y.copy() if self.labels == "one-hot" else labels(y)
@@ -147,13 +138,12 @@ def find(module: Any) -> Iterator[Reading]:
         for model in models(cls):
             for kind in ("integer labels", "one-hot"):
                 first = next(iter(PENALTIES)) if place else ""
-                stage, why = _tried(Course(model, kind, first, place, OUTPUTS[0]))
+                stage, why = _tried(Course(model, kind, first, place))
                 if why is not None:
                     yield broken("cs231n", why, stage, {"class": cls.__name__, "calls": "loss"})
                     continue
-                for penalty, outputs in itertools.product(PENALTIES if place else ("",), OUTPUTS):
+                for penalty in PENALTIES if place else ("",):
                     told = model.roles.layout.told() | {"targets": kind, "class": cls.__name__}
-                    told["outputs"] = outputs
                     roles = model.roles
                     told["spelling"] = spelled_at(
                         [methods(cls)["loss"]],
@@ -166,4 +156,4 @@ def find(module: Any) -> Iterator[Reading]:
                         told["penalty"] = penalty
                     if model.fixed:
                         told["widths"] = "-".join(map(str, model.roles.widths))
-                    yield Reading("cs231n", Course(model, kind, penalty, place, outputs), told)
+                    yield Reading("cs231n", Course(model, kind, penalty, place), told)

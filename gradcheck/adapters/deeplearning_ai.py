@@ -22,10 +22,10 @@ from gradcheck.adapters.functions import (
     Chained,
     Style,
     has_reg,
-    mentions_loss,
 )
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays
+from gradcheck.adapters.own_loss import mentions_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import by_number, spelled
 

@@ -22,7 +22,7 @@ from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.broken import BACKWARD, FORWARD
 from gradcheck.adapters.calling import arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.names import is_loss, plain, plays
+from gradcheck.adapters.names import plays
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.adapters.targets import labels, single
 
@@ -226,13 +226,6 @@ class Chained:
             if after is None:
                 after = values["parameters"]
             return self._gradients(after, returned_names(update), own, self._updated)
-
-
-def mentions_loss(name: str) -> bool:
-    """Whether a function's name is that of a cost, and not of its derivative."""
-    short = plain(name)
-    derivative = any(part in short for part in ("prime", "deriv", "grad", "back", "plot", "print"))
-    return is_loss(name) and not derivative
 
 
 def has_reg(chain: Chain) -> bool:

@@ -7,8 +7,9 @@ from gradcheck.adapters import returner
 from gradcheck.adapters.broken import works
 from gradcheck.adapters.calling import functions
 from gradcheck.adapters.deeplearning_ai import read
-from gradcheck.adapters.functions import Chain, mentions_loss
+from gradcheck.adapters.functions import Chain
 from gradcheck.adapters.names import plain
+from gradcheck.adapters.own_loss import mentions_loss
 from gradcheck.adapters.reading import Reading
 
 _NAMES = ("grad", "backprop", "backward", "nabla")

@@ -22,6 +22,7 @@ class Host(Protocol):
     name: str
     roles: Roles
     fixed: bool
+    module: Any
 
     @property
     def methods(self) -> Methods:

@@ -5,8 +5,9 @@ Its gradient is ``(before - after) / rate``, its step is what it does. One metho
 and perhaps an update in turn.
 """
 
+import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +26,9 @@ from gradcheck.adapters.calling import (
     methods,
 )
 from gradcheck.adapters.construct import why_not
-from gradcheck.adapters.functions import mentions_loss
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
+from gradcheck.adapters.own_loss import OwnLoss, number_of, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
@@ -89,7 +90,7 @@ TRAIN = (
 #: Rates that are built in where none can be set.
 CONSTANTS = (1.0, 0.1, 0.5, 0.01, 0.2, 0.05)
 
-SAMPLES = ("rows", "one vector", "one column", "one list", "columns")
+SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
 
 
 def find(module: Any) -> Iterator[Reading]:
@@ -97,7 +98,8 @@ def find(module: Any) -> Iterator[Reading]:
     failed: list[Reading] = []
     for host in hosts(module):
         for plan in _plans(host, failed):
-            for made in _with_loss(host, plan):
+            ways = list(with_loss(host, plan))
+            for made in ways:
                 told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
                 told["trains"] = host.name
                 told["spelling"] = spelled_at(
@@ -112,7 +114,7 @@ def find(module: Any) -> Iterator[Reading]:
                     told["targets"] = made.targets
                 if made.samples.startswith("one"):
                     told["batch"] = "1"
-                told["loss"] = made.loss or "none"
+                told |= told_of_loss(made.loss, [way.loss for way in ways if way.loss])
                 told["rate"] = "can be set" if made.rate is None else f"built in, {made.rate:g}"
                 if host.fixed:
                     told["widths"] = "-".join(map(str, host.roles.widths))
@@ -177,18 +179,26 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
             return
 
 
-def _with_loss(host: Host, plan: Plan) -> Iterator[Plan]:
-    """Yield a plan with each place where a loss may be had, then without one."""
-    names = [name for name in host.methods if mentions_loss(name) and name not in plan.calls]
+def with_loss(host: Host, plan: Plan, answers: Sequence[str] = ("returned",)) -> Iterator[Plan]:
+    """Yield a plan with each way to have a loss, then without one.
+
+    Parameters
+    ----------
+    answers : sequence of str
+        Names of what the training may return.
+    """
     own, x, y = trial(host, plan)
-    for loss in [*names[:3], "returned"]:
-        trainer = Trainer(host, replace(plan, loss=loss))
-        try:
+    trainer = Trainer(host, plan)
+    losses: list[OwnLoss] = []
+    with contextlib.suppress(UnsuitedError):
+        losses = attempt(lambda: trainer.own_losses(own, x, y))
+    ways = [replace(plan, loss=each.name, own=each) for each in losses]
+    for way in [*ways, *(replace(plan, loss=name) for name in answers)]:
+        trainer = Trainer(host, way)
+        with contextlib.suppress(UnsuitedError):
             value = attempt(lambda t=trainer: t.loss_of(own, x, y))  # type: ignore[misc]
-            if np.asarray(value, dtype=float).size == 1 and value is not None:
-                yield trainer.plan
-        except (UnsuitedError, TypeError, ValueError):
-            continue
+            if number_of(value) is not None:
+                yield way
     yield plan
 
 

@@ -101,10 +101,10 @@ class Layout:
         return samples[0].copy() if self.samples == "one vector" else samples.T.copy()
 
     def take(self, outputs: Any, n_out: int, n: int) -> Floats:
-        """Read outputs as (N, n_out). Raises ValueError for another number of them."""
+        """Read outputs as (N, n_out). Raises ContractError for another number of them."""
         array = np.asarray(outputs, dtype=np.float64)
         if array.size != n * n_out:
-            raise ValueError(f"outputs have shape {array.shape}, expected {n} x {n_out}")
+            raise ContractError(f"outputs have shape {array.shape}, expected {n} x {n_out}")
         if (self.outputs or self.samples) == "columns":
             return array.reshape(n_out, n).T.copy()
         return array.reshape(n, n_out).copy()

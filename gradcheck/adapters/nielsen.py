@@ -4,6 +4,7 @@ Column vectors, one sample a call, nablas of the biases first. (Michael Nielsen,
 Networks and Deep Learning, chapter 1, network.py and network2.py.)
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,15 +22,16 @@ from gradcheck.adapters.calling import (
     methods,
 )
 from gradcheck.adapters.construct import Model, models
+from gradcheck.adapters.own_loss import OwnLoss, own_losses, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
 
 
 class Book:
-    """An object of the class; a batch's gradient is the mean of its samples'."""
+    """An object of the class; a batch's loss and gradient are the means of its samples'."""
 
-    def __init__(self, model: Model, biases_first: bool) -> None:
-        self.model, self.biases_first = model, biases_first
+    def __init__(self, model: Model, biases_first: bool, own: OwnLoss | None = None) -> None:
+        self.model, self.biases_first, self.own = model, biases_first, own
         self._objects: dict[tuple[int, ...], Any] = {}
         names = methods(model.cls)
         if "feedforward" in names:
@@ -54,11 +56,12 @@ class Book:
     def loss_and_grads(
         self, network: Network, params: list[Pair], batch: Any
     ) -> tuple[float, list[Pair]]:
-        """Ask ``backprop`` for every sample; there is no loss."""
+        """Ask ``backprop`` for every sample, and for its loss where there is one."""
         with calmly():
             model, own, x, roles = self._object(network, params, batch.x)
             layout = roles.layout
             total: list[list[Pair]] = []
+            losses = []
             for row, target in zip(x, batch.y, strict=True):
                 answer = model.backprop(row[:, None].copy(), target[:, None].copy())
                 biases, weights = answer if self.biases_first else answer[::-1]
@@ -69,11 +72,18 @@ class Book:
                     for i, (w, _) in enumerate(own)
                 ]
                 total.append(pairs)
+                losses.append(self._loss(model, row, target))
         mean = [
             (np.mean([w for w, _ in layer], axis=0), np.mean([b for _, b in layer], axis=0))
             for layer in zip(*total, strict=True)
         ]
-        return float("nan"), from_own(layout, network, mean)
+        return float(np.mean(losses)), from_own(layout, network, mean)
+
+    def _loss(self, model: Any, row: Floats, target: Floats) -> Any:
+        if self.own is None:
+            return float("nan")
+        value = self.own.value(model, given(model, row, target))
+        return np.asarray(value, dtype=float).reshape(-1)[0]
 
     def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
         with calmly():
@@ -94,6 +104,34 @@ class Book:
         return stepped(roles.layout, network, params, own, after, rate)
 
 
+def given(model: Any, row: Floats, target: Floats) -> dict[str, Any]:
+    """Return what the functions of an object may be given for one sample."""
+    x, y = row[:, None].copy(), target[:, None].copy()
+    values: dict[str, Any] = {"x": x, "y": y, "samples": [(x, y)], "reg": 0.0}
+    if hasattr(model, "feedforward"):
+        values["output"] = model.feedforward(x.copy())
+    return values
+
+
+def _losses(model: Model, module: Any) -> list[OwnLoss]:
+    """Return the ways to have the loss of one sample."""
+    sizes = model.own
+    rng = np.random.default_rng(0)
+    target = np.zeros(sizes[-1])
+    target[0] = 1.0
+
+    def tried() -> list[OwnLoss]:
+        code = model.build(sizes)
+        values = given(code, rng.normal(size=sizes[0]), target)
+        return own_losses(code, module, values, ("backprop", "update_mini_batch"))
+
+    try:
+        found: list[OwnLoss] = attempt(tried)
+    except UnsuitedError:
+        return []
+    return found
+
+
 def find(module: Any) -> Iterator[Reading]:
     """Yield the readings of every class with ``backprop(x, y)`` that returns two lists."""
     for cls in classes(module).values():
@@ -105,17 +143,18 @@ def find(module: Any) -> Iterator[Reading]:
             if why is not None:
                 yield broken("nielsen", why, stage, {"class": cls.__name__, "calls": "backprop"})
                 continue
-            for first in (True, False):
+            losses = _losses(model, module)
+            for first, own in itertools.product((True, False), [*losses, None]):
                 told = model.roles.layout.told() | {
                     "samples": "one column a call; a batch is their mean",
                     "returned": "biases first" if first else "weights first",
-                    "loss": "none",
                     "class": cls.__name__,
                     "spelling": _spelling(method, model.roles),
                 }
+                told |= told_of_loss(own.name if own else "", [each.name for each in losses])
                 if model.fixed:
                     told["widths"] = "-".join(map(str, model.roles.widths))
-                yield Reading("nielsen", Book(model, first), told)
+                yield Reading("nielsen", Book(model, first, own), told)
 
 
 #: Lists of the book, by quantity; a layer's place in each is counted from its number.

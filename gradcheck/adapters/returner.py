@@ -9,8 +9,16 @@ from gradcheck.adapters.answers import BIAS, WEIGHT, Picker, arrays_in, loss_in,
 from gradcheck.adapters.asked import Network, Pair
 from gradcheck.adapters.calling import UnsuitedError, attempt, calmly
 from gradcheck.adapters.hosts import Host, hosts
-from gradcheck.adapters.in_place import FORWARD, SAMPLES, oriented, stopped, trial
+from gradcheck.adapters.in_place import (
+    FORWARD,
+    SAMPLES,
+    oriented,
+    stopped,
+    trial,
+    with_loss,
+)
 from gradcheck.adapters.names import plain
+from gradcheck.adapters.own_loss import told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
 from gradcheck.adapters.spelling import spelled_at
@@ -32,6 +40,8 @@ class Returner(Trainer):
         """Call the method, and find the gradient in what it returns."""
         own, x = self._own(network, params, batch.x)
         loss, pairs = self.ask(own, x, batch.y)
+        if self.plan.own is not None:
+            loss = self.loss_of(own, x, batch.y)
         return loss, from_own(self.layout, network, pairs)
 
     def ask(self, own: list[Pair], x: Any, y: Any) -> tuple[Any, list[Pair]]:
@@ -71,21 +81,30 @@ def find(module: Any) -> Iterator[Reading]:
                 yield stopped("gradients", returner, error)
                 continue
             plan = oriented(host, plan)
-            told = Returner(host, plan, picker).layout.told() | {"calls": ", ".join(calls)}
-            told["spelling"] = spelled_at(
-                [host.methods[name] for name in calls],
-                host.roles.weights,
-                host.roles.biases,
-                Returner(host, plan, picker).layout,
-                "" if host.name == "the module" else "self",
-                host.roles.form,
-            )
-            told["class"] = host.name
+            ways = [replace(plan, loss="returned")]
             if loss != loss:
-                told["loss"] = "none"
-            if samples.startswith("one"):
-                told["batch"] = "1"
-            if host.fixed:
-                told["widths"] = "-".join(map(str, host.roles.widths))
-            yield Reading("gradients", Returner(host, plan, picker), told)
+                ways = list(with_loss(host, plan, ()))
+            yield from (_reading(host, way, picker, ways) for way in ways)
             break
+
+
+def _reading(host: Host, plan: Plan, picker: Picker, ways: list[Plan]) -> Reading:
+    """Return a reading, of several that differ in the loss, with what is told of it."""
+    code = Returner(host, plan, picker)
+    told = code.layout.told() | {"calls": ", ".join(plan.calls)}
+    told["spelling"] = spelled_at(
+        [host.methods[name] for name in plan.calls],
+        host.roles.weights,
+        host.roles.biases,
+        code.layout,
+        "" if host.name == "the module" else "self",
+        host.roles.form,
+    )
+    told["class"] = host.name
+    if plan.loss != "returned":
+        told |= told_of_loss(plan.loss, [way.loss for way in ways if way.loss])
+    if plan.samples.startswith("one"):
+        told["batch"] = "1"
+    if host.fixed:
+        told["widths"] = "-".join(map(str, host.roles.widths))
+    return Reading("gradients", code, told)

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import Shelf, calmly
+from gradcheck.adapters.own_loss import OwnLoss
 from gradcheck.adapters.places import numeric
 from gradcheck.adapters.roles import to_own
 from gradcheck.adapters.stepper import Stepper
@@ -60,6 +61,8 @@ class Part:
         Places of what the loop computes, or None.
     zeroed : tuple of str
         Numbers set to zero: biases that a layer shares.
+    own : OwnLoss or None
+        A function of the outputs that gives the loss, where the loop keeps none.
     """
 
     roles: Any
@@ -70,6 +73,13 @@ class Part:
     loss: str = ""
     outputs: Any = None
     zeroed: tuple[str, ...] = ()
+    own: OwnLoss | None = None
+
+
+def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
+    """Return what a function of the script may be given after a round."""
+    places = {"output": part.outputs, "y": part.y.place, "x": part.x.place}
+    return {role: place.get(root) for role, place in places.items() if place is not None}
 
 
 class Round(Stepper):
@@ -86,7 +96,10 @@ class Round(Stepper):
         if not self.part.loss:
             return float("nan")
         self.after(own, x, y, 0.5)
-        return vars(self.script.module).get(self.part.loss)
+        root = vars(self.script.module)
+        if self.part.own is None:
+            return root.get(self.part.loss)
+        return self.part.own.value(self.script.module, seen_in(root, self.part))
 
     def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
         """Run one round from given parameters; return those after it."""

@@ -19,11 +19,12 @@ from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt
 from gradcheck.adapters.in_place import CONSTANTS
 from gradcheck.adapters.listed import Family, families, listed
 from gradcheck.adapters.names import is_bias, is_loss, is_weight, plays
+from gradcheck.adapters.own_loss import own_losses
 from gradcheck.adapters.places import Place, numeric
 from gradcheck.adapters.places import find as find_places
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, assign
-from gradcheck.adapters.round import Data, Part, Round, Script
+from gradcheck.adapters.round import Data, Part, Round, Script, seen_in
 from gradcheck.adapters.source import changed, one_round, stored
 from gradcheck.adapters.spelling import spelled_at
 
@@ -107,8 +108,14 @@ def _parts(
             losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
             for built_in in (None,) if rate else CONSTANTS:
                 for output in [*outputs[:6], None]:
-                    for loss in [*losses[:3], ""]:
-                        yield replace(part, built_in=built_in, outputs=output, loss=loss)
+                    made = replace(part, built_in=built_in, outputs=output)
+                    for loss in losses[:3]:
+                        yield replace(made, loss=loss)
+                    if output is not None and not losses:
+                        values = seen_in(seen, made)
+                        for own in own_losses(script.module, script.module, values):
+                            yield replace(made, loss=own.name, own=own)
+                    yield made
 
 
 def _scalar(value: Any) -> bool:

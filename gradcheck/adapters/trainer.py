@@ -16,6 +16,7 @@ from gradcheck.adapters.calling import (
 )
 from gradcheck.adapters.hosts import ClassHost, Host
 from gradcheck.adapters.names import plain
+from gradcheck.adapters.own_loss import OwnLoss, own_losses
 from gradcheck.adapters.roles import to_own
 from gradcheck.adapters.stepper import Stepper
 
@@ -48,13 +49,15 @@ class Plan:
     forward : str
         The method that gives outputs; empty if there is none.
     loss : str
-        The method that gives the loss, ``returned`` where the training does, or empty.
+        What gives the loss, ``returned`` where the training does, or empty.
     samples : str
     targets : {"as given", "one number"}
     rate : float or None
         The rate that is built in; None where it can be set.
     outputs : str
         ``columns`` where samples are rows and outputs are not.
+    own : OwnLoss or None
+        How the loss is had, where it has a name.
     """
 
     calls: tuple[str, ...]
@@ -64,6 +67,7 @@ class Plan:
     targets: str = "as given"
     rate: float | None = None
     outputs: str = ""
+    own: OwnLoss | None = None
 
 
 class Trainer(Stepper):
@@ -90,10 +94,7 @@ class Trainer(Stepper):
         """Train once; return the parameters after it, and what was returned."""
         with calmly():
             holder, roles, values = self._ready(own, x, y, rate)
-            answer = None
-            for name in self.plan.calls:
-                self.calling = name
-                answer = self._call(holder, name, values)
+            answer = self._train(holder, values)
             return roles.read(holder, own), answer
 
     def _ready(
@@ -154,22 +155,48 @@ class Trainer(Stepper):
         with calmly():
             y = np.zeros((len(x), own[-1][0].shape[1]))
             holder, _, values = self._ready(own, x, y, 0.5)
-            answer = self._call(holder, self.plan.forward, values)
-            answer = _last(holder, self.plan.forward) if answer is None else answer
-            return answer[-1] if isinstance(answer, tuple) else answer
+            return self._run_forward(holder, values)
+
+    def _run_forward(self, holder: Any, values: dict[str, Any]) -> Any:
+        answer = self._call(holder, self.plan.forward, values)
+        answer = _last(holder, self.plan.forward) if answer is None else answer
+        return _outputs_in(answer, np.size(values["y"])) if isinstance(answer, tuple) else answer
 
     def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
-        """Return what a method gives, or the training itself."""
-        if not self.plan.loss:
-            return float("nan")
+        """Return what is the code's own loss, or what the training itself returns."""
         if self.plan.loss == "returned":
             answer = self.train(own, x, y, self.plan.rate or 1.0)[1]
             return answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+        if self.plan.own is None:
+            return float("nan")
         with calmly():
-            holder, _, values = self._ready(own, x, y, 0.5)
-            if self.plan.forward:
-                values["output"] = self._call(holder, self.plan.forward, values)
-            return self._call(holder, self.plan.loss, values)
+            holder, values = self._seen(own, x, y)
+            if self.plan.own.find is None:
+                self._train(holder, values)
+            return self.plan.own.value(holder, values)
+
+    def own_losses(self, own: list[Any], x: Floats, y: Floats) -> list[OwnLoss]:
+        """Return the ways to have the code's own loss, tried on a question."""
+        with calmly():
+            holder, values = self._seen(own, x, y)
+            trained, others = self._seen(own, x, y)
+            self._train(trained, others)
+            called = self.plan.calls
+            return own_losses(holder, self.host.module, values, called, trained)
+
+    def _seen(self, own: list[Any], x: Floats, y: Floats) -> tuple[Any, dict[str, Any]]:
+        """Return a holder whose forward has run, and what its functions may be given."""
+        holder, _, values = self._ready(own, x, y, 0.5)
+        if self.plan.forward:
+            values["output"] = self._run_forward(holder, values)
+        return holder, values | {"reg": 0.0}
+
+    def _train(self, holder: Any, values: dict[str, Any]) -> Any:
+        answer = None
+        for name in self.plan.calls:
+            self.calling = name
+            answer = self._call(holder, name, values)
+        return answer
 
 
 def _unknown(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
@@ -189,6 +216,14 @@ def _taking(parameter: inspect.Parameter) -> Callable[..., Any]:
 
     function.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]
     return function
+
+
+def _outputs_in(parts: tuple[Any, ...], size: int) -> Any:
+    """Return the outputs of several things returned: what has their size, the first or last."""
+    fitting = [part for part in parts if isinstance(part, np.ndarray) and part.size == size]
+    if not fitting:
+        return parts[-1]
+    return parts[0] if fitting[0] is parts[0] else fitting[-1]
 
 
 def _last(holder: Any, name: str) -> Any:

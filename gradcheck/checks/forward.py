@@ -12,6 +12,10 @@ SLUG = "forward"
 
 def run(plan: Plan) -> Run:
     """Compare every problem's outputs with the reference's."""
+    if plan.doubtful:
+        return [
+            Finding(SLUG, Verdict.UNRESOLVED, 0, f"{plan.doubtful[:1].upper()}{plan.doubtful[1:]}.")
+        ]
     if Call.FORWARD not in plan.offers:
         return []
     compared = 0

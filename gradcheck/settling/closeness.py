@@ -26,21 +26,19 @@ def _truth(problem: Problem) -> dict[str, Floats]:
     return named(tuple((dw[0], db[0]) for dw, db in stack))
 
 
-def share(problem: Problem, observation: Observation, skip: bool = False) -> float:
+def share(problem: Problem, observation: Observation, factor: float = 1.0) -> float:
     """Return the part of the tensors that are right, the last layers counting most.
 
     Parameters
     ----------
-    skip : bool
-        Pass over the biases above the first layer.
+    factor : float
+        By how much the code's own gradient is to be larger than the definition's.
     """
     truth = _truth(problem)
     total = right = 0.0
     for layer, (dw, db) in enumerate(observation.tensors, start=1):
         for name, claim in ((f"W{layer}", dw), (f"b{layer}", db)):
-            if skip and name[0] == "b" and layer > 1:
-                continue
-            value = truth[name]
+            value = factor * truth[name]
             weight = 2.0**layer
             total += weight
             size = float(np.linalg.norm(value))

@@ -3,8 +3,6 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from gradcheck.execution.session import Described
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
@@ -23,13 +21,13 @@ from gradcheck.settling.definitions import (
 )
 from gradcheck.settling.fit import (
     SAMPLES,
-    Fit,
     missing,
     problem_for,
     sequential,
     widths_of,
 )
 from gradcheck.settling.inference import infer
+from gradcheck.settling.ranking import CLASSES, LOGITS, OTHER, Fit
 from gradcheck.settling.settlement import Settlement
 
 #: Sizes of the networks that problems are then drawn from.
@@ -54,7 +52,7 @@ VARIANTS: tuple[tuple[int, ...], ...] = (
 )
 
 #: Conventions that are read here and told otherwise.
-UNTOLD = ("widths", "batch", "networks", "handles", "spelling")
+UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", "beside")
 
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
@@ -78,29 +76,35 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         definition = fit.definitions[0]
         conventions["loss"] = definition.told()
     else:
+        trains = reading.adapter in ("in place", "script")
+        signs = (1, -1) if trains else (1,)
         score, acts, found = yield from infer(
-            fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading)
+            fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading), signs
         )
-        reduction = yield from _reduction(fit)
-        definition = found or Definition("half_squared_error", reduction)
-        if score < closeness.ENOUGH and definition.reduction != reduction:
-            definition = replace(definition, reduction=reduction)
-        if score < closeness.ENOUGH and not lossless:
-            text = (
-                f"recognised as {reading.adapter}, and its outputs are those of a network, but its "
-                f"loss is none that is known, and neither is what its gradient is of; say what it "
-                f"computes with --network, or write a declaration (docs/plug-in.md)"
-            )
-            return Settlement(adapter=reading.adapter, failure=Failure("unsupported", text))
-        sure = "inferred from the gradient" if score >= closeness.ENOUGH else "assumed"
-        if lossless:
-            conventions["loss"] = f"none in the code; {sure}: {definition.told()}"
-            notes.append(f"the code has no loss; {sure}: {definition.loss} {definition.reduction}")
+        if found is None or score < closeness.ENOUGH:
+            return _unsupported(fit, reading, lossless)
+        definition = found
+        loss = f"inferred from the gradient: {definition.told()}"
+        beside = reading.conventions.get("beside")
+        if beside:
+            conventions["loss"] = f"{beside} is not a known one; {loss}"
+            notes.append(f"the loss that the code has ({beside}) is none that is known; {loss}")
+        elif lossless:
+            conventions["loss"] = f"none in the code; {loss}"
+            notes.append(f"the code has no loss; {loss}")
         else:
-            conventions["loss"] = f"not a known one; {sure} the gradient is of: {definition.told()}"
-        fit = replace(fit, activations=[acts] if acts else fit.activations)
+            conventions["loss"] = f"not a known one; {loss}"
+        if fit.activations and acts not in fit.activations:
+            fit = replace(fit, returns=LOGITS)
+        fit = replace(fit, activations=[acts])
         condition = _condition(definition)
     activations = _confirmed(fit)
+    if fit.returns == LOGITS:
+        conventions["outputs"] = f"logits: {activations[-1]} is applied to what the forward returns"
+        logits = logits_told(activations[-1])
+        condition = f"{logits}, {condition}" if condition else logits
+    aside = _aside(fit)
+    notes += [aside] if aside else []
     conventions["activations"] = ",".join(activations)
     index, l2 = fit.reading, False
     if "penalty" in reading.conventions:
@@ -117,12 +121,47 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         support,
         reading.adapter,
         conventions,
-        lossless,
+        lossless or not fit.rank,  # a loss of outputs that are not known is none that is judged
         definition.scale,
         tuple(notes),
         condition,
+        activations[-1] if fit.returns == LOGITS else "",
+        aside,
+        fit.returns == OTHER,
         Notation.of(reading.conventions),
     )
+
+
+def logits_told(activation: str) -> str:
+    """Say in a headline what the forward returns."""
+    return f"its forward returns logits ({activation} is applied)"
+
+
+def _aside(fit: Fit) -> str:
+    """Say why what the forward returns is not compared."""
+    if fit.returns == CLASSES:
+        return "what its forward returns are no outputs (classes, say): not compared"
+    if fit.returns == OTHER:
+        return (
+            "what its forward returns are not the outputs of the network whose loss and gradient "
+            "it gives; whether it is meant to return them is not known"
+        )
+    return ""
+
+
+def _unsupported(fit: Fit, reading: Described, lossless: bool) -> Settlement:
+    """Say that nothing is known that the gradient is of: what is assumed makes nothing wrong."""
+    outputs = ",".join(fit.activations[0]) if fit.activations and fit.rank >= 2 else ""
+    known = f"its outputs are those of a network ({outputs})" if outputs else "it runs"
+    beside = reading.conventions.get("beside", "")
+    loss = "no loss was found in it" if lossless else "its loss is none that is known"
+    loss = f"its loss ({beside}) is none that is known" if beside else loss
+    text = (
+        f"recognised as {reading.adapter}, and {known}, but {loss}, and its gradient is that of "
+        f"none that was tried ({', '.join(LOSSES)}); give it a function that returns its loss, "
+        f"say what it computes with --network, or write a declaration (docs/plug-in.md)"
+    )
+    return Settlement(adapter=reading.adapter, failure=Failure("unsupported", text))
 
 
 def _condition(definition: Definition) -> str:
@@ -149,22 +188,6 @@ def _one_at_a_time(fit: Fit, reading: Described, seed: int) -> Generator[Request
     if trains and fit.problem.batch.size == 1 and fit.rank >= 2:
         return "only with one sample a call does it compute a known loss or outputs"
     return ""
-
-
-def _reduction(fit: Fit) -> Generator[Request, Observation, str]:
-    """Whether a batch's gradient is the sum of its samples', right or wrong; else the mean."""
-    problem = fit.problem
-    whole = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
-    parts = []
-    for n in range(problem.batch.size):
-        single = Problem(problem.network, problem.params, problem.batch.select([n]))
-        part = yield Request(Call.LOSS_AND_GRADS, single, reading=fit.reading)
-        if part.failure is not None or whole.failure is not None:
-            return "mean"
-        parts.append(part.tensors[-1][0])
-    total = np.sum(parts, axis=0)
-    added = len(parts) > 1 and np.allclose(whole.tensors[-1][0], total, rtol=1e-6, atol=1e-12)
-    return "sum" if added else "mean"
 
 
 def _penalty(
@@ -219,12 +242,12 @@ def _networks(
         problem = replace(problem_for(network, fit.problem.batch.size, seed), network=network)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         if answer.failure is not None:
-            if not answer.supported or not (yield from runs_forward(fit.reading, problem)):
+            if not answer.supported or not (yield from runs_forward(fit, problem)):
                 continue
             if base.widths[-1] == 1 < widths[-1]:  # it is built for one output
                 refused = refused or f"asked for one output only: {answer.failure.message}"
                 continue
-        elif other_depth and not (yield from _computes(fit.reading, problem)):
+        elif other_depth and not (yield from _computes(fit, problem)):
             continue
         kept.append(network)
     if refused:
@@ -241,25 +264,21 @@ def _hidden(fit: Fit, base: Network) -> Activations:
     return ()
 
 
-def runs_forward(reading: int, problem: Problem) -> Generator[Request, Observation, bool]:
+def runs_forward(fit: Fit, problem: Problem) -> Generator[Request, Observation, bool]:
     """Whether the code has a forward, and that gives the outputs as defined."""
-    seen = yield Request(Call.FORWARD, problem, reading=reading)
-    if seen.failure is not None:
-        return False
-    wanted = outputs_of(problem, problem.network.activations)
-    return bool(np.allclose(seen.outputs, wanted, rtol=1e-6, atol=1e-9))
+    seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
+    return seen.failure is None and fit.gives(problem, seen.outputs)
 
 
-def _computes(reading: int, problem: Problem) -> Generator[Request, Observation, bool]:
+def _computes(fit: Fit, problem: Problem) -> Generator[Request, Observation, bool]:
     """Whether a forward gives the outputs as defined; code for one depth may not notice."""
-    seen = yield Request(Call.FORWARD, problem, reading=reading)
-    if seen.failure is not None:
-        answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=reading)
+    seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
+    if seen.failure is not None or fit.returns in (CLASSES, OTHER):
+        answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         wanted = outputs_of(problem, problem.network.activations)
         found = matching_losses(problem, wanted, problem.network.activations[-1], answer.loss)
         return bool(found)
-    wanted = outputs_of(problem, problem.network.activations)
-    return bool(np.allclose(seen.outputs, wanted, rtol=1e-6, atol=1e-9))
+    return fit.gives(problem, seen.outputs)
 
 
 def batches(
@@ -278,7 +297,7 @@ def batches(
         problem = problem_for(base, samples, seed)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         ours = answer.supported and handles
-        if answer.failure is None or (ours and (yield from runs_forward(fit.reading, problem))):
+        if answer.failure is None or (ours and (yield from runs_forward(fit, problem))):
             kept.append(samples)
         elif answer.supported:
             left.setdefault(answer.failure.kind, []).append(samples)

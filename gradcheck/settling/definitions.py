@@ -33,6 +33,9 @@ SCALES: dict[str, Callable[[int], float]] = {
 
 Activations = tuple[str, ...]
 
+#: Output activations that code often leaves to its loss, which then takes logits.
+FUSED = tuple(dict.fromkeys(o for loss in LOSSES.values() if loss.cancels for o in loss.outputs))
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -70,6 +73,17 @@ def outputs_of(problem: Problem, activations: Activations) -> Floats:
     """Return the outputs of a problem's parameters under other activations."""
     network = Network(problem.network.widths, activations, "squared_error")
     return np.asarray(evaluate(network, problem.params.pairs, problem.batch.x).a[-1])
+
+
+def fused(width: int) -> Iterator[str]:
+    """Yield the output activations that logits of so many units may go into."""
+    yield from (name for name in FUSED if width > 1 or name != "softmax")
+
+
+def applied(activation: str, numbers: Floats) -> Floats:
+    """Return what an activation makes of what code returns."""
+    with np.errstate(all="ignore"):
+        return np.asarray(ACTIVATIONS[activation].forward(numbers))
 
 
 def same(one: Floats, two: Floats) -> NDArray[np.bool_]:

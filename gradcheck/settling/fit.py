@@ -3,20 +3,23 @@
 import itertools
 import re
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from gradcheck.execution.session import Described
 from gradcheck.network import Network
-from gradcheck.problem import Batch, Floats, Params, Problem
+from gradcheck.problem import Batch, Params, Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.settling.definitions import (
-    Activations,
-    Definition,
-    fitting,
-    giving,
-    matching_losses,
+from gradcheck.settling.definitions import fitting
+from gradcheck.settling.ranking import (
+    BACKWARD_FAILS,
+    CLASSES,
+    OTHER,
+    OTHER_ASIDE,
+    Fault,
+    Fit,
+    ranked,
 )
 
 #: Sizes that code of free sizes is first asked for: told apart by every shape they give.
@@ -27,59 +30,9 @@ LARGEST = 200_000
 
 _SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
 
-#: The rank of a reading whose outputs are those of a network, and that gives no gradient.
-BACKWARD_FAILS = 1.5
-
 #: Samples of the first question; one, for code that takes one a call. Neither two nor a
 #: width above, so that no constant is mistaken for another.
 SAMPLES = (5, 1)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A question that code answers forwards and not backwards.
-
-    Attributes
-    ----------
-    problem : Problem
-    failure : Failure
-    activations : list of tuple of str
-        That give its outputs.
-    """
-
-    problem: Problem
-    failure: Failure
-    activations: list[Activations]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How well a reading fits.
-
-    Attributes
-    ----------
-    reading : int
-    problem : Problem
-        On which it was asked.
-    rank : float
-        4: outputs and loss (or the only one of them there is); 3: outputs, and no loss;
-        2: outputs, but the loss is none known; 1.5: outputs, and the gradient fails; 1: a
-        part of the outputs, and perhaps the loss that goes with them; 0: nothing.
-    activations : list of tuple of str
-        That give its outputs or its loss.
-    definitions : list of Definition
-        That give its loss.
-    faults : tuple of Fault
-        Questions on which the code gave the outputs of a network, and failed to give a
-        gradient: they are no reason to ask it something else.
-    """
-
-    reading: int
-    problem: Problem
-    rank: float
-    activations: list[Activations] = field(default_factory=list)
-    definitions: list[Definition] = field(default_factory=list)
-    faults: tuple[Fault, ...] = ()
 
 
 def problem_for(network: Network, samples: int, seed: int, missing: bool = False) -> Problem:
@@ -149,9 +102,9 @@ def fit_of(
             problem = problem_for(plain(widths), samples, seed, missing(reading))
             seen = yield Request(Call.FORWARD, problem, reading=index)
             outputs = None if seen.failure else seen.outputs
-            if seen.failure is not None and seen.supported:
+            strange = _strange(seen)
+            if seen.failure is not None and strange:
                 failures.append(seen.failure)
-                continue  # what it takes for outputs is something else
             answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
             if answer.failure is not None:
                 failures.append(answer.failure)
@@ -162,7 +115,9 @@ def fit_of(
                 continue
             lossless = reading.conventions.get("loss") == "none" or not np.isfinite(answer.loss)
             claimed = None if lossless else answer.loss
-            fit = _ranked(index, problem, outputs, claimed)
+            fit = ranked(index, problem, outputs, claimed)
+            if strange:  # what it takes for outputs is something else
+                fit = replace(fit, rank=min(fit.rank, OTHER_ASIDE), returns=strange)
             fit = yield from _confirmed(fit, reading, seed, lossless)
             if best is None or fit.rank > best.rank:
                 best = fit
@@ -173,6 +128,13 @@ def fit_of(
     if faults and (best is None or best.rank < BACKWARD_FAILS):
         best = Fit(index, faults[0].problem, BACKWARD_FAILS, faults[0].activations)
     return replace(best, faults=tuple(faults)) if best is not None else None
+
+
+def _strange(seen: Observation) -> str:
+    """Say what a forward gives that fails: not as many numbers as outputs, or nothing at all."""
+    if seen.failure is None or not seen.supported:
+        return ""
+    return CLASSES if seen.failure.kind == "contract" else OTHER
 
 
 def _confirmed(
@@ -189,53 +151,19 @@ def _confirmed(
         problem = problem_for(network, samples, seed + again, missing(reading))
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
-        if answer.failure is not None or (seen.failure is not None and seen.supported):
+        strange = _strange(seen)
+        if answer.failure is not None or (strange and fit.returns != strange):
             return Fit(fit.reading, fit.problem, 0)
         outputs = None if seen.failure else seen.outputs
-        other = _ranked(fit.reading, problem, outputs, None if lossless else answer.loss, fit)
+        other = ranked(fit.reading, problem, outputs, None if lossless else answer.loss, fit)
+        if strange:
+            other = replace(other, returns=strange)
         definitions = [d for d in fit.definitions if d in other.definitions]
         acts = [a for a in fit.activations if a in other.activations]
-        rank = min(fit.rank, other.rank) if acts else 0
+        alike = acts and fit.returns == other.returns
+        rank = min(fit.rank, other.rank) if alike else 0
         fit = replace(fit, rank=rank, activations=acts, definitions=definitions)
     return fit
-
-
-def _ranked(
-    index: int,
-    problem: Problem,
-    outputs: Floats | None,
-    claimed: float | None,
-    among: Fit | None = None,
-) -> Fit:
-    """Hold one answer against every definition, or against those another answer left."""
-    if outputs is None:
-        return _by_loss(index, problem, claimed, among)
-    activations, part = fitting(problem, outputs)
-    if not activations:
-        return Fit(index, problem, 0)
-    losses: dict[Activations, list[Definition]] = {}
-    if claimed is not None:
-        for acts in activations:
-            found = matching_losses(problem, outputs, acts[-1], claimed)
-            if found:
-                losses[acts] = found
-    if part < 1.0:
-        rank = part * (1.0 if losses else 0.9 if claimed is None else 0.8)
-    else:
-        rank = 4.0 if losses else 3.0 if claimed is None else 2.0
-    definitions = list(dict.fromkeys(d for found in losses.values() for d in found))
-    return Fit(index, problem, rank, list(losses) or activations, definitions)
-
-
-def _by_loss(index: int, problem: Problem, claimed: float | None, among: Fit | None) -> Fit:
-    """Hold a loss alone against every definition; several samples leave but one."""
-    found = giving(problem, claimed) if claimed is not None else []
-    if among:
-        found = [(acts, d) for acts, d in found if acts in among.activations]
-    if found and problem.batch.size > 1:
-        found = [(acts, d) for acts, d in found if acts == found[0][0]]
-    acts = list(dict.fromkeys(acts for acts, _ in found))
-    return Fit(index, problem, 4 if found else 0, acts, list(dict.fromkeys(d for _, d in found)))
 
 
 def single_if_sequential(

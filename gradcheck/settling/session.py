@@ -6,6 +6,7 @@ from dataclasses import replace
 from gradcheck.execution.session import Described, Session
 from gradcheck.forward import loss_of
 from gradcheck.protocol import Call, Observation, Request
+from gradcheck.settling.definitions import applied
 from gradcheck.settling.settlement import Settlement
 
 
@@ -14,7 +15,8 @@ class Settled:
 
     A constant that stands before the code's own loss is taken out of the loss, and by
     the same amount out of the gradient and the step: it is never taken from the gradient
-    alone. Code without a loss is given the definition's, which nobody then judges.
+    alone. Code without a loss is given the definition's, which nobody then judges. Where a
+    forward returns logits, they go into the output activation here.
     """
 
     def __init__(self, session: Session, settlement: Settlement) -> None:
@@ -33,7 +35,9 @@ class Settled:
         return self._session.readings
 
     def offers(self, call: Call) -> bool:
-        """Say whether the settled reading has the function."""
+        """Say whether the settled reading has the function, as the definitions know it."""
+        if call is Call.FORWARD and self._settlement.aside:
+            return False
         return self._session.offers(call)
 
     def more(self) -> bool:
@@ -48,7 +52,12 @@ class Settled:
         """Carry out a request."""
         factor = self._settlement.factor(request.problem.network.widths[-1])
         observation = self._session.ask(self._in_its_terms(request))
-        if observation.failure is not None or request.call is not Call.LOSS_AND_GRADS:
+        if observation.failure is not None:
+            return observation
+        if request.call is Call.FORWARD and self._settlement.logits:
+            outputs = applied(self._settlement.logits, observation.outputs)
+            return replace(observation, outputs=outputs)
+        if request.call is not Call.LOSS_AND_GRADS:
             return observation
         loss = observation.loss / factor
         if self._settlement.lossless:

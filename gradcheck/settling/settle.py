@@ -9,22 +9,23 @@ from gradcheck.errors import UsageError
 from gradcheck.execution.session import Described
 from gradcheck.network import Network
 from gradcheck.notation import Notation
+from gradcheck.problem import Floats
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING
 from gradcheck.settling import closeness
-from gradcheck.settling.completing import UNTOLD, batches, complete
+from gradcheck.settling.completing import UNTOLD, batches, complete, logits_told
 from gradcheck.settling.definitions import (
     Activations,
     Definition,
+    applied,
+    fused,
     loss_from,
     outputs_of,
     penalised,
 )
 from gradcheck.settling.fit import (
-    BACKWARD_FAILS,
     LARGEST,
     SAMPLES,
-    Fit,
     fit_of,
     missing,
     parameters,
@@ -32,6 +33,7 @@ from gradcheck.settling.fit import (
     single_if_sequential,
 )
 from gradcheck.settling.inference import infer
+from gradcheck.settling.ranking import BACKWARD_FAILS, LOGITS, OUTPUTS, Fit
 from gradcheck.settling.settlement import Settlement
 
 #: At most so many readings are told apart by their gradient.
@@ -39,6 +41,9 @@ CANDIDATES = 40
 
 #: Among readings that fit as well, those that differ in this alone are told by their gradient.
 _BY_GRADIENT = "rate"
+
+#: Of several losses that the code has, too, the gradient tells which it is of.
+_SEVERAL = "among"
 
 
 Questions = Generator[Request, Observation, Settlement]
@@ -65,6 +70,8 @@ def settle(readings: Sequence[Described], only: Network | None, seed: int) -> Qu
     fits: list[Fit] = []
     failures: list[Failure] = []
     for index, reading in enumerate(readings):
+        if fits and fits[-1].rank >= 4 and _last_of_several(readings, index):
+            break
         fit = yield from fit_of(index, reading, seed, failures)
         if fit is not None:
             fits.append(fit)
@@ -106,21 +113,34 @@ def _backward_fails(fit: Fit, reading: Described) -> Settlement:
 
 
 def _ambiguous(reading: Described) -> bool:
-    return reading.conventions.get(_BY_GRADIENT, "").startswith("built in")
+    told = reading.conventions
+    return told.get(_BY_GRADIENT, "").startswith("built in") or _SEVERAL in told
+
+
+def _last_of_several(readings: Sequence[Described], index: int) -> bool:
+    """Whether the losses that code has were all tried, and one was found."""
+    before = readings[index - 1].conventions
+    built_in = before.get(_BY_GRADIENT, "").startswith("built in")
+    return _SEVERAL in before and _SEVERAL not in readings[index].conventions and not built_in
 
 
 def _choose(
     fits: list[Fit], readings: Sequence[Described], seed: int
 ) -> Generator[Request, Observation, Fit | None]:
     """Choose among readings that fit as well: by the gradient where nothing else is left."""
-    if fits[0].rank > 0 and not _ambiguous(readings[fits[0].reading]):
+    same = all(fit.definitions[:1] == fits[0].definitions[:1] for fit in fits)
+    told = readings[fits[0].reading].conventions
+    if fits[0].rank > 0 and (
+        not _ambiguous(readings[fits[0].reading]) or (same and _BY_GRADIENT not in told)
+    ):
         return fits[0]
     scored = []
     for order, each in enumerate(fits[:CANDIDATES]):
         fit = yield from single_if_sequential(each, readings[each.reading], seed)
         score, acts, definition = yield from _by_gradient(fit, readings[fit.reading])
         if definition is not None:
-            chosen = replace(fit, activations=[acts], definitions=[definition])
+            known = [definition] if fit.definitions else []
+            chosen = replace(fit, activations=[acts], definitions=known)
             scored.append((score, -order, chosen))
             if score >= 1.0:
                 break
@@ -159,18 +179,18 @@ def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed
             definition = Definition(networks[0].loss, networks[0].reduction)
             loss = loss_from(definition, wanted, problem) + penalised(problem, networks[0].l2)
             score = float(np.isclose(answer.loss, loss, rtol=1e-6))
-            score += (
-                0.0 if seen.failure else float(np.isclose(seen.outputs, wanted, rtol=1e-6).mean())
-            )
+            logits, part = _outputs_told(networks[0], wanted, seen)
+            score += part
             score += yield from closeness.gradient(problem, index)
-            scored.append((score, -index, samples))
+            scored.append((score, -index, samples, logits))
             break
     if not scored:
         return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
-    _, minus, samples = max(scored)
+    _, minus, samples, logits = max(scored)
     reading = readings[-minus]
     notes: list[str] = []
-    fit = Fit(-minus, problem_for(networks[0], samples, seed), 4)
+    problem = problem_for(networks[0], samples, seed)
+    fit = Fit(-minus, problem, 4, returns=LOGITS if logits else OUTPUTS)
     sizes_answered = yield from batches(fit, reading, networks[0], seed, notes)
     lossless = reading.conventions.get("loss") == "none"
     told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
@@ -187,8 +207,22 @@ def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed
         told,
         lossless,
         notes=tuple(notes),
+        condition=logits_told(networks[0].activations[-1]) if logits else "",
+        logits=networks[0].activations[-1] if logits else "",
         notation=notation,
     )
+
+
+def _outputs_told(network: Network, wanted: Floats, seen: Observation) -> tuple[bool, float]:
+    """Say whether what a forward returns are logits, and what part of the outputs it gives."""
+    if seen.failure is not None:
+        return False, 0.0
+    part = float(np.isclose(seen.outputs, wanted, rtol=1e-6).mean())
+    output = network.activations[-1]
+    if part < 1.0 and output in fused(network.widths[-1]):
+        through = float(np.isclose(applied(output, seen.outputs), wanted, rtol=1e-6).mean())
+        return (through == 1.0, max(part, through if through == 1.0 else 0.0))
+    return False, part
 
 
 def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:

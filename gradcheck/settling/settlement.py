@@ -30,6 +30,12 @@ class Settlement:
     condition : str
         What was inferred or assumed of the loss, as a condition of the verdict: "if your loss
         is ..."; empty when the code itself computes it.
+    logits : str
+        The output activation, where the forward returns what goes into it.
+    aside : str
+        Why what the forward returns is not compared; empty where it is.
+    doubtful : bool
+        What it returns may be wrong outputs: it is no mere class.
     notation : Notation
         The layout and names of the reading.
     failure : Failure or None
@@ -44,6 +50,9 @@ class Settlement:
     scale: str = ""
     notes: tuple[str, ...] = ()
     condition: str = ""
+    logits: str = ""
+    aside: str = ""
+    doubtful: bool = False
     notation: Notation = field(default_factory=Notation)
     failure: Failure | None = None
 
