@@ -44,6 +44,8 @@ class Activation:
         True when a unit feels its own z alone.
     formula : str
         For messages.
+    share : callable or None
+        Where the activation of a unit is ``share(z)`` over the sum of all: that function.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Activation:
     pieces: bool = False
     elementwise: bool = True
     formula: str = ""
+    share: Callable[[Array], Array] | None = None
 
 
 def _identity(z: Array) -> Array:
@@ -197,7 +200,14 @@ _ROWS = (
     Activation("softplus", softplus, logistic, formula="log(1 + exp(z))"),
     Activation("silu", _silu, _silu_derivative, formula="z / (1 + exp(-z))"),
     Activation("gelu", _gelu, _gelu_derivative, formula="z Phi(z)"),
-    Activation("softmax", softmax, None, elementwise=False, formula="exp(z_j) / sum_k exp(z_k)"),
+    Activation(
+        "softmax",
+        softmax,
+        None,
+        elementwise=False,
+        formula="exp(z_j) / sum_k exp(z_k)",
+        share=exp,
+    ),
 )
 
 ACTIVATIONS: dict[str, Activation] = {row.name: row for row in _ROWS}

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcheck import replay
 from gradcheck.adapters.manner import Manner
+from gradcheck.adapters.part import together
 from gradcheck.adapters.registry import check_name
 from gradcheck.campaign import Examination
 from gradcheck.entry import failed, faulty
@@ -51,12 +52,15 @@ def check(
     """Examine an implementation.
 
     A path, or ``package.module:attribute``, runs in a process of its own at the best
-    sandbox level that works here. A module or object runs in this process.
+    sandbox level that works here. Everything else runs in this process, and is left as it was:
+    of an object copies are asked, and variables that its code changes are put back.
 
     Parameters
     ----------
-    target : path, module or object, or a list of paths
-        Whatever has ``loss_and_grads``; see :class:`gradcheck.Implementation`.
+    target : path, module, class, object or function, or a list of several
+        Whatever has ``loss_and_grads`` (see :class:`gradcheck.Implementation`), or an
+        interface that an adapter reads. Functions of which none is ``loss_and_grads`` are one
+        target together, such as ``[forward, backward]``.
     network : Network or str, optional
         The only network to ask for, such as ``"2-3-1 tanh,sigmoid squared_error"``.
     examples : int
@@ -98,7 +102,10 @@ def check(
     limits = Limits(call_timeout, timeout, min_sandbox)
     seed = fresh_seed() if seed is None else seed
     only = Network.parse(network) if isinstance(network, str) else network
-    targets = list(target) if isinstance(target, Sequence) and not _is_path(target) else [target]
+    several = isinstance(target, Sequence) and not _is_path(target) and not together(target)
+    targets = list(target) if several else [target]
+    if not targets:
+        raise UsageError("there is nothing to check: the list is empty")
     required = Requirements.parse(require) if require is not None else Requirements()
     examination = Examination(seed, examples, only, progress=progress, require=required)
     manner = Manner(
@@ -106,11 +113,11 @@ def check(
         imports_only,
         Path(declaration) if declaration is not None else None,
     )
-    targets = [parse_target(os.fspath(t), manner) if _is_path(t) else t for t in targets]
-    if isinstance(target, Sequence) and not _is_path(target):
-        entries = _entries(targets, examination, limits)
+    targets = [_read(t, manner) for t in targets]
+    if several:
+        entries = _entries(targets, examination, limits, manner)
     else:
-        entries = [_entry(targets[0], examination, limits)]
+        entries = [_entry(targets[0], examination, limits, manner)]
     names = [
         _target(t).text if isinstance(t, Target | Launch) else entry["name"]
         for t, entry in zip(targets, entries, strict=True)
@@ -128,13 +135,24 @@ def _is_path(target: Any) -> bool:
     return isinstance(target, str | os.PathLike)
 
 
-def _entries(targets: Sequence[Any], examination: Examination, limits: Limits) -> list[Entry]:
+def _read(target: Any, manner: Manner) -> Any:
+    """Read what is a path; what is none has been run already."""
+    if _is_path(target):
+        return parse_target(os.fspath(target), manner)
+    if not isinstance(target, Target | Launch) and (manner.imports_only or manner.declaration):
+        raise UsageError("imports_only and declaration are for files; this has been run already")
+    return target
+
+
+def _entries(
+    targets: Sequence[Any], examination: Examination, limits: Limits, manner: Manner
+) -> list[Entry]:
     """Examine several targets; nothing that one causes here reaches the entries of the others."""
     entries: list[Entry] = []
     for target in targets:
         start = time.perf_counter()
         try:
-            entry = plain(_entry(target, examination, limits))
+            entry = plain(_entry(target, examination, limits, manner))
         except Exception as fault:
             if not isinstance(target, Target | Launch) or _none_can_be_run(fault, entries):
                 raise
@@ -148,10 +166,12 @@ def _none_can_be_run(fault: Exception, entries: Sequence[Entry]) -> bool:
     return isinstance(fault, SandboxError) and not entries
 
 
-def _entry(target: Any, examination: Examination, limits: Limits) -> Entry:
+def _entry(target: Any, examination: Examination, limits: Limits, manner: Manner) -> Entry:
     if not isinstance(target, Target | Launch):
         examination.peers, examination.budget = peers(), math.inf
-        return examination.examine(from_object(target))
+        subject = from_object(target, adapter=manner.adapter)
+        with contextlib.closing(subject):
+            return examination.examine(subject)
     try:
         launch = target if isinstance(target, Launch) else Launch(target, limits)
     except UsageError as error:  # its path was there when the arguments were read

@@ -3,7 +3,8 @@
 Three questions, each answered from its numbers alone:
 
 - does it put a constant inside its logarithms? One epsilon that explains its loss on
-  every problem is taken for what it is;
+  every problem is taken for what it is; in float32 it is read where it stands alone
+  (:mod:`gradcheck.guard`);
 - are its answers off by what float32 arithmetic costs, and is that error *rough*?
   Rounding is a different error at every point, however near; the error of a wrong
   formula is a smooth function. So the code is asked again nearby: an error that
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.forward import loss_of
+from gradcheck.guard import askable, guard
 from gradcheck.judging import Arithmetic, named
 from gradcheck.losses import LOSSES
 from gradcheck.oracle import Truths
@@ -83,11 +85,13 @@ def calibrate(problems: tuple[Problem, ...], truths: Truths) -> Questions:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if not observation.failure:
             answers[problem] = observation
-    epsilon = _epsilon(answers, truths)
-    misses = [m for p, o in answers.items() for m in _misses(p, o, truths, epsilon)]
+    misses = [m for p, o in answers.items() for m in _misses(p, o, truths, 0.0)]
+    epsilon, cut = (yield from _constants(answers, misses, truths)) if misses else (0.0, 0.0)
+    if epsilon:
+        misses = [m for p, o in answers.items() for m in _misses(p, o, truths, epsilon)]
     gradients = [miss for miss in misses if miss.tensor]
     losses = [miss for miss in misses if not miss.tensor]
-    arithmetic = Arithmetic(epsilon=epsilon)
+    arithmetic = Arithmetic(epsilon=epsilon, cut=cut)
     if epsilon:
         note = f"a constant of {epsilon:.1e} stands inside the logarithms"
         arithmetic = replace(arithmetic, notes=(note,))
@@ -269,9 +273,26 @@ def _errors(
     return [np.abs(c - e) for c, e in zip(claims, expected, strict=True)]
 
 
-def _epsilon(answers: dict[Problem, Observation], truths: Truths) -> float:
-    """Recover one constant inside the logarithms from the losses, or return zero."""
+def _constants(
+    answers: dict[Problem, Observation], misses: list[_Miss], truths: Truths
+) -> Generator[Request, Observation, tuple[float, float]]:
+    """Recover one constant inside the logarithms that explains all losses: added, or a cut."""
     logarithmic = [p for p in answers if LOSSES[p.network.loss].logarithmic]
+    alone = askable(logarithmic) if any(miss.problem in logarithmic for miss in misses) else None
+    found = (yield from guard(alone)) if alone is not None else None
+    if found is not None and not found.added:
+        return 0.0, found.value
+    if found is not None and found.value <= 1.01 * LARGEST_EPSILON:
+        for unit in (UNIT, UNIT32):
+            if all(_explains(p, answers[p].loss, found.value, truths, unit) for p in logarithmic):
+                return found.value, 0.0
+    return _epsilon(answers, logarithmic, truths), 0.0
+
+
+def _epsilon(
+    answers: dict[Problem, Observation], logarithmic: list[Problem], truths: Truths
+) -> float:
+    """Recover one constant from the losses of ordinary problems, or zero."""
     off = [p for p in logarithmic if truths.of(p).loss_off(answers[p].loss)]
     found = [e for p in off if (e := _solve(p, answers[p].loss, truths)) is not None]
     if not off or len(found) < len(off):
@@ -284,8 +305,10 @@ def _epsilon(answers: dict[Problem, Observation], truths: Truths) -> float:
     return 0.0
 
 
-def _explains(problem: Problem, loss: float, epsilon: float, truths: Truths) -> bool:
-    return not truths.of(problem, epsilon).loss_off(loss)
+def _explains(
+    problem: Problem, loss: float, epsilon: float, truths: Truths, unit: float = UNIT
+) -> bool:
+    return not truths.of(problem, epsilon).loss_off(loss, unit)
 
 
 def _solve(problem: Problem, loss: float, truths: Truths) -> float | None:

@@ -89,7 +89,7 @@ def _worked(plan: Plan, example: CounterExample) -> Entry:
     if example.got.failure is None and not example.learning_rate:
         from gradcheck.diagnosis.by_hand import by_hand
 
-        lines = by_hand(example.problem, example.got, truth, plan.notation)
+        lines = by_hand(example.problem, example.got, truth, plan.notation, plan.arithmetic)
         if plan.lossless:
             lines = [replace(ln, code=None) if ln.quantity == "loss" else ln for ln in lines]
         entry["by_hand"] = [vars(line) for line in lines]

@@ -5,7 +5,7 @@ interval, plus what its arithmetic may have cost. The grant for arithmetic is on
 drawn on when the bar alone does not explain the difference.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Arithmetic:
         Unit roundoff of its loss and outputs.
     epsilon : float
         A constant inside its logarithms, recovered from its loss; or zero.
+    cut : float
+        Where it cuts outputs off before it takes their logarithms, likewise; or zero.
     fault : str
         ``""``, or the slug of a fault of arithmetic: ``float16_arithmetic``,
         ``rounded_to_decimals``, ``low_precision_arithmetic``.
@@ -41,6 +43,7 @@ class Arithmetic:
     unit: float = UNIT
     loss_unit: float = UNIT
     epsilon: float = 0.0
+    cut: float = 0.0
     fault: str = ""
     notes: tuple[str, ...] = ()
 
@@ -100,12 +103,30 @@ def named(tensors: Tensors) -> dict[str, Floats]:
 def judge(tensors: Tensors, truth: Truth, arithmetic: Arithmetic) -> list[Judgement]:
     """Judge every tensor of a claimed gradient."""
     claims = named(tensors)
-    return [judge_tensor(name, claim, truth, arithmetic) for name, claim in claims.items()]
+    judgements = [judge_tensor(name, claim, truth, arithmetic) for name, claim in claims.items()]
+    if arithmetic.cut and any(j.verdict is Verdict.WRONG for j in judgements):
+        beside = truth.beyond(arithmetic.cut)
+        return [judge_tensor(n, c, truth, arithmetic, beside[n]) for n, c in claims.items()]
+    return judgements
 
 
-def judge_tensor(name: str, claim: Floats, truth: Truth, arithmetic: Arithmetic) -> Judgement:
-    """Judge one tensor of a claimed gradient against the truth of its problem."""
+def judge_tensor(
+    name: str,
+    claim: Floats,
+    truth: Truth,
+    arithmetic: Arithmetic,
+    beside: Floats | None = None,
+) -> Judgement:
+    """Judge one tensor of a claimed gradient against the truth of its problem.
+
+    Parameters
+    ----------
+    beside : array, optional
+        How far each entry may be off beside its bar: where an output is cut off.
+    """
     estimate = truth.gradient[name]
+    if beside is not None:
+        estimate = replace(estimate, error=estimate.error + beside)
     bars = estimate.error
     allowed = bars + estimate.interval if estimate.interval.any() else bars
     excess, entry = _furthest_off(claim, estimate.value, allowed)
@@ -165,4 +186,5 @@ def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float,
 
 def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:
     """Whether a claimed loss is not the loss as defined, given the code's arithmetic."""
-    return truth.loss_off(claim, arithmetic.loss_unit)
+    unit, cut = arithmetic.loss_unit, arithmetic.cut
+    return truth.loss_off(claim, unit) and not (cut and not truth.loss_off(claim, unit, cut))

@@ -175,13 +175,19 @@ class Anywhere(Sources):
         if isinstance(implementation, ModuleType):
             module = implementation
         file = getattr(module, "__file__", None)
+        # code that has no file is known to linecache by a name that is none
+        self._unfiled = set(getattr(implementation, "__gradcheck_files__", ()))
         super().__init__("", Path(file).name if isinstance(file, str) else "")
+        if not self.main and len(self._unfiled) == 1:
+            self.main = self.name_of(next(iter(self._unfiled)))
 
     def name_of(self, file: str) -> str:
         """Return what a file is called; empty for ours, Python's and those of packages."""
         cell = _IPYTHON.match(file)
         if cell:
             return f"cell {cell[1]}"
+        if file[:1] == "<" and file in self._unfiled:
+            return file
         path = Path(file)
         if not file or file[0] == "<" or any(part in _INSTALLED for part in path.parts):
             return ""

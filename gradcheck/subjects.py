@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from gradcheck.adapters.part import Part, readable
 from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
@@ -40,7 +41,7 @@ def submit(launch: Launch) -> Subject:
         session.close()
         raise LostError(
             "contract",
-            _lacking(target.file, target.manner.adapter, session.readings[0]),
+            _lacking(_whole(target), target.manner.adapter, session.readings[0]),
             session.level,
         )
     return Subject(
@@ -57,6 +58,10 @@ def submit(launch: Launch) -> Subject:
         session.close,
         waited=lambda: session.waited,
     )
+
+
+def _whole(target: Target) -> str:
+    return f"{target.file}:{target.attribute}" if target.attribute else target.file
 
 
 def absent(target: Target, level: int = 0) -> Subject:
@@ -104,10 +109,11 @@ def from_object(
     renew: Callable[[], Any] | None = None,
     adapter: str | None = None,
 ) -> Subject:
-    """Wrap a module or object that follows the contract.
+    """Wrap what is in this process: what follows the contract, or some adapter reads.
 
     Parameters
     ----------
+    implementation : module, class, object, function or sequence of functions
     renew : callable, optional
         Returns the implementation as it was before its first call.
     adapter : str, optional
@@ -118,7 +124,8 @@ def from_object(
     UsageError
         When it has no ``loss_and_grads``, and no adapter reads it.
     """
-    name = name or str(getattr(implementation, "__name__", type(implementation).__name__))
+    name = name or _name(implementation)
+    implementation = readable(implementation)
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
         raise UsageError(_lacking(path or name, adapter, session.readings[0]))
@@ -128,7 +135,14 @@ def from_object(
         session,
         getattr(implementation, "networks", None),
         getattr(implementation, "batch_sizes", None),
+        close=implementation.restore if isinstance(implementation, Part) else object,
     )
+
+
+def _name(thing: Any) -> str:
+    if isinstance(thing, list | tuple):
+        return ", ".join(map(_name, thing))
+    return str(getattr(thing, "__name__", type(thing).__name__))
 
 
 def peers(names: Iterable[str] = ("matrix",), examined: str = "") -> dict[str, InProcess]:

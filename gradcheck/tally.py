@@ -108,11 +108,12 @@ class Tally:
             return ()
         name = max(aside, key=lambda name: aside[name] / len(self._seen[name]))
         times = aside[name] + len(self._seen[name])
-        return (
-            f"{sum(aside.values())} tensors were set aside where the code's own arithmetic loses "
-            f"their digits: {self._notation.tensor(name)} on {aside[name]} of {times} problems, "
-            f"others on no larger part",
-        )
+        tensor, count = self._notation.tensor(name), sum(aside.values())
+        why = "set aside where the code's own arithmetic loses"
+        where = f"{tensor} on {aside[name]} of {times} problems"
+        if len(aside) == 1:
+            return (f"{where} was {why} its digits",)
+        return (f"{count} tensors were {why} their digits: {where}, others on no larger part",)
 
     def _explain(self, tensors: dict[str, TensorFinding]) -> str:
         bad = {n: t for n, t in tensors.items() if t.verdict is Verdict.WRONG}

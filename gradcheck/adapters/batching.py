@@ -43,8 +43,11 @@ def handles_batches(code: Any) -> bool:
 
 def _bodies(code: Any) -> Iterator[tuple[str, ast.AST]]:
     """Yield the functions and methods of a module, as far as their source is to be had."""
-    made: dict[str, Any] = dict(functions(code))
-    for cls in classes(code).values():
+    helpers = getattr(code, "__gradcheck_helpers__", {})
+    made: dict[str, Any] = {n: f for n, f in helpers.items() if not isinstance(f, type)}
+    made |= functions(code)
+    helping = (helper for helper in helpers.values() if isinstance(helper, type))
+    for cls in (*helping, *classes(code).values()):
         made |= methods(cls)
     for name, function in made.items():
         if isinstance(function, FunctionType):

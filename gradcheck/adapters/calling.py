@@ -168,22 +168,21 @@ def members(code: Any) -> dict[str, Any]:
 
 def functions(module: Any) -> dict[str, Callable[..., Any]]:
     """Return the functions that a module defines itself."""
-    home = getattr(module, "__name__", None)
-    return {
-        name: value
-        for name, value in members(module).items()
-        if inspect.isfunction(value) and value.__module__ == home
-    }
+    return {n: v for n, v in _defined(module) if inspect.isfunction(v)}
 
 
 def classes(module: Any) -> dict[str, type]:
     """Return the classes that a module defines itself."""
+    return {n: v for n, v in _defined(module) if inspect.isclass(v)}
+
+
+def _defined(module: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a module defines itself; of a part, what was handed over."""
+    own = getattr(module, "__gradcheck_own__", None)
     home = getattr(module, "__name__", None)
-    return {
-        name: value
-        for name, value in members(module).items()
-        if inspect.isclass(value) and value.__module__ == home
-    }
+    for name, value in members(module).items():
+        if name in own if own is not None else getattr(value, "__module__", None) == home:
+            yield name, value
 
 
 def methods(cls: type) -> dict[str, Callable[..., Any]]:

@@ -11,6 +11,9 @@ from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, bind
 from gradcheck.adapters.names import role_of
 from gradcheck.adapters.roles import Roles, find_roles
 
+#: What of a constructor's arguments says sizes; data has sizes too.
+_SIZED = ("sizes", "hiddens", "n_in", "n_hidden", "n_out", "x", "y")
+
 #: Sizes that are told apart by every shape they give.
 PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
 
@@ -83,9 +86,10 @@ def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None
 def models(cls: type) -> Iterator[Model]:
     """Yield the ways in which objects of a class can be a network."""
     own_sizes: list[Model] = []
+    fixed = not _takes_sizes(cls)
     for widths in PROBES:
         try:
-            found = [Model(cls, roles, False) for roles in _roles_of(cls, widths)]
+            found = [Model(cls, roles, fixed) for roles in _roles_of(cls, widths)]
         except UnsuitedError:
             continue
         right = [model for model in found if model.own == widths]
@@ -99,6 +103,13 @@ def models(cls: type) -> Iterator[Model]:
             return
         own_sizes = own_sizes or [replace(model, fixed=True) for model in found]
     yield from own_sizes
+
+
+def _takes_sizes(cls: type) -> bool:
+    try:
+        return any(role_of(p.name, _SIZED) for p in arguments(cls))
+    except UnsuitedError:
+        return False
 
 
 def _roles_of(cls: type, widths: tuple[int, ...]) -> list[Roles]:

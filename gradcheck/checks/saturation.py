@@ -4,15 +4,19 @@ Textbook code loses digits where units saturate, so this is apart from the gradi
 own verdict: a finite answer must agree to a millionth of the norm of the problem's
 whole gradient (plus what its arithmetic may cost). An answer that is not finite is
 wrong up to ``|z| = 30``; beyond, an output rounds to 0 or 1 and half of all textbook
-code divides by zero: that is a note.
+code divides by zero: that is a note. So it is where the code's own loss shows a constant
+in its logarithms, which takes the slope from an output next to 0 or 1.
 """
 
 import math
+from collections.abc import Generator
 
 import numpy as np
 
 from gradcheck import sampling
+from gradcheck.guard import askable, guard
 from gradcheck.judging import named
+from gradcheck.losses import LOSSES
 from gradcheck.oracle import Truth
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.plan import Check, Plan, Run
@@ -32,12 +36,18 @@ PART = 1e-6
 #: roundoff. In a narrower arithmetic the bound shrinks with the logarithm of that.
 FINITE_UP_TO = 30.0
 
+#: Told where a constant explains an answer.
+_GUARDED = (
+    "a constant of {:.1e} in the logarithms decides the gradient where an output is next to 0 or 1"
+)
+
 
 def run(plan: Plan) -> Run:
     """Ask for gradients of saturated networks."""
     compared = 0
     failing: list[tuple[Problem, str]] = []
     notes: dict[str, None] = {}
+    constant: float | None = None  # in the logarithms: asked for when it matters
     bound = FINITE_UP_TO * math.log(plan.arithmetic.loss_unit) / math.log(UNIT)
     for index in range(PROBLEMS):
         problem = sampling.saturated(plan.seed, index, plan.support)
@@ -61,8 +71,16 @@ def run(plan: Plan) -> Run:
         else:
             truths = dict.fromkeys((plan.truth(problem), plan.truths.of(problem)))
             misses = [_misses(plan, truth, observation) for truth in truths]
-            if all(misses):  # wrong for the loss as the code writes it, and as defined
-                failing.append((problem, misses[0][0]))
+            if not all(misses):  # right for the loss as the code writes it, or as defined
+                continue
+            if LOSSES[problem.network.loss].logarithmic:
+                constant = (yield from _constant(plan)) if constant is None else constant
+                plain = plan.truths.of(problem)
+                if constant and not _misses(plan, plain, observation, constant):
+                    if not plan.arithmetic.epsilon:
+                        notes[_GUARDED.format(constant)] = None
+                    continue
+            failing.append((problem, misses[0][0]))
     if not compared and not failing:
         return []
     told = tuple(notes)
@@ -99,21 +117,34 @@ def _norm(truth: Truth) -> float:
     return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
 
 
-def _misses(plan: Plan, truth: Truth, observation: Observation) -> list[str]:
-    """Name the tensors that are too far off."""
-    whole = _norm(truth)
-    part = PART
-    if truth.epsilon:
-        # 1 - a + epsilon is known no better than this, even where it leaves next to no gradient
-        part = max(part, 8 * plan.arithmetic.unit / truth.epsilon)
-        whole = max(whole, _norm(plan.truths.of(truth.problem)))
+def _constant(plan: Plan) -> Generator[Request, Observation, float]:
+    """Return what keeps the code's logarithms from zero, or zero."""
+    arithmetic = plan.arithmetic
+    if arithmetic.epsilon or arithmetic.cut:
+        return arithmetic.epsilon or arithmetic.cut
+    problem = askable(p for p in plan.problems if p not in plan.unanswered)
+    found = (yield from guard(problem)) if problem is not None else None
+    return found.value if found is not None else 0.0
+
+
+def _misses(plan: Plan, truth: Truth, observation: Observation, constant: float = 0.0) -> list[str]:
+    """Name the tensors that are too far off.
+
+    Parameters
+    ----------
+    constant : float
+        In the logarithms, of whatever form.
+    """
+    whole = max(_norm(truth), _norm(plan.truths.of(truth.problem)))
     places = []
     for name, claim in named(observation.tensors).items():
         estimate = truth.gradient[name]
-        allowed: Floats = part * whole + estimate.error + estimate.interval
+        allowed: Floats = PART * whole + estimate.error + estimate.interval
         difference = np.abs(claim - estimate.value)
         if (difference > allowed).any():
             allowed = allowed + truth.rounding(plan.arithmetic.unit)[name]
+        if constant and (difference > allowed).any():
+            allowed = allowed + truth.guarded(constant, plan.arithmetic.unit)[name]
         if (difference > allowed).any():
             entry = np.unravel_index(int(np.argmax(difference - allowed)), claim.shape)
             index = ",".join(str(int(i)) for i in entry)

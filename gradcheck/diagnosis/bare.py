@@ -4,8 +4,15 @@ What passes through that unit matters to a rule that reads what others have writ
 that are updated on the way back are those of the code's own, wider network.
 """
 
+from dataclasses import replace
+
 from gradcheck.adapters.bare import narrow, widen, wider
 from gradcheck.bugs.textbook import Textbook
+from gradcheck.diagnosis.case import Case
+from gradcheck.diagnosis.diagnosis import Diagnosis
+from gradcheck.diagnosis.evidence import Evidence, unexplained
+from gradcheck.diagnosis.hypotheses import ACCEPT, Hypothesis, Ranking
+from gradcheck.diagnosis.naming import name_fitting, named_bug
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Pair
 from gradcheck.protocol import BatchLike
@@ -41,3 +48,28 @@ def _widened(
     )
     pairs: list[tuple[Floats, Floats]] = [(w, w[0] * 0.0) for w in weights]
     return wide, pairs, Batch(x, batch.y)
+
+
+def in_all_layers(
+    case: Case, evidence: Evidence, held_out: Evidence, diagnoses: list[Diagnosis]
+) -> list[Diagnosis]:
+    """Name in every layer what was named in one, if so it is all that is wrong without biases.
+
+    Below the first wrong layer the unit that is always on carries what no place shows.
+    """
+    if case.network.l2:
+        return diagnoses
+    for told in diagnoses:
+        alike = [d for d in diagnoses if d.name.site == told.name.site and not d.name.bug]
+        if not told.name.bug or told.name.layer is None or not alike:
+            continue
+        bug = named_bug(told)
+        left = max(
+            unexplained(part, bug.rules, case.noise, simulation=Bare)
+            for part in (evidence, held_out)
+        )
+        if left <= ACCEPT:
+            ranking = Ranking([(left, Hypothesis(bug, None, everywhere=True))], [], float("nan"))
+            named = name_fitting(ranking, case.network, evidence)
+            return [replace(d, recovered=told.recovered) for d in named]
+    return diagnoses

@@ -15,13 +15,15 @@ from gradcheck.adapters.asked import AT_ONE
 from gradcheck.bugs.textbook import Pass
 from gradcheck.diagnosis.survey import SAME, survey, textbook_pass
 from gradcheck.forward import loss_of
-from gradcheck.judging import named
+from gradcheck.judging import FLOAT64, Arithmetic, judge_tensor, loss_differs, named
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
+from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.truth import Truth
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Observation
+from gradcheck.verdict import Verdict
 
 #: Stands for a number of the code that cannot be known.
 UNKNOWN = "?"
@@ -51,7 +53,11 @@ class Line:
 
 
 def by_hand(
-    problem: Problem, observation: Observation, truth: Truth, notation: Notation = NATIVE
+    problem: Problem,
+    observation: Observation,
+    truth: Truth,
+    notation: Notation = NATIVE,
+    arithmetic: Arithmetic = FLOAT64,
 ) -> list[Line]:
     """Work a problem through, forward and backward.
 
@@ -63,8 +69,10 @@ def by_hand(
         Says how far a number may be off.
     notation : Notation, optional
         In which it is told.
+    arithmetic : Arithmetic, optional
+        Of the code: what it costs is no difference.
     """
-    hand = _Hand(problem, observation, truth, notation)
+    hand = _Hand(problem, observation, truth, notation, arithmetic)
     return [*hand.forward(), *hand.backward()]
 
 
@@ -72,10 +80,15 @@ class _Hand:
     """Works a problem through."""
 
     def __init__(
-        self, problem: Problem, observation: Observation, truth: Truth, notation: Notation
+        self,
+        problem: Problem,
+        observation: Observation,
+        truth: Truth,
+        notation: Notation,
+        arithmetic: Arithmetic,
     ) -> None:
         self.problem, self.observation, self.truth = problem, observation, truth
-        self.notation = notation
+        self.notation, self.arithmetic = notation, arithmetic
         self.network: Network = problem.network
         self.p: Pass = textbook_pass(notation.own_problem(problem))
         self.deltas = survey(problem, observation, SAME, factor=1.0).deltas
@@ -95,7 +108,7 @@ class _Hand:
             activation = self.network.activations[layer - 1]
             lines.append(_given(a, f"{activation}({z})", tell.samples(p.a[layer])))
         loss, claimed = np.array(loss_of(self.problem)), np.array(self.observation.loss)
-        off = self.truth.loss_off(self.observation.loss)
+        off = loss_differs(self.observation.loss, self.truth, self.arithmetic)
         lines.append(Line("loss", _loss_formula(self.network), loss, claimed, bool(off)))
         return lines
 
@@ -110,7 +123,10 @@ class _Hand:
     def _delta(self, layer: int) -> Line:
         delta, expected = (_textbook_delta(p, layer) for p in (self.p, self.plain))
         own = self.deltas.get(layer)
-        wrong = own is not None and not np.allclose(own, expected, rtol=1e-7, atol=1e-12)
+        coarse = self.arithmetic.unit / UNIT
+        wrong = own is not None and not np.allclose(
+            own, expected, rtol=min(1e-7 * coarse, 1e-2), atol=min(1e-12 * coarse, 1e-4)
+        )
         tell = self.notation
         part, formula = 1.0, self._delta_formula(layer)
         if tell.mean_in_delta and self._scale():
@@ -145,9 +161,8 @@ class _Hand:
         return Line(self._name("db", layer), text, *values, self._off(name))
 
     def _off(self, name: str) -> bool:
-        estimate = self.truth.gradient[name]
-        allowed = estimate.error + estimate.interval + self.truth.rounding()[name]
-        return not bool((np.abs(self.claims[name] - estimate.value) <= allowed).all())
+        judgement = judge_tensor(name, self.claims[name], self.truth, self.arithmetic)
+        return judgement.verdict is Verdict.WRONG
 
     def _with_unknown(self, values: Floats, layer: int) -> Any:
         """Add the unit that is always on, of which the code's number is not known."""

@@ -19,6 +19,9 @@ RATES = (0.173, 0.37)
 #: Networks tried in search of one on which every layer gets some gradient.
 TRIED = 10
 
+#: No more samples are asked for, where others can be had.
+LARGEST = 64
+
 #: Failing problems that are asked again.
 AGAIN = 3
 
@@ -32,6 +35,8 @@ class Case:
     network : Network
     sizes : tuple of int
         Batch sizes to probe: one sample if it can be had, then several.
+    held_out : tuple of int
+        Those of problems that nothing is chosen on.
     noise : float
         Relative roundoff that is held against no hypothesis.
     tolerance : float
@@ -47,6 +52,7 @@ class Case:
 
     network: Network
     sizes: tuple[int, ...]
+    held_out: tuple[int, ...]
     noise: float
     tolerance: float
     calls: tuple[Call, ...]
@@ -64,25 +70,37 @@ def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Ca
     network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
     case = Case(
         network,
-        sizes_for(plan, network),
+        sizes=(),
+        held_out=(),
         noise=1e-13,
         tolerance=SAME,
         calls=_calls(plan, bad),
         repeated="purity" in bad,
         one_hot=plan.support.one_hot,
     )
+    case = on(plan, case, network)
     return case if plan.arithmetic.unit == UNIT else loosened(case)
 
 
-def sizes_for(plan: Plan, network: Network) -> tuple[int, ...]:
-    """Return the batch sizes to probe a network with.
+def on(plan: Plan, case: Case, network: Network) -> Case:
+    """Ask about another network.
 
-    More samples than a layer has inputs do not give away what each was told.
+    More samples than a layer has inputs do not give away what each was told, and of one number of
+    samples alone two divisors are one.
     """
-    several = [n for n in plan.support.batch_sizes if n > 1]
-    fit = [n for n in several if n <= min(network.widths[:-1])] or several
-    sizes: tuple[int, ...] = (1,) if 1 in plan.support.batch_sizes else ()
-    return sizes + ((min(fit, key=lambda n: abs(n - 4)),) if fit else ())
+    supported = plan.support.batch_sizes
+    several = [n for n in supported if n > 1]
+    first = min(
+        [n for n in several if n <= min(network.widths[:-1])] or several,
+        key=lambda n: abs(n - 4),
+        default=1,
+    )
+    others = [n for n in several if n != first and n <= LARGEST]
+    others.sort(key=lambda n: (abs(n - first), -n))
+    one = (1,) if 1 in supported and several else ()
+    sizes = (*one, first, *others[:1])[:2]
+    held_out = (*one, *others, first)[:2] if one else (first, *others[1:2], *others[:1])[:2]
+    return replace(case, network=network, sizes=sizes, held_out=held_out)
 
 
 def loosened(case: Case) -> Case:
@@ -109,9 +127,8 @@ def _telling(network: Network) -> tuple[int, int, int]:
 def probes(case: Case, seed: int) -> tuple[Request, ...]:
     """Make the questions: held-out ones have other values and, for several, another N."""
     problems = []
-    for index, samples in enumerate(case.sizes):
-        n = samples + 1 if seed and samples > 1 and case.sizes != (samples,) else samples
-        problems.append(case.probe(n, (seed, index, 5)))
+    for index, samples in enumerate(case.held_out if seed else case.sizes):
+        problems.append(case.probe(samples, (seed, index, 5)))
     if case.repeated:  # what is kept shows when other numbers of the same shape come next
         others = [case.probe(p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
         problems = [*problems, *others, *problems, problems[0]]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gradcheck.bugs.textbook import Rule, Textbook
 from gradcheck.diagnosis import local
 from gradcheck.diagnosis.bare import Bare
-from gradcheck.diagnosis.case import RATES, Case, gather, probes, sizes_for
+from gradcheck.diagnosis.case import RATES, Case, gather, on, probes
 from gradcheck.diagnosis.diagnosis import Diagnosis
 from gradcheck.diagnosis.evidence import Evidence, Simulation, unexplained
 from gradcheck.diagnosis.forward_fault import same_loss
@@ -53,7 +53,7 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
     if Call.LOSS_AND_GRADS not in case.calls:
         return diagnoses
     for network in _elsewhere(plan, case):
-        there = replace(case, network=network, sizes=sizes_for(plan, network))
+        there = on(plan, case, network)
         if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
             break
         seen = yield from gather(_told_apart(there, probes(there, FRESH)))
@@ -101,7 +101,7 @@ def _requests(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> tuple[Reque
 def _told_apart(case: Case, asked: tuple[Request, ...]) -> tuple[Request, ...]:
     """Add a problem of several samples that each layer tells apart, where there is none."""
     sizes = [request.problem.batch.size for request in asked]
-    able = max(case.sizes, default=1)
+    able = next((n for n in case.sizes if n > 1), 1)
     if able == 1 or able in sizes:
         return asked
     return (*asked, _of_size(case, asked[-1], able, 8))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.diagnosis.arithmetic import of_arithmetic
+from gradcheck.diagnosis.bare import in_all_layers
 from gradcheck.diagnosis.case import RATES, Case, again, gather, loosened, make_case, probes
 from gradcheck.diagnosis.common_factor import whole_multiple
 from gradcheck.diagnosis.consistent import consistent
@@ -167,6 +168,7 @@ def _of_numbers(
             result = whole_multiple(evidence, held_out)
         if not result and Call.LOSS_AND_GRADS in case.calls:
             result = yield from place_by_place(case, evidence, held_out)
+            result = in_all_layers(case, evidence, held_out, result)
     if "step" in bad and (case.calls == (Call.LOSS_AND_GRADS,) or not result):
         result += yield from update_fault(case, known_rules(result))
     result = yield from gated(plan, case, result)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 from gradcheck.adapters.manner import PLAIN, Manner
@@ -17,15 +17,13 @@ from gradcheck.adapters.running import run
 from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.execution.notebook import Cell, cells
 from gradcheck.lines import DECLARATION, Place, Sources, raised, trail_of
+from gradcheck.suggestion import meant
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
 MAX_BYTES = 10_000_000
 
 #: What can be examined.
 SUFFIXES = (".py", ".ipynb")
-
-
-_DECLARATIONS = ("networks", "batch_sizes")
 
 
 @dataclass(frozen=True)
@@ -148,26 +146,30 @@ def _whereabouts(name: str, folder: Path) -> Path:
 def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
     """Take one thing out of what was loaded.
 
-    A function stands for code with this ``loss_and_grads``, for the networks and batch
-    sizes that its module declares; a class is called without arguments.
+    What follows the contract is taken as it is, a class of it called without arguments; all
+    else is read by the adapters, as a file that holds no more. Where a declaration says how
+    the file is asked, it says so of all that is in it.
 
     Raises
     ------
     LoadError
-        When there is no such attribute, or the class cannot be called.
+        When there is no such attribute, the class cannot be called, or it can be asked nothing.
     """
+    from gradcheck.adapters.part import readable  # launching a worker must not load numpy
+
     found = loaded.code
     for part in dotted.split("."):
-        found = getattr(found, part, None)
-    if found is None:
-        raise LoadError(f"{name} has no attribute {dotted}")
-    if isinstance(found, type):
-        with _importing(f"{name}:{dotted}", None, loaded.sources):
-            found = found()
-    elif callable(found) and not hasattr(found, "loss_and_grads"):
-        module = loaded.code
-        declared = {n: getattr(module, n) for n in _DECLARATIONS if hasattr(module, n)}
-        found = SimpleNamespace(loss_and_grads=found, **declared)
+        known = [each for each in dir(found) if each[:1] != "_"]
+        if not hasattr(found, part):
+            raise LoadError(f"{name} has no attribute {dotted}{meant(part, known, '')}")
+        found = getattr(found, part)
+    if hasattr(loaded.code, "__gradcheck_declaration__"):
+        return loaded
+    with _importing(f"{name}:{dotted}", None, loaded.sources):
+        try:
+            found = readable(found)
+        except UsageError as error:
+            raise LoadError(f"{name}:{dotted}: {error}") from None
     return Loaded(found, loaded.sources, loaded.notes)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from gradcheck.activations import ACTIVATIONS, total
 from gradcheck.elementary import Array
 from gradcheck.forward.evaluation import Activate, Evaluation, Pairs, activate, evaluate
-from gradcheck.losses import LOSSES, Nested
+from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Problem
 
@@ -50,15 +50,10 @@ def separable(network: Network) -> bool:
     return own and LOSSES[network.loss].terms is not None
 
 
-def nested(network: Network, epsilon: float = 0.0) -> Nested | None:
-    """Return the loss by its one sum over outputs, where it is written in z that way."""
-    return None if epsilon else LOSSES[network.loss].nested
-
-
 def output_terms(network: Network, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
     """Return what each output adds to its sample's loss, (..., N, n[L]).
 
-    Parameters as of :func:`sample_losses`; the network is :func:`separable`.
+    Parameters as of :func:`sample_losses`; the loss has terms, with this epsilon.
     """
     loss = LOSSES[network.loss]
     if epsilon and loss.through_logarithm is not None:

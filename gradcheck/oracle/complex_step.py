@@ -11,8 +11,8 @@ last bit. So the forward is evaluated once for all moves (:func:`sloped`), and o
 imaginary parts are carried on: through an activation as its own complex step says, through
 a layer by its W, and at the end by the loss' complex step
 (:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
-all outputs, too; so it does where they meet in one sum, as under a softmax with cross-entropy.
-Else each is moved by itself.
+all outputs, too; so it does for many that meet in one sum, as under a softmax
+(:mod:`gradcheck.oracle.one_sum`). Few are moved each by itself.
 
 The bar is measured, not assumed: the gradient is formed again at points that roundoff
 cannot tell from the problem's own (:mod:`gradcheck.oracle.points`), and how far it varies
@@ -23,23 +23,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.activations import largest, total
 from gradcheck.elementary import Array
 from gradcheck.forward import (
     Activate,
     Evaluation,
     activate,
-    nested,
     output_terms,
     resume,
     sample_losses,
     separable,
     until_loss,
 )
-from gradcheck.losses import Nested
 from gradcheck.network import Network
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import Estimate
+from gradcheck.oracle.one_sum import by_one_sum, meet
 from gradcheck.oracle.points import Points
 from gradcheck.problem import Floats, Problem
 
@@ -137,30 +135,11 @@ def _output(
         moved = z + 1j * STEP
         terms = output_terms(network, moved, until(network.depth, moved), y, epsilon)
         delta = (terms.imag / STEP)[:, 0]
-    elif z.shape[-1] >= MANY and (loss := nested(network, epsilon)) is not None:
-        delta = _through_sum(network, loss, y, z, until)
+    elif z.shape[-1] >= MANY and meet(network, epsilon):
+        delta = by_one_sum(network, y, z, until, epsilon, STEP)
     else:
         delta = _by_unit(network, y, z, until, epsilon)
     return delta if tilt is None else delta + tilt[:, 0]
-
-
-def _through_sum(network: Network, loss: Nested, y: Floats, z: Array, until: Activate) -> Floats:
-    """Move all units at once where they meet in one sum: each is felt in it and in its own term.
-
-    But for the largest unit of each sample, which is moved by itself: where it saturates, the
-    two parts cancel.
-    """
-    shifted = z - largest(z)
-    moved = shifted + 1j * STEP
-    within, own = loss.inner(moved).imag / STEP, loss.plain(moved, y).imag / STEP
-    whole = total(loss.inner(shifted)) + 1j * STEP
-    delta: Floats = within * (loss.outer(whole, y).imag / STEP)[..., None] + own
-    top = shifted.argmax(axis=-1)[..., None]
-    alone = z.astype(np.complex128)
-    np.put_along_axis(alone, top, np.take_along_axis(alone, top, -1) + 1j * STEP, -1)
-    losses = sample_losses(network, alone, until(network.depth, alone), y)
-    np.put_along_axis(delta, top, (losses.imag / STEP)[..., None], -1)
-    return delta[:, 0]
 
 
 def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: float) -> Floats:

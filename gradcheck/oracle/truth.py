@@ -13,11 +13,22 @@ from gradcheck.forward import (
     evaluate,
     loss_at,
     loss_of,
+    penalty,
     reduce,
     resume,
     until_loss,
 )
-from gradcheck.oracle import chain, complex_step, kinks, points, reach, rounding, witness
+from gradcheck.losses import LOSSES
+from gradcheck.oracle import (
+    chain,
+    complex_step,
+    guarded,
+    kinks,
+    points,
+    reach,
+    rounding,
+    witness,
+)
 from gradcheck.oracle.blocks import keep_memory, rows_of
 from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.problem import Floats, Problem
@@ -80,6 +91,21 @@ class Truth:
         outputs: Floats = activate(network)(network.depth, self._run.z[-1])
         return outputs
 
+    def _cut_loss(self, cut: float) -> float:
+        """The loss with outputs between a cut and 1 less it, where there is a logarithm."""
+        network, params = self.problem.network, self.problem.params.pairs
+        loss = LOSSES[network.loss]
+        if not loss.logarithmic:
+            return self.loss
+        losses = loss.of_outputs(np.clip(self.outputs, cut, 1.0 - cut), self.problem.batch.y)
+        return float(reduce(network, losses) + penalty(network, params))
+
+    def beyond(self, cut: float) -> dict[str, Floats]:
+        """Return by tensor name how far cutting outputs off may move each entry."""
+        if not LOSSES[self.problem.network.loss].logarithmic:
+            return {name: np.zeros_like(w) for name, w in self.problem.params.tensors()}
+        return guarded.beyond(self.problem, cut)
+
     @property
     def largest_z(self) -> float:
         """The largest |z| in any layer."""
@@ -115,9 +141,15 @@ class Truth:
         spread = float(np.abs(values - loss_of(self.problem)).max())
         return 20.0 * spread + self._last_operations(unit)
 
-    def loss_off(self, claim: float, unit: float = UNIT) -> bool:
-        """Whether arithmetic of roundoff ``unit`` does not explain a claimed loss; NaN is off."""
-        off = abs(claim - self.loss)
+    def loss_off(self, claim: float, unit: float = UNIT, cut: float = 0.0) -> bool:
+        """Whether arithmetic of roundoff ``unit`` does not explain a claimed loss; NaN is off.
+
+        Parameters
+        ----------
+        cut : float
+            Where outputs are cut off before their logarithm is taken.
+        """
+        off = abs(claim - (self._cut_loss(cut) if cut else self.loss))
         # sampling takes longer than the loss, and is hardly ever needed
         return not (off <= self._last_operations(unit) or off <= self.loss_error(unit))
 
@@ -191,6 +223,10 @@ class Truth:
         if pinned is not None:
             run = evaluate(problem.network, problem.params.pairs, problem.batch.x, pinned)
         return witness.testimonies(problem, run, self._one_sided, pinned, self._rng(purpose), first)
+
+    def guarded(self, constant: float, unit: float = UNIT) -> dict[str, Floats]:
+        """Return by tensor name how far a constant in the logarithms may move each entry."""
+        return guarded.reach(self.problem, constant, unit)
 
     def rounding(self, unit: float = UNIT) -> dict[str, Floats]:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""

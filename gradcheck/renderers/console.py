@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -32,6 +33,9 @@ _STYLES = {
 
 #: Entries of a counter-example shown before the rest is only counted.
 _MOST = 12
+
+#: Numbers of a counter-example up to which every step of it is shown.
+_WORKED = 60
 
 
 def show(record: Record, console: Console) -> None:
@@ -144,7 +148,14 @@ def _counterexample(example: dict[str, Any]) -> RenderableType:
     if "learning_rate" in example:
         title += f", a step with learning rate {number(example['learning_rate'])}"
     inputs = ["   ".join(f"{name} = {_matrix(v)}" for name, v in line) for line in lines]
+    numbers = sum(np.size(values) for line in lines for _, values in line)
     parts: list[RenderableType] = [Text(title, style="bold")]
+    if numbers > _WORKED and "failure" not in example:
+        text = f"It has {numbers} numbers; --html and --json show them all. What differs:"
+        parts += [Padding(Text(text), (0, 0, 0, 2)), Padding(_off(example), (0, 0, 0, 2))]
+        return Group(*parts)
+    if numbers > _WORKED:
+        inputs = []
     if always_on(example):
         parts.append(Padding(Text(always_on(example)), (0, 0, 0, 2)))
     parts += [Padding(Text(line), (0, 0, 0, 2)) for line in inputs]
@@ -175,11 +186,30 @@ def _by_hand(lines: list[dict[str, Any]]) -> Table:
 
 
 def _comparison(example: dict[str, Any]) -> Table:
+    return _beside(list(_rows(example, "" if "learning_rate" in example else "d")))
+
+
+def _off(example: dict[str, Any]) -> Table:
+    """The entries of the gradient that are furthest off, by the code's own names."""
+    lines = [line for line in example.get("by_hand", ()) if line["differs"] and line["code"]]
+    rows = [row for line in lines for row in _furthest(line)]
+    return _beside(rows) if rows else _comparison(example)
+
+
+def _furthest(line: dict[str, Any]) -> list[tuple[str, Any, Any, Any]]:
+    """The entries of a step whose difference is within a hundredth of the largest, or unknown."""
+    entries = _entries(line["quantity"], line["code"], line["right"], line["right"], ())
+    rows = [(place, got, right) for place, got, right, _ in entries]
+    off = [0.0 if isinstance(got, str) else abs(got - right) for _, got, right in rows]
+    return [
+        (*row, 0.0) for row, by in zip(rows, off, strict=True) if by > 0 and by >= 0.01 * max(off)
+    ]
+
+
+def _beside(rows: list[tuple[str, Any, Any, Any]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("", "your code", "expected", ""):
         table.add_column(heading, justify="left", no_wrap=True)
-    prefix = "" if "learning_rate" in example else "d"
-    rows = list(_rows(example, prefix))
     for name, got, expected, bar in rows[:_MOST]:
         off = _differs(got, expected, bar)
         mark = Text("<- differs" if off else "", style="bold red")

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("notation",),
     ("oracle",),
     ("verdict", "sampling"),
-    ("judging", "bugs", "strategies", "scope", "far_out", "outcome"),
+    ("judging", "bugs", "strategies", "scope", "far_out", "outcome", "guard"),
     ("requirements", "plan", "tally", "discovery", "calibration", "function_tensors"),
     ("checks", "worked_examples", "function_again"),
     ("function_check",),

@@ -131,6 +131,16 @@ def test_weights_updated_too_early_are_named_in_code_without_biases():
     assert _placed(found) == [(slug, "delta_recursion", 2), (slug, "delta_recursion", 1)], found
 
 
+@pytest.mark.parametrize("rate", [0.07, 0.5])
+def test_weights_updated_inside_the_gradient_are_named_in_all_layers_without_biases(rate):
+    network = Network.parse("3-5-4-3-2 tanh,sigmoid,relu,identity mean_squared_error")
+    slug = "weights_updated_inside_gradient"
+    found = diagnosed(Bare(CATALOGUE[slug].having(rate).rules), network)
+    assert _placed(found) == [(slug, "delta_recursion", layer) for layer in (3, 2, 1)], found
+    for d in found:
+        assert np.isclose(d.recovered["learning_rate"], rate), f"recovered {d.recovered}"
+
+
 @pytest.mark.parametrize("call", [Call.LOSS_AND_GRADS, Call.STEP])
 def test_right_code_without_biases_is_right_code(call):
     network = Network.parse("3-4-3-2 tanh,sigmoid,identity half_squared_error")
@@ -181,3 +191,25 @@ def test_one_number_is_not_told_as_two_bugs_whose_product_it_is(factor):
     found = diagnosed(Textbook(rules), network)
     assert {d.name.layer for d in found} == {1, 2}, f"told {found}"
     assert len(found) == 2, f"one number in each of two layers is told as {found}"
+
+
+def test_two_divisors_are_told_apart_where_one_sample_cannot_be_asked():
+    network = Network.parse("4-3-2-2-1 tanh,sigmoid,tanh,sigmoid half_squared_error mean")
+    found = diagnosed(CATALOGUE["divided_by_samples_minus_one"].planted(), network, sizes=(2, 3, 4))
+    assert _placed(found) == [("divided_by_samples_minus_one", "batch_reduction", None)], found
+
+
+class _Sized(Textbook):
+    """Code that notes which numbers of samples it is asked."""
+
+    def loss_and_grads(self, network, params, batch):
+        self.memory.setdefault("asked", set()).add(len(batch.x))
+        return super().loss_and_grads(network, params, batch)
+
+
+def test_code_for_some_numbers_of_samples_is_asked_no_others():
+    network = Network.parse("4-5-3 tanh,sigmoid half_squared_error mean")
+    code = _Sized(CATALOGUE["derivative_negative"].rules)
+    found = diagnosed(code, network, sizes=(1, 4))
+    assert {d.name.bug for d in found} == {"derivative_negative"}, f"diagnosed: {found}"
+    assert code.memory["asked"] == {1, 4}, f"asked {code.memory['asked']} samples"

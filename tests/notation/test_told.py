@@ -15,8 +15,9 @@ from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.diagnosis.by_hand import by_hand
 from gradcheck.execution.loading import load
+from gradcheck.judging import FLOAT64, Arithmetic
 from gradcheck.network import Network
-from gradcheck.notation import Notation
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.oracle import Truths
 from gradcheck.problem import Batch, Params, Problem
 from gradcheck.protocol import Observation
@@ -54,6 +55,24 @@ def test_a_counter_example_in_columns_is_worked_in_columns():
     assert shapes["db1"] == (2, 1), f"db1 is a column; got {shapes['db1']}"
     wrong = [name for name, line in lines.items() if line.differs]
     assert wrong == ["delta1", "dW1", "db1"], f"{wrong} differ"
+
+
+def test_what_float32_costs_is_not_marked_as_a_difference():
+    asked = problem("3-4-2 tanh,identity half_squared_error mean", 2)
+    loss, grads = Textbook().loss_and_grads(asked.network, asked.params.copies(), asked.batch)
+    pairs = tuple((np.float64(np.float32(w)), np.float64(np.float32(b))) for w, b in grads)
+    pairs[0][0][1, 2] += 1.0
+    observation, truth = Observation(float(np.float32(loss)), pairs), Truths().of(asked)
+    marked = {
+        unit: {
+            line.quantity
+            for line in by_hand(asked, observation, truth, NATIVE, arithmetic)
+            if line.differs
+        }
+        for unit, arithmetic in (("64", FLOAT64), ("32", Arithmetic(2.0**-24, 2.0**-24)))
+    }
+    assert "dW2" in marked["64"], f"in float64 the loss of digits differs; got {marked['64']}"
+    assert marked["32"] == {"dW1"}, f"in float32 one tensor is wrong; got {marked['32']}"
 
 
 def test_without_biases_the_network_is_that_of_the_author():

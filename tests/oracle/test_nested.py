@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 from gradcheck import sampling
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
-from gradcheck.oracle import Truth, complex_step
+from gradcheck.oracle import Truth, complex_step, one_sum
 from gradcheck.problem import Params, Problem
 
+#: Losses of outputs under a softmax.
+MEETING = ("cross_entropy", "half_squared_error", "squared_error", "mean_squared_error")
 
-def gradient(problem: Problem, many: int) -> dict[str, np.ndarray]:
+
+def gradient(problem: Problem, many: int, epsilon: float = 0.0) -> dict[str, np.ndarray]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(complex_step, "MANY", many)
-        return {name: each.value for name, each in Truth(problem).gradient.items()}
+        return {name: each.value for name, each in Truth(problem, epsilon).gradient.items()}
 
 
 @settings(deadline=None, max_examples=40)
@@ -24,18 +27,21 @@ def gradient(problem: Problem, many: int) -> dict[str, np.ndarray]:
     st.sampled_from((1, 1, 2, 6)),
     st.sampled_from((1e-3, 1.0, 20.0, 100.0)),
     st.sampled_from(("mean", "sum")),
+    st.sampled_from([*((loss, 0.0) for loss in MEETING), ("cross_entropy", 1e-8)]),
     st.integers(0, 2**32 - 1),
 )
 def test_both_ways_agree_to_roundoff_saturated_or_not(
-    width: int, samples: int, scale: float, reduction: str, seed: int
+    width: int, samples: int, scale: float, reduction: str, written: tuple[str, float], seed: int
 ) -> None:
-    network = Network((3, width), ("softmax",), "cross_entropy", reduction)
+    loss, epsilon = written
+    network = Network((3, width), ("softmax",), loss, reduction)
     drawn = sampling.fill(np.random.default_rng(seed), network, samples)
     params = Params([(scale * w, scale * b) for w, b in drawn.params])
     problem = Problem(network, params, drawn.batch)
-    together, alone = gradient(problem, 1), gradient(problem, 10**9)
+    together, alone = gradient(problem, 1, epsilon), gradient(problem, 10**9, epsilon)
     for name, value in alone.items():
-        norm = np.linalg.norm(value)
+        largest = np.abs(value).max()
+        norm = largest * np.linalg.norm(value / largest) if largest else 0.0
         off = np.abs(together[name] - value).max()
         # samples may cancel in a sum; one alone has to keep its digits where it saturates
         cancelled = 0.0 if samples == 1 else 1e-14
@@ -55,11 +61,28 @@ def test_the_nested_form_is_the_loss_itself(name: str) -> None:
     np.testing.assert_allclose(value, loss.per_sample(z, z, y), rtol=1e-14)
 
 
-def test_many_outputs_cost_no_square_of_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loss", MEETING)
+def test_what_arithmetic_may_cost_is_the_same_both_ways(loss: str) -> None:
+    """The errors that are added to outputs, and to their slopes, are felt in either."""
+    network = Network((3, 12), ("softmax",), loss)
+    problem = sampling.fill(np.random.default_rng(0), network, 3)
+    granted = {}
+    for many in (1, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(complex_step, "MANY", many)
+            granted[many] = Truth(problem).rounding(2.0**-24)
+    for name, grant in granted[1].items():
+        np.testing.assert_allclose(grant, granted[10**9][name], rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("loss", MEETING)
+def test_many_outputs_cost_no_square_of_their_number(
+    loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counted, not timed: how many numbers the loss is evaluated on."""
     counts = {}
     for width in (100, 1000):
-        network = Network((3, width), ("softmax",), "cross_entropy")
+        network = Network((3, width), ("softmax",), loss)
         problem = sampling.fill(np.random.default_rng(0), network, 2)
         seen = [0]
         evaluate = complex_step.sample_losses
@@ -68,8 +91,10 @@ def test_many_outputs_cost_no_square_of_their_number(monkeypatch: pytest.MonkeyP
             seen[0] += z.size
             return evaluate(network, z, *rest)
 
-        monkeypatch.setattr(complex_step, "sample_losses", counting)
+        for module in (complex_step, one_sum):
+            monkeypatch.setattr(module, "sample_losses", counting)
         assert Truth(problem).gradient
-        monkeypatch.setattr(complex_step, "sample_losses", evaluate)
+        for module in (complex_step, one_sum):
+            monkeypatch.setattr(module, "sample_losses", evaluate)
         counts[width] = seen[0]
     assert counts[1000] <= 11 * counts[100], f"numbers by width: {counts}"

@@ -47,6 +47,14 @@ def test_one_slow_measurement_is_no_evidence():
     assert answered(PLAN, lambda P, N: next(times)) == [], "flagged after one round"
 
 
+def test_a_busy_machine_hides_no_differences():
+    busy = iter([30.0] * 18)  # a first round in which every call is held up alike
+    cost = COSTS["differences of matrix code"][0]
+    assert answered(PLAN, lambda P, N: cost(P, N) * next(busy, 1.0)), "not flagged"
+    late = iter([1e-2, 2e-2, 2e-2] * 6)  # what is shortest is held up most
+    assert answered(PLAN, lambda P, N: next(late, cost(P, N))), "not flagged"
+
+
 def test_code_for_one_network_or_few_batch_sizes_is_not_timed():
     fixed = Support(networks=(PLAN.problems[0].network,))
     for support in (fixed, Support(batch_sizes=(1,))):
