@@ -15,6 +15,7 @@ import numpy as np
 from gradcheck.answers import ABSENT, Outline
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence
+from gradcheck.diagnosis.products import wrong_product
 from gradcheck.diagnosis.survey import same, textbook_pass
 from gradcheck.diagnosis.turns import LOST, TURNS, Turn, shape_of, total
 from gradcheck.diagnosis.unpacking import ORDERS, Packing, as_array, packings
@@ -213,6 +214,10 @@ def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
         return Diagnosis(
             Name(bug, turn.site if turn.bug else site, layer), certainty, told, turn.fix
         )
+    if kind == "W" and layer <= mine[0].problem.network.depth:
+        answers = [(s.problem, s.returned[1]) for s in mine]
+        if (product := wrong_product(answers, layer, RIGHT)) is not None:
+            return replace(product, explanation=f"{text}. {product.explanation}")
     return Diagnosis(Name("", site, layer), "localised", f"{text}.", _SHAPE)
 
 
@@ -327,9 +332,31 @@ def _of_tensors(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
         proven = name in form.right
         if turn is None:
             turn, proven = _lost(name, form, seen)
+        if turn is None and (product := _product(name, form, seen)) is not None:
+            text = _of_shape(name, shapes, seen[-1].problem)
+            yield replace(product, explanation=f"{text}. {product.explanation}")
+            continue
         groups.setdefault(turn.looks if turn else name[0], []).append((name, turn, proven))
     for members in groups.values():
         yield _of_group(members, shapes, seen[-1].problem)
+
+
+def _product(name: str, form: Form, seen: list[Seen]) -> Diagnosis | None:
+    kind, layer = name[0], int(name[1:])
+    read = [form.packing.read(s.returned, s.problem) for s in seen]
+    if kind == "b" or any(r is None for r in read):
+        return None
+    arrays = [ORDERS[form.order](r[1])[layer - 1][0] for r in read if r is not None]
+    answers = list(zip([s.problem for s in seen], arrays, strict=True))
+    return wrong_product(answers, layer, RIGHT)
+
+
+def _of_shape(tensor: str, shapes: dict[str, tuple[int, ...]], problem: Problem) -> str:
+    n, expected = problem.batch.size, shape_of(problem, tensor[0], int(tensor[1:]))
+    return (
+        f"d{tensor} has shape {shapes[tensor]} where {expected} is expected, "
+        f"for {f'{n} samples' if n > 1 else 'one sample'}"
+    )
 
 
 def _of_group(
@@ -340,11 +367,7 @@ def _of_group(
     (tensor, turn, _), *others = members
     kind, layer = tensor[0], int(tensor[1:])
     proven = [name for name, _, proven in members if proven]
-    n = problem.batch.size
-    text = (
-        f"d{tensor} has shape {shapes[tensor]} where {shape_of(problem, kind, layer)} is expected, "
-        f"for {f'{n} samples' if n > 1 else 'one sample'}"
-    )
+    text = _of_shape(tensor, shapes, problem)
     if turn is not None:
         text += f": {turn.proven if len(proven) == len(members) else turn.looks}"
     text += "."

@@ -91,8 +91,10 @@ class Fault:
             return f"This is the bug {self.names[0]}: it explains every number, and no other does."
         if kind == "class":
             return f"These are one and the same here: {', '.join(self.names)}."
+        if kind == "localised" and self.diagnosis["site"] == "returned_gradient":
+            return ""  # what came back lies open: there is no formula to look for
         if kind == "localised":
-            return "The place is sure; the formula is in no dictionary."
+            return "The place is sure; what is written there could not be told."
         return "What is wrong could not be told."
 
     @property

@@ -203,3 +203,37 @@ def test_a_dictionary_is_kept_with_its_keys_and_too_much_is_not_kept():
     assert outline(np.zeros(MOST_NUMBERS + 1)) == "ndarray", "too many numbers were kept"
     deep = [[[[[[[1.0]]]]]]]
     assert outline(deep) is not None, "deep lists have no outline"
+
+
+#: The wrong factors of a weight gradient, and layers of a network of unlike widths where they are.
+PRODUCTS = {
+    "own_output_for_input": (lambda p, layer: (p.a[layer], p.delta[layer]), {1, 2, 3}),
+    "network_input_for_every_layer": (lambda p, layer: (p.a[0], p.delta[layer]), {2, 3}),
+    "weight_gradient_of_layer_above": (
+        lambda p, layer: (p.a[layer - 1], p.delta[min(layer + 1, p.last)]),
+        {1, 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("slug", PRODUCTS)
+def test_a_product_of_wrong_factors_is_named_where_only_its_shape_was_wrong(slug):
+    factors, layers = PRODUCTS[slug]
+
+    def product(p, layer):
+        inputs, delta = factors(p, layer)
+        return p.apply("scale") * (inputs.T @ delta)
+
+    network = Network.parse("2-4-3-5 tanh,tanh,identity half_squared_error mean")
+    found = diagnosed(Textbook({"weight_gradient": product}), network)
+    told = {(d.name.bug, d.name.layer) for d in found}
+    assert told == {(slug, layer) for layer in layers}, f"told {told}"
+    assert all("has shape" in d.explanation for d in found), found[0].explanation
+
+
+def test_a_wrong_shape_of_no_known_product_keeps_its_place_alone():
+    network = Network.parse("2-4-3 tanh,identity half_squared_error mean")
+    wrong = Textbook({"weight_gradient": lambda p, layer: np.ones((7, 7))})
+    found = diagnosed(wrong, network)
+    assert found, "a wrong shape was not told"
+    assert all(d.certainty == "localised" and not d.name.bug for d in found), f"told {found}"
