@@ -35,7 +35,7 @@ from gradcheck.requirements import Requirements
 from gradcheck.scope import Scope, scope_of
 from gradcheck.settings import ENOUGH, EXAMPLES, check_numbers
 from gradcheck.settling.settlement import Settlement
-from gradcheck.sizes import MAX_TOGETHER, check_size, numbers
+from gradcheck.sizes import check_size
 from gradcheck.subject import Subject
 from gradcheck.verdict import Finding, Verdict
 
@@ -138,7 +138,9 @@ class Examination:
             else:
                 findings += drive(check.run(plan), panel)
         findings += [_untimely(undone, own)] if undone else []
-        few = _fewer(plan, self.examples, own) if len(plan.problems) < self.examples else ""
+        count = len(plan.problems)
+        few = f"{count} of {self.examples} problems were compared: {drawn.stopped}"
+        few = few if drawn.stopped and count < self.examples else ""
         findings = [_enough(finding, few) for finding in findings]
         findings = contract.refused_by_numbers(findings, _refused(plan, panel))
         if not own.over:  # what follows from what is asked anew
@@ -162,7 +164,7 @@ class Examination:
         if few:
             entry["notes"] = [few, *entry["notes"]]
         if late:
-            entry["notes"] = [*entry["notes"], f"not explained: {_USED_UP.format(own.option)}"]
+            entry["notes"] = [*entry["notes"], f"not explained: {own.used_up}"]
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
     def _scope(self, subject: Subject, plan: Plan, drawn: Drawn, discovery: Discovery) -> Scope:
@@ -225,26 +227,13 @@ def _refused(plan: Plan, panel: Panel) -> dict[Problem, str]:
 #: Checks that are always made: they judge the answers that are there.
 _ALWAYS = ("contract", "loss", "forward", "gradient")
 
-_USED_UP = "the time for gradcheck's own work was used up ({}; more gives more)"
-
 
 def _untimely(slugs: list[str], own: OwnTime) -> Finding:
     """Say in one finding which checks were not made."""
     first, *more = slugs
     others = f", nor {', '.join(more)}" if more else ""
-    message = f"Not looked at{others}: {_USED_UP.format(own.option)}."
+    message = f"Not looked at{others}: {own.used_up}."
     return Finding(first, Verdict.UNRESOLVED, 0, message)
-
-
-def _fewer(plan: Plan, examples: int, own: OwnTime) -> str:
-    """Say why fewer problems were compared than was asked for."""
-    if own.over:
-        why = _USED_UP.format(own.option)
-    elif sum(numbers(p.network, p.batch.size) for p in plan.problems) > MAX_TOGETHER // 2:
-        why = "together they hold no more than 2 GB"
-    else:
-        return ""  # the code handles no others
-    return f"{len(plan.problems)} of {examples} problems were compared: {why}"
 
 
 def _enough(finding: Finding, fewer: str = "") -> Finding:

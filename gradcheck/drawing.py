@@ -19,7 +19,8 @@ from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Observation, Request
 from gradcheck.sampling import Support
 from gradcheck.scope import Feature
-from gradcheck.sizes import MAX_TOGETHER, numbers
+from gradcheck.settings import ENOUGH
+from gradcheck.sizes import MANY_TOGETHER, MAX_TOGETHER, numbers
 
 #: Problems drawn for each one compared, before giving up: some combinations of
 #: features may not be supported though each is.
@@ -54,12 +55,15 @@ class Drawn:
         Kinds of problems far out that got an answer.
     missed : mapping of tuple of str to str
         Those that got none, and why.
+    stopped : str
+        Why no more were drawn, where time or memory was short.
     """
 
     problems: tuple[Problem, ...]
     unanswered: frozenset[Problem] = frozenset()
     far_out: tuple[str, ...] = ()
     missed: Mapping[Feature, str] = field(default_factory=dict)
+    stopped: str = ""
 
 
 class Drawing:
@@ -87,6 +91,7 @@ class Drawing:
         self._discovery, self._panel, self._hearing = discovery, panel, hearing
         self._seed, self._examples, self._own = seed, examples, own or OwnTime()
         self._numbers = 0
+        self._stopped = ""
         self._kept: dict[Problem, None] = {}
         self._unanswered: set[Problem] = set()
         drawn = sampling.problems(seed, discovery.support)
@@ -107,7 +112,9 @@ class Drawing:
             self._keep(problem, self._panel.ask(Request(Call.LOSS_AND_GRADS, problem)))
         seen, missed = self._far_out(support, kinds, budget)
         self._at_random(self._examples)  # what some of them left free
-        return Drawn(tuple(self._kept), frozenset(self._unanswered), tuple(seen), missed)
+        return Drawn(
+            tuple(self._kept), frozenset(self._unanswered), tuple(seen), missed, self._stopped
+        )
 
     def _at_random(self, count: int) -> None:
         """Draw until so many are kept."""
@@ -162,9 +169,16 @@ class Drawing:
                 yield problem
 
     def _room(self, problem: Problem) -> bool:
-        """Whether time and memory of our own are left for one more."""
+        """Whether time and memory are left for one more: once there are enough, for checks too."""
         self._numbers += numbers(problem.network, problem.batch.size)
-        return self._numbers <= MAX_TOGETHER and not self._own.over
+        enough = len(self._kept) >= ENOUGH
+        if self._own.over:
+            self._stopped = self._own.used_up
+        elif enough and self._own.half:
+            self._stopped = f"half of the time was gone by then ({self._own.option} gives more)"
+        elif self._numbers > (MANY_TOGETHER if enough else MAX_TOGETHER):
+            self._stopped = "they are large; together they hold all the numbers that are kept"
+        return not self._stopped
 
     def _noted(self, problem: Problem, observation: Observation) -> bool:
         """Keep a problem that the code handles; whether it is a new one."""

@@ -30,6 +30,17 @@ class OwnTime:
         return time.perf_counter() - self.since - self.waited() > self.budget
 
     @property
+    def half(self) -> bool:
+        """Whether half of it is used up, or of what the code may take."""
+        waited = self.waited()
+        return 2 * max(time.perf_counter() - self.since - waited, waited) > self.budget
+
+    @property
     def option(self) -> str:
         """Name what gives more of it."""
         return f"--timeout {self.budget:g}"
+
+    @property
+    def used_up(self) -> str:
+        """Say that it is used up."""
+        return f"the time for gradcheck's own work was used up ({self.option}; more gives more)"

@@ -1,6 +1,6 @@
 """What a check is given, and what it is: a generator of requests."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from gradcheck.oracle import Truth, Truths
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request, Tensors
 from gradcheck.sampling import EVERYTHING, Support
+from gradcheck.sizes import MAX_RELATED, numbers
 from gradcheck.verdict import Finding, Verdict
 
 #: Yields requests, is sent observations, returns findings. It never calls code.
@@ -101,3 +102,21 @@ class Check:
     slug: str
     title: str
     run: Callable[[Plan], Run]
+
+
+def some(problems: Iterable[Problem], most: int, together: int = MAX_RELATED) -> Iterator[Problem]:
+    """Yield the first few problems: fewer where they are large, but one.
+
+    Parameters
+    ----------
+    most : int
+        How many at most.
+    together : int
+        Numbers that they may hold together.
+    """
+    held = 0
+    for count, problem in enumerate(problems):
+        held += numbers(problem.network, problem.batch.size)
+        if count == most or (count and held > together):
+            return
+        yield problem

@@ -14,6 +14,13 @@ PER_UNIT = 4
 MAX_TOGETHER = 250_000_000
 
 
+#: Numbers from which on no more problems are compared than are needed to tell: 800 MB.
+MANY_TOGETHER = 100_000_000
+
+#: Numbers that the problems of one relation between answers may hold together.
+MAX_RELATED = 25_000_000
+
+
 def parameters(network: Network) -> int:
     """Return how many parameters a network has; nothing is made of that size."""
     return sum((n_in + 1) * n_out for n_in, n_out in network.shapes)

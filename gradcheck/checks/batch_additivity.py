@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.checks.metamorphic import grants, mismatches, usable
 from gradcheck.judging import named
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, some
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Request
 from gradcheck.verdict import Finding, Verdict
@@ -28,7 +28,7 @@ def run(plan: Plan) -> Run:
     compared = 0
     failing: list[tuple[Problem, list[str]]] = []
     batches = [problem for problem in plan.problems if problem.batch.size > 1]
-    for problem in _spread(batches):
+    for problem in some(_spread(batches), BATCHES):
         whole = yield Request(Call.LOSS_AND_GRADS, problem)
         if whole.failure or not usable(plan, problem, whole.tensors):
             continue
@@ -82,13 +82,13 @@ def _limits(
 
 
 def _spread(batches: list[Problem]) -> list[Problem]:
-    """Choose batches of as many different architectures as possible."""
+    """Put batches of as many different architectures as possible first."""
     seen: dict[str, Problem] = {}
     for problem in batches:
         seen.setdefault(str(problem.network), problem)
     distinct = list(seen.values())
     rest = [problem for problem in batches if problem not in distinct]
-    return (distinct + rest)[:BATCHES]
+    return distinct + rest
 
 
 def _penalty(problem: Problem) -> dict[str, Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcheck.checks.metamorphic import grants, mismatches, usable
 from gradcheck.judging import named
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, some
 from gradcheck.problem import Floats, Params, Problem
 from gradcheck.protocol import Call, Request
 from gradcheck.verdict import Finding, Verdict
@@ -27,7 +27,7 @@ def run(plan: Plan) -> Run:
     rng = plan.rng(2)
     compared = 0
     failing: list[tuple[Problem, str, list[str]]] = []
-    for problem in plan.problems[:SHUFFLED]:
+    for problem in some(plan.problems, SHUFFLED):
         plain = yield Request(Call.LOSS_AND_GRADS, problem)
         if plain.failure or not usable(plan, problem, plain.tensors):
             continue

@@ -12,9 +12,10 @@ import numpy as np
 from gradcheck.checks.metamorphic import grants
 from gradcheck.checks.step import implied
 from gradcheck.judging import named
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, some
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
+from gradcheck.sizes import MAX_RELATED
 from gradcheck.verdict import Finding, Verdict
 
 SLUG = "purity"
@@ -87,9 +88,10 @@ def _of_two_sizes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     It is used where the loss is a mean, so those come first.
     """
     ordered = sorted(problems, key=lambda p: p.network.reduction != "mean")
-    first = ordered[: REPEATED // 2]
-    others = [p for p in ordered if p.batch.size != first[0].batch.size][: REPEATED // 2]
-    return (*first, *others) if others else tuple(ordered[:REPEATED])
+    half, together = REPEATED // 2, MAX_RELATED // 2
+    first = tuple(some(ordered, half, together))
+    others = [p for p in ordered if p.batch.size != first[0].batch.size]
+    return (*first, *some(others, half, together)) if others else tuple(some(ordered, REPEATED))
 
 
 def _told(call: Call, observation: Observation) -> list[str]:

@@ -19,7 +19,7 @@ from gradcheck.judging import named
 from gradcheck.losses import LOSSES
 from gradcheck.oracle import Truth
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, some
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
 from gradcheck.verdict import Finding, Verdict
@@ -49,8 +49,10 @@ def run(plan: Plan) -> Run:
     notes: dict[str, None] = {}
     constant: float | None = None  # in the logarithms: asked for when it matters
     bound = FINITE_UP_TO * math.log(plan.arithmetic.loss_unit) / math.log(UNIT)
-    for index in range(PROBLEMS):
-        problem = sampling.saturated(plan.seed, index, plan.support)
+    drawn = (sampling.saturated(plan.seed, index, plan.support) for index in range(PROBLEMS))
+    tried = 0
+    for problem in some(drawn, PROBLEMS):
+        tried += 1
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if observation.failure and observation.failure.kind == "contract":
             continue  # told by the contract check
@@ -90,7 +92,7 @@ def run(plan: Plan) -> Run:
     failing.sort(key=lambda item: item[0].params.size * item[0].batch.size)
     problem, place = failing[0]
     message = (
-        f"With saturated units {len(failing)} of {PROBLEMS} problems fail: {place} "
+        f"With saturated units {len(failing)} of {tried} problems fail: {place} "
         f"({plan.described(problem)}, largest |z| "
         f"{_reach(plan, problem):.0f})."
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.judging import Judgement, named
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, some
 from gradcheck.problem import Floats, Problem
 from gradcheck.protocol import Call, Observation, Request
 from gradcheck.tally import Tally
@@ -29,7 +29,7 @@ def run(plan: Plan) -> Run:
         return []
     tally = Tally(plan.notation)
     added = 0
-    for index, problem in enumerate(plan.problems[:STEPS]):
+    for index, problem in enumerate(some(plan.problems, STEPS)):
         rate = RATES[index % len(RATES)]
         observation = yield Request(Call.STEP, problem, learning_rate=rate)
         if observation.failure:

@@ -18,6 +18,7 @@ from gradcheck.execution.lost import LostError
 from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Started, Starting
 from gradcheck.protocol import Call, Observation, Request
+from gradcheck.sizes import MAX_TOGETHER, numbers
 
 #: Failures after which nothing more is asked: the next call would cost as much again.
 _FATAL = ("memory", "processes")
@@ -112,6 +113,7 @@ class Remote:
         self._left = launch.limits.timeout
         self._calls = self._number = self._spawned = self._printed = 0
         self._memory: dict[tuple[int, Request], Observation] = {}
+        self._held = 0
         self._lost: LostError | None = None
         self._libraries: tuple[str, ...] = ()
         self._worker: Started | None = None
@@ -163,6 +165,7 @@ class Remote:
             return False
         self._first, self.settled = self._following, 0
         self._memory.clear()
+        self._held = 0
         self._find()
         return bool(self._readings[0].calls)
 
@@ -234,8 +237,15 @@ class Remote:
                 answer = self._worker.process.answer(begun.frame, (wire.ANSWER,), left)
             observation = self._read(answer, request, begun.since)
         if _kept(request):
-            self._memory[begun.key] = observation
+            self._keep(begun.key, observation)
         return observation
+
+    def _keep(self, key: tuple[int, Request], observation: Observation) -> None:
+        """Remember an answer, as long as memory allows; what is not is asked again."""
+        problem = key[1].problem
+        self._held += numbers(problem.network, problem.batch.size)
+        if self._held <= MAX_TOGETHER:
+            self._memory[key] = observation
 
     def _reading(self, request: Request) -> int:
         return self.settled if request.reading is None else request.reading

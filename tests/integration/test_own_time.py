@@ -1,10 +1,12 @@
 """Our own work has an end, too, and what was not done by then is told."""
 
+import itertools
+
 import gradcheck
-from gradcheck import campaign
 from gradcheck.execution.remote import Remote
 from gradcheck.hearing import Hearing
 from gradcheck.own_time import OwnTime
+from gradcheck.plan import some
 from gradcheck.sizes import numbers
 from tests.integration import students
 
@@ -50,6 +52,35 @@ def test_checks_that_were_not_made_are_told_in_one_finding_and_nothing_is_correc
     assert any("30 of 60 problems" in note for note in entry["notes"]), entry["notes"]
 
 
+def test_half_of_the_time_is_left_for_the_checks_once_there_are_enough_problems(write, monkeypatch):
+    heard = []
+    hear = Hearing.hear
+    monkeypatch.setattr(Hearing, "hear", lambda self, p: (heard.append(p), hear(self, p)))
+    monkeypatch.setattr(OwnTime, "half", property(lambda self: len(heard) >= 5))
+    entry = entry_of(write(students.TANH))
+    assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['findings']}"
+    assert 20 <= len(heard) < 60, f"{len(heard)} problems were compared"
+    assert any("of 60 problems were compared: half" in note for note in entry["notes"]), entry
+    assert "saturation" in {f["check"] for f in entry["findings"]}, "checks were left out"
+
+
+def test_large_problems_are_as_many_as_are_needed_to_tell_and_checks_ask_few(write, monkeypatch):
+    monkeypatch.setattr("gradcheck.drawing.MANY_TOGETHER", 1)
+    entry = entry_of(write(students.TANH))
+    asked = entry["scope"]["asked"]["problems"]
+    assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['findings']}"
+    assert 20 <= asked < 30, f"{asked} problems were compared"
+    assert any("they are large" in note for note in entry["notes"]), entry["notes"]
+
+
+def test_of_large_problems_a_relation_asks_few_but_one():
+    first = list(itertools.islice(gradcheck.sampling.problems(3), 9))
+    sizes = [numbers(p.network, p.batch.size) for p in first]
+    assert list(some(first, 5)) == first[:5], "small ones are left out"
+    assert list(some(first, 5, sum(sizes[:3]))) == first[:3], "more are held than may be"
+    assert list(some(first, 5, 1)) == first[:1], "none is left"
+
+
 def test_a_wrong_gradient_is_wrong_however_little_time_there_was(write, monkeypatch):
     runs_out_after(monkeypatch, 3)
     entry = entry_of(write(students.TANH.replace("1 - np.tanh(z) ** 2", "1 + np.tanh(z) ** 2")))
@@ -61,8 +92,8 @@ def test_a_wrong_gradient_is_wrong_however_little_time_there_was(write, monkeypa
 def test_problems_hold_no_more_memory_than_they_may(write, monkeypatch):
     first = next(gradcheck.sampling.problems(3))
     most = 40 * numbers(first.network, first.batch.size)
-    monkeypatch.setattr(campaign, "MAX_TOGETHER", most)
-    monkeypatch.setattr("gradcheck.drawing.MAX_TOGETHER", most)
+    for limit in ("MANY_TOGETHER", "MAX_TOGETHER"):
+        monkeypatch.setattr(f"gradcheck.drawing.{limit}", most)
     entry = entry_of(write(students.TANH), examples=200)
     asked = entry["scope"]["asked"]["problems"]
     assert 0 < asked < 200, f"{asked} problems were kept"
