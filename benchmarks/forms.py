@@ -6,7 +6,6 @@ form of ``tests/quality/forms.py``, the wrong ones among them.
 """
 
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,14 +36,17 @@ def main(seeds: int = SEEDS) -> None:
 
 def told(name: str, forms: dict[str, Form], seeds: Iterable[int], sizes: object = None) -> None:
     """Examine one form on many seeds and print how often it came out how."""
-    verdicts: Counter[str] = Counter()
+    seen: dict[str, list[int]] = {}
     aside = 0
     for seed in seeds:
         subject = Subject(name, "", InProcess(Naive(forms=forms)), batch_sizes=sizes)
         entry = Examination(seed).examine(subject)
-        verdicts[str(entry["verdict"])] += 1
+        seen.setdefault(str(entry["verdict"]), []).append(seed)
         aside += any("set aside" in note for note in entry["notes"])
-    print(f"{name}: {dict(verdicts)}; tensors set aside on {aside} seeds", flush=True)
+    usual = max(seen, key=lambda verdict: len(seen[verdict]))
+    counts = {verdict: len(seeds) for verdict, seeds in seen.items()}
+    others = {verdict: seeds for verdict, seeds in seen.items() if verdict != usual}
+    print(f"{name}: {counts}, {others or 'no other'}; set aside on {aside} seeds", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Three questions, each answered from its numbers alone:
 - does it put a constant inside its logarithms? One epsilon that explains its loss on
   every problem is taken for what it is; in float32 it is read where it stands alone
   (:mod:`gradcheck.guard`);
+- does its penalty count the biases too, in the loss and in the gradient alike? Then it is judged
+  by that, and told;
 - are its answers off by what float32 arithmetic costs, and is that error *rough*?
   Rounding is a different error at every point, however near; the error of a wrong
   formula is a smooth function. So the code is asked again nearby: an error that
@@ -21,7 +23,7 @@ from gradcheck.forward import loss_of
 from gradcheck.guard import askable, guard
 from gradcheck.judging import Arithmetic, named
 from gradcheck.losses import LOSSES
-from gradcheck.oracle import Truths
+from gradcheck.oracle import BiasesToo, Truths
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.protocol import Call, Observation, Request
@@ -31,6 +33,9 @@ LARGEST_EPSILON = 1e-6
 
 #: Problems looked at.
 PROBLEMS = 24
+
+#: Problems on which the penalty's way has to show.
+ENOUGH = 2
 
 #: Nearby points, how near, and on how many problems.
 NEARBY = 3
@@ -86,12 +91,16 @@ def calibrate(problems: tuple[Problem, ...], truths: Truths) -> Questions:
         if not observation.failure:
             answers[problem] = observation
     misses = [m for p, o in answers.items() for m in _misses(p, o, truths, 0.0)]
+    biases = bool(misses) and _counts_biases(answers, truths)
+    if biases:
+        truths = BiasesToo(truths)
+        misses = [m for p, o in answers.items() for m in _misses(p, o, truths, 0.0)]
     epsilon, cut = (yield from _constants(answers, misses, truths)) if misses else (0.0, 0.0)
     if epsilon:
         misses = [m for p, o in answers.items() for m in _misses(p, o, truths, epsilon)]
     gradients = [miss for miss in misses if miss.tensor]
     losses = [miss for miss in misses if not miss.tensor]
-    arithmetic = Arithmetic(epsilon=epsilon, cut=cut)
+    arithmetic = Arithmetic(epsilon=epsilon, cut=cut, biases=biases)
     if epsilon:
         note = f"a constant of {epsilon:.1e} stands inside the logarithms"
         arithmetic = replace(arithmetic, notes=(note,))
@@ -105,6 +114,28 @@ def calibrate(problems: tuple[Problem, ...], truths: Truths) -> Questions:
         notes = (*arithmetic.notes, "float32 arithmetic")
         arithmetic = replace(arithmetic, loss_unit=UNIT32, notes=notes)
     return arithmetic
+
+
+def _counts_biases(answers: dict[Problem, Observation], truths: Truths) -> bool:
+    """Whether losses and the last bias' gradients all have a penalty of the biases, and agree.
+
+    By the last bias, since what is wrong below it is another matter.
+    """
+    told = 0
+    for problem, answer in answers.items():
+        if not problem.network.l2 or not any(b.any() for _, b in problem.params):
+            continue
+        name, claim = list(named(answer.tensors).items())[-1]
+        off = []
+        for truth in (truths.of(problem), truths.of(problem, biases=True)):
+            estimate = truth.gradient[name]
+            allowed = estimate.error + estimate.interval + truth.rounding(UNIT32)[name]
+            right = bool((np.abs(claim - estimate.value) <= allowed).all())
+            off.append((truth.loss_off(answer.loss, UNIT32), not right))
+        if any(off[1]):
+            return False
+        told += all(off[0])
+    return told >= ENOUGH
 
 
 def _gradient_arithmetic(

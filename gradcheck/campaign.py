@@ -123,6 +123,7 @@ class Examination:
         if settlement is not None:
             plan = replace(
                 plan,
+                foreign=True,
                 lossless=settlement.lossless,
                 doubtful=settlement.aside if settlement.doubtful else "",
                 notation=settlement.notation,

@@ -114,7 +114,7 @@ def _step(plan: Plan, problem: Problem, observation: Observation) -> bool:
 def _loss(plan: Plan, problem: Problem, observation: Observation) -> bool:
     if observation.failure:
         return False
-    return loss_differs(observation.loss, plan.truth(problem), plan.arithmetic)
+    return loss_differs(observation.loss, plan.defined(problem), plan.arithmetic)
 
 
 def _contract(plan: Plan, problem: Problem, observation: Observation) -> bool:

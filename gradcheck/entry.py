@@ -76,7 +76,7 @@ def _error(finding: Finding) -> Entry:
 
 def _worked(plan: Plan, example: CounterExample) -> Entry:
     """Return the counter-example with every step written out, where it is of a gradient."""
-    truth = plan.truth(example.problem)
+    truth = (plan.defined if example.check == "loss" else plan.truth)(example.problem)
     entry = counterexample_entry(example, truth)
     if plan.notation != NATIVE:
         own = str(plan.notation.own_network(example.problem.network))

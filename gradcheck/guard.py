@@ -50,7 +50,9 @@ def askable(problems: Iterable[Problem]) -> Problem | None:
         if LOSSES[problem.network.loss].logarithmic
         and (problem.network.activations[-1] != "softmax" or problem.network.widths[-1] > 1)
     ]
-    return min(fitting, key=lambda p: p.params.size * p.batch.size, default=None)
+    # without a penalty, where there is one: some code counts the biases in it
+    size = {p: (p.network.l2 != 0, p.params.size * p.batch.size) for p in fitting}
+    return min(fitting, key=size.__getitem__, default=None)
 
 
 def guard(problem: Problem) -> Generator[Request, Observation, Guard | None]:

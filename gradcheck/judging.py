@@ -34,6 +34,8 @@ class Arithmetic:
         A constant inside its logarithms, recovered from its loss; or zero.
     cut : float
         Where it cuts outputs off before it takes their logarithms, likewise; or zero.
+    biases : bool
+        Its penalty counts the biases too, in the loss and in the gradient.
     fault : str
         ``""``, or the slug of a fault of arithmetic: ``float16_arithmetic``,
         ``rounded_to_decimals``, ``low_precision_arithmetic``.
@@ -44,6 +46,7 @@ class Arithmetic:
     loss_unit: float = UNIT
     epsilon: float = 0.0
     cut: float = 0.0
+    biases: bool = False
     fault: str = ""
     notes: tuple[str, ...] = ()
 

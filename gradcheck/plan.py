@@ -40,6 +40,9 @@ class Plan:
         The code has no loss of its own: there is none to check.
     unanswered : frozenset of Problem
         Those that got a failure in place of an answer: they were asked and not compared.
+    foreign : bool
+        The code knows nothing of the definitions: where its loss and its gradient agree on
+        something else, that is a convention.
     doubtful : str
         Why what its forward returns cannot be judged, though it may be wrong outputs.
     notation : Notation
@@ -56,18 +59,27 @@ class Plan:
     faults: tuple[tuple[Problem, Failure], ...] = ()
     lossless: bool = False
     unanswered: frozenset[Problem] = frozenset()
+    foreign: bool = False
     doubtful: str = ""
     notation: Notation = NATIVE
 
     def truth(self, problem: Problem) -> Truth:
         """Return the truth of a problem, for the loss as the code writes it."""
+        return self.truths.of(problem, self.arithmetic.epsilon, self.arithmetic.biases)
+
+    def plain(self, problem: Problem) -> Truth:
+        """Return the truth of a problem without the code's constant in a logarithm."""
+        return self.truths.of(problem, biases=self.arithmetic.biases)
+
+    def defined(self, problem: Problem) -> Truth:
+        """Return the truth of a problem with the penalty as defined: of the weights alone."""
         return self.truths.of(problem, self.arithmetic.epsilon)
 
     def judge(self, problem: Problem, tensors: Tensors) -> list[Judgement]:
         """Judge a claimed gradient, of the loss as the code writes it or as defined."""
         judgements = judge(tensors, self.truth(problem), self.arithmetic)
         if self.arithmetic.epsilon and any(j.verdict is Verdict.WRONG for j in judgements):
-            plain = judge(tensors, self.truths.of(problem), self.arithmetic)
+            plain = judge(tensors, self.plain(problem), self.arithmetic)
             if not any(j.verdict is Verdict.WRONG for j in plain):
                 return plain
         return judgements

@@ -53,13 +53,15 @@ def run(plan: Plan) -> Run:
 def _same(plan: Plan, problem: Problem, name: str, mine: np.ndarray, other: np.ndarray) -> bool:
     truth = plan.truth(problem)
     estimate = truth.gradient[name]
+    if plan.arithmetic.biases:  # what both claim of the loss as defined is compared
+        mine = mine - estimate.value + plan.defined(problem).gradient[name].value
     difference = np.abs(mine - other)
     allowed = 2 * (estimate.error + estimate.interval)
     if plan.arithmetic.unit == UNIT and (difference <= allowed).all():
         return True
     granted = truth.rounding(plan.arithmetic.unit)[name] + truth.rounding(UNIT)[name]
     if plan.arithmetic.epsilon:
-        plain = plan.truths.of(problem).gradient[name].value
+        plain = plan.plain(problem).gradient[name].value
         granted = granted + np.abs(plain - estimate.value)
     return bool((difference <= allowed + granted).all())
 

@@ -34,7 +34,7 @@ def run(plan: Plan) -> Run:
             continue
         total = {name: np.zeros_like(a) for name, a in named(whole.tensors).items()}
         weight = 1.0 / problem.batch.size if problem.network.reduction == "mean" else 1.0
-        penalty = _penalty(problem)
+        penalty = _penalty(plan, problem)
         singles = [
             Problem(problem.network, problem.params, problem.batch.select([n]))
             for n in range(problem.batch.size)
@@ -91,10 +91,11 @@ def _spread(batches: list[Problem]) -> list[Problem]:
     return distinct + rest
 
 
-def _penalty(problem: Problem) -> dict[str, Floats]:
-    """The gradient of the weight penalty, as defined."""
+def _penalty(plan: Plan, problem: Problem) -> dict[str, Floats]:
+    """The gradient of the weight penalty, as defined, or of the biases too where both agree."""
+    every = plan.arithmetic.biases
     return {
-        name: problem.network.l2 * tensor if name.startswith("W") else np.zeros_like(tensor)
+        name: problem.network.l2 * tensor if every or name[0] == "W" else np.zeros_like(tensor)
         for name, tensor in problem.params.tensors()
     }
 

@@ -71,13 +71,13 @@ def run(plan: Plan) -> Run:
         elif not finite:
             failing.append((problem, "an answer is not finite"))
         else:
-            truths = dict.fromkeys((plan.truth(problem), plan.truths.of(problem)))
+            truths = dict.fromkeys((plan.truth(problem), plan.plain(problem)))
             misses = [_misses(plan, truth, observation) for truth in truths]
             if not all(misses):  # right for the loss as the code writes it, or as defined
                 continue
             if LOSSES[problem.network.loss].logarithmic:
                 constant = (yield from _constant(plan)) if constant is None else constant
-                plain = plan.truths.of(problem)
+                plain = plan.plain(problem)
                 if constant and not _misses(plan, plain, observation, constant):
                     if not plan.arithmetic.epsilon:
                         notes[_GUARDED.format(constant)] = None
@@ -137,7 +137,7 @@ def _misses(plan: Plan, truth: Truth, observation: Observation, constant: float 
     constant : float
         In the logarithms, of whatever form.
     """
-    whole = max(_norm(truth), _norm(plan.truths.of(truth.problem)))
+    whole = max(_norm(truth), _norm(plan.plain(truth.problem)))
     places = []
     for name, claim in named(observation.tensors).items():
         estimate = truth.gradient[name]

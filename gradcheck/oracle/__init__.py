@@ -13,6 +13,6 @@ written by hand is used anywhere in this package.
 """
 
 from gradcheck.oracle.estimate import Estimate
-from gradcheck.oracle.truth import Truth, Truths
+from gradcheck.oracle.truth import BiasesToo, Truth, Truths
 
-__all__ = ["Estimate", "Truth", "Truths"]
+__all__ = ["BiasesToo", "Estimate", "Truth", "Truths"]

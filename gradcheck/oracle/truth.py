@@ -48,12 +48,15 @@ class Truth:
     problem : Problem
     epsilon : float
         Inside a logarithm of the loss; zero for the loss as defined.
+    biases : bool
+        The penalty counts the biases too, which the loss as defined does not.
     """
 
-    def __init__(self, problem: Problem, epsilon: float = 0.0) -> None:
+    def __init__(self, problem: Problem, epsilon: float = 0.0, biases: bool = False) -> None:
         keep_memory()
         self.problem = problem
         self.epsilon = epsilon
+        self.biases = biases
         self._budgets: dict[float, dict[str, Floats]] = {}
         self._moves: dict[float, tuple[Floats, Floats]] = {}
 
@@ -82,7 +85,13 @@ class Truth:
     def loss(self) -> float:
         """The loss of the batch."""
         network, y = self.problem.network, self.problem.batch.y
-        return float(loss_at(network, self.problem.params.pairs, self._run, y, self.epsilon))
+        loss = loss_at(network, self.problem.params.pairs, self._run, y, self.epsilon)
+        return float(loss) + self._penalty_of_biases
+
+    @property
+    def _penalty_of_biases(self) -> float:
+        squares = sum(float((b * b).sum()) for _, b in self.problem.params) if self.biases else 0.0
+        return 0.5 * self.problem.network.l2 * squares
 
     @cached_property
     def outputs(self) -> Floats:
@@ -98,7 +107,7 @@ class Truth:
         if not loss.logarithmic:
             return self.loss
         losses = loss.of_outputs(np.clip(self.outputs, cut, 1.0 - cut), self.problem.batch.y)
-        return float(reduce(network, losses) + penalty(network, params))
+        return float(reduce(network, losses) + penalty(network, params)) + self._penalty_of_biases
 
     def beyond(self, cut: float) -> dict[str, Floats]:
         """Return by tensor name how far cutting outputs off may move each entry."""
@@ -181,7 +190,16 @@ class Truth:
         near = points.near(self.problem, self._run.z[0], self._rng(1))
         parts = complex_step.sloped(self.problem, near, apply, self.epsilon)
         stack = complex_step.by_preactivation(parts.first)
-        return complex_step.estimates(stack, chain.bars(parts, stack))
+        estimates = complex_step.estimates(stack, chain.bars(parts, stack))
+        return self._with_biases(estimates) if self.biases else estimates
+
+    def _with_biases(self, estimates: dict[str, Estimate]) -> dict[str, Estimate]:
+        """Add what a penalty of the biases adds to their gradients."""
+        found = dict(estimates)
+        for layer, (_, b) in enumerate(self.problem.params, start=1):
+            plain, own = estimates[f"b{layer}"], self.problem.network.l2 * b
+            found[f"b{layer}"] = Estimate(plain.value + own, plain.error + 8.0 * UNIT * np.abs(own))
+        return found
 
     @cached_property
     def _one_sided(self) -> dict[str, Estimate]:
@@ -201,7 +219,7 @@ class Truth:
     @cached_property
     def testimonies(self) -> list[witness.Testimony]:
         """What real differences say along random directions of each tensor."""
-        return [] if self.epsilon else self._heard(5, reach.REACH)
+        return [] if self.epsilon or self.biases else self._heard(5, reach.REACH)
 
     @property
     def disagreements(self) -> list[witness.Testimony]:
@@ -231,7 +249,10 @@ class Truth:
     def rounding(self, unit: float = UNIT) -> dict[str, Floats]:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""
         if unit not in self._budgets:
-            self._budgets[unit] = rounding.budget(self.problem, unit, self._rng(2), self._pinned)
+            budget = rounding.budget(self.problem, unit, self._rng(2), self._pinned)
+            for layer, (_, b) in enumerate(self.problem.params if self.biases else (), start=1):
+                budget[f"b{layer}"] += 8.0 * unit * self.problem.network.l2 * np.abs(b)
+            self._budgets[unit] = budget
         return self._budgets[unit]
 
 
@@ -243,20 +264,38 @@ class Truths:
     """The truths of many problems, each formed once as long as memory allows."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Problem, float], Truth] = {}
+        self._known: dict[tuple[Problem, float, bool], Truth] = {}
         self._size = 0
 
-    def of(self, problem: Problem, epsilon: float = 0.0) -> Truth:
+    def of(self, problem: Problem, epsilon: float = 0.0, biases: bool = False) -> Truth:
         """Return the truth of a problem."""
-        key = (problem, epsilon)
+        biases = biases and bool(problem.network.l2)
+        key = (problem, epsilon, biases)
         if key not in self._known:
             self._size += problem.params.size
             while self._size > KEPT and self._known:
                 oldest = next(iter(self._known))
                 del self._known[oldest]
                 self._size -= oldest[0].params.size
-            self._known[key] = Truth(problem, epsilon)
+            self._known[key] = Truth(problem, epsilon, biases)
         return self._known[key]
+
+
+class BiasesToo(Truths):
+    """The truths of others, where a penalty counts the biases too.
+
+    Parameters
+    ----------
+    truths : Truths
+        Where they are kept.
+    """
+
+    def __init__(self, truths: Truths) -> None:
+        self._truths = truths
+
+    def of(self, problem: Problem, epsilon: float = 0.0, biases: bool = True) -> Truth:
+        """Return the truth of a problem."""
+        return self._truths.of(problem, epsilon, biases)
 
 
 def _jittered(rng: np.random.Generator, array: Floats, unit: float) -> Floats:

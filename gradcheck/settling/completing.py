@@ -204,14 +204,19 @@ def _penalty(
     )
     problem = replace(fit.problem, network=network)
     outputs = outputs_of(problem, activations)
-    wanted = loss_from(definition, outputs, problem) + penalised(problem, 0.37)
+    plain = loss_from(definition, outputs, problem)
+    wanted = {
+        told: plain + penalised(problem, 0.37, biases)
+        for biases, told in ((False, ""), (True, ", biases too"))
+    }
     for index, reading in enumerate(readings):
         other = dict(reading.conventions)
         if {**other, "penalty": ""} != {**mine, "penalty": ""}:
             continue
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
-        if answer.failure is None and abs(answer.loss - wanted) <= 1e-5 * (1 + abs(wanted)):
-            return index, other["penalty"]
+        for told, loss in wanted.items():
+            if answer.failure is None and abs(answer.loss - loss) <= 1e-5 * (1 + abs(loss)):
+                return index, other["penalty"] + told
     return fit.reading, f"{mine['penalty']} (assumed)"
 
 
