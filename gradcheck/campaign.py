@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from gradcheck import counterexample
 from gradcheck.calibration import calibrate
@@ -18,7 +19,7 @@ from gradcheck.discovery import Discovery, declared_support, discover
 from gradcheck.drawing import Drawing, Drawn
 from gradcheck.entry import examined, failed
 from gradcheck.errors import UsageError
-from gradcheck.execution.driving import drive
+from gradcheck.execution.driving import drive, drive_until
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import Session
@@ -128,34 +129,42 @@ class Examination:
                 doubtful=settlement.aside if settlement.doubtful else "",
                 notation=settlement.notation,
             )
+
+        def timely(questions: Generator[Request, Observation, T]) -> T | None:
+            return drive_until(questions, panel, lambda: own.over)
+
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         findings: list[Finding] = []
         undone: list[str] = []
         for check in CHECKS:
             self.progress(check.slug)
-            if own.over and check.slug not in _ALWAYS:
+            if check.slug in _ALWAYS:
+                findings += drive(check.run(plan), panel)
+                continue
+            found = timely(check.run(plan))
+            if found is None:
                 undone.append(check.slug)
             else:
-                findings += drive(check.run(plan), panel)
+                findings += found
         findings += [_untimely(undone, own)] if undone else []
         count = len(plan.problems)
         few = f"{count} of {self.examples} problems were compared: {drawn.stopped}"
         few = few if drawn.stopped and count < self.examples else ""
         findings = [_enough(finding, few) for finding in findings]
         findings = contract.refused_by_numbers(findings, _refused(plan, panel))
-        if not own.over:  # what follows from what is asked anew
-            findings = drive(traced(plan, findings), panel)
+        findings = timely(traced(plan, findings)) or findings
         scope = self._scope(subject, plan, drawn, discovery)
         findings = contract.required(findings, self.require.missing(scope))
         self.progress("counter-example")
-        late = own.over  # what explains a verdict is no part of it
-        example = None if late else drive(_counterexample(plan, findings), panel)
+        example = timely(_counterexample(plan, findings))
         self.progress("diagnosis")
-        diagnoses, pictures = ([], None) if late else drive(_explained(plan, findings), panel)
+        explained = timely(_explained(plan, findings))  # this is no part of the verdict
+        late = explained is None
+        diagnoses, pictures = explained or ([], None)
         self.progress("flags")
         printed = subject.printed()
-        flags = [] if late else drive(cost_flags(plan), panel)
+        flags = timely(cost_flags(plan)) or []
         if subject.printed() > printed:  # what is printed takes its time too, and grows with W
             flags = []
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
@@ -164,7 +173,7 @@ class Examination:
         entry = examined(subject, plan, scope, findings, example, diagnoses, heard, seconds)
         if few:
             entry["notes"] = [few, *entry["notes"]]
-        if late:
+        if late and any(finding.verdict is not Verdict.CORRECT for finding in findings):
             entry["notes"] = [*entry["notes"], f"not explained: {own.used_up}"]
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
@@ -224,6 +233,8 @@ def _refused(plan: Plan, panel: Panel) -> dict[Problem, str]:
         if plan.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
     }
 
+
+T = TypeVar("T")
 
 #: Checks that are always made: they judge the answers that are there.
 _ALWAYS = ("contract", "loss", "forward", "gradient")

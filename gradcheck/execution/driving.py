@@ -1,6 +1,6 @@
 """Driving a generator that asks: its requests go to a session, the answers back."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from gradcheck.execution.session import Session
@@ -11,10 +11,28 @@ T = TypeVar("T")
 
 def drive(questions: Generator[Request, Observation, T], session: Session) -> T:
     """Carry out every request and return what the generator returns."""
+    (answer,) = _driven(questions, session, lambda: False)
+    return answer
+
+
+def drive_until(
+    questions: Generator[Request, Observation, T], session: Session, over: Callable[[], bool]
+) -> T | None:
+    """Carry out requests likewise, but leave it, with None, when the time is over."""
+    return next(iter(_driven(questions, session, over)), None)
+
+
+def _driven(
+    questions: Generator[Request, Observation, T], session: Session, over: Callable[[], bool]
+) -> list[T]:
+    """Return the one thing that the generator returns; nothing where the time was over."""
+    if over():
+        return []
     try:
         request = next(questions)
-        while True:
+        while not over():
             request = questions.send(session.ask(request))
     except StopIteration as end:
-        answer: T = end.value
-        return answer
+        return [end.value]
+    questions.close()
+    return []

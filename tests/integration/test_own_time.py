@@ -1,12 +1,15 @@
 """Our own work has an end, too, and what was not done by then is told."""
 
 import itertools
+from dataclasses import replace
 
 import gradcheck
+from gradcheck import campaign
 from gradcheck.execution.remote import Remote
 from gradcheck.hearing import Hearing
 from gradcheck.own_time import OwnTime
 from gradcheck.plan import some
+from gradcheck.protocol import Call, Request
 from gradcheck.sizes import numbers
 from tests.integration import students
 
@@ -87,6 +90,41 @@ def test_a_wrong_gradient_is_wrong_however_little_time_there_was(write, monkeypa
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
     assert entry["counterexample"] is None, "it was explained though the time was used up"
     assert any("not explained" in note for note in entry["notes"]), entry["notes"]
+
+
+def test_a_diagnosis_that_goes_on_and_on_ends_with_the_time(write, monkeypatch):
+    asked = []
+
+    def endless(plan, findings):
+        while True:
+            asked.append(None)
+            assert len(asked) < 1000, "it goes on though the time is over"
+            yield Request(Call.LOSS_AND_GRADS, plan.problems[0])
+
+    monkeypatch.setattr("gradcheck.diagnosis.diagnose", endless)
+    monkeypatch.setattr(OwnTime, "over", property(lambda self: len(asked) >= 5))
+    entry = entry_of(write(students.TANH.replace("1 - np.tanh(z) ** 2", "1 + np.tanh(z) ** 2")))
+    assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
+    assert entry["counterexample"] is not None, "what was found before is lost"
+    assert any("not explained" in note for note in entry["notes"]), entry["notes"]
+
+
+def test_a_check_that_goes_on_and_on_is_told_as_not_made(write, monkeypatch):
+    asked = []
+
+    def endless(plan):
+        while True:
+            asked.append(None)
+            assert len(asked) < 1000, "it goes on though the time is over"
+            yield Request(Call.LOSS_AND_GRADS, plan.problems[0])
+
+    checks = [replace(c, run=endless) if c.slug == "permutation" else c for c in campaign.CHECKS]
+    monkeypatch.setattr(campaign, "CHECKS", checks)
+    monkeypatch.setattr(OwnTime, "over", property(lambda self: len(asked) >= 5))
+    entry = entry_of(write(students.TANH))
+    (undone,) = (f for f in entry["findings"] if f["verdict"] == "unresolved")
+    assert undone["check"] == "permutation", undone
+    assert entry["verdict"] == "unresolved", entry["verdict"]
 
 
 def test_problems_hold_no_more_memory_than_they_may(write, monkeypatch):
