@@ -21,7 +21,7 @@ from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.target import Target, parse_target
 from gradcheck.hearing import Progress
-from gradcheck.network import Network
+from gradcheck.network import Network, left_open
 from gradcheck.protocol import Failure
 from gradcheck.record import Entry, Record, new_record, plain
 from gradcheck.requirements import Requirements
@@ -107,7 +107,10 @@ def check(
     if not targets:
         raise UsageError("there is nothing to check: the list is empty")
     required = Requirements.parse(require) if require is not None else Requirements()
-    examination = Examination(seed, examples, only, progress=progress, require=required)
+    named = " ".join(network.split()) if isinstance(network, str) else str(only)
+    examination = Examination(
+        seed, examples, only, left_open(named), progress=progress, require=required
+    )
     manner = Manner(
         check_name(adapter) if adapter else None,
         imports_only,
@@ -122,7 +125,7 @@ def check(
         _target(t).text if isinstance(t, Target | Launch) else entry["name"]
         for t, entry in zip(targets, entries, strict=True)
     ]
-    options = ["--network", str(only)] if only else []
+    options = ["--network", named] if only else []
     options += ["--require", str(required)] if required.words else []
     if examples != EXAMPLES:
         options += ["--examples", str(examples)]

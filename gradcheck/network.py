@@ -130,6 +130,11 @@ class Network:
         return f"{text} l2={self.l2!r}" if self.l2 else text
 
 
+def left_open(text: str) -> bool:
+    """Whether a network's text says neither ``mean`` nor ``sum``."""
+    return not set(text.split()) & set(REDUCTIONS)
+
+
 def _known(name: str, names: tuple[str, ...], role: str) -> None:
     if name not in names:
         raise UsageError(f"unknown {role} {name!r}{meant(name, names)}")

@@ -44,6 +44,7 @@ class Declaration:
     ----------
     network : str or list of str
         What the code computes, loss and all: ``"2-3-1 tanh,sigmoid squared_error sum"``.
+        Without ``mean`` or ``sum`` its loss or its gradient say which.
     build : callable, optional
         ``build(code, network)`` makes the object that holds the parameters; ``code`` is
         the module. The module itself unless given.
@@ -118,7 +119,10 @@ class Declaration:
         self.networks()
 
     def networks(self) -> tuple[str, ...]:
-        """Return the networks that the code computes, each as networks are printed."""
+        """Return the networks that the code computes, each as networks are printed.
+
+        Those without ``mean`` or ``sum`` are left without: the code's numbers say which.
+        """
         texts = [self.network] if isinstance(self.network, str) else list(self.network)
         return tuple(_printed(text) for text in texts)
 
@@ -131,5 +135,13 @@ def _printed(text: str) -> str:
             f"cannot read the network {text!r}; write '2-3-1 tanh,sigmoid squared_error mean'"
         )
     penalty = float(match["l2"] or 0.0)
-    words = [match["widths"], match["activations"], match["loss"], match["reduction"] or "mean"]
-    return " ".join([*words, *([f"l2={penalty!r}"] if penalty else [])])
+    words = [match["widths"], match["activations"], match["loss"], match["reduction"] or ""]
+    return " ".join([*filter(None, words), *([f"l2={penalty!r}"] if penalty else [])])
+
+
+def meant_by(text: str) -> tuple[str, ...]:
+    """Return the networks that a text may mean: of a mean and of a sum, where it does not say."""
+    words = text.split()
+    if "mean" in words or "sum" in words:
+        return (text,)
+    return tuple(" ".join([*words[:3], each, *words[3:]]) for each in ("mean", "sum"))

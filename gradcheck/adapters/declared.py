@@ -10,7 +10,7 @@ import numpy as np
 from gradcheck.adapters import stepping
 from gradcheck.adapters.asked import Floats, Network, Pair, Trial
 from gradcheck.adapters.calling import UnsuitedError, arguments, calmly, first_line
-from gradcheck.adapters.declaration import Declaration, Function
+from gradcheck.adapters.declaration import Declaration, Function, meant_by
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.paths import Path, read, single, write
 from gradcheck.adapters.reading import Reading
@@ -30,7 +30,7 @@ class Declared:
         self.own_layout = Layout(
             declaration.layout, declaration.bias, declaration.samples, declaration.threshold
         )
-        self._known = set(declaration.networks())
+        self._known = {n for text in declaration.networks() for n in meant_by(text)}
         if declaration.forward is not None:
             self.forward = self._forward
         if declaration.train is not None and declaration.rate is None:
@@ -40,7 +40,7 @@ class Declared:
         self, network: Network, params: list[Pair], x: Floats, y: Floats | None, rate: float = 0.5
     ) -> tuple[Any, list[Pair], dict[str, Any]]:
         if not self.anything and str(network) not in self._known:
-            raise NotImplementedError(f"declared are {', '.join(self._known)}")
+            raise NotImplementedError(f"declared are {', '.join(self.declaration.networks())}")
         own, wide = to_own(self.own_layout, network, params, x)
         return self._given(network, own, wide, y, rate)
 

@@ -13,9 +13,11 @@ from gradcheck.forward import (
     evaluate,
     loss_at,
     loss_of,
+    output_terms,
     penalty,
     reduce,
     resume,
+    separable,
     until_loss,
 )
 from gradcheck.losses import LOSSES
@@ -87,6 +89,11 @@ class Truth:
         network, y = self.problem.network, self.problem.batch.y
         loss = loss_at(network, self.problem.params.pairs, self._run, y, self.epsilon)
         return float(loss) + self._penalty_of_biases
+
+    @property
+    def penalty(self) -> float:
+        """What the weight penalty adds to the loss."""
+        return float(penalty(self.problem.network, self.problem.params.pairs))
 
     @property
     def _penalty_of_biases(self) -> float:
@@ -166,7 +173,19 @@ class Truth:
         network, batch = self.problem.network, self.problem.batch
         terms = (np.abs(self._run.z[-1]) + np.abs(self.outputs) + np.abs(batch.y) + 1.0) ** 2
         total = float(reduce(network, terms.sum(axis=1)))
-        return 8.0 * unit * (abs(self.loss) + total)
+        return 8.0 * unit * (abs(self.loss) + total + self._of_small_outputs)
+
+    @cached_property
+    def _of_small_outputs(self) -> float:
+        """What a loss feels of an output's rounding: ``log(1 - a)`` as textbooks write it.
+
+        One over what is in the logarithm, where that is ``1 - a``.
+        """
+        network, z, a = self.problem.network, self._run.z[-1], self._run.a[-1]
+        if not (LOSSES[network.loss].logarithmic and separable(network)):
+            return 0.0
+        terms = output_terms(network, z, a, self.problem.batch.y)
+        return float(reduce(network, np.exp(np.minimum(terms, MOST)).sum(axis=1)))
 
     def outputs_error(self, unit: float = UNIT) -> Floats:
         """Return what arithmetic of roundoff ``unit`` may cost each output, (N, n[L])."""
@@ -255,6 +274,9 @@ class Truth:
             self._budgets[unit] = budget
         return self._budgets[unit]
 
+
+#: A loss of an output beyond this is that of an output of 1, in any arithmetic.
+MOST = 40.0
 
 #: Parameters of all problems whose truths are kept: of large ones some are formed again.
 KEPT = 50_000_000

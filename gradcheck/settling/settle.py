@@ -1,13 +1,13 @@
 """Settling: a generator that finds the reading that holds."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gradcheck.errors import UsageError
 from gradcheck.execution.session import Described
-from gradcheck.network import Network
+from gradcheck.network import Network, left_open
 from gradcheck.notation import Notation
 from gradcheck.problem import Floats
 from gradcheck.protocol import Call, Failure, Observation, Request
@@ -19,9 +19,7 @@ from gradcheck.settling.definitions import (
     Definition,
     applied,
     fused,
-    loss_from,
     outputs_of,
-    penalised,
 )
 from gradcheck.settling.fit import (
     LARGEST,
@@ -34,6 +32,7 @@ from gradcheck.settling.fit import (
 )
 from gradcheck.settling.inference import infer
 from gradcheck.settling.ranking import BACKWARD_FAILS, LOGITS, OUTPUTS, Fit
+from gradcheck.settling.reduction import demanded, fits, reduction, with_each
 from gradcheck.settling.settlement import Settlement
 
 #: At most so many readings are told apart by their gradient.
@@ -49,7 +48,9 @@ _SEVERAL = "among"
 Questions = Generator[Request, Observation, Settlement]
 
 
-def settle(readings: Sequence[Described], only: Network | None, seed: int) -> Questions:
+def settle(
+    readings: Sequence[Described], only: Network | None, seed: int, any_reduction: bool = False
+) -> Questions:
     """Find the reading that holds, and what the code computes.
 
     Parameters
@@ -59,14 +60,19 @@ def settle(readings: Sequence[Described], only: Network | None, seed: int) -> Qu
     only : Network or None
         What the user says the code computes.
     seed : int
+    any_reduction : bool
+        The user does not say whether ``only`` is of a mean or a sum.
     """
-    told = readings[0].conventions.get("networks", "")
-    networks = (only,) if only else tuple(Network.parse(t) for t in told.split("; ") if t)
+    texts = [t for t in readings[0].conventions.get("networks", "").split("; ") if t]
+    networks = (only,) if only else tuple(Network.parse(text) for text in texts)
+    opened = {n for n, text in zip(networks, texts, strict=False) if left_open(text)}
+    if only:
+        opened = {only} if any_reduction else set()
     for network in networks:
         if parameters(network.widths) > LARGEST:
             raise UsageError(f"{network} is too large: at most {LARGEST} parameters are asked for")
     if networks:
-        return (yield from _declared(readings, networks, seed))
+        return (yield from _declared(readings, networks, opened, seed))
     fits: list[Fit] = []
     failures: list[Failure] = []
     for index, reading in enumerate(readings):
@@ -162,8 +168,19 @@ def _by_gradient(
     )
 
 
-def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed: int) -> Questions:
-    """Take what is said of the code for granted, and the reading that fits it best."""
+def _declared(
+    readings: Sequence[Described],
+    networks: tuple[Network, ...],
+    opened: Collection[Network],
+    seed: int,
+) -> Questions:
+    """Take what is said of the code for granted, and the reading that fits it best.
+
+    Parameters
+    ----------
+    opened : collection of Network
+        Those whose reduction is not said.
+    """
     failures: list[Failure] = []
     scored = []
     for index, reading in enumerate(readings):
@@ -176,12 +193,9 @@ def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed
                 continue
             seen = yield Request(Call.FORWARD, problem, reading=index)
             wanted = outputs_of(problem, networks[0].activations)
-            definition = Definition(networks[0].loss, networks[0].reduction)
-            loss = loss_from(definition, wanted, problem) + penalised(problem, networks[0].l2)
-            score = float(np.isclose(answer.loss, loss, rtol=1e-6))
+            each = with_each(problem).values() if networks[0] in opened else (problem,)
             logits, part = _outputs_told(networks[0], wanted, seen)
-            score += part
-            score += yield from closeness.gradient(problem, index)
+            score = part + max(fits(p, answer) + closeness.share(p, answer) for p in each)
             scored.append((score, -index, samples, logits))
             break
     if not scored:
@@ -189,6 +203,16 @@ def _declared(readings: Sequence[Described], networks: tuple[Network, ...], seed
     _, minus, samples, logits = max(scored)
     reading = readings[-minus]
     notes: list[str] = []
+    settled = []
+    for network in networks:
+        if network in opened:
+            which, how = yield from reduction(problem_for(network, samples, seed), -minus)
+            if not which:
+                return Settlement(adapter=reading.adapter, failure=demanded(network))
+            network = replace(network, reduction=which)
+            notes.append(f"{network}: {which} is not declared, {how}")
+        settled.append(network)
+    networks = tuple(settled)
     problem = problem_for(networks[0], samples, seed)
     fit = Fit(-minus, problem, 4, returns=LOGITS if logits else OUTPUTS)
     sizes_answered = yield from batches(fit, reading, networks[0], seed, notes)

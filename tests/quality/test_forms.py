@@ -11,8 +11,10 @@ from gradcheck.campaign import Examination
 from gradcheck.checks import gradient
 from gradcheck.execution.driving import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.judging import Judgement
+from gradcheck.judging import FLOAT64, Judgement, loss_differs
+from gradcheck.oracle import Truth
 from gradcheck.plan import Plan
+from gradcheck.protocol import Call, Request
 from gradcheck.record import Entry
 from gradcheck.sampling import EVERYTHING, problem
 from gradcheck.subject import Subject
@@ -87,3 +89,15 @@ def test_a_tensor_that_is_always_lost_is_unresolved() -> None:
     tally = Tally()
     tally.add(problem(1, 0), [judgement(True)])
     assert tally.finding("gradient", "right", "wrong").verdict is Verdict.UNRESOLVED
+
+
+OF_SIGMOID = replace(EVERYTHING, pairings=(("sigmoid", "binary_cross_entropy"),))
+
+
+@pytest.mark.parametrize(("seed", "index"), [(1, 330), (2, 920)])
+def test_the_logarithm_of_1_less_an_output_is_a_right_loss(seed: int, index: int) -> None:
+    steep = problem(seed, index, OF_SIGMOID)  # an output near 1: 1 - a has lost four digits
+    answer = InProcess(Naive()).ask(Request(Call.LOSS_AND_GRADS, steep))
+    truth = Truth(steep)
+    assert not loss_differs(answer.loss, truth, FLOAT64), f"{answer.loss!r}, {truth.loss!r}"
+    assert loss_differs(answer.loss * (1 + 1e-10), truth, FLOAT64), "a wrong loss is let through"
