@@ -16,7 +16,7 @@ from gradcheck.function_again import heard_again
 from gradcheck.function_tensors import FunctionCheck, TensorCheck, judged, summed_up
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one
 from gradcheck.problem import Floats
-from gradcheck.reals import real
+from gradcheck.reals import real, short_floats
 from gradcheck.verdict import Verdict
 
 #: Directions unless told otherwise: an error of 100 bars escapes them with 1e-14.
@@ -85,8 +85,9 @@ def check_function(
     for name, claim in claims.items():
         values, x = _values_by(function, tensors, name, named, stacked, domain), tensors[name]
         checked[name] = judged(values, x, claim, directions, rng)
-        if checked[name].verdict is not Verdict.CORRECT:
-            checked[name] = heard_again(checked[name], values, x, claim, directions, rng)
+        if checked[name].verdict is not Verdict.CORRECT or checked[name].on_kink:
+            short = short_floats(gradient[name] if named else gradient)
+            checked[name] = heard_again(checked[name], values, x, claim, directions, rng, short)
     return summed_up(checked, domain.raised)
 
 

@@ -45,6 +45,12 @@ def real(value: Any, what: str) -> Floats:
         raise UsageError(f"{what} must be an array of numbers: {error}") from None
 
 
+def short_floats(value: Any) -> str:
+    """Name the arithmetic of an array that has fewer digits than float64; else empty."""
+    kind = np.asarray(value).dtype
+    return kind.name if kind.kind == "f" and kind.itemsize < 8 else ""
+
+
 def real_number(value: Any, what: str) -> float:
     """Return one number as a float; see :func:`real`."""
     if isinstance(value, float):

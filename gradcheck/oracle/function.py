@@ -13,7 +13,7 @@ short ones looks like one cut to decimals: its slope there says nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from gradcheck.reals import real, real_number
 
 #: Spacing of the points from which noise is measured, as a part of the scale.
 NOISE_STEP = 1e-5
+
+#: The same where that looks like structure: noise is as large there.
+CLOSER = (1e-2, 1e-4, 1e-6)
 
 #: How often the first step is divided by four in search of a smooth stretch.
 SHRINKS = 12
@@ -55,11 +58,20 @@ class Interval:
     low, high : float
         Equal off kinks.
     error : float
+    rival : Interval or None
+        What is found if variation over short stretches is taken for noise; None where that
+        says the same.
     """
 
     low: float
     high: float
     error: float
+    rival: "Interval | None" = None
+
+    @property
+    def width(self) -> float:
+        """How far apart the slopes at both sides are."""
+        return self.high - self.low
 
     def distance(self, claimed: float) -> float:
         """How far a claim is from the interval; NaN counts as infinitely far."""
@@ -117,7 +129,7 @@ def directional_of(
     varies as fast as that looks like noise from afar. Where the two contradict each
     other the near one is right, else the sharper one is taken.
     """
-    largest = float(np.abs(point).max(initial=0.0))
+    largest = float(np.abs(point[direction != 0]).max(initial=0.0))
     far = _from(values, point, direction, max(1.0, largest), first)
     if not 0.0 < largest < SMALL:
         return far
@@ -132,11 +144,55 @@ def directional_of(
 def _from(values: Values, point: Floats, direction: Floats, scale: float, part: float) -> Interval:
     """Estimate with a first step that is a part of a scale of the point."""
     unit = scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
-    first = part * unit
-    centre, own_noise = _centre_and_noise(values, point, direction, NOISE_STEP * unit)
+    centre, noise = _centre_and_noise(values, point, direction, NOISE_STEP * unit)
     if not np.isfinite(centre):
         return Interval(float("nan"), float("nan"), float("inf"))
+    found = _climbed(values, point, direction, part * unit, centre, noise)
+    finer = _finer(values, point, direction, NOISE_STEP * unit, centre, noise)
+    if finer is None:
+        return found
+    near = _climbed(values, point, direction, part * unit, centre, finer)
+    if _agree(near, found):
+        return min(near, found, key=lambda each: each.error)
+    return replace(near, rival=found)
+
+
+def _finer(
+    values: Values, point: Floats, direction: Floats, step: float, centre: float, noise: float
+) -> float | None:
+    """Return the noise between points closer together, if it is another there.
+
+    What varies over short stretches looks like noise between points far apart: a wave, say,
+    many times shorter than the point is large. Noise is as large between points close
+    together, and a function cut to decimals does not vary there at all.
+    """
+    finer = None
+    for part in CLOSER if noise > 1e3 * UNIT * abs(centre) else ():
+        there = _along(values, point, direction, _PLACES * (part * step))
+        left = _left(there)
+        varies = float(np.ptp(there)) if np.isfinite(there).all() else 0.0
+        if left < noise / 16.0 and varies > 16.0 * UNIT * abs(centre):
+            finer = noise = left
+    return finer
+
+
+def _agree(near: Interval, far: Interval) -> bool:
+    """Whether one number may be in both."""
+    apart = max(near.low - far.high, far.low - near.high, 0.0)
+    return bool(apart <= near.error + far.error)
+
+
+def _climbed(
+    values: Values,
+    point: Floats,
+    direction: Floats,
+    first: float,
+    centre: float,
+    own_noise: float,
+) -> Interval:
+    """Climb ladders, each from a step a quarter of the last, until one is smooth."""
     largest = abs(centre)
+    bent: Interval | None = None  # of the last stretch that looks like a kink
     rejected = 0.0  # the largest difference quotient on a stretch that is not smooth
     for _ in range(SHRINKS):
         h = steps(first)
@@ -149,16 +205,33 @@ def _from(values: Values, point: Floats, direction: Floats, scale: float, part: 
         if finite.all() and _smooth(up, down, centre, h, noise):
             if rejected and (both == centre).all():
                 return Interval(0.0, 0.0, rejected)
+            if bent is not None and bent.width <= 20 * noise / h[-1]:
+                return bent  # what bent the last stretch has not gone: noise hides it here
             slope = extrapolate(h, quotients, noise)
             error = slope.error + HIDDEN * noise / slope.step
             return Interval(slope.value, slope.value, error)
         if finite.all():
             rejected = max(rejected, float(np.abs(quotients).max()))
+            bends = np.abs(up - 2 * centre + down)[-2:] / h[-2:]
+            seen = 20 * noise / h[-1]
+            if bends[1] > max(0.75 * bends[0], seen):
+                bent = _sharper(bent, _one_sided(up, down, centre, h, noise))
+            elif bent is not None and bent.width > seen:
+                bent = None  # it would show here, and does not
         first /= 4.0
-    one_sided = sorted(((up[-1] - centre) / h[-1], (centre - down[-1]) / h[-1]))
+    return _sharper(bent, _one_sided(up, down, centre, h, noise))
+
+
+def _sharper(far: Interval | None, near: Interval) -> Interval:
+    """Return the nearer interval, or the one farther off if it says the same more sharply."""
+    return far if far is not None and far.error < near.error and _agree(near, far) else near
+
+
+def _one_sided(up: Floats, down: Floats, centre: float, h: Floats, noise: float) -> Interval:
+    """Return the interval between the slopes at both sides."""
+    low, high = sorted(((up[-1] - centre) / h[-1], (centre - down[-1]) / h[-1]))
     curvature = abs(float((up[-2] - centre) / h[-2] - (up[-1] - centre) / h[-1]))
-    error = curvature + 2 * noise / float(h[-1])
-    return Interval(float(one_sided[0]), float(one_sided[1]), error)
+    return Interval(float(low), float(high), curvature + 2 * noise / float(h[-1]))
 
 
 def _along(values: Values, point: Floats, direction: Floats, h: Floats) -> Floats:
@@ -178,8 +251,13 @@ def _centre_and_noise(
     centre, near = float(there[0]), there[1:]
     if not np.isfinite(near).all():
         return centre, 0.0
+    return centre, _left(near)
+
+
+def _left(near: Floats) -> float:
+    """Return how large what a fit leaves is, fourfold."""
     left = near - _POLYNOMIALS @ (_POLYNOMIALS.T @ near)
-    return centre, float(4.0 * np.linalg.norm(left) / np.sqrt(len(near) - _POLYNOMIALS.shape[1]))
+    return float(4.0 * np.linalg.norm(left) / np.sqrt(len(near) - _POLYNOMIALS.shape[1]))
 
 
 #: Where noise is measured, in steps; and an orthonormal basis of polynomials there.
