@@ -75,6 +75,12 @@ class Loss:
     by_outputs: Callable[[Array, Array], Array] | None = None
 
     @property
+    def factor(self) -> str:
+        """What stands before ``(a - y)`` in its derivative; empty where nothing does."""
+        factor, error, _ = self.derivative_formula.partition("(a - y)")
+        return factor.strip() if error else ""
+
+    @property
     def logarithmic(self) -> bool:
         """Whether there is a logarithm, in which code may put a constant."""
         return self.through_logarithm is not None

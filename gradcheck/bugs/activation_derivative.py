@@ -46,7 +46,8 @@ BUGS = (
         "phi'(a), with a = phi(z)",
         "phi'(z)",
         "The activation a was stored, z was not; or a formula in z is fed a.",
-        "Pass z to the derivative, or use its formula in a: a (1 - a) for the sigmoid.",
+        "Pass z to the derivative, or use its formula in a: a (1 - a) for sigmoid, "
+        "1 - a^2 for tanh.",
         {"activation_derivative": lambda p, layer: slope_at(p, layer, p.a[layer])},
         "slopes",
         "identity, relu and leaky_relu, whose slope is the same at z and a",

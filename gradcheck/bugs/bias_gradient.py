@@ -86,7 +86,7 @@ BUGS = (
         "{total(delta)}",
         "{total(delta) / N}",
         "The 1/N is written into the line of dW and forgotten in that of db.",
-        "Divide both by the number of samples.",
+        "Divide {db} by the number of samples, as {dW} is.",
         {
             "bias_gradient": lambda p, layer: (
                 bias_gradient(p, layer) * (len(p.y) if averaged(p) else 1)

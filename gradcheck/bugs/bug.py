@@ -116,14 +116,19 @@ class Bug:
 
     def told(self, notation: Notation = NATIVE) -> "Bug":
         """Return this bug with its texts as they are read."""
+        factor = LOSSES[Network.parse(self.example).loss].factor
+
+        def told(text: str) -> str:
+            return notation.tell(text, factor=factor)
+
         return replace(
             self,
-            title=notation.tell(self.title),
-            wrong=notation.tell(self.wrong),
-            right=notation.tell(self.right),
-            why=notation.tell(self.why),
-            mend=notation.tell(self.mend),
-            hides=notation.tell(self.hides),
+            title=told(self.title),
+            wrong=told(self.wrong),
+            right=told(self.right),
+            why=told(self.why),
+            mend=told(self.mend),
+            hides=told(self.hides),
         )
 
     def layers(self, network: Network) -> tuple[int | None, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.bugs.bug import Bug
-from gradcheck.bugs.parts import OWN_RATE, averaged, logarithmic, width
+from gradcheck.bugs.parts import OWN_RATE, logarithmic, width
 from gradcheck.bugs.textbook import Pass, Rule, hidden_delta, loss_derivative, propagate
 from gradcheck.problem import Floats
 
@@ -115,9 +115,9 @@ BUGS = (
         "{delta[up] @ W[up].T}",
         "A function for one layer divides by N, and is called for each.",
         "Divide once, when the gradient of a tensor is formed.",
-        _afterwards(lambda p, back: back / len(p.y) if averaged(p) else back),
+        _afterwards(lambda p, back: back / len(p.y)),
         "hidden",
-        "a batch of one; a loss that is a sum",
+        "a batch of one",
         _WIDE,
     ),
     Bug(

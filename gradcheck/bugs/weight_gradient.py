@@ -389,7 +389,7 @@ BUGS = (
         "{inputs.T @ delta}",
         "{inputs.T @ delta / N}",
         "np.mean is at hand for the bias; the matrix product sums, and is not divided.",
-        "Divide both by the number of samples.",
+        "Divide {dW} by the number of samples, as {db} is.",
         {"weight_gradient": _summed},
         "weights",
         "a batch of one; a loss that is a sum",

@@ -4,6 +4,7 @@ from typing import Any
 
 from gradcheck.bugs import CATALOGUE
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.losses import LOSSES
 from gradcheck.notation import NATIVE, Notation
 
 
@@ -17,17 +18,21 @@ def diagnosis_entry(diagnosis: Diagnosis, notation: Notation = NATIVE) -> dict[s
     """
     layer, words = diagnosis.name.layer, diagnosis.network.split()
     depth = len(words[1].split(",")) if words else 0
+    factor = LOSSES[words[2]].factor if words else ""
 
     def told(text: str) -> str:
-        return notation.tell(text, layer, depth)
+        return notation.tell(text, layer, depth, factor)
 
+    explanation, fix = told(diagnosis.explanation), told(diagnosis.fix)
+    if notation.l2 and "l2" in f"{explanation} {fix}":
+        explanation += f" Here l2 is {notation.l2}."
     entry: dict[str, Any] = {
         **_name(diagnosis.name),
         **{field: told(text) for field, text in _formulas(diagnosis.name.bug).items()},
         "certainty": diagnosis.certainty,
         "also": [_name(name) for name in diagnosis.also],
-        "explanation": told(diagnosis.explanation),
-        "fix": told(diagnosis.fix),
+        "explanation": explanation,
+        "fix": fix,
         "recovered": dict(diagnosis.recovered),
         "residual": diagnosis.residual,
         "rival_residual": diagnosis.rival_residual,

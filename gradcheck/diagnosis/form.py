@@ -156,8 +156,9 @@ def read_as(form: Form, questions: Questions) -> Questions:
 _AGREED = "Return (loss, [(dW, db), ...]): one pair a layer, in the shapes of W and b."
 
 
-def _place(explanation: str, fix: str) -> Diagnosis:
-    return Diagnosis(Name("", "returned_gradient", None), "localised", explanation, fix)
+def _place(explanation: str, fix: str, bug: str = "") -> Diagnosis:
+    certainty = "named" if bug else "localised"
+    return Diagnosis(Name(bug, "returned_gradient", None), certainty, explanation, fix)
 
 
 def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
@@ -195,7 +196,7 @@ def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
     kind, layer = name[0], int(name[1:])
     site = {"W": "weight_gradient", "b": "bias_gradient"}[kind]
     n = mine[-1].problem.batch.size
-    text = f"{message}, for {f'{n} samples' if n > 1 else 'one sample'}"
+    text = f"{in_code(message)}, for {f'{n} samples' if n > 1 else 'one sample'}"
     for turn in (*TURNS, *LOST) if layer <= mine[0].problem.network.depth else ():
         if kind not in turn.kind or not turn.looks:
             continue
@@ -225,9 +226,14 @@ def _absent(name: str, message: str) -> Diagnosis:
     """Tell of a gradient that is not among what was returned."""
     site = {"W": "weight_gradient", "b": "bias_gradient"}[name[1]]
     layer = int(name[2:])
-    text = f"{message[0].upper()}{message[1:]}."
+    text = in_code(f"{message[0].upper()}{message[1:]}.")
     fix = f"Look whether the backward pass reaches layer {layer}, and returns what it finds there."
     return Diagnosis(Name("", site, layer), "localised", text, fix)
+
+
+def in_code(message: str) -> str:
+    """Let gradients be named as the code names them."""
+    return re.sub(r"\bd([Wb])(\d+)\b", r"{array d\1\2}", message)
 
 
 _SHAPE = "Look at the line that forms it: a gradient has the shape of what it is the gradient of."
@@ -308,11 +314,13 @@ def _told(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
     if form.packing.looks and (fits or form.whole):
         yield _place(f"{form.packing.looks}{sure}", form.packing.fix)
     if form.order != "as it is" and (fits or form.whole):
+        slug = "layers_returned_in_reverse" if form.whole else ""
         yield _place(
             "The gradients come back last layer first: their shapes are those of the layers in "
             f"reverse.{sure}",
             "Reverse the list before it is returned, or insert at its front: the first pair is "
             "that of layer 1.",
+            slug,
         )
     if not fits and (form.packing.looks or form.order != "as it is"):
         return
@@ -322,10 +330,7 @@ def _told(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
 def _of_tensors(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
     """Tell tensors of the wrong shape, those of one form together."""
     groups: dict[str, list[tuple[str, Turn | None, bool]]] = {}
-    arrays = form.packing.read(seen[-1].returned, seen[-1].problem)
-    assert arrays is not None
-    pairs = ORDERS[form.order](arrays[1])
-    shapes = {n: pairs[int(n[1:]) - 1]["Wb".index(n[0])].shape for n in form.turns}
+    returned = [(s.problem, _shapes(form, s)) for s in reversed(seen)]
     for name, turn in form.turns.items():
         if turn is not None and not turn.looks:
             continue
@@ -333,12 +338,20 @@ def _of_tensors(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
         if turn is None:
             turn, proven = _lost(name, form, seen)
         if turn is None and (product := _product(name, form, seen)) is not None:
-            text = _of_shape(name, shapes, seen[-1].problem)
-            yield replace(product, explanation=f"{text}. {product.explanation}")
+            text = _of_shape(name, returned[0][1], returned[0][0])
+            yield replace(product, explanation=f"{in_code(text)}. {product.explanation}")
             continue
         groups.setdefault(turn.looks if turn else name[0], []).append((name, turn, proven))
     for members in groups.values():
-        yield _of_group(members, shapes, seen[-1].problem)
+        yield _of_group(members, returned)
+
+
+def _shapes(form: Form, seen: Seen) -> dict[str, tuple[int, ...]]:
+    """In what shapes the tensors came back."""
+    read = form.packing.read(seen.returned, seen.problem)
+    assert read is not None
+    pairs = ORDERS[form.order](read[1])
+    return {n: pairs[int(n[1:]) - 1]["Wb".index(n[0])].shape for n in form.turns}
 
 
 def _product(name: str, form: Form, seen: list[Seen]) -> Diagnosis | None:
@@ -361,12 +374,15 @@ def _of_shape(tensor: str, shapes: dict[str, tuple[int, ...]], problem: Problem)
 
 def _of_group(
     members: list[tuple[str, Turn | None, bool]],
-    shapes: dict[str, tuple[int, ...]],
-    problem: Problem,
+    returned: list[tuple[Problem, dict[str, tuple[int, ...]]]],
 ) -> Diagnosis:
     (tensor, turn, _), *others = members
     kind, layer = tensor[0], int(tensor[1:])
     proven = [name for name, _, proven in members if proven]
+    # where its shape is the right one by chance, nothing is to be seen
+    problem, shapes = next(
+        (p, s) for p, s in [*returned, returned[0]] if s[tensor] != shape_of(p, kind, layer)
+    )
     text = _of_shape(tensor, shapes, problem)
     if turn is not None:
         text += f": {turn.proven if len(proven) == len(members) else turn.looks}"
@@ -376,6 +392,7 @@ def _of_group(
         text += f" {'So are' if len(others) > 1 else 'So is'} {which}."
     if turn is not None and 0 < len(proven) < len(members):
         text += f" Of {_listing([f'd{name}' for name in proven])} the numbers show that it is so."
+    text = in_code(text)
     site = {"W": "weight_gradient", "b": "bias_gradient"}[kind]
     place = None if others else layer
     if turn is None:

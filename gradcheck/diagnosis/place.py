@@ -25,8 +25,8 @@ Questions = Generator[Request, Observation, Diagnosis]
 
 _PARTS = {
     "activation_derivative": "the derivative of {activation} is not what your code multiplies by",
-    "loss_derivative": "the derivative of the loss is not what your code starts from",
-    "delta_recursion": "what comes back from layer {above} is not {{delta[up] @ W[up].T}}",
+    "loss_derivative": "the delta of the outputs is not {outputs}",
+    "delta_recursion": "the delta is not {{delta[up] @ W[up].T{times}}}",
     "weight_gradient": "the weight gradient is not {{inputs.T @ delta}} of your own {{delta}}",
     "bias_gradient": "the bias gradient is not {{the sum}} of your own {{delta}} over the samples",
     "regularisation": "the gradient of the weight penalty is not {{l2 * W}}",
@@ -34,8 +34,9 @@ _PARTS = {
 
 _MENDS = {
     "activation_derivative": "Look at the derivative of {activation} in layer {layer}.",
-    "loss_derivative": "Look at the line that forms the error of the outputs.",
-    "delta_recursion": "Look at the line that carries {{delta[up]}} from layer {above} down.",
+    "loss_derivative": "Look at the lines that form it: the error of the outputs{slope}.",
+    "delta_recursion": "Look at the lines that form it: what is carried down from layer {above}"
+    "{slope}.",
     "weight_gradient": "Look at the line that forms {{dW}} of layer {layer}.",
     "bias_gradient": "Look at the line that forms {{db}} of layer {layer}.",
     "regularisation": "Look at the term of the weight penalty in layer {layer}.",
@@ -67,13 +68,18 @@ _WHOLE = {
 }
 
 
-def localise(flag: Flag, surveys: list[Survey], tolerance: float) -> Questions:
+def localise(
+    flag: Flag, surveys: list[Survey], others: list[Survey], tolerance: float
+) -> Questions:
     """Find the site of a flag; asks one more problem.
 
     Parameters
     ----------
     surveys : list of Survey
-        Those in which it is raised: a number is told that holds in every one.
+        Those in which it is raised.
+    others : list of Survey
+        Those in which it is not. A number is told that holds in every one: what several
+        samples have and one has not is none.
     """
     found = next((s for s in surveys if flag.layer in s.deltas), surveys[0])
     other: Survey | None = None
@@ -85,7 +91,8 @@ def localise(flag: Flag, surveys: list[Survey], tolerance: float) -> Questions:
     observation = yield Request(Call.LOSS_AND_GRADS, problem)
     if observation.failure is None:
         other = survey(problem, observation, tolerance, found.factor, found.forward)
-    every = [*surveys, other] if other is not None and flag in other.flags else surveys
+    every = [*surveys, *others]
+    every += [other] if other is not None and flag in other.flags else []
     if flag.part == "delta":
         return _delta(flag, found, other, every, tolerance)
     return _tensor(flag, found, other, every, tolerance)
@@ -100,17 +107,20 @@ def _delta(
     if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
         return _told([above, "activation_derivative"], layer, found.problem, {}, None)
     recovered = _agreed("factor", every, lambda s: _constant(s, layer, loose))
+    either = [above, "activation_derivative"]
     if layer == last and not _output_has_slope(found.problem):
-        return _told([above], layer, found.problem, recovered, None)
+        return _told(either, layer, found.problem, recovered, None)
     first = implied_slope(found, layer)
     second = implied_slope(other, layer) if other is not None else None
     stays = first is not None and second is not None and _same_where_known(first, second, loose)
     if not stays or first is None:
-        return _told([above], layer, found.problem, recovered, None)
+        return _told(either, layer, found.problem, recovered, None)
     implied = implied_derivative(layer, [found])
-    # a constant factor may stand in either place
-    sites = ["activation_derivative", above] if recovered else ["activation_derivative"]
-    return _told(sites, layer, found.problem, recovered, implied)
+    factor = _constant(found, layer, loose)
+    if factor is None or np.isfinite(factor):  # a factor may stand in either place
+        sites = either[::-1] if recovered else either
+        return _told(sites, layer, found.problem, recovered, implied, said_of=above)
+    return _told(["activation_derivative"], layer, found.problem, recovered, implied)
 
 
 def _tensor(
@@ -134,12 +144,28 @@ def placed(site: str, layer: int | None, network: Network) -> tuple[str, str]:
     """Say where something is wrong, and where to look, and no more."""
     if layer is None or site not in _PARTS:
         return _WHOLE[site if site in _WHOLE else "returned_gradient"]
+    activation = network.activations[layer - 1]
+    flat = activation == "identity"
     words = {
-        "activation": network.activations[layer - 1],
+        "activation": activation,
         "layer": layer,
         "above": layer + 1,
+        "times": "" if flat else " * slope(z)",
+        "outputs": _of_outputs(network),
+        "slope": "" if flat else f", and the derivative of {activation} where it is multiplied in",
     }
     return f"In layer {layer} {_PARTS[site].format(**words)}.", _MENDS[site].format(**words)
+
+
+def _of_outputs(network: Network) -> str:
+    """Write the delta of the outputs, as far as it is one formula."""
+    activation = network.activations[-1]
+    if LOSSES[network.loss].cancels:
+        return "a - y"
+    if activation == "softmax":
+        return "{loss: (a - y)} through the Jacobian of softmax"
+    slope = "" if activation == "identity" else f" * {activation}'(z)"
+    return f"{{loss: (a - y){slope}}}"
 
 
 def _told(
@@ -148,8 +174,9 @@ def _told(
     problem: Problem,
     recovered: dict[str, float],
     implied: Implied | None,
+    said_of: str = "",
 ) -> Diagnosis:
-    explanation, mend = placed(sites[0], layer, problem.network)
+    explanation, mend = placed(said_of or sites[0], layer, problem.network)
     if "factor" in recovered:
         explanation += f" It is {recovered['factor']:.6g} times what it should be."
     if "coefficient" in recovered:
@@ -209,6 +236,8 @@ def _constant(found: Survey, layer: int, tolerance: float) -> float | None:
         return None
     delta, expected = found.deltas[layer], found.expected[layer]
     square = float((expected * expected).sum())
+    if not square and not delta.any():
+        return None
     factor = float((delta * expected).sum()) / square if square else 0.0
     return factor if same(delta, factor * expected, tolerance) else float("nan")
 

@@ -54,11 +54,12 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
             or _two_at_once(case, flag, mine)
         )
         if not several:
-            several = [(yield from localise(flag, mine, case.tolerance))]
+            others = [s for s in surveys if flag not in s.flags]
+            several = [(yield from localise(flag, mine, others, case.tolerance))]
             if flag in either:
                 site = "loss_derivative" if flag.layer == case.network.depth else "delta_recursion"
                 several = [replace(d, also=(*d.also, Name("", site, flag.layer))) for d in several]
-        if flag.layer == blind:
+        if flag.layer == blind > 1:
             several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
         result += several
     return result

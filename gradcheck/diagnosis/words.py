@@ -1,5 +1,7 @@
 """What a diagnosis says to the author of the code."""
 
+import re
+
 from gradcheck.bugs import Bug
 from gradcheck.diagnosis.diagnosis import Name
 from gradcheck.network import Network
@@ -15,7 +17,19 @@ def explain(bug: Bug, name: Name, network: Network) -> str:
     thing = "It should be"
     if slope and name.layer:
         thing = f"The derivative of {network.activations[name.layer - 1]} is"
-    return f"{place} {verb} {bug.wrong}: {bug.title}. {thing} {bug.right}."
+    text = f"{place} {verb} {bug.wrong}: {bug.title}. {thing} {bug.right}."
+    return _PHI.sub(_only_activation(name, network), text)
 
+
+def _only_activation(name: Name, network: Network) -> str:
+    """Return what phi is; the letter stays where a name may be given for layers that differ."""
+    if name.layer is None or name.site not in ("activation_derivative", "loss_derivative"):
+        return "phi"
+    layers = network.activations if name.layer == network.depth else network.activations[:-1]
+    alike = name.site == "loss_derivative" or len(set(layers)) == 1
+    return network.activations[name.layer - 1] if alike else "phi"
+
+
+_PHI = re.compile(r"\bphi\b")
 
 FIX_FIRST = "Fix this first: it leaves nothing to be seen in the layers below."

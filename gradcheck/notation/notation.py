@@ -5,7 +5,7 @@ that depend on the layout; :meth:`Notation.tell` fills them in.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,15 @@ _UNNUMBERED = ("e", "d", "mask")
 _BRACES = re.compile(r"\{([^{}\n]{1,120})\}")
 _CODE = re.compile(r"code\((.*)\)")
 
+#: An error as the derivative of the loss has it, with the loss's own factor before it.
+_LOSS = re.compile(r"(half the )?loss: (.*)")
+
+#: An array that the code returns, whatever stands in it: ``array dW2``.
+_ARRAY = re.compile(r"array (d[Wb])(\d+)")
+
+#: What l2 is, where the code's own penalty has another factor.
+_PENALTIES = {"lambda = l2 N": "lambda / N", "lambda = l2 / 2": "2 lambda", "reg = l2 / 2": "2 reg"}
+
 
 @dataclass(frozen=True)
 class Notation:
@@ -40,11 +49,17 @@ class Notation:
         Of a bias; empty where it is not known.
     spelling : Spelling
         What the code calls things, as far as that is certain.
+    scale : str
+        By what the code's loss is the one it is read as: ``1/2``; empty where it is that.
+    l2 : str
+        What l2 is in the code; empty where it is the factor of a penalty ``l2/2 sum W^2``.
     """
 
     layout: Layout = field(default_factory=Layout)
     form: str = ""
     spelling: Spelling = field(default_factory=Spelling)
+    scale: str = ""
+    l2: str = ""
 
     @classmethod
     def of(cls, conventions: Mapping[str, str]) -> "Notation":
@@ -63,7 +78,9 @@ class Notation:
             spelling = spelling.without("y")
         if spelling.names.get("within") == "columns":  # turned by the code before they are used
             layout = replace(layout, samples="columns")
-        return cls(layout, form, spelling)
+        penalty = conventions.get("penalty", "").removesuffix(" (assumed)")
+        scale = conventions.get("scale", "")
+        return cls(layout, form, spelling, scale, _PENALTIES.get(penalty, ""))
 
     @property
     def mean_in_delta(self) -> bool:
@@ -185,7 +202,7 @@ class Notation:
         turned = ".T" if quantity.endswith("b") and self._upright else ""
         return f"[{index}]{turned}"
 
-    def tell(self, text: str, layer: int | None = None, depth: int = 0) -> str:
+    def tell(self, text: str, layer: int | None = None, depth: int = 0, factor: str = "") -> str:
         """Fill in the formulas and words that stand in braces.
 
         A formula is written as in print; as code where it stands in ``code(...)``.
@@ -194,12 +211,22 @@ class Notation:
         ----------
         layer, depth : int, optional
             The layer it is about, and how many there are, where that is known.
+        factor : str, optional
+            What stands before ``(a - y)`` in the derivative of the loss: ``2``.
         """
+        return _BRACES.sub(self._filled(layer, depth, factor), text)
 
+    def _filled(self, layer: int | None, depth: int, factor: str) -> Callable[[re.Match[str]], str]:
         def filled(found: re.Match[str]) -> str:
             part = found[1]
             if part in self.words:
                 return self.words[part]
+            array = _ARRAY.fullmatch(part)
+            if array:
+                return self.spelling.at(array[1], int(array[2]))
+            error = _LOSS.fullmatch(part)
+            if error:
+                return _with_factor(error[2], self._factor(factor, half=error[1] is not None))
             code = _CODE.fullmatch(part)
             text = code[1] if code else part
             try:
@@ -207,7 +234,13 @@ class Notation:
             except ValueError:  # no formula of ours: it came in a message
                 return found[0]
 
-        return _BRACES.sub(filled, text)
+        return filled
+
+    def _factor(self, factor: str, *, half: bool) -> str:
+        """Return what stands before an error, with the factor of the code's own loss."""
+        if half:
+            factor = "" if factor == "2" else factor.replace("2/", "1/", 1)
+        return " * ".join(part for part in (self.scale, factor) if part)
 
     @cached_property
     def words(self) -> dict[str, str]:
@@ -342,6 +375,14 @@ class Notation:
             "thresholds": self.layout.threshold,
             "names": self.spelling.told(),
         }
+
+
+def _with_factor(error: str, factor: str) -> str:
+    """Write ``2 (a - y)``, or ``a - y`` where there is no factor."""
+    if factor:
+        return f"{factor} {error}"
+    whole = error.startswith("(") and error.endswith(")") and ")" not in error[1:-1].split("(")[0]
+    return error[1:-1] if whole else error
 
 
 def _layer(name: Name, layer: int | None, depth: int) -> int | None:

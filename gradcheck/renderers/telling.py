@@ -94,7 +94,7 @@ class Fault:
         if kind == "localised" and self.diagnosis["site"] == "returned_gradient":
             return ""  # what came back lies open: there is no formula to look for
         if kind == "localised":
-            return "The place is sure; what is written there could not be told."
+            return "The place is sure; the catalogue has no name for it."
         return "What is wrong could not be told."
 
     @property

@@ -128,7 +128,13 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         activations[-1] if fit.returns == LOGITS else "",
         aside,
         fit.returns == OTHER,
-        Notation.of(reading.conventions),
+        Notation.of(
+            {
+                **reading.conventions,
+                "scale": definition.scale,
+                "penalty": conventions.get("penalty", ""),
+            }
+        ),
     )
 
 

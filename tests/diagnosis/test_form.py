@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from gradcheck.answers import DICTIONARY, MOST_NUMBERS, Call, ContractError, outline
 from gradcheck.bugs import CATALOGUE
 from gradcheck.bugs.textbook import Textbook
+from gradcheck.diagnosis.form import in_code
 from gradcheck.execution import messages, wire
 from gradcheck.execution.session import InProcess
 from gradcheck.network import Network
+from gradcheck.notation import NATIVE, Notation
 from gradcheck.protocol import Request
 from gradcheck.sampling import Support, problem
 from tests.diagnosis.test_diagnosis import diagnosed
@@ -138,7 +140,7 @@ def test_batches_that_fail_name_the_axis_in_foreign_code(keep):
     found = diagnosed(Foreign(_sums(1, layer=2, keep=keep)))
     told = [(d.name.bug, d.name.layer, d.certainty) for d in found]
     assert told == [("bias_summed_over_units", 2, "named")], f"told {told}"
-    assert "db2 has shape" in found[0].explanation, found[0].explanation
+    assert "db2} has shape" in found[0].explanation, found[0].explanation
     assert "axis=0" not in found[0].fix, f"the advice may be the bug: {found[0].fix}"
 
 
@@ -237,3 +239,24 @@ def test_a_wrong_shape_of_no_known_product_keeps_its_place_alone():
     found = diagnosed(wrong, network)
     assert found, "a wrong shape was not told"
     assert all(d.certainty == "localised" and not d.name.bug for d in found), f"told {found}"
+
+
+def test_gradients_of_the_wrong_shape_are_called_what_the_code_calls_them():
+    notation = Notation.of({"spelling": "column dW1=nabla_w[0] db2=grads['b2']"})
+    told = notation.tell(in_code("dW1 has shape (2, 3), expected (3, 2). So is db2."), 1, 2)
+    assert told == "nabla_w[0] has shape (2, 3), expected (3, 2). So is grads['b2']."
+
+
+def test_a_shape_that_is_right_by_chance_is_not_held_against_a_tensor():
+    """With as many samples as units the sums over units have the shape of a bias."""
+
+    def form(loss, grads):
+        return loss, [(dw, np.full(size, 0.5)) for (dw, _), size in zip(grads, sizes, strict=True)]
+
+    network, sizes = Network.parse("3-4-2 tanh,identity half_squared_error"), (4, 4)
+    found = diagnosed(Formed(form), network, sizes=(4,))
+    assert found, "nothing was told"
+    for d in found:
+        text = NATIVE.tell(d.explanation, d.name.layer, 2)
+        assert "has shape (4,) where (4,) is" not in text, text
+        assert "db2" in text, text

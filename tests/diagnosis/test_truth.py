@@ -213,3 +213,36 @@ def test_code_for_some_numbers_of_samples_is_asked_no_others():
     found = diagnosed(code, network, sizes=(1, 4))
     assert {d.name.bug for d in found} == {"derivative_negative"}, f"diagnosed: {found}"
     assert code.memory["asked"] == {1, 4}, f"asked {code.memory['asked']} samples"
+
+
+def test_a_factor_that_one_sample_does_not_have_is_no_number():
+    """All batches of one size agree on 1 / N^2; one sample shows that it is no factor."""
+    rules = {"propagate": lambda p, at: RULES["propagate"](p, at) / len(p.y) ** 2}
+    network = Network.parse("3-4-3-2 tanh,tanh,identity half_squared_error sum")
+    found = diagnosed(Textbook(rules), network, sizes=(1, 3))
+    assert found, "nothing was diagnosed"
+    for d in found:
+        assert "times what it should be" not in d.explanation, d.explanation
+        sites = {d.name.site} | {name.site for name in d.also}
+        assert "delta_recursion" in sites, f"told {d}"
+
+
+def test_a_mean_at_every_layer_is_named_where_the_loss_is_a_sum():
+    slug = "batch_mean_at_every_layer"
+    network = Network.parse("3-4-3-2 tanh,tanh,identity half_squared_error sum")
+    found = diagnosed(Textbook(CATALOGUE[slug].rules), network, sizes=(1, 3))
+    assert _placed(found) == [(slug, "delta_recursion", 2), (slug, "delta_recursion", 1)], found
+
+
+def test_a_slope_that_depends_on_the_layer_above_is_not_told_of_what_comes_back_alone():
+    """With one output the outputs' slope broadcasts over the hidden units."""
+
+    def rule(p, at):
+        return np.broadcast_to(p.a[p.last] * (1 - p.a[p.last]), p.z[at].shape)
+
+    network = Network.parse("2-3-1 sigmoid,sigmoid squared_error")
+    found = diagnosed(Textbook(only_in(1, {"activation_derivative": rule})), network)
+    assert len(found) == 1, f"told {found}"
+    sites = {found[0].name.site} | {name.site for name in found[0].also}
+    assert sites == {"delta_recursion", "activation_derivative"}, found
+    assert "slope(z)" in found[0].explanation, found[0].explanation

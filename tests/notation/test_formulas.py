@@ -45,7 +45,7 @@ FORMULAS = sorted(
         for bug in CATALOGUE.values()
         for text in TEXTS
         for part in re.findall(r"\{([^{}]+)\}", getattr(bug, text))
-        if part not in NATIVE.words
+        if part not in NATIVE.words and "loss: " not in part
     }
     | {"inputs @ W + b", "inputs.T @ delta", "delta[up] @ W[up].T", "total(delta)"}
 )
