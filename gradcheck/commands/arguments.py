@@ -1,7 +1,7 @@
 """A command's arguments: argparse, with one-line errors."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from gradcheck.commands import COMMANDS
@@ -18,9 +18,16 @@ class Parser(argparse.ArgumentParser):
         One of :data:`COMMANDS`.
     positional : str
         How its positional arguments are written in the usage line.
+    configured : callable, optional
+        Returns options that are set elsewhere, by name; those on the command line go before.
     """
 
-    def __init__(self, command: str, positional: str = "") -> None:
+    def __init__(
+        self,
+        command: str,
+        positional: str = "",
+        configured: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
         prog = f"python -m gradcheck {command}"
         super().__init__(
             prog=prog,
@@ -29,11 +36,14 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Formatter,
             allow_abbrev=False,
         )
+        self._configured = configured
 
     def parse_intermixed_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
         """Read the arguments, and say of an unknown option which one was probably meant."""
+        if namespace is None and not {"-h", "--help"} & set(args or ()):
+            namespace = argparse.Namespace(**self._configured())
         parsed, unknown = self.parse_known_intermixed_args(args, namespace)
         if unknown:
             word = next((word for word in unknown if word.startswith("-")), unknown[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.registry import check_name
 from gradcheck.commands.arguments import Parser, add_json, seconds, whole
+from gradcheck.configuration import configured
 from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
@@ -19,7 +20,7 @@ from gradcheck.settings import EXAMPLES, check_numbers
 
 def parser() -> Parser:
     """Return the command's arguments."""
-    parser = Parser("check", "PATH...")
+    parser = Parser("check", "PATH...", lambda: configured(Path()))
     add = parser.add_argument
     add(
         "paths",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gradcheck.api import fresh_seed
+from gradcheck.configuration import configured
 from gradcheck.renderers.words import clean
 from gradcheck.requirements import Requirements
 from gradcheck.settings import EXAMPLES, check_numbers
@@ -38,12 +39,16 @@ class PluggedIn:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         option = config.option
+        usual = {"examples": EXAMPLES} | configured(config.rootpath)
         seed = option.gradcheck_seed
         if seed is None:
-            seed = getattr(config, "workerinput", {}).get("gradcheck_seed", fresh_seed())
-        examples = EXAMPLES if option.gradcheck_examples is None else option.gradcheck_examples
+            fresh = usual.get("seed", fresh_seed())
+            seed = getattr(config, "workerinput", {}).get("gradcheck_seed", fresh)
+        examples = option.gradcheck_examples
+        examples = usual["examples"] if examples is None else examples
         check_numbers(examples, seed)
-        require = option.gradcheck_require or config.getini("gradcheck_require") or None
+        require = option.gradcheck_require or config.getini("gradcheck_require")
+        require = require or usual.get("require")
         if require:
             Requirements.parse(require)
         self.examinations = Examinations(seed, examples, require)

@@ -16,7 +16,7 @@ PACKAGE = Path(gradcheck.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("version", "lines", "replay", "own_time", "suggestion"),
     ("errors",),
-    ("settings",),
+    ("settings", "configuration"),
     ("elementary",),
     ("activations",),
     ("losses",),

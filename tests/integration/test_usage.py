@@ -220,3 +220,17 @@ def test_what_lies_in_the_working_directory_stands_in_for_no_package(tmp_path, n
         encoding="utf-8",
     )
     assert ended.returncode == 0, f"exit code {ended.returncode}: {ended.stdout}{ended.stderr}"
+
+
+def test_pyproject_sets_options_and_the_command_line_goes_before(run, write, tmp_path, monkeypatch):
+    write('[tool.gradcheck]\nexamples = 22\nrequire = "depth>=9"\n', "pyproject.toml")
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    result = run("check", write(students.TANH), "--seed", "1", "--require", "tanh")
+    assert result.code == 0, f"exit code {result.code}: {result.err}{result.out}"
+    assert "--require tanh --examples 22" in " ".join(result.out.split()), result.out
+    write("[tool.gradcheck]\nexample = 22\n", "pyproject.toml")
+    refused(run("check", write(students.TANH)), "did you mean examples?")
+    assert run("check", "--help").code == 0, "a mistake there keeps from reading the help"
+    write("[tool.gradcheck]\nexamples = 2\n", "pyproject.toml")
+    refused(run("check", write(students.TANH)), "examples must be 20 or more")

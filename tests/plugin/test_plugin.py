@@ -269,6 +269,19 @@ def test_a_misspelt_setting_is_guessed(run, write):
     result.stderr.fnmatch_lines(["*gradcheck_requires; did you mean gradcheck_require?*"])
 
 
+def test_what_is_said_for_check_in_pyproject_holds_here_too(run, write):
+    write("student.py", students.TANH)
+    write("pyproject.toml", '[tool.gradcheck]\nrequire = "relu"\nexamples = 21\nseed = 4\n')
+    result = run("--gradcheck-impl", "student.py", "-k", "contract", examples=None)
+    assert outcomes(result) == {"student-contract": "ERROR"}
+    settings = "--gradcheck-seed 4 --gradcheck-examples 21 --gradcheck-require relu"
+    result.stdout.fnmatch_lines([f"Replay: pytest --gradcheck-impl student.py {settings}*"])
+    write("pyproject.toml", "[tool.gradcheck]\nexampels = 21\n")
+    result = run("--gradcheck-impl", "student.py", examples=None)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, f"exit code {result.ret}"
+    result.stderr.fnmatch_lines(["*has no 'exampels'; did you mean examples?*"])
+
+
 def test_an_attribute_that_does_not_exist_is_an_error(run, write):
     write("nets.py", "")
     result = run("--gradcheck-impl", "nets:net", "-k", "gradient")
