@@ -54,13 +54,14 @@ class Declared:
             with self._under("build"):
                 holder = _call(declaration.build, self.code, {"network": network})
         packed = [self.own_layout.pack(w, b) for w, b in own]
+        taken: list[Any] = []  # by other tensors
         for index, (matrix, vector) in enumerate(packed):
             if declaration.weights:
                 with self._under("weights"):
-                    write(holder, declaration.weights, index, self._by_units(matrix))
+                    write(holder, declaration.weights, index, self._by_units(matrix), taken)
             if declaration.biases and vector is not None:
                 with self._under("biases"):
-                    write(holder, declaration.biases, index, vector)
+                    write(holder, declaration.biases, index, vector, taken)
         values: dict[str, Any] = {
             "x": self.own_layout.give(x),
             "rate": rate,

@@ -6,19 +6,33 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.asked import Floats
-from gradcheck.adapters.places import like
+from gradcheck.adapters.places import filled, held_elsewhere, like
 
 #: A path for every layer, or a list of one a layer.
 Path = str | Sequence[str]
 
 
-def write(holder: Any, path: Path, index: int, array: Floats) -> None:
-    """Write a tensor of one layer where a path leads."""
+def write(holder: Any, path: Path, index: int, array: Floats, taken: list[Any]) -> None:
+    """Write a tensor of one layer where a path leads.
+
+    Into the array that is there, where it fits: a layer may hold it beside the dict that the
+    path leads to. A wider one is bound there too, unless the object is seen to hold the old
+    one elsewhere: then that is what it computes with.
+
+    Parameters
+    ----------
+    taken : list
+        What was written into before, for other tensors; appended to.
+    """
     for place, at in _places(path, index, array.shape):
-        value = array if at is None else array[at]
         old = _value(holder, place) if at is None else 0.0
-        scope = {"_holder": holder, "_value": like(np.asarray(value), old)}
-        exec(f"_holder{_join(place)} = _value", scope)
+        value = like(np.asarray(array if at is None else array[at]), old)
+        if filled(old, value, taken) and (
+            getattr(old, "dtype", None) == getattr(value, "dtype", None)
+            or held_elsewhere(holder, old)
+        ):
+            continue
+        exec(f"_holder{_join(place)} = _value", {"_holder": holder, "_value": value})
 
 
 def read(holder: Any, path: Path, index: int, shape: tuple[int, ...]) -> Any:

@@ -1,7 +1,10 @@
 """Where numbers live in foreign objects: found, read and written by their path."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath as Parts
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -69,6 +72,43 @@ class Place:
             owner[key] = value
 
 
+def held_elsewhere(root: Any, array: Any) -> bool:
+    """Whether an object holds an array in more than one place: a layer, say, and a dict."""
+    if not isinstance(array, np.ndarray):
+        return False
+    return sum(other is array or np.may_share_memory(other, array) for _, other in find(root)) > 1
+
+
+def filled(old: Any, value: Any, taken: list[Any]) -> bool:
+    """Write into the array or list that is there, where it fits; whether it did.
+
+    Parameters
+    ----------
+    taken : list
+        What was written into before: of one array for two tensors the second is another's.
+    """
+    if isinstance(old, list):
+        if not isinstance(value, list) or len(old) != len(value) or any(old is t for t in taken):
+            return False
+        inner = [isinstance(item, list) for item in old]
+        if any(inner) and not all(filled(o, v, taken) for o, v in zip(old, value, strict=True)):
+            return False
+        if not any(inner):
+            old[:] = value
+        taken.append(old)
+        return True
+    if not isinstance(old, np.ndarray) or old.dtype.kind != "f" or not old.flags.writeable:
+        return False
+    if old.shape != np.shape(value) or any(
+        isinstance(t, np.ndarray) and np.may_share_memory(old, t) and np.shares_memory(old, t)
+        for t in taken
+    ):
+        return False
+    old[...] = value
+    taken.append(old)
+    return True
+
+
 def like(array: Floats, old: Any) -> Any:
     """Give an array the form of what it replaces: a list, a number, a row or a column."""
     if isinstance(old, np.ndarray):
@@ -97,7 +137,7 @@ def _find(
         if array is not None and not (isinstance(value, list) and _mixed(value)):
             yield Place(path), array
             return
-    if depth == 0 or id(value) in seen or callable(value):
+    if depth == 0 or id(value) in seen or callable(value) or _installed(value):
         return
     seen.add(id(value))
     if isinstance(value, dict):
@@ -112,6 +152,15 @@ def _find(
         children = list(own.values())
     for step, child in zip(items, children, strict=True):
         yield from _find(child, (*path, step), depth - 1, seen)
+
+
+def _installed(value: Any) -> bool:
+    """Whether a value is a module that is installed: numpy has arrays that are nobody's."""
+    if not isinstance(value, ModuleType):
+        return False
+    file = getattr(value, "__file__", None) or ""
+    library = value.__name__.partition(".")[0] in sys.stdlib_module_names
+    return library or not {"site-packages", "dist-packages"}.isdisjoint(Parts(file).parts)
 
 
 def numeric(value: Any) -> Floats | None:
