@@ -28,20 +28,20 @@ _COUNT = re.compile(r"(num|n)(samples|examples)|batchsize|minibatchsize|samplesi
 
 def handles_batches(code: Any) -> bool:
     """Whether the functions of a module are written for several samples a call."""
-    bodies = dict(_bodies(code))
-    working = {name for name in bodies if any(part in plain(name) for part in _WORKS)}
-    if any(_one_a_call(body, working) for body in bodies.values()):
+    written = dict(bodies(code))
+    working = {name for name in written if any(part in plain(name) for part in _WORKS)}
+    if any(_one_a_call(body, working) for body in written.values()):
         return False
     reached, ahead = set(working), list(working)
     while ahead:
-        for name in _called(bodies[ahead.pop()]) & set(bodies) - reached:
+        for name in _called(written[ahead.pop()]) & set(written) - reached:
             reached.add(name)
             ahead.append(name)
     kept = (n for n in reached if not any(part in plain(n) for part in _WITHIN_A_SAMPLE))
-    return any(_over_samples(bodies[name]) for name in kept)
+    return any(_over_samples(written[name]) for name in kept)
 
 
-def _bodies(code: Any) -> Iterator[tuple[str, ast.AST]]:
+def bodies(code: Any) -> Iterator[tuple[str, ast.AST]]:
     """Yield the functions and methods of a module, as far as their source is to be had."""
     helpers = getattr(code, "__gradcheck_helpers__", {})
     made: dict[str, Any] = {n: f for n, f in helpers.items() if not isinstance(f, type)}

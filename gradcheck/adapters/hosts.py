@@ -38,7 +38,8 @@ class Host(Protocol):
         ...
 
 
-def _set_rates(owner: Any, rate: float) -> bool:
+def set_rates(owner: Any, rate: float) -> bool:
+    """Set what plays the rate among an owner's own names; say whether there is such a thing."""
     found = False
     for name, value in list(members(owner).items()):
         if plays(name, "rate") and isinstance(value, int | float) and not isinstance(value, bool):
@@ -77,14 +78,14 @@ class ClassHost:
 
     def set_rate(self, holder: Any, rate: float) -> bool:
         """On the object, its class, the parts it is made of and the module."""
-        found = _set_rates(holder, rate)
+        found = set_rates(holder, rate)
         for value in members(holder).values():
             for part in value if isinstance(value, list | tuple) else [value]:
                 if type(part).__module__ == getattr(self.module, "__name__", None):
-                    found = _set_rates(part, rate) or found
+                    found = set_rates(part, rate) or found
         if not found:
-            found = any(_set_rates(base, rate) for base in type(holder).__mro__[:-1])
-        return found or _set_rates(self.module, rate)
+            found = any(set_rates(base, rate) for base in type(holder).__mro__[:-1])
+        return found or set_rates(self.module, rate)
 
 
 @dataclass
@@ -115,7 +116,7 @@ class ModuleHost:
 
     def set_rate(self, holder: Any, rate: float) -> bool:
         """Set the module's variable."""
-        return _set_rates(self.module, rate)
+        return set_rates(self.module, rate)
 
 
 def hosts(module: Any) -> Iterator[Host]:

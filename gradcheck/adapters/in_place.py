@@ -29,6 +29,7 @@ from gradcheck.adapters.construct import why_not
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.own_loss import OwnLoss, number_of, told_of_loss
+from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
@@ -86,9 +87,6 @@ TRAIN = (
     "trainnetwork",
     *BACKWARD,
 )
-
-#: Rates that are built in where none can be set.
-CONSTANTS = (1.0, 0.1, 0.5, 0.01, 0.2, 0.05)
 
 SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
 
@@ -174,7 +172,9 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
             if moved is None:
                 continue
             seen, plan = True, oriented(host, plan)
-            yield from [plan] if moved else [replace(plan, rate=rate) for rate in CONSTANTS]
+            yield from (
+                [plan] if moved else [replace(plan, rate=rate) for rate in built_in(host.module)]
+            )
         if seen:
             return
 

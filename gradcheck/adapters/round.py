@@ -8,9 +8,11 @@ import numpy as np
 
 from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import Shelf, calmly
+from gradcheck.adapters.hosts import set_rates
 from gradcheck.adapters.own_loss import OwnLoss
 from gradcheck.adapters.places import numeric
 from gradcheck.adapters.roles import to_own
+from gradcheck.adapters.source import FIRST, first
 from gradcheck.adapters.stepper import Stepper
 
 
@@ -35,7 +37,9 @@ class Script:
 
     def run(self) -> None:
         """Run one round in the module, where its functions look for their globals."""
-        exec(self.body, vars(self.module))
+        scope = vars(self.module)
+        scope[FIRST] = first
+        exec(self.body, scope)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Part:
         Numbers set to zero: biases that a layer shares.
     own : OwnLoss or None
         A function of the outputs that gives the loss, where the loop keeps none.
+    keepers : tuple of str
+        Names of objects that keep the rate.
     """
 
     roles: Any
@@ -74,6 +80,7 @@ class Part:
     outputs: Any = None
     zeroed: tuple[str, ...] = ()
     own: OwnLoss | None = None
+    keepers: tuple[str, ...] = ()
 
 
 def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
@@ -115,6 +122,8 @@ class Round(Stepper):
                 data.place.set(root, replace(self.layout, samples=data.samples).give(array))
             if self.part.rate:
                 root[self.part.rate] = rate
+            for name in self.part.keepers:
+                set_rates(root[name], rate)
             self.script.run()
             after: list[Any] = self.part.roles.read(root, own)
             return after

@@ -15,13 +15,13 @@ import numpy as np
 
 from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.broken import BACKWARD, broken
-from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt
-from gradcheck.adapters.in_place import CONSTANTS
+from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt, members
 from gradcheck.adapters.listed import Family, families, listed
 from gradcheck.adapters.names import is_bias, is_loss, is_weight, plays
 from gradcheck.adapters.own_loss import own_losses
 from gradcheck.adapters.places import Place, numeric
 from gradcheck.adapters.places import find as find_places
+from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, assign
 from gradcheck.adapters.round import Data, Part, Round, Script, seen_in
@@ -100,15 +100,17 @@ def _parts(
     read = [p for p in before if p.path[0][1] in script.loads]
     still = [p for p in read if p not in moved]
     rate = next((p.name for p in still if plays(p.name, "rate") and before[p].ndim == 0), "")
+    keepers = () if rate else tuple(_keepers(vars(script.module), script.loads))
+    constants = built_in(script.module)
     for x, y, n_in, n_out in _data(still, before):
         for roles, zeroed in _roles(moved, still, before, n_in, n_out):
-            part = Part(roles, x, y, rate, None, "", None, zeroed)
+            part = Part(roles, x, y, rate, None, "", None, zeroed, keepers=keepers)
             outputs = list(_outputs(script, seen, before, part))
             losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
             losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
-            for built_in in (None,) if rate else CONSTANTS:
+            for fixed in (None,) if rate or keepers else constants:
                 for output in [*outputs[:6], None]:
-                    made = replace(part, built_in=built_in, outputs=output)
+                    made = replace(part, built_in=fixed, outputs=output)
                     for loss in losses[:3]:
                         yield replace(made, loss=loss)
                     if output is not None and not losses:
@@ -116,6 +118,15 @@ def _parts(
                         for own in own_losses(script.module, script.module, values):
                             yield replace(made, loss=own.name, own=own)
                     yield made
+
+
+def _keepers(values: dict[str, Any], loads: frozenset[str]) -> Iterator[str]:
+    """Name the objects of the script's own classes that keep the rate: ``net.lr``."""
+    for name in loads & set(values):
+        value = values[name]
+        own = type(value).__module__ == values.get("__name__")
+        if own and any(plays(n, "rate") and _scalar(v) for n, v in members(value).items()):
+            yield name
 
 
 def _scalar(value: Any) -> bool:
@@ -210,7 +221,7 @@ def _told(script: Script, part: Part) -> dict[str, str]:
     told["parameters"] = part.roles.told()
     told["inputs"], told["targets"] = part.x.place.name, part.y.place.name
     told["loss"] = part.loss or "none"
-    told["rate"] = part.rate or f"built in, {part.built_in:g}"
+    told["rate"] = part.rate or ", ".join(part.keepers) or f"built in, {part.built_in:g}"
     if part.outputs is not None:
         told["outputs"] = part.outputs.name
     if part.zeroed:

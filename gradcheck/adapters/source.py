@@ -8,7 +8,8 @@ functions, classes and constants that are written out.
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -98,13 +99,17 @@ def one_round(loop: ast.For | ast.While, inner: bool = False) -> ast.Module:
     return ast.fix_missing_locations(ast.Module(body=[once], type_ignores=[]))
 
 
+def first(rounds: Iterable[Any]) -> list[Any]:
+    """Return the first of some rounds alone: what a loop that is run once goes through."""
+    return [next(iter(rounds))]
+
+
+#: What :func:`first` is called in a script, whose own names may be those of Python's functions.
+FIRST = "__gradcheck_first__"
+
+
 def _first(rounds: ast.expr) -> ast.expr:
-    """``[next(iter(rounds))]``."""
-
-    def call(name: str, argument: ast.expr) -> ast.expr:
-        return ast.Call(ast.Name(name, ast.Load()), [argument], [])
-
-    return ast.List([call("next", call("iter", rounds))], ast.Load())
+    return ast.Call(ast.Name(FIRST, ast.Load()), [rounds], [])
 
 
 class _Once(ast.NodeTransformer):
