@@ -178,9 +178,13 @@ def _roles(
     named = [(p, a) for p, a in matrices if is_weight(p.name)]
     vectors = [(p, before[p]) for p in biases if before[p].ndim > 0]
     for chosen in dict.fromkeys((tuple(p for p, _ in named), tuple(p for p, _ in matrices))):
-        for roles in assign([(p, before[p]) for p in chosen], vectors):
+        ways = list(assign([(p, before[p]) for p in chosen], vectors))
+        apart = any(roles.layout.bias != "missing" for roles in ways)
+        for roles in ways:
             own = roles.widths
             missing = roles.layout.bias == "missing"
+            if missing and apart:
+                continue  # the biases that are there count
             if (own[0] + missing, own[-1]) == (n_in, n_out):
                 yield roles, shared if missing else ()
         if chosen:

@@ -1,0 +1,115 @@
+"""The learning rate of code that trains: set where it can be, else taken from the source."""
+
+import ast
+from types import ModuleType
+
+import pytest
+
+from gradcheck.adapters.rates import built_in
+
+SCRIPT = """
+import numpy as np
+np.random.seed(0)
+X = np.random.randn(8, 3)
+y = np.random.randn(8, 2)
+W1 = np.random.randn(3, 4); b1 = np.zeros(4)
+W2 = np.random.randn(4, 2); b2 = np.zeros(2)
+for {counter} in range(100):
+    h = np.tanh(X @ W1 + b1)
+    out = h @ W2 + b2
+    loss = np.mean(np.sum((out - y) ** 2, axis=1))
+    dout = 2 * (out - y) / len(X)
+    dh = dout @ W2.T * {slope}
+    W1 -= {rate} * (X.T @ dh); b1 -= {rate} * dh.sum(axis=0)
+    W2 -= {rate} * (h.T @ dout); b2 -= {bias_rate} * dout.sum(axis=0)
+"""
+
+OBJECT = """
+import numpy as np
+class Net:
+    def __init__(self):
+        self.W = np.random.randn(3, 2)
+        self.b = np.zeros(2)
+        self.lr = 0.037
+    def fit_one(self, x, y):
+        p = x @ self.W + self.b
+        d = {factor} * (p - y) / len(x)
+        self.W -= self.lr * x.T @ d
+        self.b -= self.lr * d.sum(0)
+        return np.mean(np.sum((p - y)**2, axis=1))
+X = np.random.randn(20, 3)
+y = np.random.randn(20, 2)
+net = Net()
+for epoch in range(100):
+    loss = net.fit_one(X, y)
+"""
+
+IN_PLACE = """
+import numpy as np
+class Net:
+    def __init__(self, n_in=3, n_out=2):
+        self.W = np.random.randn(n_in, n_out)
+        self.b = np.zeros(n_out)
+    def forward(self, x):
+        return np.tanh(x @ self.W + self.b)
+    def loss(self, x, y):
+        return np.mean(np.sum((self.forward(x) - y) ** 2, axis=1))
+    def train(self, x, y):
+        p = self.forward(x)
+        d = 2 * (p - y) / len(x) * {slope}
+        self.W -= 3e-4 * x.T @ d
+        self.b -= 3e-4 * d.sum(0)
+"""
+
+
+def script(rate="0.037", slope="(1 - h ** 2)", counter="epoch", bias_rate=None):
+    return SCRIPT.format(rate=rate, slope=slope, counter=counter, bias_rate=bias_rate or rate)
+
+
+@pytest.mark.parametrize("rate", ["0.03", "1e-4", "0.7"])
+def test_a_script_whose_rate_is_written_out_is_correct(examined, rate):
+    entry = examined(script(rate))
+    assert entry["verdict"] == "correct", entry
+    assert entry["adapter"]["conventions"]["rate"] == f"built in, {float(rate):g}", entry["adapter"]
+
+
+def test_a_rate_that_is_written_out_hides_no_wrong_derivative(examined):
+    entry = examined(script(slope="(1 - h)"))
+    assert entry["verdict"] == "wrong", entry
+    assert [d["bug"] for d in entry["diagnoses"]] == ["tanh_derivative_not_squared"], entry
+
+
+def test_a_loop_may_call_its_counter_as_python_calls_a_function(examined):
+    assert examined(script(counter="iter"))["verdict"] == "correct"
+
+
+def test_biases_that_are_trained_at_another_rate_are_not_passed_over(examined):
+    entry = examined(script(bias_rate="0.03"))
+    assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "correct"), ("1", "wrong")])
+def test_the_rate_that_an_object_of_a_script_keeps_is_set(examined, factor, verdict):
+    assert examined(OBJECT.format(factor=factor))["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("(1 - p ** 2)", "correct"), ("1", "wrong")])
+def test_a_class_that_trains_at_a_rate_of_its_own_is_read(examined, slope, verdict):
+    assert examined(IN_PLACE.format(slope=slope))["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("for i in x:\n    W -= 0.03 * dW", (0.03, 1.0)),
+        ("for i in x:\n    W = W - dW * step", (0.25, 1.0)),
+        ("for i in x:\n    W += dW / 50", (0.02, 1.0)),
+        ("for i in x:\n    d = 0.1 * e\n    W += d", (1.0, 0.1)),
+        ("for i in x:\n    loss = 0.5 * e\n    W -= 2 * dW", (1.0,)),
+    ],
+)
+def test_what_parameters_are_changed_by_comes_before_what_leads_there(text, rates):
+    module = ModuleType("script")
+    module.step = 0.25
+    module.__gradcheck_loop__ = ast.parse(text).body[0]
+    assert built_in(module) == rates
