@@ -7,7 +7,9 @@
 Importing this loads nothing heavy: names are fetched when they are used.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.version import __version__
@@ -84,6 +86,21 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'gradcheck' has no attribute {name!r}")
     return getattr(import_module(f"gradcheck.{_HOMES[name]}"), name)
+
+
+class _Package(ModuleType):
+    """Lets what ``problem.py`` holds never stand in for the public function ``problem``."""
+
+    @property
+    def problem(self) -> Any:
+        return import_module("gradcheck.sampling").problem
+
+    @problem.setter
+    def problem(self, module: ModuleType) -> None:
+        """Leave it: importing the module sets it."""
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,10 @@
 """One tensor of a function's gradient, and what that says of the whole."""
 
 import math
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ BARS = 3.0
 ENTRIES = 200
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class TensorCheck(Outcome):
     """How one tensor came out.
 
@@ -72,7 +74,7 @@ class TensorCheck(Outcome):
         return _fault("", self)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FunctionCheck(Outcome):
     """How a claimed gradient of a function came out; true only when it is correct.
 
@@ -105,6 +107,15 @@ class FunctionCheck(Outcome):
 
     def _short(self) -> str:
         return one_line(self.message)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what can be kept elsewhere: an exception may be of a class that cannot."""
+        told = dict(vars(self))
+        try:
+            pickle.loads(pickle.dumps(self.exception))
+        except Exception as error:  # it may do anything
+            told["exception"] = RuntimeError(f"{self.exception!r} (cannot be kept: {error})")
+        return told
 
     @classmethod
     def not_finite(cls) -> "FunctionCheck":

@@ -1,5 +1,11 @@
 """What every result can be asked: is it right, and shall it raise if not?"""
 
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
 from gradcheck.errors import WrongGradientError
 from gradcheck.verdict import Verdict
 
@@ -11,6 +17,20 @@ def one_line(text: str) -> str:
     """Return a text as one line that is not too long."""
     line = " ".join(text.split())
     return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
+
+
+def _plain(value: Any) -> Any:
+    """Return plain data that equals itself."""
+    if isinstance(value, Outcome):
+        told = (each.name for each in fields(value) if each.compare)  # type: ignore[arg-type]
+        return {name: _plain(getattr(value, name)) for name in told}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value
 
 
 class Outcome:
@@ -27,11 +47,22 @@ class Outcome:
     def __bool__(self) -> bool:
         return self.ok
 
+    def __eq__(self, other: object) -> bool:
+        """Whether all that is told is the same; what is not a number equals itself."""
+        return type(other) is type(self) and _plain(self) == _plain(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self)))
+
     def __str__(self) -> str:
         return f"{self._verdict()}: {self._short()}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
+
+    def to_json(self) -> str:
+        """Return all that is told as JSON text; numbers that are not finite are texts."""
+        return json.dumps(_plain(self), indent=1) + "\n"
 
     def raise_if_wrong(self) -> None:
         """Raise unless the verdict is ``correct``; ``unresolved`` is no proof either.

@@ -36,7 +36,7 @@ INTERNAL = "internal"
 Entry = dict[str, Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Record(Outcome):
     """A run's findings in the form of schema 1; true only when all are correct.
 

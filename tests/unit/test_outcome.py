@@ -1,6 +1,10 @@
 """A result is true only when it is correct, and short as text."""
 
+import copy
 import json
+import pickle
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,3 +95,76 @@ def test_verdicts_equal_their_words() -> None:
         assert str(verdict) == verdict.value
         assert json.dumps(verdict) == f'"{verdict.value}"'
     assert claimed(1.1).verdict == "wrong"
+
+
+def local_exception() -> FunctionCheck:
+    class Odd(Exception):
+        def __init__(self, a: int, b: int) -> None:
+            super().__init__(f"{a} and {b}")
+
+    def raises(x: Any) -> float:
+        raise Odd(1, 2)
+
+    return check_function(raises, X, X)
+
+
+RESULTS = {
+    "right": lambda: claimed(1.0),
+    "wrong": lambda: claimed(1.1),
+    "a tensor of it": lambda: claimed(1.0).tensors[""],
+    "unresolved, with an exception": local_exception,
+    "a record": lambda: record("wrong", "correct"),
+}
+
+
+@pytest.mark.parametrize("name", list(RESULTS))
+def test_copies_are_equal_have_one_hash_and_say_the_same(name: str) -> None:
+    result = RESULTS[name]()
+    copies = [copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))]
+    for each in copies:
+        assert each == result, f"{each!r} is not equal to {result!r}"
+        assert (hash(each), str(each), bool(each)) == (hash(result), str(result), bool(result))
+    assert len({result, *copies}) == 1
+    assert result != RESULTS["wrong" if name == "right" else "right"]()
+    assert result != str(result)
+    raised = getattr(copies[-1], "exception", None)
+    assert raised is None or "Odd" in repr(raised), f"what was raised became {raised!r}"
+
+
+@pytest.mark.parametrize("name", list(RESULTS))
+def test_every_result_can_be_written_as_json(name: str) -> None:
+    result = RESULTS[name]()
+    told = json.loads(result.to_json(), parse_constant=lambda word: pytest.fail(word))
+    verdict = told["verdict"] if "verdict" in told else told["implementations"][0]["verdict"]
+    assert verdict == result.verdict
+
+
+def test_verdicts_are_words_in_every_way() -> None:
+    for verdict in Verdict:
+        word = str(verdict)
+        assert word == verdict, "the other way round"
+        assert {word: 1}[verdict] == 1, "as a key"
+        assert verdict in ("correct", "wrong", "unresolved", "error")
+        assert f"{verdict}" == word
+        assert pickle.loads(pickle.dumps(verdict)) is verdict
+        assert Verdict(word) is verdict
+        assert verdict != word.upper()
+
+
+@pytest.mark.parametrize("name", list(RESULTS))
+def test_a_notebook_shows_no_more_of_a_result_than_its_line(name: str) -> None:
+    result = RESULTS[name]()
+    # what a notebook asks an object for; a record shows its table and figures too
+    for asked in ("_repr_pretty_", "_repr_mimebundle_", "_repr_markdown_", "_ipython_display_"):
+        assert not hasattr(result, asked), f"{name} has {asked}"
+    assert hasattr(result, "_repr_html_") == isinstance(result, Record)
+    assert len(repr([result, {"a": result}]).splitlines()) == 1
+
+
+def test_the_function_problem_is_a_public_name_whatever_was_imported_before() -> None:
+    import gradcheck.problem as module
+
+    assert callable(gradcheck.problem), gradcheck.problem
+    assert isinstance(gradcheck.problem(0, 0), gradcheck.Problem)
+    assert sys.modules["gradcheck.problem"].Problem is gradcheck.Problem
+    assert module is gradcheck.problem or module is sys.modules["gradcheck.problem"]
