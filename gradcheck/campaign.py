@@ -271,8 +271,7 @@ def _counterexample(
     bad = {f.check: f for f in own if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
     for check in counterexample.SHOWS:
         if check in bad and bad[check].failing:  # what was refused, or not offered, has none
-            failing = tuple(Problem.parse(text) for text in bad[check].failing)
-            return (yield from counterexample.search(plan, check, failing))
+            return (yield from counterexample.search(plan, check, bad[check].failing))
     return None
 
 

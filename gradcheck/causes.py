@@ -17,7 +17,6 @@ from gradcheck.checks.gradient import RIGHT_FOR_OWN_LOSS as OWN_LOSS
 from gradcheck.judging import named
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.plan import Plan
-from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Observation, Request
 from gradcheck.verdict import Finding, Verdict
 
@@ -82,7 +81,7 @@ def _within(plan: Plan, root: Finding, finding: Finding) -> Questions:
 def _step(plan: Plan, root: Finding, finding: Finding) -> Questions:
     """Each step that is wrong goes down the gradient that the code itself gives."""
     for index, problem in enumerate(plan.problems[: step.STEPS]):
-        if str(problem) not in finding.failing:
+        if problem not in finding.failing:
             continue
         rate = step.RATES[index % len(step.RATES)]
         claimed = yield Request(Call.LOSS_AND_GRADS, problem)
@@ -101,10 +100,10 @@ def _step(plan: Plan, root: Finding, finding: Finding) -> Questions:
 
 def _saturation(plan: Plan, root: Finding, finding: Finding) -> Questions:
     """The gradient of the same networks is wrong, and as finite, without saturation."""
-    known = {Problem.parse(text).network for text in root.failing}
+    known = {problem.network for problem in root.failing}
     for index in range(saturation.PROBLEMS):
         problem = sampling.saturated(plan.seed, index, plan.support)
-        if str(problem) not in finding.failing:
+        if problem not in finding.failing:
             continue
         there = yield Request(Call.LOSS_AND_GRADS, problem)
         base = sampling.problem(plan.seed, index, plan.support)

@@ -10,12 +10,15 @@ from gradcheck.errors import GradcheckError, SandboxError
 from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
 from gradcheck.plan import Plan
+from gradcheck.problem import Problem
 from gradcheck.protocol import Failure
 from gradcheck.record import (
     INTERNAL,
+    TOLD,
     Entry,
     counterexample_entry,
     failure_entry,
+    few_notes,
     finding_entry,
     support_entry,
 )
@@ -51,6 +54,7 @@ def examined(
     settled = subject.settlement.notes if subject.settlement else ()
     seen = (*subject.notes, *settled, *plan.arithmetic.notes)
     told = (*seen, *(n for f in findings for n in f.notes))
+    vast = _vast(example.problem, plan) if example else ()
     return {
         **_head(subject),
         "verdict": worst(finding.verdict for finding in findings),
@@ -62,11 +66,21 @@ def examined(
         "witness": heard,
         "findings": [finding_entry(finding, plan.notation) for finding in findings],
         "diagnoses": diagnoses,
-        "counterexample": _worked(plan, example) if example else None,
-        "notes": list(dict.fromkeys(told)),
+        "counterexample": _worked(plan, example) if example and not vast else None,
+        "notes": few_notes((*vast, *told)),
         "flags": [],
         "error": _error(errors[0]) if errors else None,
     }
+
+
+def _vast(problem: Problem, plan: Plan) -> tuple[str, ...]:
+    """Say of a counter-example that is too large to be written out that it is left out."""
+    if problem.params.size <= TOLD:
+        return ()
+    return (
+        f"a counter-example is left out: {plan.described(problem)} has {problem.params.size:,} "
+        f"parameters, and up to {TOLD:,} are written out",
+    )
 
 
 def _error(finding: Finding) -> Entry:

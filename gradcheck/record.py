@@ -8,7 +8,7 @@ import math
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,6 @@ import numpy as np
 from gradcheck.counterexample import CounterExample
 from gradcheck.errors import UsageError
 from gradcheck.judging import named
-from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
 from gradcheck.oracle import Truth
 from gradcheck.outcome import Outcome, one_line
@@ -32,6 +31,12 @@ SCHEMA = 1
 
 #: The kind of error that is our own fault, or the machine's; such an entry is ``unresolved``.
 INTERNAL = "internal"
+
+#: A problem of more parameters is not written out: as text it would be megabytes.
+TOLD = 100_000
+
+#: So many notes of one kind are told, and how many more there are.
+MOST_NOTES = 40
 
 Entry = dict[str, Any]
 
@@ -196,7 +201,7 @@ def finding_entry(finding: Finding, notation: Notation = NATIVE) -> Entry:
         "problems": finding.problems,
         "message": finding.message,
         "tensors": {name: _tensor_entry(t, notation) for name, t in finding.tensors.items()},
-        "notes": finding.notes,
+        "notes": few_notes(finding.notes),
     }
     if finding.kind:
         entry["kind"] = finding.kind
@@ -205,6 +210,14 @@ def finding_entry(finding: Finding, notation: Notation = NATIVE) -> Entry:
     if finding.places:
         entry["places"] = [vars(place) for place in finding.places]
     return entry
+
+
+def few_notes(notes: Iterable[str]) -> list[str]:
+    """Return notes once each, and no more than people read: code under test may make any."""
+    found = list(dict.fromkeys(notes))
+    if len(found) <= MOST_NOTES:
+        return found
+    return [*found[:MOST_NOTES], f"{len(found) - MOST_NOTES} more notes are left out"]
 
 
 def _tensor_entry(tensor: TensorFinding, notation: Notation) -> Entry:
@@ -219,14 +232,16 @@ def _tensor_entry(tensor: TensorFinding, notation: Notation) -> Entry:
         "problems": tensor.problems,
     }
     if notation != NATIVE and tensor.verdict is Verdict.WRONG:
-        network = Network.parse(tensor.problem.partition("\n")[0].removeprefix("network "))
-        place, factor = notation.entry(tensor.worst_entry, network)
+        assert tensor.problem is not None
+        place, factor = notation.entry(tensor.worst_entry, tensor.problem.network)
         numbers = {key: factor * entry[key] for key in ("claimed", "expected")}
         entry["in_code"] = {"entry": place, **numbers}
     if tensor.note:
         entry["note"] = tensor.note
     if tensor.steps:
-        entry |= {"problem": tensor.problem, "steps": tensor.steps, "errors": tensor.errors}
+        entry |= {"steps": tensor.steps, "errors": tensor.errors}
+        if tensor.problem is not None and tensor.problem.params.size <= TOLD:
+            entry["problem"] = str(tensor.problem)
     return entry
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from gradcheck.forward import batch_loss
 from gradcheck.judging import Judgement
-from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
+from gradcheck.oracle.blocks import blocks
 from gradcheck.problem import Problem
 from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
 
@@ -95,7 +95,7 @@ class Tally:
             tensors,
             notes,
             resolutions=tuple(self._resolutions),
-            failing=tuple(str(problem) for problem in self.failing),
+            failing=tuple(self.failing),
         )
 
     def _few(self, name: str) -> bool:
@@ -120,7 +120,8 @@ class Tally:
         never = [n for n in bad if self._never_trained(n)]
         name = max(bad, key=lambda n: (bad[n].wrong_in / bad[n].problems, n))
         entry = bad[name]
-        network = Network.parse(entry.problem.partition("\n")[0].removeprefix("network "))
+        assert entry.problem is not None
+        network = entry.problem.network
         place, factor = self._notation.entry(entry.worst_entry, network)
         which = (
             self._listed(list(bad)) if len(bad) < len(tensors) or len(bad) < 3 else "all tensors"
@@ -172,7 +173,7 @@ def _tensor(seen: list[tuple[Problem, Judgement]]) -> TensorFinding:
         example.claimed,
         example.expected,
         example.bar,
-        str(problem),
+        problem,
         sum(j.verdict is Verdict.WRONG for j in judgements),
         len(judgements),
         "; ".join(notes),
@@ -198,13 +199,15 @@ def _sweep(problem: Problem, judgement: Judgement) -> tuple[tuple[float, ...], t
     layer, which = int(judgement.tensor[1:]), judgement.tensor[0] == "b"
     pairs = [list(pair) for pair in problem.params.pairs]
     tensor = pairs[layer - 1][which]
-    moved = np.repeat(tensor[None], 2 * len(SWEEP), axis=0)
     flat = np.ravel_multi_index(judgement.entry, tensor.shape)
-    moved.reshape(len(moved), -1)[:, flat] += np.concatenate((SWEEP, -SWEEP))
-    pairs[layer - 1][which] = moved
-    stacked = [(w, b) for w, b in pairs]
-    losses = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
-    up, down = np.split(np.broadcast_to(losses, 2 * len(SWEEP)), 2)
+    steps, losses = np.concatenate((SWEEP, -SWEEP)), np.empty(2 * len(SWEEP))
+    for some in blocks(len(steps), tensor.size):
+        moved = np.repeat(tensor[None], len(steps[some]), axis=0)
+        moved.reshape(len(moved), -1)[:, flat] += steps[some]
+        pairs[layer - 1][which] = moved
+        stacked = [(w, b) for w, b in pairs]
+        losses[some] = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
+    up, down = np.split(losses, 2)
     errors = np.abs((up - down) / (2 * SWEEP) - judgement.expected)
     return tuple(SWEEP.tolist()), tuple(errors.tolist())
 

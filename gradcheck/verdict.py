@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradcheck.lines import Place
+from gradcheck.problem import Problem
 
 
 class Verdict(StrEnum):
@@ -44,8 +45,8 @@ class TensorFinding:
         Such as ``W1[0,2]``: the entry that is furthest outside its bar.
     claimed, expected, error_bar : float
         The code's value there, the estimate, and the bar it was judged by.
-    problem : str
-        Text form of the problem on which that was seen.
+    problem : Problem or None
+        That on which it was seen.
     wrong_in, problems : int
         On how many of how many problems the tensor is wrong.
     note : str
@@ -60,7 +61,7 @@ class TensorFinding:
     claimed: float = float("nan")
     expected: float = float("nan")
     error_bar: float = float("nan")
-    problem: str = ""
+    problem: Problem | None = None
     wrong_in: int = 0
     problems: int = 0
     note: str = ""
@@ -88,8 +89,8 @@ class Finding:
         For ``error``: the error kind.
     resolutions : tuple of float
         One number a problem: its worst tensor's resolution.
-    failing : tuple of str
-        Text forms of problems on which the check failed, smallest first.
+    failing : tuple of Problem
+        Those on which the check failed, smallest first.
     places : tuple of Place
         Lines of the code where it came up; the first is that of the message.
     cause : str
@@ -104,6 +105,6 @@ class Finding:
     notes: tuple[str, ...] = ()
     kind: str = ""
     resolutions: tuple[float, ...] = ()
-    failing: tuple[str, ...] = ()
+    failing: tuple[Problem, ...] = ()
     places: tuple[Place, ...] = ()
     cause: str = ""

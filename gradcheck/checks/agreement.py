@@ -45,9 +45,9 @@ def run(plan: Plan) -> Run:
         f"{peer} on {len(cases)} problems (first in {plan.listed([cases[0][1]])})"
         for peer, cases in against.items()
     ]
-    texts = tuple(dict.fromkeys(str(p) for cases in against.values() for p, _ in cases))
+    shown = tuple(dict.fromkeys(p for cases in against.values() for p, _ in cases))
     message = f"Disagrees with {'; '.join(parts)}."
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
 def _same(plan: Plan, problem: Problem, name: str, mine: np.ndarray, other: np.ndarray) -> bool:

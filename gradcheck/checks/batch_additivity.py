@@ -66,8 +66,8 @@ def run(plan: Plan) -> Run:
         f"{problem.network.reduction} of its samples' gradients, first in {plan.listed(names)} "
         f"({plan.described(problem)})."
     )
-    texts = tuple(str(problem) for problem, _ in failing)
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+    shown = tuple(problem for problem, _ in failing)
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
 def _limits(

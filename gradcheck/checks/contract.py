@@ -50,7 +50,7 @@ def run(plan: Plan) -> Run:
         f"{failure.message} ({plan.described(problem)}; "
         f"{len(failures)} of {len(requests) + len(plan.faults)} answers failed)"
     )
-    texts = tuple(dict.fromkeys(str(p) for p, _ in failures))
+    shown = tuple(dict.fromkeys(p for p, _ in failures))
     places = [failure.place for _, failure in failures if failure.place is not None]
     return [
         Finding(
@@ -60,7 +60,7 @@ def run(plan: Plan) -> Run:
             message,
             notes=told,
             kind=failure.kind,
-            failing=texts,
+            failing=shown,
             places=tuple(dict.fromkeys(places))[:LINES] if failure.place else (),
         )
     ]

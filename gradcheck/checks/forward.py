@@ -45,8 +45,8 @@ def run(plan: Plan) -> Run:
         f"The outputs are wrong on {len(failing)} of {compared} problems. For example {place} "
         f"({plan.described(problem)})."
     )
-    texts = tuple(str(problem) for problem, _ in failing)
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+    shown = tuple(problem for problem, _ in failing)
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
 CHECK = Check(SLUG, "the outputs are a[L] as defined", run)

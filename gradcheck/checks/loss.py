@@ -49,8 +49,8 @@ def run(plan: Plan) -> Run:
     )
     if plan.arithmetic.biases and not otherwise:
         message += f" It is a convention: {BIASES}. The loss as defined penalises weights alone."
-    texts = tuple(str(problem) for problem, _ in failing)
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+    shown = tuple(problem for problem, _ in failing)
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
 def _pattern(plan: Plan, failing: list[tuple[Problem, float]]) -> str:

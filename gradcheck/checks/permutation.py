@@ -61,8 +61,8 @@ def run(plan: Plan) -> Run:
         f"On {len(failing)} of {compared} comparisons the order of {what} matters, first in "
         f"{plan.listed(names)} ({plan.described(problem)})."
     )
-    texts = tuple(dict.fromkeys(str(problem) for problem, _, _ in failing))
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=texts)]
+    shown = tuple(dict.fromkeys(problem for problem, _, _ in failing))
+    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
 Pairs = tuple[tuple[Floats, Floats], ...]

@@ -76,10 +76,10 @@ def run(plan: Plan) -> Run:
     if not faults:
         message = "Answers depend on the question alone."
         return [Finding(SLUG, Verdict.CORRECT, compared, message, notes=tuple(notes))]
-    texts = tuple(dict.fromkeys(str(problem) for problem, _ in faults.values()))
+    shown = tuple(dict.fromkeys(problem for problem, _ in faults.values()))
     message = "; ".join(f"{text} ({count} times)" for text, (_, count) in faults.items())
     message = f"{message[0].upper()}{message[1:]}."
-    return [Finding(SLUG, Verdict.WRONG, compared, message, notes=tuple(notes), failing=texts)]
+    return [Finding(SLUG, Verdict.WRONG, compared, message, notes=tuple(notes), failing=shown)]
 
 
 def _of_two_sizes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -96,8 +96,17 @@ def run(plan: Plan) -> Run:
         f"({plan.described(problem)}, largest |z| "
         f"{_reach(plan, problem):.0f})."
     )
-    texts = tuple(str(problem) for problem, _ in failing)
-    return [Finding(SLUG, Verdict.WRONG, compared, message, notes=told, failing=texts)]
+    shown = tuple(problem for problem, _ in failing)
+    return [
+        Finding(
+            SLUG,
+            Verdict.WRONG,
+            compared,
+            message,
+            notes=told,
+            failing=shown,
+        )
+    ]
 
 
 def _note(what: str, message: str) -> str:

@@ -93,7 +93,7 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
         The first cause first.
     """
     bad = {f.check: f for f in findings if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
-    failing = [Problem.parse(text) for f in bad.values() for text in f.failing]
+    failing = [problem for f in bad.values() for problem in f.failing]
     # answers that change when asked again look as rough as a lack of digits
     fault = "" if "purity" in bad else plan.arithmetic.fault
     if not failing:

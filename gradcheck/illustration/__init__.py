@@ -37,8 +37,7 @@ def illustrate(
     if not wrong:
         return None
     asked: Asked = []
-    for text in wrong[0].failing[:MOST]:
-        problem = Problem.parse(text)
+    for problem in wrong[0].failing[:MOST]:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if observation.failure is None:
             asked.append((problem, observation))
