@@ -26,6 +26,7 @@ from gradcheck.execution.session import Session
 from gradcheck.flags import cost_flags, library_flags, process_flags
 from gradcheck.hearing import Hearing, Progress
 from gradcheck.network import Network
+from gradcheck.optional import left_out
 from gradcheck.oracle import Truths
 from gradcheck.own_time import OwnTime
 from gradcheck.plan import Plan
@@ -136,6 +137,9 @@ class Examination:
         def timely(questions: Generator[Request, Observation, T]) -> T | None:
             return drive_until(questions, panel, lambda: own.over)
 
+        aside = drive(left_out(plan, _aside(subject)), panel)
+        offers = tuple(call for call in plan.offers if call not in aside)
+        plan = replace(plan, offers=offers, left_out=tuple(aside.values()))
         arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
         plan = replace(plan, arithmetic=arithmetic)
         findings: list[Finding] = []
@@ -228,6 +232,12 @@ class Examination:
             unanswered=drawn.unanswered,
         )
         return plan, drawn
+
+
+def _aside(subject: Subject) -> dict[str, str]:
+    """Return what only has the name of an optional function, as its reading says."""
+    told = subject.session.readings[0].conventions
+    return {k.removeprefix("aside "): v for k, v in told.items() if k.startswith("aside ")}
 
 
 def _refused(plan: Plan, panel: Panel) -> dict[Problem, str]:

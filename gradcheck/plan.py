@@ -43,6 +43,8 @@ class Plan:
     foreign : bool
         The code knows nothing of the definitions: where its loss and its gradient agree on
         something else, that is a convention.
+    left_out : tuple of str
+        What is not asked for, though the code has a function of that name, and why.
     doubtful : str
         Why what its forward returns cannot be judged, though it may be wrong outputs.
     notation : Notation
@@ -60,6 +62,7 @@ class Plan:
     lossless: bool = False
     unanswered: frozenset[Problem] = frozenset()
     foreign: bool = False
+    left_out: tuple[str, ...] = ()
     doubtful: str = ""
     notation: Notation = NATIVE
 

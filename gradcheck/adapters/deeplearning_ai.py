@@ -5,6 +5,7 @@ and Deep Learning, weeks 3 and 4; Improving Deep Neural Networks, week 1.) Funct
 the same shape that return their gradients in a tuple are read too.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -106,7 +107,7 @@ def _chains(module: Any) -> Iterator[Chain]:
     ]
     backwards = [f for name, f in own.items() if "back" in plain(name)]
     costs = [f for name, f in own.items() if mentions_loss(name)]
-    updates = [f for name, f in own.items() if plain(name).startswith("update")]
+    updates = [f for name, f in own.items() if plain(name).startswith("update") and _steps(f)]
     for backward in sorted(backwards, key=_whole):
         for forward in sorted(forwards, key=_whole):
             for cost in [*sorted(costs, key=_plainest), None]:
@@ -114,6 +115,19 @@ def _chains(module: Any) -> Iterator[Chain]:
                     yield Chain(backward, forward, cost, update)
                     break
                 break
+
+
+#: An update that keeps something from step to step is not the plain one.
+_KEEPS = re.compile(r"adam|moment|velocity|rms|adagrad|adadelta|nesterov|lookahead|lbfgs|decay")
+
+
+def _steps(function: Any) -> bool:
+    """Whether a function is an update by the gradient alone: it takes no state of its own."""
+    words = [plain(function.__name__), *(plain(p.name) for p in arguments(function))]
+    # the week's caches, and t of Adam: single letters say it as arguments
+    return not any(
+        _KEEPS.search(word) or word in ("v", "s", "t", "beta1", "beta2") for word in words
+    )
 
 
 def _whole(function: Any) -> int:

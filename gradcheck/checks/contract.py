@@ -39,7 +39,7 @@ def run(plan: Plan) -> Run:
         if observation.failure and observation.supported:
             failures.append((request.problem, observation.failure))
     asked = len(plan.problems) + len(plan.faults)
-    told = tuple(notes)
+    told = (*plan.left_out, *notes)
     if not failures:
         return [
             Finding(SLUG, Verdict.CORRECT, asked, "Every answer has the agreed form.", notes=told)

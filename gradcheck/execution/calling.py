@@ -111,8 +111,7 @@ class Caller:
         try:
             observation = _read(call, problem, raw)
         except ContractError as error:
-            returned = outline(raw) if call is Call.LOSS_AND_GRADS else None
-            return replace(_failed("contract", str(error)), returned=returned)
+            return replace(_failed("contract", str(error)), returned=outline(raw))
         arrays = list(_arrays(raw))
         self._returned = [(array, _bytes(array)) for array in arrays]
         return replace(

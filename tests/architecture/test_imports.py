@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("verdict", "sampling"),
     ("judging", "bugs", "strategies", "scope", "far_out", "outcome", "guard"),
     ("requirements", "plan", "tally", "discovery", "calibration", "function_tensors"),
-    ("checks", "worked_examples", "function_again"),
+    ("checks", "worked_examples", "function_again", "optional"),
     ("function_check",),
     ("counterexample", "causes"),
     ("record",),
