@@ -75,6 +75,8 @@ class Judgement:
     lost : bool
         The estimate would tell, but the code's arithmetic may have cost it all of its digits:
         ``1 + erf(z)`` far below zero has none left. Then this problem says nothing of it.
+    all_zero : bool
+        Every entry that is claimed is zero.
     """
 
     tensor: str
@@ -87,6 +89,7 @@ class Judgement:
     excess: float
     note: str = ""
     lost: bool = False
+    all_zero: bool = False
 
     @property
     def place(self) -> str:
@@ -166,6 +169,7 @@ def judge_tensor(
         excess,
         note,
         lost,
+        excess > 1 and not claim.any(),
     )
 
 

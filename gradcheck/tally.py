@@ -143,8 +143,10 @@ class Tally:
         return _listing([self._notation.tensor(name) for name in names])
 
     def _never_trained(self, name: str) -> bool:
-        seen = [j for _, j in self._seen[name] if j.verdict is Verdict.WRONG]
-        return all(j.claimed == 0 for j in seen)
+        """Whether it is zero wherever there is a gradient: what is right somewhere is trained."""
+        seen = [j for _, j in self._seen[name] if not math.isnan(j.resolution)]
+        told = [j.all_zero for j in seen if j.verdict in (Verdict.WRONG, Verdict.CORRECT)]
+        return bool(told) and all(told)
 
     def _notes(self) -> tuple[str, ...]:
         kinked = sum("on a kink" in j.note for seen in self._seen.values() for _, j in seen)

@@ -82,6 +82,7 @@ def _judge(plan: Plan, problem: Problem, name: str, taken: Floats, rate: float) 
         float(allowed[entry]),
         noise / norm if norm > noise else float("nan"),
         float(excess[entry]),
+        all_zero=not taken.any(),
     )
 
 

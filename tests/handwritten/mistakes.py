@@ -38,6 +38,8 @@ class Mistake:
         The exception, where the code may raise one.
     at : str
         The line that it raises at.
+    words : tuple of str
+        Any of them in a message points to the place: ``dW3``.
     """
 
     style: str
@@ -48,6 +50,7 @@ class Mistake:
     bugs: tuple[str, ...] = ()
     raises: str = ""
     at: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -68,10 +71,11 @@ def _in(style, *slips):
     return [_mistake(style, *slip) for slip in slips]
 
 
-def _mistake(style, what, edits, site, layers, bugs="", raises="", at=""):
+def _mistake(style, what, edits, site, layers, bugs="", raises="", at="", words=""):
     edits = (edits,) if isinstance(edits[0], str) else edits
     sites = (site,) if isinstance(site, str) else site
-    return Mistake(style, what, edits, sites, layers, tuple(bugs.split()), raises, at)
+    names, parts = tuple(bugs.split()), tuple(words.split())
+    return Mistake(style, what, edits, sites, layers, names, raises, at, parts)
 
 
 #: All gradients of these files have the wrong sign, and that has several names.
@@ -619,6 +623,10 @@ GRADIENT_FUNCTIONS = _in(
         ),
         (WEIGHT, RETURNED),
         "3",
+        "",
+        "",
+        "",
+        "dW3",
     ),
     (
         "error of the layer above masked",
