@@ -101,7 +101,7 @@ BUGS = (
         "0",
         "{delta[up] @ W[up].T}",
         "A detach, a copy or a zeroed array cuts the graph.",
-        "Pass the delta back through the weights.",
+        "Let the backward pass go on to the first layer: pass the delta through the weights.",
         _afterwards(lambda p, back: np.zeros_like(back)),
         "hidden",
         "one layer",

@@ -52,6 +52,8 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
         ]
     if Call.LOSS_AND_GRADS not in case.calls:
         return diagnoses
+    if [d.name.site for d in diagnoses] == ["batch_reduction"]:
+        return (yield from _reduced_otherwise(plan, case, diagnoses))
     for network in _elsewhere(plan, case):
         there = on(plan, case, network)
         if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
@@ -65,6 +67,20 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
             for d in diagnoses
         ]
     return diagnoses
+
+
+def _reduced_otherwise(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
+    """Take a name of the mean back that does not hold where the loss is a sum, or the other way."""
+    mine = case.network
+    others = (p.network for p in plan.problems if p.network.depth == mine.depth)
+    other = next((n for n in others if n.loss == mine.loss and n.reduction != mine.reduction), None)
+    if other is None:
+        return diagnoses
+    there = on(plan, case, other)
+    seen = yield from gather(_told_apart(there, probes(there, FRESH)))
+    if not seen.answers or _predicted(there, seen, diagnoses):
+        return diagnoses
+    return [taken_back(case, d) for d in diagnoses]
 
 
 def _predicted(case: Case, fresh: Evidence, diagnoses: list[Diagnosis]) -> bool:

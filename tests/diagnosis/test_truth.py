@@ -246,3 +246,18 @@ def test_a_slope_that_depends_on_the_layer_above_is_not_told_of_what_comes_back_
     sites = {found[0].name.site} | {name.site for name in found[0].also}
     assert sites == {"delta_recursion", "activation_derivative"}, found
     assert "slope(z)" in found[0].explanation, found[0].explanation
+
+
+def test_a_mean_too_much_is_not_named_as_that_of_a_sum_where_means_are_wrong_too():
+    """Divided by N once more whatever the loss is: an extra mean for sums, a second for means."""
+    rules = {"scale": lambda p: RULES["scale"](p) / len(p.y)}
+    networks = [
+        Network.parse("3-4-2 tanh,identity half_squared_error sum"),
+        Network.parse("3-5-2 tanh,identity half_squared_error mean"),
+    ]
+    found = diagnosed(Textbook(rules), networks, sizes=(3, 4))
+    assert _placed(found) == [("", "batch_reduction", None)], found
+    for reduction, slug in [("sum", "batch_mean_extra"), ("mean", "batch_mean_twice")]:
+        bug = CATALOGUE[slug]
+        found = diagnosed(Textbook(bug.rules), networks, sizes=(3, 4))
+        assert _placed(found) == [(slug, "batch_reduction", None)], (reduction, found)

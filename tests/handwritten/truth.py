@@ -53,7 +53,7 @@ def false(entry, mistake):
 def _of(diagnosis, mistake):
     if diagnosis["certainty"] == "unknown":
         return
-    told = (diagnosis, *diagnosis["also"])
+    told, layer = (diagnosis, *diagnosis["also"]), diagnosis["layer"]
     names = [d["bug"] for d in told if d["bug"]]
     text = (
         f"{diagnosis['bug']} {diagnosis['site']} {diagnosis['layer']}: {diagnosis['explanation']}"
