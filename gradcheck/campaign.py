@@ -15,7 +15,13 @@ from gradcheck import counterexample
 from gradcheck.calibration import calibrate
 from gradcheck.causes import traced
 from gradcheck.checks import CHECKS, contract, saturation
-from gradcheck.discovery import Discovery, declared_support, discover
+from gradcheck.discovery import (
+    Discovery,
+    declared_support,
+    discover,
+    said_by_itself,
+    unsupported,
+)
 from gradcheck.drawing import Drawing, Drawn
 from gradcheck.entry import examined, failed
 from gradcheck.errors import UsageError
@@ -64,6 +70,9 @@ class Examination:
         What must be handled.
     budget : float
         Seconds for our own work on one subject. What was not done by then is told.
+    explain : bool
+        Whether what is wrong is explained: counter-example, diagnosis and pictures. A verdict
+        needs none of it.
     """
 
     seed: int
@@ -75,6 +84,7 @@ class Examination:
     progress: Progress = lambda what: None
     require: Requirements = field(default_factory=Requirements)
     budget: float = math.inf
+    explain: bool = True
 
     def __post_init__(self) -> None:
         check_numbers(self.examples, self.seed)
@@ -120,7 +130,7 @@ class Examination:
         if settlement is None:
             discovery = drive(discover(declared, self.only, self.seed), panel)
         else:
-            discovery = Discovery(settlement.support, ())
+            discovery = Discovery(settlement.support, (), settlement.refused)
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
         hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
@@ -161,12 +171,14 @@ class Examination:
         findings = [_enough(finding, few) for finding in findings]
         findings = contract.refused_by_numbers(findings, _refused(plan, panel))
         findings = timely(traced(plan, findings)) or findings
-        scope = self._scope(subject, plan, drawn, discovery)
+        declined = panel.declined if settlement is None else {}
+        scope = self._scope(subject, plan, drawn, discovery, declined)
         findings = contract.required(findings, self.require.missing(scope))
         self.progress("counter-example")
-        example = timely(_counterexample(plan, findings))
+        example = timely(_counterexample(plan, findings)) if self.explain else None
         self.progress("diagnosis")
-        explained = timely(_explained(plan, findings))  # this is no part of the verdict
+        # this is no part of the verdict
+        explained = timely(_explained(plan, findings)) if self.explain else ([], None)
         late = explained is None
         diagnoses, pictures = explained or ([], None)
         self.progress("flags")
@@ -184,18 +196,32 @@ class Examination:
             entry["notes"] = [*entry["notes"], f"not explained: {own.used_up}"]
         return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
 
-    def _scope(self, subject: Subject, plan: Plan, drawn: Drawn, discovery: Discovery) -> Scope:
+    def _scope(
+        self,
+        subject: Subject,
+        plan: Plan,
+        drawn: Drawn,
+        discovery: Discovery,
+        declined: Mapping[str, str],
+    ) -> Scope:
         """Say what the verdict covers: what stands in the problems that got an answer."""
         compared = [problem for problem in plan.problems if problem not in plan.unanswered]
         only = "" if subject.networks is None else "declared"
         condition = subject.settlement.condition if subject.settlement is not None else ""
+        refused = {**discovery.refused, **drawn.missed}
+        # of code that takes one sample a call no others are asked, but for what it refuses itself
+        several = [why for feature, why in refused.items() if feature[0] == "batch"]
+        single = plan.support.batch_sizes == (1,) and all(map(said_by_itself, several))
+        for name, message in declined.items():
+            refused["function", name] = unsupported(message)
         return scope_of(
             compared,
             max((plan.truths.of(problem).largest_z for problem in compared), default=0.0),
-            {**discovery.refused, **drawn.missed},
+            refused,
             drawn.far_out,
             "--network" if self.only else only,
             condition,
+            single,
         )
 
     def _settled(self, session: Session) -> Settlement:

@@ -55,6 +55,8 @@ _WIDTHS = (2, 3, 4, 3, 2, 3)
 
 _BATCH = 3
 
+_REFUSAL = "NotImplementedError"
+
 #: After this many failures that are no "not supported", another batch size is tried.
 HOPELESS = 40
 
@@ -145,8 +147,18 @@ class _Prober:
 def reason(failure: Failure) -> str:
     """Say why there was no answer: the exception's name, and its text after a colon."""
     if failure.kind == "unsupported":
-        return f"NotImplementedError: {failure.message}".removesuffix(": ")
+        return unsupported(failure.message)
     return failure.raised or failure.kind
+
+
+def unsupported(message: str) -> str:
+    """Say why there was no answer where the code says that it does not support something."""
+    return f"{_REFUSAL}: {message}".removesuffix(": ")
+
+
+def said_by_itself(why: str) -> bool:
+    """Whether the code said that it does not support something."""
+    return why.startswith(_REFUSAL)
 
 
 def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...]) -> Questions:

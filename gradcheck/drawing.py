@@ -28,7 +28,10 @@ PATIENCE = 10
 
 #: Of so many problems compared one is a probe, and of so many one is far out.
 A_PROBE_IN = 5
-A_FAR_ONE_IN = 12
+A_FAR_ONE_IN = 3
+
+#: Of so many one is kept free for combinations that nothing else had.
+A_LEFT_ONE_IN = 20
 
 #: How often a problem far out is drawn anew: where its combination of features is refused,
 #: and where what it was made from left no room for it.
@@ -54,7 +57,7 @@ class Drawn:
     far_out : tuple of str
         Kinds of problems far out that got an answer.
     missed : mapping of tuple of str to str
-        Those that got none, and why.
+        Those that got none, and combinations drawn at random that were refused, and why.
     stopped : str
         Why no more were drawn, where time or memory was short.
     """
@@ -94,6 +97,8 @@ class Drawing:
         self._stopped = ""
         self._kept: dict[Problem, None] = {}
         self._unanswered: set[Problem] = set()
+        self._unheard: Problem | None = None
+        self._refused: dict[Feature, str] = {}
         drawn = sampling.problems(seed, discovery.support)
         self._drawn = itertools.islice(drawn, examples * PATIENCE)
         self._following = next(self._drawn, None)
@@ -102,9 +107,10 @@ class Drawing:
         """Draw them all."""
         support = self._discovery.support
         probes = _probes(self._discovery)[: self._examples // A_PROBE_IN]
-        kinds = list(far_out.KINDS)[: self._examples // A_FAR_ONE_IN]
+        kinds = far_out.turns(self._examples // A_FAR_ONE_IN)
         begin = time.perf_counter()
-        self._at_random(self._examples - len(probes) - len(kinds))
+        left = self._examples // A_LEFT_ONE_IN
+        self._at_random(self._examples - len(probes) - len(kinds) - left)
         budget = max(SECONDS, SHARE * (time.perf_counter() - begin))
         for problem in probes:
             if not self._room(problem):
@@ -113,7 +119,11 @@ class Drawing:
         seen, missed = self._far_out(support, kinds, budget)
         self._at_random(self._examples)  # what some of them left free
         return Drawn(
-            tuple(self._kept), frozenset(self._unanswered), tuple(seen), missed, self._stopped
+            tuple(self._kept),
+            frozenset(self._unanswered),
+            tuple(seen),
+            self._refused | missed,
+            self._stopped,
         )
 
     def _at_random(self, count: int) -> None:
@@ -123,6 +133,9 @@ class Drawing:
             following = self._following = next(self._drawn, None)
             observation = self._panel.ask(Request(Call.LOSS_AND_GRADS, problem))
             new = self._noted(problem, observation)
+            if observation.failure is not None and not observation.supported:
+                name = f"{problem.network}, N = {problem.batch.size}"
+                self._refused["combination", name] = reason(observation.failure)
             if following is not None and len(self._kept) < count:
                 self._panel.begin(Request(Call.LOSS_AND_GRADS, following))
             if new:
@@ -132,39 +145,84 @@ class Drawing:
     def _far_out(
         self, support: Support, kinds: list[str], budget: float
     ) -> tuple[list[str], dict[Feature, str]]:
-        seen: list[str] = []
+        seen: dict[str, None] = {}
         missed: dict[Feature, str] = {}
-        answered = [p for p in self._kept if p not in self._unanswered]
+        answered = far_out.smallest_first(p for p in self._kept if p not in self._unanswered)
+        companions = far_out.Companions(self._seed, support, answered)
         spent = 0.0
         for number, kind in enumerate(kinds):
             refused: list[str] = []
-            for problem in self._candidates(number, kind, answered, support):
+            again = kinds.index(kind) < number
+            for problem in self._candidates(number, kind, answered, support, companions, again):
                 if spent >= budget or self._own.over:
                     refused = ["time"]
                     break
-                begin = time.perf_counter()
-                observation = self._panel.ask(Request(Call.LOSS_AND_GRADS, problem))
-                spent += time.perf_counter() - begin
+                observation, seconds = self._asked(problem)
+                spent += seconds
                 if observation.failure is not None:
                     refused.append(reason(observation.failure))
-                if self._keep(problem, observation):
+                if self._noted(problem, observation):
+                    companions.had(problem)
+                    self._unheard = problem
                     break
                 if len(refused) == REFUSALS:
                     break
             else:
                 continue  # there is no room for it in what the code is for
-            if refused:
+            if not refused:
+                seen[kind] = None
+            elif kind not in seen:
                 missed["far out", kind] = refused[-1]
-            else:
-                seen.append(kind)
-        return seen, missed
+        for number, combination in enumerate(companions.new):
+            if spent >= budget or self._own.over:
+                missed["combination", _named(combination)] = "time"
+                continue
+            if not self._wanting:
+                break
+            rng = np.random.default_rng((self._seed, 11, number))
+            combined = far_out.draw_plain(rng, combination, support, companions)
+            if combined is not None and self._room(combined):
+                observation, seconds = self._asked(combined)
+                spent += seconds
+                if self._noted(combined, observation):
+                    self._unheard = combined
+        self._hear()
+        return list(seen), missed
+
+    def _asked(self, problem: Problem) -> tuple[Observation, float]:
+        """Ask one problem, hear the one before meanwhile, and say how long was waited."""
+        request = Request(Call.LOSS_AND_GRADS, problem)
+        self._panel.begin(request)
+        self._hear()
+        begin = time.perf_counter()
+        observation = self._panel.ask(request)
+        return observation, time.perf_counter() - begin
+
+    def _hear(self) -> None:
+        """Hear the witnesses on what was kept last."""
+        if self._unheard is not None:
+            self._hearing.hear(self._unheard)
+            self._unheard = None
+
+    @property
+    def _wanting(self) -> bool:
+        """Whether fewer problems are kept than are compared."""
+        return len(self._kept) < self._examples
 
     def _candidates(
-        self, number: int, kind: str, answered: list[Problem], support: Support
+        self,
+        number: int,
+        kind: str,
+        answered: list[Problem],
+        support: Support,
+        companions: far_out.Companions,
+        again: bool,
     ) -> Iterator[Problem]:
+        chosen = far_out.KINDS[kind]
         for attempt in range(TRIES):
             rng = np.random.default_rng((self._seed, 9, number, attempt))
-            problem = far_out.draw(rng, kind, answered, support)
+            plain = attempt % 2 == 1 or (chosen.numbers_alone and not again)
+            problem = far_out.draw(rng, chosen, answered, support, companions, plain)
             if problem is not None and problem not in self._kept:
                 yield problem
 
@@ -195,6 +253,11 @@ class Drawing:
         if new:
             self._hearing.hear(problem)
         return new
+
+
+def _named(combination: far_out.Combination) -> str:
+    output, loss, reduction = combination
+    return f"{output} with {loss} {reduction}"
 
 
 def _probes(discovery: Discovery) -> list[Problem]:

@@ -61,6 +61,8 @@ class Support:
     batch_sizes : tuple of int
     networks : tuple of Network
         When not empty, exactly these and no others.
+    larger : tuple of Network
+        Beyond the sizes of those: networks that are asked once, not drawn at random.
     one_hot : bool
         Targets can only be one-hot rows, whatever the loss: the code takes labels.
     """
@@ -72,6 +74,7 @@ class Support:
     depths: tuple[int, ...] = tuple(range(1, MAX_DEPTH + 1))
     batch_sizes: tuple[int, ...] = tuple(range(1, MAX_BATCH + 1))
     networks: tuple[Network, ...] = field(default=())
+    larger: tuple[Network, ...] = field(default=())
     one_hot: bool = False
 
     @property

@@ -17,14 +17,19 @@ from gradcheck.sampling import PAIRINGS
 
 #: What can be refused: ("activation", "relu"), ("pairing", "relu", "squared_error"),
 #: ("reduction", "sum"), ("l2",), ("depth", "3"), ("batch", "5"), ("network", its text),
+#: ("sizes", "2-3-1"), ("combination", a network's text), ("function", "forward"),
 #: ("far out", "batch 33").
 Feature = tuple[str, ...]
 
-#: A sentence longer than this is not read: it counts what it could list.
+#: The sentence is no longer than this: longer ones are not read.
 LONGEST = 160
 
-#: Names of one kind that are listed before they are counted: as many as the sentence allows.
-_LISTED = (4, 2, 0)
+#: How many names of one kind are listed, of what was asked and of what was not, before they
+#: are counted: as many as the sentence allows. With none, refusals of all kinds are one number.
+_LISTED = ((4, 4), (4, 2), (4, 1), (2, 1), (0, 0))
+
+#: So many runs of numbers are told one by one.
+_RUNS = 3
 
 #: Kinds of refusals in the order in which they are told, and how several are counted.
 _COUNTED = {
@@ -33,6 +38,8 @@ _COUNTED = {
     "loss": "losses",
     "pairing": "pairings of output and loss",
     "network": "networks",
+    "sizes": "sizes",
+    "combination": "combinations",
     "far out": "extremes",
 }
 
@@ -66,6 +73,7 @@ def scope_of(
     far_out: Sequence[str] = (),
     only: str = "",
     condition: str = "",
+    single: bool = False,
 ) -> Scope:
     """Say what was asked.
 
@@ -84,17 +92,22 @@ def scope_of(
         when nobody does.
     condition : str
         On which all this holds; empty when there is none.
+    single : bool
+        The code takes one sample a call.
     """
     if not problems:
         return NOTHING
     asked = {**_asked(problems, largest_z), "far_out": list(far_out)}
     told = _told(refused, asked)
-    positive = _positive(problems, asked, only)
-    if condition:
-        positive = f"{positive}, {condition}"
     sentence = ""
-    for listed in _LISTED:
-        sentence = "; ".join(filter(None, (positive, _negative(told, listed))))
+    for positive, negative in _LISTED:
+        parts = (
+            _positive(problems, asked, only, single, positive),
+            condition if positive else condition.partition(" (")[0],
+        )
+        sentence = "; ".join(
+            filter(None, (", ".join(filter(None, parts)), _negative(told, negative)))
+        )
         if len(sentence) <= LONGEST:
             break
     named = {_name(feature): reason for feature, reason in told.items()}
@@ -119,7 +132,11 @@ def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
         "depths": sorted({network.depth for network in networks}),
         "batch_sizes": sorted({problem.batch.size for problem in problems}),
         "widths": sorted({width for network in networks for width in network.widths}),
+        "input_widths": sorted({network.widths[0] for network in networks}),
+        "hidden_widths": sorted({n for network in networks for n in network.widths[1:-1]}),
+        "output_widths": sorted({network.widths[-1] for network in networks}),
         "largest_x": max(float(np.abs(problem.batch.x).max()) for problem in problems),
+        "largest_y": max(float(np.abs(problem.batch.y).max()) for problem in problems),
         "largest_z": largest_z,
         "networks": len(networks),
         "problems": len(problems),
@@ -165,29 +182,33 @@ def _was(feature: Feature, asked: Mapping[str, Any]) -> bool:
 def _name(feature: Feature) -> str:
     """Name a feature as it stands in the record."""
     kind = feature[0]
-    if kind in ("activation", "loss", "reduction", "network", "far out"):
+    if kind in ("activation", "loss", "reduction", "network", "combination", "function", "far out"):
         return feature[1]
     if kind == "output":
         return f"{feature[1]} output"
     return " with ".join(feature[1:]) if kind == "pairing" else " ".join(feature)
 
 
-def _positive(problems: Sequence[Problem], asked: Mapping[str, Any], only: str) -> str:
+def _positive(
+    problems: Sequence[Problem], asked: Mapping[str, Any], only: str, single: bool, listed: int
+) -> str:
     networks = list(dict.fromkeys(str(problem.network) for problem in problems))
-    sizes = _batches(asked["batch_sizes"])
-    if len(networks) == 1:
-        return f"{networks[0]}, {sizes}{f' ({only})' if only else ''}"
+    sizes = "one sample a call" if single else f"batches of {_some(asked['batch_sizes'])}"
     depths = asked["depths"]
-    parts = [f"{ranges(depths)} layer{'' if depths == [1] else 's'}"]
+    layers = f"{_some(depths)} layer{'' if depths == [1] else 's'}"
+    if len(networks) == 1:
+        network = networks[0] if listed else f"a network of {layers}"
+        return f"{network}, {sizes}{f' ({only})' if only else ''}"
+    parts = [layers]
     hidden, outputs, losses = asked["activations"], asked["output_activations"], asked["losses"]
     union = [name for name in ACTIVATIONS if name in hidden or name in outputs]
     every = len(union) == len(ACTIVATIONS)
     if every and len(losses) == len(LOSSES):
         parts.append("all activations and losses")
     else:
-        parts.append(_few(union, "activations", every))
-        parts.append(_few(losses, "losses", len(losses) == len(LOSSES)))
-    if len(asked["reductions"]) == 1 and asked["batch_sizes"] != [1]:
+        parts.append(_few(union, "activations", every, listed))
+        parts.append(_few(losses, "losses", len(losses) == len(LOSSES), listed))
+    if len(asked["reductions"]) == 1 and not single:
         parts[-1] += f" {asked['reductions'][0]}"
     parts.append(sizes)
     if only:
@@ -195,23 +216,32 @@ def _positive(problems: Sequence[Problem], asked: Mapping[str, Any], only: str) 
     return ", ".join(parts)
 
 
-def _few(names: Sequence[str], plural: str, every: bool) -> str:
+def _few(names: Sequence[str], plural: str, every: bool, listed: int) -> str:
     if every:
         return f"all {plural}"
-    return _and(names) if len(names) <= _LISTED[0] else f"{len(names)} {plural}"
+    # a single name is as short as a number of them
+    return _and(names) if len(names) <= max(listed, 1) else f"{len(names)} {plural}"
 
 
-def _batches(sizes: Sequence[int]) -> str:
-    return "one sample a call" if list(sizes) == [1] else f"batches of {ranges(sizes)}"
+def _some(numbers: Sequence[int]) -> str:
+    """``1 to 5, 7 and 10``; of many runs the first, and how far the others reach."""
+    runs = _runs(numbers)
+    if len(runs) <= _RUNS:
+        return ranges(numbers)
+    return f"{ranges(runs[0])} and some to {runs[-1][-1]}"
 
 
 def _negative(told: Mapping[Feature, str], listed: int) -> str:
     """``not asked: relu, cross_entropy: NotImplementedError``."""
+    if not told:
+        return ""
+    if not listed:
+        return f"not asked: {len(told)} feature{'s' if len(told) > 1 else ''}"
     groups: dict[str, list[Feature]] = {}
     for feature, why in told.items():
         groups.setdefault(why.partition(":")[0], []).append(feature)
     parts = [f"{', '.join(_grouped(features, listed))}: {why}" for why, features in groups.items()]
-    return f"not asked: {'; '.join(parts)}" if parts else ""
+    return f"not asked: {'; '.join(parts)}"
 
 
 def _grouped(features: Iterable[Feature], listed: int) -> list[str]:
@@ -223,8 +253,9 @@ def _grouped(features: Iterable[Feature], listed: int) -> list[str]:
         mine = kinds.get(kind, [])
         if kind in ("depth", "batch") and mine:
             numbers = ranges(int(feature[1]) for feature in mine)
-            words.append(f"{numbers} layers" if kind == "depth" else f"batches of {numbers}")
-        elif kind in _COUNTED and len(mine) > max(listed, 1):
+            layers = f"{numbers} layer{'' if numbers == '1' else 's'}"
+            words.append(layers if kind == "depth" else f"batches of {numbers}")
+        elif kind in _COUNTED and len(mine) > listed:
             words.append(f"{len(mine)} {_COUNTED[kind]}")
         else:
             words += [_name(feature) for feature in mine]
@@ -233,16 +264,21 @@ def _grouped(features: Iterable[Feature], listed: int) -> list[str]:
 
 def ranges(numbers: Iterable[int]) -> str:
     """``1 to 5, 7 and 10``."""
+    words: list[str] = []
+    for run in _runs(numbers):
+        words += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
+    return _and(words)
+
+
+def _runs(numbers: Iterable[int]) -> list[list[int]]:
+    """Put numbers that follow each other together."""
     runs: list[list[int]] = []
     for n in sorted(set(numbers)):
         if runs and n == runs[-1][-1] + 1:
             runs[-1].append(n)
         else:
             runs.append([n])
-    words: list[str] = []
-    for run in runs:
-        words += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
-    return _and(words)
+    return runs
 
 
 def _and(words: Sequence[str]) -> str:

@@ -15,6 +15,9 @@ from gradcheck.adapters.places import Place, find
 
 Found = list[tuple[Place, Floats]]
 
+#: So many layers are looked for, and among so many arrays their biases.
+LAYERS = 12
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -137,7 +140,7 @@ def _beside(name: str, weights: set[str]) -> bool:
 
 def assign(weights: Found, biases: Found) -> Iterator[Roles]:
     """Yield every consistent way to read arrays as layers, in order."""
-    if not 0 < len(weights) <= 6:
+    if not 0 < len(weights) <= LAYERS:
         return
     orders: Iterable[Found] = [_ordered(weights)]
     if len(weights) <= 4:
@@ -181,7 +184,7 @@ def _widths(shapes: list[tuple[int, ...]], layout: Layout) -> tuple[int, ...] | 
 
 def _fitting(biases: Found, widths: tuple[int, ...]) -> tuple[Place, ...] | None:
     """Choose one bias a layer, by size, in order."""
-    for chosen in itertools.combinations(biases[:8], len(widths) - 1):
+    for chosen in itertools.combinations(biases[:LAYERS], len(widths) - 1):
         if all(a.size == n for (_, a), n in zip(chosen, widths[1:], strict=True)):
             return tuple(p for p, _ in chosen)
     return None

@@ -22,6 +22,8 @@ class Panel:
         self.peers = dict(peers)
         self._answered: set[tuple[Network, int]] = set()
         self._refused: dict[Problem, str] = {}
+        self._optional: set[Call] = set()
+        self._declined: dict[Call, str] = {}
 
     @property
     def calls(self) -> int:
@@ -62,7 +64,22 @@ class Panel:
                 self._answered.add((request.problem.network, request.problem.batch.size))
             elif not observation.supported:
                 self._refused[request.problem] = observation.failure.message
+        elif request.of is None and observation.failure is None:
+            self._optional.add(request.call)
+        elif request.of is None and observation.failure is not None and not observation.supported:
+            self._declined[request.call] = observation.failure.message
         return observation
+
+    @property
+    def declined(self) -> dict[str, str]:
+        """Optional functions that the code says it does not support, and what it said.
+
+        Those that it does for other questions are called "... of some".
+        """
+        return {
+            f"{call.value} of some" if call in self._optional else call.value: message
+            for call, message in self._declined.items()
+        }
 
     @property
     def refused_by_numbers(self) -> dict[Problem, str]:

@@ -3,13 +3,15 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from gradcheck.discovery import reason
 from gradcheck.execution.session import Described
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.notation import Notation
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.sampling import EVERYTHING, MAX_BATCH
+from gradcheck.sampling import EVERYTHING, MAX_BATCH, MAX_DEPTH
+from gradcheck.scope import Feature
 from gradcheck.settling import closeness
 from gradcheck.settling.definitions import (
     Activations,
@@ -49,6 +51,19 @@ VARIANTS: tuple[tuple[int, ...], ...] = (
     (2, 3, 4, 1),
     (4, 3, 2, 3),
     (2, 3, 2, 3, 2),
+)
+
+#: Sizes beyond those: each is asked once where the code handles it.
+LARGER: tuple[tuple[int, ...], ...] = (
+    (3, 12, 2),
+    (3, 64, 2),
+    (12, 3, 2),
+    (64, 3, 2),
+    (2, 3, 10),
+    (3, 64),
+    (33, 2),
+    (2, *(3,) * 6, 2),
+    (2, *(3,) * 9, 2),
 )
 
 #: Conventions that are read here and told otherwise.
@@ -112,10 +127,19 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         conventions["penalty"], l2 = told, True
     base = Network(fit.problem.network.widths, activations, definition.loss, definition.reduction)
     chosen = replace(fit, reading=index)
-    networks = yield from _networks(chosen, readings[index], base, l2, seed, notes)
-    sizes = (1,) if single else (yield from batches(chosen, reading, base, seed, notes))
+    why = single.partition(":")[0]
+    refused: dict[Feature, str] = {
+        ("batch", str(n)): why for n in range(2, MAX_BATCH + 1) if single
+    }
+    networks = yield from _networks(chosen, readings[index], base, l2, seed, notes, refused)
+    sizes = (1,) if single else (yield from batches(chosen, reading, base, seed, notes, refused))
+    free = widths_of(readings[index]) is None
+    larger = tuple(n for n in networks if free and n.widths in LARGER)
+    networks = tuple(n for n in networks if n not in larger)
     labels = "labels" in reading.conventions.get("targets", "")
-    support = replace(EVERYTHING, networks=networks, batch_sizes=sizes, one_hot=labels)
+    support = replace(
+        EVERYTHING, networks=networks, larger=larger, batch_sizes=sizes, one_hot=labels
+    )
     return Settlement(
         index,
         support,
@@ -135,6 +159,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
                 "penalty": conventions.get("penalty", ""),
             }
         ),
+        refused,
     )
 
 
@@ -227,18 +252,25 @@ def _penalty(
 
 
 def _networks(
-    fit: Fit, reading: Described, base: Network, l2: bool, seed: int, notes: list[str]
+    fit: Fit,
+    reading: Described,
+    base: Network,
+    l2: bool,
+    seed: int,
+    notes: list[str],
+    refused: dict[Feature, str],
 ) -> Generator[Request, Observation, tuple[Network, ...]]:
     """List the networks the code is for, the one it was settled on first.
 
     Those are the networks it answers for, and those whose outputs it gives: where its
-    backward fails on one of them, that is no reason not to ask.
+    backward fails on one of them, that is no reason not to ask. The others are told.
     """
     hidden = base.activations[:-1] or _hidden(fit, base)
     uniform = len(set(hidden)) <= 1
     kept = [base]
-    refused = ""
-    for widths in VARIANTS if (own := widths_of(reading)) is None else own[1:]:
+    one_output = ""
+    left: dict[tuple[int, ...], str] = {}
+    for widths in (*VARIANTS, *LARGER) if (own := widths_of(reading)) is None else own[1:]:
         depth = len(widths) - 1
         other_depth = depth != base.depth
         if widths == base.widths or (other_depth and (not uniform or not hidden)):
@@ -254,15 +286,24 @@ def _networks(
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         if answer.failure is not None:
             if not answer.supported or not (yield from runs_forward(fit, problem)):
+                left[widths] = reason(answer.failure)
                 continue
             if base.widths[-1] == 1 < widths[-1]:  # it is built for one output
-                refused = refused or f"asked for one output only: {answer.failure.message}"
+                one_output = one_output or f"asked for one output only: {answer.failure.message}"
+                left[widths] = reason(answer.failure)
                 continue
         elif other_depth and not (yield from _computes(fit, problem)):
+            left[widths] = "its outputs are others there"
             continue
         kept.append(network)
-    if refused:
-        notes.append(refused)
+    if one_output:
+        notes.append(one_output)
+    depths = {network.depth for network in kept}
+    for widths, why in left.items():
+        if len(widths) - 1 in depths:
+            refused["sizes", "-".join(map(str, widths))] = why
+        elif len(widths) - 1 <= MAX_DEPTH:
+            refused["depth", str(len(widths) - 1)] = why
     return tuple(replace(n, l2=value) for value in (PENALTIES if l2 else (0.0,)) for n in kept)
 
 
@@ -293,11 +334,17 @@ def _computes(fit: Fit, problem: Problem) -> Generator[Request, Observation, boo
 
 
 def batches(
-    fit: Fit, reading: Described, base: Network, seed: int, notes: list[str]
+    fit: Fit,
+    reading: Described,
+    base: Network,
+    seed: int,
+    notes: list[str],
+    refused: dict[Feature, str],
 ) -> Generator[Request, Observation, tuple[int, ...]]:
     """List the batch sizes the code is for.
 
-    Where its source handles batches, those that it fails on are among them.
+    Where its source handles batches, those that it fails on are among them. The others are
+    told.
     """
     if reading.conventions.get("batch") == "1":
         return (1,)
@@ -310,7 +357,9 @@ def batches(
         ours = answer.supported and handles
         if answer.failure is None or (ours and (yield from runs_forward(fit, problem))):
             kept.append(samples)
-        elif answer.supported:
+            continue
+        refused["batch", str(samples)] = reason(answer.failure)
+        if answer.supported:
             left.setdefault(answer.failure.kind, []).append(samples)
             message = answer.failure.message
     for sizes in left.values():

@@ -12,6 +12,7 @@ from gradcheck.notation import Notation
 from gradcheck.problem import Floats
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING
+from gradcheck.scope import Feature
 from gradcheck.settling import closeness
 from gradcheck.settling.completing import UNTOLD, batches, complete, logits_told
 from gradcheck.settling.definitions import (
@@ -215,7 +216,8 @@ def _declared(
     networks = tuple(settled)
     problem = problem_for(networks[0], samples, seed)
     fit = Fit(-minus, problem, 4, returns=LOGITS if logits else OUTPUTS)
-    sizes_answered = yield from batches(fit, reading, networks[0], seed, notes)
+    refused: dict[Feature, str] = {}
+    sizes_answered = yield from batches(fit, reading, networks[0], seed, notes, refused)
     lossless = reading.conventions.get("loss") == "none"
     told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
     told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"
@@ -234,6 +236,7 @@ def _declared(
         condition=logits_told(networks[0].activations[-1]) if logits else "",
         logits=networks[0].activations[-1] if logits else "",
         notation=notation,
+        refused=refused,
     )
 
 

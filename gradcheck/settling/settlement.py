@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gradcheck.notation import Notation
 from gradcheck.protocol import Failure
 from gradcheck.sampling import Support
+from gradcheck.scope import Feature
 from gradcheck.settling.definitions import SCALES
 
 
@@ -38,6 +39,8 @@ class Settlement:
         What it returns may be wrong outputs: it is no mere class.
     notation : Notation
         The layout and names of the reading.
+    refused : mapping of tuple of str to str
+        Depths, sizes and batches that got no answer, and why.
     failure : Failure or None
         Set when no reading holds; then the rest means nothing.
     """
@@ -54,6 +57,7 @@ class Settlement:
     aside: str = ""
     doubtful: bool = False
     notation: Notation = field(default_factory=Notation)
+    refused: Mapping[Feature, str] = field(default_factory=dict)
     failure: Failure | None = None
 
     def factor(self, n_out: int) -> float:

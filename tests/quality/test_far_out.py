@@ -5,6 +5,7 @@ Each place below is one at which a mutant of right code may be wrong and nowhere
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from naive import Naive
 
-from gradcheck import far_out, sampling
+from gradcheck import check, far_out, sampling
+from gradcheck.activations import ACTIVATIONS
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.calibration import UNIT32
 from gradcheck.campaign import Examination
@@ -23,12 +25,15 @@ from gradcheck.execution.panel import Panel
 from gradcheck.execution.session import InProcess
 from gradcheck.forward import evaluate
 from gradcheck.judging import FLOAT64, Arithmetic, judge
+from gradcheck.losses import REDUCTIONS
 from gradcheck.oracle import Truth
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Request
 from gradcheck.record import Entry
 from gradcheck.subject import Subject
 from gradcheck.verdict import Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SEEDS = range(20)
 
@@ -63,6 +68,29 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
     "all inputs whole": lambda p: bool((p.batch.x == np.round(p.batch.x)).all()),
     "a penalty over 1": lambda p: p.network.l2 > 1,
     "a penalty under 0.01": lambda p: 0 < p.network.l2 < 0.01,
+    "more than 8 inputs": lambda p: p.network.widths[0] > 8,
+    "a hidden layer of more than 8": lambda p: max(p.network.widths[1:-1], default=0) > 8,
+    "a hidden layer of more than 32": lambda p: max(p.network.widths[1:-1], default=0) > 32,
+    "more than 8 outputs": lambda p: p.network.widths[-1] > 8,
+    **{
+        f"more than 8 outputs with {loss}": lambda p, loss=loss: (
+            p.network.widths[-1] > 8 and p.network.loss == loss
+        )
+        for loss in ("cross_entropy", "binary_cross_entropy")
+    },
+    "a mean over more than 8": lambda p: p.batch.size > 8 and p.network.reduction == "mean",
+    "a sum over more than 8": lambda p: p.batch.size > 8 and p.network.reduction == "sum",
+    "no input negative": lambda p: bool((p.batch.x > 0).all()) and p.batch.size > 1,
+    "inputs of 0 and 1": lambda p: bool(np.isin(p.batch.x, (0, 1)).all()),
+    "a sample of zeros": lambda p: bool((p.batch.x == 0).all(axis=1).any()),
+    "a target over 100": lambda p: bool((np.abs(p.batch.y) > 100).any()),
+    "squared errors of one-hot targets": lambda p: (
+        "squared" in p.network.loss
+        and p.network.widths[-1] > 1
+        and bool(np.isin(p.batch.y, (0, 1)).all() and (p.batch.y.sum(axis=1) == 1).all())
+    ),
+    "targets all the same": lambda p: p.batch.size > 1 and bool((p.batch.y == p.batch.y[0]).all()),
+    "no bias": lambda p: not any(b.any() for _, b in p.params),
     **{f"a z of exactly 0 under {name}": zero(name) for name in SMOOTH},
 }
 
@@ -77,7 +105,7 @@ def drawn(seed: int) -> Drawn:
 def test_every_seed_asks_at_a_place_where_something_is_felt(place: str) -> None:
     for seed in SEEDS:
         there = [p for p in drawn(seed).problems if PLACES[place](p)]
-        felt = [p for p in there if np.abs(Truth(p).gradient["W1"].value).max() > 1e-6]
+        felt = any(np.abs(Truth(p).gradient["W1"].value).max() > 1e-6 for p in there)
         assert felt, f"seed {seed}: of {len(there)} problems with {place} none feels W1"
 
 
@@ -87,10 +115,40 @@ def test_every_seed_asks_a_softmax_over_one_unit() -> None:
         assert any(n.activations[-1] == "softmax" and n.widths[-1] == 1 for n in networks), seed
 
 
-def test_every_seed_judges_every_pairing_of_output_and_loss() -> None:
+def test_every_seed_judges_every_pairing_of_output_and_loss_with_every_reduction() -> None:
+    every = {(*pair, reduction) for pair in sampling.PAIRINGS for reduction in REDUCTIONS}
     for seed in SEEDS:
-        pairs = {(p.network.activations[-1], p.network.loss) for p in drawn(seed).problems}
-        assert pairs == set(sampling.PAIRINGS), f"{seed}: {set(sampling.PAIRINGS) - pairs}"
+        networks = [p.network for p in drawn(seed).problems if p.batch.size > 1]
+        had = {(n.activations[-1], n.loss, n.reduction) for n in networks}
+        assert had == every, f"{seed}: {every - had}"
+
+
+def test_every_seed_brings_every_activation_near_the_largest_z() -> None:
+    for seed in SEEDS:
+        near = set()
+        for p in drawn(seed).problems:
+            layers = zip(
+                p.network.activations, evaluate(p.network, p.params.pairs, p.batch.x).z, strict=True
+            )
+            near |= {name for name, z in layers if np.abs(z).max() > 7}
+        assert near == set(ACTIVATIONS), f"{seed}: {set(ACTIVATIONS) - near}"
+
+
+def test_every_seed_asks_a_unit_on_the_kink() -> None:
+    for seed in SEEDS:
+        hit = {
+            name for p in drawn(seed).problems for name in ("relu", "leaky_relu") if zero(name)(p)
+        }
+        assert hit == {"relu", "leaky_relu"}, f"seed {seed}: {hit}"
+
+
+def test_code_for_layers_of_any_size_is_asked_wide_and_deep_ones() -> None:
+    source = ROOT / "docs" / "examples" / "plug_in" / "nielsen.py"
+    entry = check(str(source), seed=3, examples=120).data["implementations"][0]
+    asked = entry["scope"]["asked"]
+    assert max(asked["hidden_widths"]) > 8, asked
+    assert max(asked["depths"]) == far_out.DEEPEST, asked
+    assert entry["verdict"] == "correct", entry["error"]
 
 
 def test_as_many_problems_are_compared_as_were_asked_for() -> None:
@@ -108,11 +166,13 @@ def test_as_many_problems_are_compared_as_were_asked_for() -> None:
 )
 def test_naive_code_is_never_called_wrong_far_out(dtype: Any, arithmetic: Arithmetic) -> None:
     session = InProcess(Naive(dtype))
-    for seed in SEEDS:
-        answered = drawn(seed).problems[:100]
-        for number, kind in enumerate(far_out.KINDS):
+    for seed in SEEDS[:6]:
+        answered = far_out.smallest_first(drawn(seed).problems[:100])
+        companions = far_out.Companions(seed, sampling.EVERYTHING, answered)
+        for number, kind in enumerate(far_out.turns(1000)):
             rng = np.random.default_rng((seed, number))
-            problem = far_out.draw(rng, kind, answered, sampling.EVERYTHING)
+            chosen = far_out.KINDS[kind]
+            problem = far_out.draw(rng, chosen, answered, sampling.EVERYTHING, companions)
             if problem is None:
                 continue
             truth = Truth(problem)

@@ -315,3 +315,33 @@ def test_code_that_takes_five_samples_only_is_found() -> None:
 
     found = drive(discover(None, None, 0), InProcess(Five()))
     assert found.support.batch_sizes == (5,), f"batch sizes found: {found.support.batch_sizes}"
+
+
+@pytest.mark.parametrize(
+    "handles",
+    [
+        lambda network, samples: samples < 4,
+        lambda network, samples: network.depth == 2,
+        lambda network, samples: network.reduction == "sum" and not network.l2,
+        lambda network, samples: set(hidden(network)) <= {"tanh", "relu"},
+        lambda network, samples: network.loss in ("cross_entropy", "squared_error"),
+        lambda network, samples: network.activations[-1] == "sigmoid",
+    ],
+)
+@pytest.mark.parametrize("error", [NotImplementedError, ValueError])
+def test_nothing_is_left_out_silently(handles: Handles, error: type[Exception]) -> None:
+    discovery = found(handles, error)
+    support, refused = discovery.support, set(discovery.refused)
+    if support.empty:
+        assert discovery.faults, "nothing is asked, and nothing is told"
+        return
+    unsaid = {
+        *(("activation", n) for n in HIDDEN_ACTIVATIONS if n not in support.activations),
+        *(("pairing", *pair) for pair in PAIRINGS if pair not in support.pairings),
+        *(("reduction", r) for r in REDUCTIONS if r not in support.reductions),
+        *(("depth", str(d)) for d in EVERYTHING.depths if d not in support.depths),
+        *(("batch", str(n)) for n in EVERYTHING.batch_sizes if n not in support.batch_sizes),
+        *([] if support.l2 else [("l2",)]),
+    } - refused
+    assert not unsaid, f"left out and not told: {unsaid}"
+    assert error is NotImplementedError or discovery.faults, "what was raised is not told"

@@ -56,14 +56,84 @@ def test_what_was_asked_is_what_the_problems_have_and_nothing_else(
     assert not both, f"told as asked and as not asked: {both}"
 
 
-@given(st.lists(problems(), min_size=1, max_size=6), st.dictionaries(FEATURES, st.just(WHY)))
+@given(
+    st.lists(problems(), min_size=1, max_size=6),
+    st.dictionaries(FEATURES, st.sampled_from([WHY, "time", "ValueError: no", "A" * 80])),
+    st.sampled_from(["", "declared", "--network"]),
+    st.sampled_from(["", "if your loss is binary_cross_entropy (for half_squared_error not)"]),
+    st.booleans(),
+)
 def test_the_sentence_is_one_short_line(
-    compared: list[Problem], refused: dict[tuple[str, ...], str]
+    compared: list[Problem],
+    refused: dict[tuple[str, ...], str],
+    only: str,
+    condition: str,
+    single: bool,
 ) -> None:
-    sentence = scope_of(compared, 1.0, refused).sentence
+    sentence = scope_of(compared, 1.0, refused, (), only, condition, single).sentence
     assert "\n" not in sentence, sentence
-    # what can be counted is: batch sizes far apart and what is on them still take their place
-    assert len(sentence) <= LONGEST + 120, f"{len(sentence)} characters: {sentence}"
+    assert len(sentence) <= LONGEST, f"{len(sentence)} characters: {sentence}"
+    assert condition.partition(" (")[0] in sentence, sentence
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"),
+    [
+        ([1], "batches of 1"),
+        ([1, 2, 3, 33, 65], "batches of 1 to 3, 33 and 65"),
+        ([1, 2, 3, 9, 33, 65], "batches of 1 to 3 and some to 65"),
+    ],
+)
+def test_many_sizes_apart_are_told_by_how_far_they_reach(sizes: list[int], text: str) -> None:
+    network = Network.parse("2-2 identity half_squared_error")
+    compared = [problem(0, 0, Support(networks=(network,), batch_sizes=(n,))) for n in sizes]
+    assert scope_of(compared, 1.0, {}).sentence.endswith(text)
+    assert scope_of(compared, 1.0, {}).asked["batch_sizes"] == sizes
+
+
+class Handles(Textbook):
+    """Right code that raises where it is told to."""
+
+    def __init__(self, handles: Any, error: type[Exception] = NotImplementedError) -> None:
+        super().__init__()
+        self.handles, self.error = handles, error
+
+    def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+        if not self.handles(network, batch):
+            raise self.error("no")
+        return super().loss_and_grads(network, params, batch)
+
+
+def test_one_sample_a_call_is_said_only_of_code_that_says_so_itself() -> None:
+    scope, _ = scope_of_checked(Handles(lambda network, batch: len(batch.x) == 1))
+    assert "one sample a call" in scope["sentence"], scope["sentence"]
+    assert "batches of 2 to 8: NotImplementedError" in scope["sentence"], scope["sentence"]
+    failing = Handles(lambda network, batch: len(batch.x) == 1, ValueError)
+    scope, entry = scope_of_checked(failing)
+    assert "batches of 1;" in scope["sentence"], scope["sentence"]
+    assert entry["verdict"] == "error", entry["verdict"]
+
+
+def test_a_combination_that_is_refused_is_told_though_each_of_its_features_is_handled() -> None:
+    def handles(network: Any, batch: Any) -> bool:
+        return not ("relu" in network.activations and network.depth > 2)
+
+    scope, entry = scope_of_checked(Handles(handles), examples=120)
+    assert entry["verdict"] == "correct", entry["error"]
+    told = [name for name in scope["refused"] if "relu" in name and ", N = " in name]
+    assert told, f"nothing is told of relu in deep networks: {scope['refused']}"
+    assert "NotImplementedError" in scope["sentence"], scope["sentence"]
+
+
+def test_a_forward_that_refuses_what_the_gradient_handles_is_told() -> None:
+    class Half(Textbook):
+        def forward(self, network: Any, params: Any, x: Any) -> Any:
+            raise NotImplementedError("gradients only")
+
+    scope, entry = scope_of_checked(Half())
+    assert entry["verdict"] == "correct", entry["error"]
+    assert scope["refused"]["forward"] == "NotImplementedError: gradients only", scope["refused"]
+    assert scope["sentence"].endswith("not asked: forward: NotImplementedError"), scope["sentence"]
 
 
 def test_of_no_answer_nothing_is_said() -> None:

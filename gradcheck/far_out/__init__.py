@@ -1,0 +1,213 @@
+"""Problems far out of what is drawn at random: one extreme at a time, and the rest small.
+
+A bug that shows only in a batch of 33, nine layers or inputs of 200 lies beyond every
+problem of :mod:`gradcheck.sampling`. Each kind below is drawn once or more often, each time
+with another output, loss and reduction (:mod:`gradcheck.far_out.start`). Weights are scaled
+so that ``|z| <= 8`` and so that gradients stay well above rounding, however deep.
+
+Where a combination is refused, and for code that handles certain networks only, a kind makes
+a problem from one that the code answered.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.far_out import values
+from gradcheck.far_out.filling import Manner, filled
+from gradcheck.far_out.sizes import Make, batch, depth, square, width
+from gradcheck.far_out.start import Accepts, Combination, Companions, Start
+from gradcheck.far_out.values import LARGEST_X, is_logarithmic, is_squared
+from gradcheck.forward import evaluate
+from gradcheck.problem import Problem
+from gradcheck.sampling import MAX_BATCH, MAX_DEPTH, MAX_WIDTH, Support
+from gradcheck.sizes import numbers
+
+__all__ = [
+    "DEEPEST",
+    "KINDS",
+    "LARGEST_BATCH",
+    "LARGEST_X",
+    "WIDEST",
+    "Combination",
+    "Companions",
+    "draw",
+    "turns",
+]
+
+#: Deepest and widest networks, largest batches.
+DEEPEST = 10
+WIDEST = 64
+LARGEST_BATCH = 70
+
+#: Problems of more numbers are not drawn: of a network that is large itself, many samples
+#: would take longer than all the rest.
+LARGEST = 100_000
+
+
+def _any(output: str, loss: str) -> bool:
+    return True
+
+
+def _of_loss(*names: str) -> Accepts:
+    return lambda output, loss: loss in names
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem far out.
+
+    Attributes
+    ----------
+    make : callable
+        Makes one from a small start.
+    times : int
+        How often it is drawn.
+    accepts : callable
+        ``(output, loss) -> bool``: the pairings that it can be made with.
+    numbers_alone : bool
+        It changes numbers alone: the first is made from a network that was answered, where
+        a refusal shows as one by numbers.
+    """
+
+    make: Make
+    times: int = 1
+    accepts: Accepts = _any
+    numbers_alone: bool = False
+
+
+def _inputs(draw: values.Values, times: int = 2) -> Kind:
+    return Kind(values.inputs(draw), times, numbers_alone=True)
+
+
+def _wide_outputs(*losses: str) -> Kind:
+    return Kind(width("last", MAX_WIDTH + 1, 2 * MAX_WIDTH), 1, _of_loss(*losses))
+
+
+#: What is drawn, under the name by which it is told.
+KINDS: dict[str, Kind] = {
+    "batch 33": Kind(batch(33, 33), 2),
+    "depth 10": Kind(depth(DEEPEST, DEEPEST), 2),
+    "inputs to 1000": _inputs(values.large),
+    "hidden width 9 to 32": Kind(width("hidden", MAX_WIDTH + 1, 32), 2),
+    "cross_entropy of 9 to 16 outputs": _wide_outputs("cross_entropy"),
+    "squared errors of 9 to 16 outputs": Kind(
+        width("last", MAX_WIDTH + 1, 2 * MAX_WIDTH), 2, is_squared
+    ),
+    "whole inputs": _inputs(values.whole),
+    "inputs not negative": _inputs(values.shares),
+    "z of 0": Kind(values.zero_z(0), 1),
+    "z of 0 again": Kind(values.zero_z(1), 1),
+    "z of 0 on a kink": Kind(values.on_a_kink, 1),
+    "l2 over 1": Kind(values.penalty(1.1, 10.0), 2),
+    "l2 under 0.01": Kind(values.penalty(1e-4, 9e-3), 2),
+    "batch 65": Kind(batch(65, 65), 2),
+    "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2),
+    "batch 34 to 70": Kind(batch(34, LARGEST_BATCH), 2),
+    "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2),
+    "width 64": Kind(width("hidden", WIDEST, WIDEST), 1),
+    "64 inputs": Kind(width("first", WIDEST, WIDEST), 1),
+    "9 to 63 inputs": Kind(width("first", MAX_WIDTH + 1, WIDEST - 1), 1),
+    "hidden width 33 to 63": Kind(width("hidden", 33, WIDEST - 1), 1),
+    "64 outputs": Kind(width("last", WIDEST, WIDEST), 1),
+    "binary_cross_entropy of 9 to 16 outputs": _wide_outputs("binary_cross_entropy"),
+    "softmax of one unit": Kind(values.one_softmax_unit, 2, lambda o, loss: o == "softmax"),
+    "inputs 0 and 1": _inputs(values.bits),
+    "inputs to 255": _inputs(values.counts, 1),
+    "inputs with zeros": Kind(values.inputs(values.sparse)),
+    "inputs alike": Kind(values.inputs(values.alike)),
+    "one-hot targets": Kind(values.given(values.one_hot), 2, is_squared),
+    "targets to 1000": Kind(values.given(values.large_targets), 2, is_squared),
+    "targets all the same": Kind(values.same_targets, 2),
+    "targets met": Kind(
+        values.targets_met, 1, lambda o, loss: is_squared(o, loss) and o != "softmax"
+    ),
+    "targets nearly met": Kind(values.nearly_met, 1, is_squared),
+    "z to 8": Kind(values.steep(0, 3), 1),
+    "z to 8 again": Kind(values.steep(1, 3), 1),
+    "z to 8 once more": Kind(values.steep(2, 3), 1),
+    "outputs sure": Kind(values.extreme_outputs(False), 2, is_logarithmic),
+    "outputs sure and right": Kind(values.extreme_outputs(True), 1, is_logarithmic),
+    "biases of 0": Kind(values.parameters(lambda network: Manner(biases=False)), 1),
+    "a layer of 0": Kind(values.parameters(lambda network: Manner(blank=(network.depth,))), 1),
+    "as many samples as units": Kind(square, 1),
+}
+
+
+def turns(count: int) -> list[str]:
+    """List the kinds in the order in which they are drawn, so many: each once, then again."""
+    most = max(kind.times for kind in KINDS.values())
+    names = [n for turn in range(most) for n, kind in KINDS.items() if kind.times > turn]
+    return names[:count]
+
+
+def smallest_first(problems: Iterable[Problem]) -> list[Problem]:
+    """Order problems by size, but for those whose outputs depend on nothing."""
+    telling = [
+        p for p in problems if p.network.activations[-1] != "softmax" or p.network.widths[-1] > 1
+    ]
+    return sorted(telling, key=lambda p: p.params.size * p.batch.size)
+
+
+def draw(
+    rng: np.random.Generator,
+    kind: Kind,
+    answered: Sequence[Problem],
+    support: Support,
+    companions: Companions,
+    plain: bool = False,
+) -> Problem | None:
+    """Draw one problem of a kind.
+
+    Parameters
+    ----------
+    answered : sequence of Problem
+        Problems that the code answered, smallest first: small ones are taken as a start.
+    companions : Companions
+        What goes with it, where that is free.
+    plain : bool
+        Whether to start from a problem that was answered.
+
+    Returns
+    -------
+    Problem or None
+        None where the code, or what it started from, leaves no room for this kind.
+    """
+    start = None if plain else companions.start(rng, kind.accepts)
+    start = start or _answered(rng, kind, answered)
+    problem = kind.make(rng, start, support, companions) if start is not None else None
+    return problem if problem is not None and _usable(problem) else None
+
+
+def draw_plain(
+    rng: np.random.Generator, combination: Combination, support: Support, companions: Companions
+) -> Problem | None:
+    """Draw a small problem of an output, a loss and a reduction."""
+    start = companions.start(rng, _any, combination)
+    problem = filled(rng, *start, support) if start is not None else None
+    return problem if problem is not None and _usable(problem) else None
+
+
+def _answered(rng: np.random.Generator, kind: Kind, answered: Sequence[Problem]) -> Start | None:
+    fitting = [p for p in answered if kind.accepts(p.network.activations[-1], p.network.loss)]
+    small = fitting[: max(1, len(fitting) // 2)]
+    if not small:
+        return None
+    problem = small[int(rng.integers(len(small)))]
+    return Start(problem.network, problem.batch.size)
+
+
+def _usable(problem: Problem) -> bool:
+    if numbers(problem.network, problem.batch.size) > LARGEST:
+        return False
+    return not _dead(problem)
+
+
+def _dead(problem: Problem) -> bool:
+    """Whether nothing gets through some layer, so that nothing below could be seen wrong."""
+    run = evaluate(problem.network, problem.params.pairs, problem.batch.x)
+    return any(
+        name == "relu" and bool((z <= 0).all())
+        for name, z in zip(problem.network.activations, run.z, strict=True)
+    )

@@ -1,0 +1,125 @@
+"""What a problem far out is made from: a small network, and what goes with its extreme.
+
+What goes with an extreme is taken in turn, not at random: each pairing of output and loss
+with each reduction, first those that no problem had by now, and each activation.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcheck.network import Network
+from gradcheck.problem import Problem
+from gradcheck.sampling import Support
+
+#: Output activation, loss and reduction.
+Combination = tuple[str, str, str]
+
+Accepts = Callable[[str, str], bool]
+
+#: Depths of what is small, and how many of four.
+_DEPTHS = (2, 2, 3, 1)
+
+#: Widths of what is small.
+_WIDTHS = (2, 4)
+
+#: Samples of what is small: more than one, so that a mean is no sum.
+_SAMPLES = (2, 3, 4, 5)
+
+_PENALTIES = (0.0, 0.37, 0.0, 0.02)
+
+
+class Start(NamedTuple):
+    """A network and a number of samples."""
+
+    network: Network
+    samples: int
+
+
+class Companions:
+    """Takes what goes with an extreme in turn.
+
+    Parameters
+    ----------
+    seed : int
+    support : Support
+    answered : sequence of Problem
+        Their combinations come last.
+    """
+
+    def __init__(self, seed: int, support: Support, answered: Sequence[Problem]) -> None:
+        rng = np.random.default_rng((seed, 10))
+        pairings = [] if support.networks else support.pairings
+        combinations = [(*pair, reduction) for pair in pairings for reduction in support.reductions]
+        had = {_combination(p.network) for p in answered if p.batch.size > 1}
+        self._new = {c for c in combinations if c not in had}
+        order = [combinations[int(n)] for n in rng.permutation(len(combinations))]
+        self._combinations = deque(sorted(order, key=lambda c: c in had))
+        self._hidden = deque(map(str, rng.permutation(list(support.activations))))
+        self._penalties = deque(_PENALTIES)
+        self._support = support
+
+    @property
+    def new(self) -> list[Combination]:
+        """Combinations that no problem had by now."""
+        return [c for c in self._combinations if c in self._new]
+
+    def had(self, problem: Problem) -> None:
+        """Note a problem that is compared."""
+        if problem.batch.size > 1:
+            self._new.discard(_combination(problem.network))
+
+    def start(
+        self, rng: np.random.Generator, accepts: Accepts, combination: Combination | None = None
+    ) -> Start | None:
+        """Draw a small network of the next combination that is accepted; None if none is.
+
+        Parameters
+        ----------
+        accepts : callable
+            ``(output, loss) -> bool``.
+        combination : tuple of str, optional
+            The one to take.
+        """
+        chosen = combination or next((c for c in self._combinations if accepts(*c[:2])), None)
+        if chosen is None:
+            return None
+        self._combinations.remove(chosen)
+        self._combinations.append(chosen)
+        output, loss, reduction = chosen
+        depths = [d for d in _DEPTHS if d in self._support.depths] or list(self._support.depths)
+        depth = int(rng.choice(depths)) if self._hidden else 1
+        widths = rng.integers(_WIDTHS[0], _WIDTHS[1] + 1, size=depth + 1)
+        if output != "softmax" and rng.random() < 0.25:
+            widths[-1] = 1
+        l2 = self._penalties[0] if self._support.l2 else 0.0
+        self._penalties.rotate(-1)
+        network = Network(
+            tuple(map(int, widths)), (*self.hidden(depth - 1), output), loss, reduction, l2
+        )
+        sizes = [n for n in _SAMPLES if n in self._support.batch_sizes]
+        return Start(network, int(rng.choice(sizes or self._support.batch_sizes)))
+
+    def hidden(self, count: int) -> list[str]:
+        """Return the next activations of so many hidden layers."""
+        names = []
+        for _ in range(count):
+            names.append(self._hidden[0])
+            self._hidden.rotate(-1)
+        return names
+
+
+def _combination(network: Network) -> Combination:
+    return network.activations[-1], network.loss, network.reduction
+
+
+def resized(network: Network, **widths: int) -> Network:
+    """Return a network of other widths at places ``first``, ``hidden`` or ``last``."""
+    new = [min(n, _WIDTHS[1]) for n in network.widths]
+    place = {"first": 0, "hidden": len(new) // 2, "last": -1}
+    for name, width in widths.items():
+        new[place[name]] = width
+    return replace(network, widths=tuple(new))
