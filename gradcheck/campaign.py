@@ -222,6 +222,9 @@ class Examination:
             "--network" if self.only else only,
             condition,
             single,
+            max(plan.truths.of(problem).largest_gradient for problem in compared)
+            if compared
+            else 0.0,
         )
 
     def _settled(self, session: Session) -> Settlement:

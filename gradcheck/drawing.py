@@ -152,8 +152,8 @@ class Drawing:
         spent = 0.0
         for number, kind in enumerate(kinds):
             refused: list[str] = []
-            again = kinds.index(kind) < number
-            for problem in self._candidates(number, kind, answered, support, companions, again):
+            turn = kinds[:number].count(kind)
+            for problem in self._candidates(number, kind, answered, support, companions, turn):
                 if spent >= budget or self._own.over:
                     refused = ["time"]
                     break
@@ -216,13 +216,13 @@ class Drawing:
         answered: list[Problem],
         support: Support,
         companions: far_out.Companions,
-        again: bool,
+        turn: int,
     ) -> Iterator[Problem]:
         chosen = far_out.KINDS[kind]
         for attempt in range(TRIES):
             rng = np.random.default_rng((self._seed, 9, number, attempt))
-            plain = attempt % 2 == 1 or (chosen.numbers_alone and not again)
-            problem = far_out.draw(rng, chosen, answered, support, companions, plain)
+            plain = attempt % REFUSALS == REFUSALS - 1 or (chosen.numbers_alone and not turn)
+            problem = far_out.draw(rng, chosen, answered, support, companions, turn, plain)
             if problem is not None and problem not in self._kept:
                 yield problem
 

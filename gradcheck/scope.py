@@ -74,6 +74,7 @@ def scope_of(
     only: str = "",
     condition: str = "",
     single: bool = False,
+    largest_gradient: float = 0.0,
 ) -> Scope:
     """Say what was asked.
 
@@ -94,10 +95,13 @@ def scope_of(
         On which all this holds; empty when there is none.
     single : bool
         The code takes one sample a call.
+    largest_gradient : float
+        The largest entry of any gradient.
     """
     if not problems:
         return NOTHING
-    asked = {**_asked(problems, largest_z), "far_out": list(far_out)}
+    asked = _asked(problems, largest_z)
+    asked |= {"largest_gradient": largest_gradient, "far_out": list(far_out)}
     told = _told(refused, asked)
     sentence = ""
     for positive, negative in _LISTED:

@@ -16,10 +16,11 @@ import numpy as np
 
 from gradcheck.far_out import values
 from gradcheck.far_out.filling import Manner, filled
-from gradcheck.far_out.sizes import Make, batch, depth, square, width
+from gradcheck.far_out.sizes import Make, batch, depth, single, square, width
 from gradcheck.far_out.start import Accepts, Combination, Companions, Start
 from gradcheck.far_out.values import LARGEST_X, is_logarithmic, is_squared
 from gradcheck.forward import evaluate
+from gradcheck.losses import REDUCTIONS
 from gradcheck.problem import Problem
 from gradcheck.sampling import MAX_BATCH, MAX_DEPTH, MAX_WIDTH, Support
 from gradcheck.sizes import numbers
@@ -46,12 +47,12 @@ LARGEST_BATCH = 70
 LARGEST = 100_000
 
 
-def _any(output: str, loss: str) -> bool:
+def _any(output: str, loss: str, reduction: str) -> bool:
     return True
 
 
 def _of_loss(*names: str) -> Accepts:
-    return lambda output, loss: loss in names
+    return lambda output, loss, reduction: loss in names
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,35 @@ class Kind:
     make : callable
         Makes one from a small start.
     times : int
-        How often it is drawn.
+        How often it is drawn: with a mean and with a sum in turn, and where it accepts both
+        with a squared loss and one of classes.
     accepts : callable
-        ``(output, loss) -> bool``: the pairings that it can be made with.
+        ``(output, loss, reduction) -> bool``: the combinations that it can be made with.
     numbers_alone : bool
         It changes numbers alone: the first is made from a network that was answered, where
         a refusal shows as one by numbers.
+    classes_first : bool
+        Whether the first is drawn with a loss of classes.
     """
 
     make: Make
     times: int = 1
     accepts: Accepts = _any
     numbers_alone: bool = False
+    classes_first: bool = False
+
+    def wished(self, turn: int) -> Accepts:
+        """What goes with it best on a turn."""
+        family: Accepts = _any
+        if self.times > 1 and self.accepts is _any:
+            family = is_logarithmic if (turn % 2 == 0) == self.classes_first else is_squared
+
+        def accepts(output: str, loss: str, reduction: str) -> bool:
+            wanted = REDUCTIONS[turn % 2] if self.times > 1 else reduction
+            mine = self.accepts(output, loss, reduction) and family(output, loss, reduction)
+            return mine and reduction == wanted
+
+        return accepts
 
 
 def _inputs(draw: values.Values, times: int = 2) -> Kind:
@@ -85,9 +103,18 @@ def _wide_outputs(*losses: str) -> Kind:
     return Kind(width("last", MAX_WIDTH + 1, 2 * MAX_WIDTH), 1, _of_loss(*losses))
 
 
+def _squared_elementwise(output: str, loss: str, reduction: str) -> bool:
+    return output != "softmax" and is_squared(output, loss)
+
+
+def _softmax(output: str, loss: str, reduction: str) -> bool:
+    return output == "softmax"
+
+
 #: What is drawn, under the name by which it is told.
 KINDS: dict[str, Kind] = {
     "batch 33": Kind(batch(33, 33), 2),
+    "batch 65": Kind(batch(65, 65), 2, classes_first=True),
     "depth 10": Kind(depth(DEEPEST, DEEPEST), 2),
     "inputs to 1000": _inputs(values.large),
     "hidden width 9 to 32": Kind(width("hidden", MAX_WIDTH + 1, 32), 2),
@@ -97,41 +124,44 @@ KINDS: dict[str, Kind] = {
     ),
     "whole inputs": _inputs(values.whole),
     "inputs not negative": _inputs(values.shares),
-    "z of 0": Kind(values.zero_z(0), 1),
-    "z of 0 again": Kind(values.zero_z(1), 1),
-    "z of 0 on a kink": Kind(values.on_a_kink, 1),
-    "l2 over 1": Kind(values.penalty(1.1, 10.0), 2),
-    "l2 under 0.01": Kind(values.penalty(1e-4, 9e-3), 2),
-    "batch 65": Kind(batch(65, 65), 2),
-    "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2),
+    "z of 0": Kind(values.zero_z(0)),
+    "z of 0 again": Kind(values.zero_z(1)),
+    "z of 0 on a kink": Kind(values.on_a_kink),
+    "l2 over 1": Kind(values.penalty(1.1, 9.9)),
+    "l2 under 0.01": Kind(values.penalty(1.1e-4, 9e-3)),
+    "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2, classes_first=True),
     "batch 34 to 70": Kind(batch(34, LARGEST_BATCH), 2),
-    "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2),
-    "width 64": Kind(width("hidden", WIDEST, WIDEST), 1),
-    "64 inputs": Kind(width("first", WIDEST, WIDEST), 1),
-    "9 to 63 inputs": Kind(width("first", MAX_WIDTH + 1, WIDEST - 1), 1),
-    "hidden width 33 to 63": Kind(width("hidden", 33, WIDEST - 1), 1),
-    "64 outputs": Kind(width("last", WIDEST, WIDEST), 1),
+    "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2, classes_first=True),
+    "l2 10": Kind(values.penalty(10.0, 10.0)),
+    "l2 0.0001": Kind(values.penalty(1e-4, 1e-4)),
+    "width 64": Kind(width("hidden", WIDEST, WIDEST)),
+    "64 inputs": Kind(width("first", WIDEST, WIDEST)),
+    "9 to 63 inputs": Kind(width("first", MAX_WIDTH + 1, WIDEST - 1)),
+    "hidden width 33 to 63": Kind(width("hidden", 33, WIDEST - 1)),
+    "64 outputs": Kind(width("last", WIDEST, WIDEST)),
     "binary_cross_entropy of 9 to 16 outputs": _wide_outputs("binary_cross_entropy"),
-    "softmax of one unit": Kind(values.one_softmax_unit, 2, lambda o, loss: o == "softmax"),
+    "softmax of one unit": Kind(values.one_softmax_unit, 2, _softmax),
     "inputs 0 and 1": _inputs(values.bits),
     "inputs to 255": _inputs(values.counts, 1),
     "inputs with zeros": Kind(values.inputs(values.sparse)),
+    "inputs of 0": Kind(values.inputs(values.nothing)),
     "inputs alike": Kind(values.inputs(values.alike)),
+    "inputs under 0.001": Kind(values.inputs(values.small)),
     "one-hot targets": Kind(values.given(values.one_hot), 2, is_squared),
     "targets to 1000": Kind(values.given(values.large_targets), 2, is_squared),
     "targets all the same": Kind(values.same_targets, 2),
-    "targets met": Kind(
-        values.targets_met, 1, lambda o, loss: is_squared(o, loss) and o != "softmax"
-    ),
+    "targets met": Kind(values.targets_met, 1, _squared_elementwise),
+    "all targets met": Kind(values.all_met, 1, _squared_elementwise),
     "targets nearly met": Kind(values.nearly_met, 1, is_squared),
-    "z to 8": Kind(values.steep(0, 3), 1),
-    "z to 8 again": Kind(values.steep(1, 3), 1),
-    "z to 8 once more": Kind(values.steep(2, 3), 1),
+    "z to 8": Kind(values.steep(0, 3)),
+    "z to 8 again": Kind(values.steep(1, 3)),
+    "z to 8 once more": Kind(values.steep(2, 3)),
     "outputs sure": Kind(values.extreme_outputs(False), 2, is_logarithmic),
     "outputs sure and right": Kind(values.extreme_outputs(True), 1, is_logarithmic),
-    "biases of 0": Kind(values.parameters(lambda network: Manner(biases=False)), 1),
-    "a layer of 0": Kind(values.parameters(lambda network: Manner(blank=(network.depth,))), 1),
-    "as many samples as units": Kind(square, 1),
+    "biases of 0": Kind(values.parameters(lambda network: Manner(biases=False))),
+    "a layer of 0": Kind(values.parameters(lambda network: Manner(blank=(network.depth,)))),
+    "as many samples as units": Kind(square),
+    "single units": Kind(single),
 }
 
 
@@ -156,6 +186,7 @@ def draw(
     answered: Sequence[Problem],
     support: Support,
     companions: Companions,
+    turn: int = 0,
     plain: bool = False,
 ) -> Problem | None:
     """Draw one problem of a kind.
@@ -166,6 +197,8 @@ def draw(
         Problems that the code answered, smallest first: small ones are taken as a start.
     companions : Companions
         What goes with it, where that is free.
+    turn : int
+        How often it was drawn before.
     plain : bool
         Whether to start from a problem that was answered.
 
@@ -174,8 +207,8 @@ def draw(
     Problem or None
         None where the code, or what it started from, leaves no room for this kind.
     """
-    start = None if plain else companions.start(rng, kind.accepts)
-    start = start or _answered(rng, kind, answered)
+    combination = None if plain else companions.next(kind.wished(turn), kind.accepts)
+    start = companions.start(rng, combination) if combination else _answered(rng, kind, answered)
     problem = kind.make(rng, start, support, companions) if start is not None else None
     return problem if problem is not None and _usable(problem) else None
 
@@ -184,13 +217,16 @@ def draw_plain(
     rng: np.random.Generator, combination: Combination, support: Support, companions: Companions
 ) -> Problem | None:
     """Draw a small problem of an output, a loss and a reduction."""
-    start = companions.start(rng, _any, combination)
-    problem = filled(rng, *start, support) if start is not None else None
-    return problem if problem is not None and _usable(problem) else None
+    problem = filled(rng, *companions.start(rng, combination), support)
+    return problem if _usable(problem) else None
 
 
 def _answered(rng: np.random.Generator, kind: Kind, answered: Sequence[Problem]) -> Start | None:
-    fitting = [p for p in answered if kind.accepts(p.network.activations[-1], p.network.loss)]
+    fitting = [
+        p
+        for p in answered
+        if kind.accepts(p.network.activations[-1], p.network.loss, p.network.reduction)
+    ]
     small = fitting[: max(1, len(fitting) // 2)]
     if not small:
         return None

@@ -83,6 +83,18 @@ def square(
     return filled(rng, network, 4, support)
 
 
+def single(
+    rng: np.random.Generator, start: Start, support: Support, companions: Companions
+) -> Problem | None:
+    """One sample, and one unit a layer, so that every axis can be lost."""
+    if support.networks or 1 not in support.batch_sizes:
+        return None
+    if start.network.activations[-1] == "softmax":
+        return None
+    network = replace(start.network, widths=(1,) * (start.network.depth + 1))
+    return filled(rng, network, 1, support)
+
+
 def _beyond(
     rng: np.random.Generator, start: Start, support: Support, suited: Callable[[Network], bool]
 ) -> Problem | None:

@@ -18,7 +18,8 @@ from gradcheck.sampling import Support
 #: Output activation, loss and reduction.
 Combination = tuple[str, str, str]
 
-Accepts = Callable[[str, str], bool]
+#: ``(output, loss, reduction) -> bool``.
+Accepts = Callable[[str, str, str], bool]
 
 #: Depths of what is small, and how many of four.
 _DEPTHS = (2, 2, 3, 1)
@@ -72,21 +73,22 @@ class Companions:
         if problem.batch.size > 1:
             self._new.discard(_combination(problem.network))
 
-    def start(
-        self, rng: np.random.Generator, accepts: Accepts, combination: Combination | None = None
-    ) -> Start | None:
-        """Draw a small network of the next combination that is accepted; None if none is.
+    def next(self, *wishes: Accepts) -> Combination | None:
+        """Return the next combination that meets the first wish that any meets; None if none is.
 
         Parameters
         ----------
-        accepts : callable
-            ``(output, loss) -> bool``.
-        combination : tuple of str, optional
-            The one to take.
+        wishes : callable
+            The best first.
         """
-        chosen = combination or next((c for c in self._combinations if accepts(*c[:2])), None)
-        if chosen is None:
-            return None
+        for accepts in wishes:
+            for combination in self._combinations:
+                if accepts(*combination):
+                    return combination
+        return None
+
+    def start(self, rng: np.random.Generator, chosen: Combination) -> Start:
+        """Draw a small network of a combination."""
         self._combinations.remove(chosen)
         self._combinations.append(chosen)
         output, loss, reduction = chosen

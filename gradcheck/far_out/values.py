@@ -12,7 +12,7 @@ from gradcheck.far_out.start import Companions, Start
 from gradcheck.forward import activate, evaluate
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
-from gradcheck.problem import Batch, Floats, Problem
+from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.sampling import Support
 
 #: The largest inputs and targets.
@@ -83,15 +83,25 @@ def alike(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     return np.repeat(np.round(rng.standard_normal((1, shape[1])), 2) + 0.0, shape[0], axis=0)
 
 
+def nothing(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """Zero, all of them."""
+    return np.zeros(shape)
+
+
+def small(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """From a millionth to a thousandth."""
+    return digits(10 ** rng.uniform(-6, -3, shape) * rng.choice((-1.0, 1.0), shape), 3)
+
+
 # --- targets ----------------------------------------------------------------------------------
 
 
-def is_squared(output: str, loss: str) -> bool:
+def is_squared(output: str, loss: str, reduction: str = "") -> bool:
     """Whether targets may be any numbers."""
     return LOSSES[loss].targets == "real"
 
 
-def is_logarithmic(output: str, loss: str) -> bool:
+def is_logarithmic(output: str, loss: str, reduction: str = "") -> bool:
     """Whether targets are classes."""
     return not is_squared(output, loss)
 
@@ -145,6 +155,24 @@ def targets_met(
     y = problem.batch.y.copy()
     y[:, 0] = activate(network)(network.depth, np.zeros((1, network.widths[-1])))[0, 0]
     return _with(problem, y)
+
+
+def all_met(
+    rng: np.random.Generator, start: Start, support: Support, companions: Companions
+) -> Problem | None:
+    """Every output is its target, so that the penalty alone is left."""
+    network, samples = start
+    output = ACTIVATIONS[network.activations[-1]]
+    if support.one_hot or support.networks or not support.l2:
+        return None
+    if not output.elementwise or output.slopes is not None or not is_squared("", network.loss):
+        return None
+    network = replace(network, l2=network.l2 or 0.37)
+    problem = filled(rng, network, samples, support, manner=Manner(blank=(network.depth,)))
+    pairs = problem.params.copies()
+    pairs[-1][1][:] = 0.0
+    y = np.broadcast_to(output.forward(np.zeros(1)), problem.batch.y.shape)
+    return Problem(network, Params(pairs), Batch(problem.batch.x, y))
 
 
 def nearly_met(

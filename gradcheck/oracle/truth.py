@@ -127,6 +127,11 @@ class Truth:
         """The largest |z| in any layer."""
         return max(float(np.abs(z).max()) for z in self._run.z)
 
+    @property
+    def largest_gradient(self) -> float:
+        """The largest entry of the gradient."""
+        return max(float(np.abs(e.value).max()) for e in self.gradient.values())
+
     def _moved(self, unit: float) -> tuple[Floats, Floats]:
         """Losses and outputs with every parameter moved by a few units of roundoff."""
         if unit not in self._moves:

@@ -90,6 +90,15 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
         and bool(np.isin(p.batch.y, (0, 1)).all() and (p.batch.y.sum(axis=1) == 1).all())
     ),
     "targets all the same": lambda p: p.batch.size > 1 and bool((p.batch.y == p.batch.y[0]).all()),
+    "inputs under 0.001": lambda p: 0 < np.abs(p.batch.x).max() <= 1e-3,
+    "single units": lambda p: set(p.network.widths) == {1} and p.batch.size == 1,
+    **{
+        f"more than 32 samples, {loss} {reduction}": lambda p, r=reduction, loss=loss: (
+            p.batch.size > 32 and p.network.reduction == r and ("squared" in p.network.loss) == loss
+        )
+        for loss in (True, False)
+        for reduction in REDUCTIONS
+    },
     "no bias": lambda p: not any(b.any() for _, b in p.params),
     **{f"a z of exactly 0 under {name}": zero(name) for name in SMOOTH},
 }
