@@ -31,9 +31,6 @@ FRESH = 7
 #: Other networks asked on.
 ELSEWHERE = 2
 
-#: What a rule that stands in one layer makes.
-PARTS = {site: part for part, sites in local.SITES.items() for site in sites}
-
 
 def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
     """Take back every name that does not predict what it was not chosen on."""
@@ -56,7 +53,7 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
         return (yield from _reduced_otherwise(plan, case, diagnoses))
     for network in _elsewhere(plan, case):
         there = on(plan, case, network)
-        if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
+        if not any(d.name.bug and d.name.site in local.PARTS for d in diagnoses):
             break
         seen = yield from gather(_told_apart(there, probes(there, FRESH)))
         if _predicted(there, seen, diagnoses):
@@ -203,7 +200,7 @@ def _part(diagnosis: Diagnosis) -> str | None:
     if diagnosis.name.site == "regularisation":
         rules = named_bug(diagnosis).rules if diagnosis.name.bug else {}
         return "bias" if any(rule.startswith("bias") for rule in rules) else "weight"
-    return PARTS.get(diagnosis.name.site)
+    return local.PARTS.get(diagnosis.name.site)
 
 
 def _elsewhere(plan: Plan, case: Case) -> Iterator[Network]:

@@ -37,13 +37,19 @@ class Hypothesis:
         planted = self.bug.planted(self.layer).rules
         return {name: rule for name, rule in planted.items() if rule is not RULES[name]}
 
+    def struck(self, network: Network) -> tuple[int, ...]:
+        """Return the layers in which it stands, all for a rule that belongs to none."""
+        layers = self.bug.layers(network) if self.layer is None else (self.layer,)
+        return tuple(n for n in layers if n is not None) or tuple(range(1, network.depth + 1))
+
     @property
     def likely(self) -> bool:
         """Whether of several bugs that are one function this is the one that is mostly written.
 
-        A sign or a factor of the output is rather the error's than the slope's.
+        A sign or a factor of the output is rather the error's than the slope's, and nothing is
+        rather not sent back than sent through weights that cancel.
         """
-        return self.bug.site == "loss_derivative"
+        return self.bug.site == "loss_derivative" or self.bug.slug == "gradient_cut"
 
     def names(self, network: Network) -> tuple[Name, ...]:
         """Return the bug by name, once for each layer it strikes."""

@@ -19,6 +19,9 @@ SITES = {
     "bias": ("bias_gradient", "regularisation"),
 }
 
+#: What a rule that stands in one layer makes.
+PARTS = {site: part for part, sites in SITES.items() for site in sites}
+
 
 def left_unexplained(
     rules: Mapping[str, Rule], flag: Flag, surveys: list[Survey], noise: float

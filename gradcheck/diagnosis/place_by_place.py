@@ -17,6 +17,7 @@ from gradcheck.diagnosis.free_numbers import at_a_place
 from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, hypotheses
 from gradcheck.diagnosis.naming import LARGEST_CLASS, of_class
 from gradcheck.diagnosis.place import is_multiple, localise
+from gradcheck.diagnosis.plain_numbers import plain_number
 from gradcheck.diagnosis.survey import FACTOR, Flag, Survey, same, survey
 from gradcheck.diagnosis.words import FIX_FIRST
 from gradcheck.protocol import Call, Observation, Request
@@ -92,13 +93,11 @@ def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Dia
 
     Without a penalty a delta that is cut off looks the same, and is left to its own flag.
     """
-    if not case.network.l2:
-        return []
     layers = [
         layer
         for layer in range(1, case.network.depth + 1)
-        if any(flag.layer == layer for flag in flags)
-        and not any(s.claims[f"{kind}{layer}"].any() for s in surveys for kind in "Wb")
+        if not any(s.claims[f"{kind}{layer}"].any() for s in surveys for kind in "Wb")
+        and (case.network.l2 or {Flag("weight", layer), Flag("bias", layer)} <= set(flags))
     ]
     if not layers:
         return []
@@ -158,6 +157,9 @@ def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagn
             rival = min(rival, left)
     if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(surveys) < 2:
         return []
+    numbers = [plain_number(case, h, [s.problem for s in surveys]) for _, h in fitting]
+    if all(by_width for _, by_width in numbers):
+        return []  # a number is told: it may stand there for another reason
     left, best = fitting[0]
     names = [Name(h.bug.slug, h.bug.site, flag.layer) for _, h in fitting]
     return [of_class(best, names, case.network, left, rival)]

@@ -26,6 +26,11 @@ from gradcheck.diagnosis.naming import (
     name_fitting,
 )
 from gradcheck.diagnosis.place_by_place import place_by_place
+from gradcheck.diagnosis.plain_numbers import (
+    only_a_number,
+    with_plain_numbers,
+    without_plain_numbers,
+)
 from gradcheck.diagnosis.separating import separate
 from gradcheck.diagnosis.two_bugs import two_bugs
 from gradcheck.diagnosis.update_fault import update_fault
@@ -41,6 +46,14 @@ _ZERO = Diagnosis(
     "localised",
     "Every gradient that your code returns is zero: by it, nothing is ever trained.",
     "Write the backward pass, or look where what it found is lost before it is returned.",
+)
+
+_PENALTY_ALONE = Diagnosis(
+    Name("", "returned_gradient", None),
+    "localised",
+    "Every gradient that your code returns is that of the weight penalty alone: nothing of the "
+    "data is in it.",
+    "Look where what the backward pass found is lost before it is returned.",
 )
 
 #: Seeds of the problems that a hypothesis has to hold on without being chosen on them.
@@ -150,10 +163,17 @@ def _of_numbers(
         ranking = confirmed(ranking, held_out, case.noise)
         if not ranking.fitting or ranking.rival >= REJECT:
             break  # else a rival is near by chance: ask again
+    ranking = with_plain_numbers(case, ranking, evidence)
     ranking = yield from separate(case, (p.network for p in plan.problems), ranking)
+    ranking, number = without_plain_numbers(ranking)
+    if _penalty_alone(case, evidence):
+        fitting = dict.fromkeys(n for _, h in ranking.fitting for n in h.names(case.network))
+        return [_on(case, replace(_PENALTY_ALONE, also=tuple(fitting)))]
     told = ranking.rival >= REJECT and classes(ranking, case.network) <= LARGEST_CLASS
     if ranking.fitting and told:
         result = name_fitting(ranking, case.network, evidence)
+        if number is not None:
+            result = [only_a_number(case, d, number) for d in result]
     elif fault:
         return of_arithmetic(plan.arithmetic)
     elif case.repeated:
@@ -207,6 +227,15 @@ def _returned(answers: Sequence[Observation]) -> list[Floats]:
 def _some(answers: Sequence[Observation]) -> bool:
     """Whether anything in them is not zero."""
     return any(tensor.any() for tensor in _returned(answers))
+
+
+def _penalty_alone(case: Case, evidence: Evidence) -> bool:
+    """Whether nothing else is in what is returned."""
+    return bool(case.network.l2) and not any(
+        db.any() or not np.allclose(dw, case.network.l2 * w, rtol=1e-12, atol=0.0)
+        for request, answer in zip(evidence.requests, evidence.answers, strict=True)
+        for (dw, db), (w, _) in zip(answer.tensors, request.problem.params.pairs, strict=False)
+    )
 
 
 def _in_float32(evidence: Evidence) -> bool:

@@ -131,6 +131,12 @@ def survey(
         data = (claims[f"W{layer}"] - p.apply("penalty_gradient", layer)) / scale
         bias = claims[f"b{layer}"] / scale
         delta, found = _layer(p.a[layer - 1], data, bias, predicted, layer, tolerance)
+        if (
+            predicted.any()
+            and _nothing(p, claims, layer)
+            and any(not _nothing(p, claims, below) for below in range(1, layer))
+        ):  # what reaches the layers below was here
+            delta, found = predicted, [Flag("weight", layer), Flag("bias", layer)]
         flags += found
         expected[layer] = predicted
         if delta is None:
@@ -141,6 +147,14 @@ def survey(
         if layer > 1 and not delta.any():
             blind = blind or layer
     return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
+
+
+def _nothing(p: Pass, claims: dict[str, Floats], layer: int) -> bool:
+    """Whether all that a layer is given is zero, or the gradient of the penalty alone."""
+    w, b = claims[f"W{layer}"], claims[f"b{layer}"]
+    return not b.any() and (
+        not w.any() or np.array_equal(w, np.asarray(p.apply("penalty_gradient", layer)))
+    )
 
 
 def _layer(

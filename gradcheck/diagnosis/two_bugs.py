@@ -8,11 +8,15 @@ explain most come first, and only those are paired with all others.
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradcheck.bugs.textbook import Rule
+from gradcheck.diagnosis import local
 from gradcheck.diagnosis.case import Case
 from gradcheck.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.diagnosis.evidence import Evidence, explained, unexplained
 from gradcheck.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis
 from gradcheck.diagnosis.naming import LARGEST_CLASS, of_class
+from gradcheck.diagnosis.place import is_multiple
+from gradcheck.diagnosis.survey import Flag, survey
+from gradcheck.protocol import Call
 
 #: Sites that take no part: what destroys digits explains too much together with anything else.
 LEFT_OUT = ("numerics",)
@@ -40,6 +44,7 @@ def two_bugs(
         pairing
         for pairing in _pairings(case, evidence, listed)
         if unexplained(held_out, _merged(pairing), case.noise) <= ACCEPT
+        and not _one_number(case, pairing, (evidence, held_out))
     ]
     pairings = _simplest(pairings, case)
     if not pairings:
@@ -82,6 +87,26 @@ def _pairings(case: Case, evidence: Evidence, listed: Sequence[Hypothesis]) -> l
             if unexplained(evidence, _merged((one, two)), case.noise, REJECT) <= ACCEPT:
                 found.append((one, two))
     return found
+
+
+def _one_number(case: Case, pairing: Pairing, parts: tuple[Evidence, ...]) -> bool:
+    """Whether both stand in one place, and make one number there: 2 and 1/4 are a half."""
+    one, two = pairing
+    parts_of = {local.PARTS.get(h.bug.site) for h in pairing}
+    if len(parts_of) > 1 or None in parts_of:
+        return False
+    (part,) = parts_of
+    shared = set(one.struck(case.network)) & set(two.struck(case.network))
+    surveys = [
+        survey(request.problem, answer, case.tolerance)
+        for evidence in parts
+        for request, answer in zip(evidence.requests, evidence.answers, strict=True)
+        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
+    ]
+    return any(
+        is_multiple(flag, [s for s in surveys if flag in s.flags], case.tolerance)
+        for flag in (Flag(str(part), layer) for layer in shared)
+    )
 
 
 def _simplest(pairings: list[Pairing], case: Case) -> list[Pairing]:

@@ -93,6 +93,8 @@ class Fault:
             return f"These are one and the same here: {', '.join(self.names)}."
         if kind == "localised" and self.diagnosis["site"] == "returned_gradient":
             return ""  # what came back lies open: there is no formula to look for
+        if kind == "localised" and self.names:
+            return f"The place is sure; these would give the same numbers: {', '.join(self.names)}."
         if kind == "localised":
             return "The place is sure; the catalogue has no name for it."
         return "What is wrong could not be told."
