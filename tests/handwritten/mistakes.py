@@ -15,6 +15,10 @@ PENALTY, RETURNED, UPDATE = "regularisation", "returned_gradient", "update"
 FORWARD = "forward"
 
 
+#: Last of a slip: its place is not told.
+UNTOLD = "untold"
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A file with one thing wrong.
@@ -40,6 +44,8 @@ class Mistake:
         The line that it raises at.
     words : tuple of str
         Any of them in a message points to the place: ``dW3``.
+    untold : bool
+        The file is told to be wrong, or to be no network that is known, and not where.
     """
 
     style: str
@@ -51,6 +57,7 @@ class Mistake:
     raises: str = ""
     at: str = ""
     words: tuple[str, ...] = ()
+    untold: bool = False
 
     @property
     def text(self) -> str:
@@ -68,14 +75,17 @@ class Mistake:
 
 
 def _in(style, *slips):
-    return [_mistake(style, *slip) for slip in slips]
+    return [
+        _mistake(style, *[x for x in slip if x is not UNTOLD], untold=UNTOLD in slip)
+        for slip in slips
+    ]
 
 
-def _mistake(style, what, edits, site, layers, bugs="", raises="", at="", words=""):
+def _mistake(style, what, edits, site, layers, bugs="", raises="", at="", words="", untold=False):
     edits = (edits,) if isinstance(edits[0], str) else edits
     sites = (site,) if isinstance(site, str) else site
     names, parts = tuple(bugs.split()), tuple(words.split())
-    return Mistake(style, what, edits, sites, layers, names, raises, at, parts)
+    return Mistake(style, what, edits, sites, layers, names, raises, at, parts, untold)
 
 
 #: All gradients of these files have the wrong sign, and that has several names.
@@ -244,6 +254,7 @@ BOOK_CLASS = _in(
         ACTIVATION,
         "all",
         "sigmoid_derivative_with_plus",
+        UNTOLD,
     ),
     (
         "formula in a fed z",
@@ -251,6 +262,7 @@ BOOK_CLASS = _in(
         ACTIVATION,
         "all",
         "sigmoid_formula_fed_z",
+        UNTOLD,
     ),
     (
         "slope at the activated value",
@@ -307,6 +319,7 @@ BOOK_CLASS = _in(
         (LOSS, RETURNED),
         "last none",
         NEGATED,
+        UNTOLD,
     ),
     (
         "biases stepped uphill",
@@ -643,6 +656,7 @@ GRADIENT_FUNCTIONS = _in(
         FORWARD,
         "3 none",
         "softmax_over_batch",
+        UNTOLD,
     ),
 )
 

@@ -5,8 +5,16 @@ import pytest
 import gradcheck
 from tests.handwritten.mistakes import STYLES
 
+#: Read after many tries.
+SLOW = ("course_deep", "flat_theta")
 
-@pytest.mark.parametrize("path", sorted(STYLES.glob("*.py")), ids=lambda path: path.stem)
+FILES = [
+    pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else (), id=path.stem)
+    for path in sorted(STYLES.glob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", FILES)
 def test_a_right_file_is_read_and_correct(path):
     entry = gradcheck.check(path, seed=5, examples=24).data["implementations"][0]
     assert entry["verdict"] == "correct", f"{entry['error']} {entry['findings']}"
