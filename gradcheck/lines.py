@@ -20,6 +20,9 @@ LONGEST = 80
 #: How the name of a declaration ends.
 DECLARATION = ".gradcheck.py"
 
+#: How the names of modules begin that are loaded from a file: no name of the code's own.
+LOADED = "_gradcheck_loaded_"
+
 #: Files and lines, from what was called first to where it happened.
 Trail = tuple[tuple[str, int], ...]
 
@@ -203,6 +206,7 @@ class Anywhere(Sources):
 
 def raised(error: BaseException, text: str) -> str:
     """Write an exception and its text, as at the end of a traceback; ours have no name."""
+    text = text.replace(LOADED, "")
     if isinstance(error, TrailedError):
         return text
     name = type(error).__name__

@@ -101,21 +101,21 @@ class Declaration:
     sign: int = 1
 
     def __post_init__(self) -> None:
-        for word, words in (
-            (self.layout, WEIGHTS),
-            (self.bias, BIASES),
-            (self.samples, SAMPLES),
-            (self.sign, (1, -1)),
+        for name, value, values in (
+            ("layout", self.layout, WEIGHTS),
+            ("bias", self.bias, BIASES),
+            ("samples", self.samples, SAMPLES),
+            ("sign", self.sign, (1, -1)),
         ):
-            if word not in words:
-                hint = meant(str(word), map(repr, words))
-                raise UsageError(f"a declaration has no {word!r}{hint}")
+            if value not in values:
+                hint = meant(str(value), map(repr, values))
+                raise UsageError(f"{name}= cannot be {value!r}{hint}")
         if self.gradients is None and self.train is None:
             raise UsageError("a declaration needs gradients=... or train=...")
         if self.biases and not self.weights:
-            raise UsageError("a declaration with a path for biases needs one for weights")
+            raise UsageError("biases= needs weights=... beside it")
         if self.weights and self.bias == "apart" and not self.biases:
-            raise UsageError('a declaration needs biases="...", or bias="missing"')
+            raise UsageError('weights= needs biases="..." beside it, or bias="missing"')
         self.networks()
 
     def networks(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def _printed(text: str) -> str:
     match = _NETWORK.fullmatch(" ".join(str(text).split()))
     if match is None:
         raise UsageError(
-            f"cannot read the network {text!r}; write '2-3-1 tanh,sigmoid squared_error mean'"
+            f"network= cannot be {text!r}; write '2-3-1 tanh,sigmoid squared_error mean'"
         )
     penalty = float(match["l2"] or 0.0)
     words = [match["widths"], match["activations"], match["loss"], match["reduction"] or ""]

@@ -1,12 +1,16 @@
 """Paths of a declaration: where a tensor, or each number of it, is in an object."""
 
+import ast
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from gradcheck.adapters.asked import Floats
+from gradcheck.adapters.calling import UnsuitedError, members
 from gradcheck.adapters.places import filled, held_elsewhere, like
+from gradcheck.suggestion import meant
 
 #: A path for every layer, or a list of one a layer.
 Path = str | Sequence[str]
@@ -25,7 +29,10 @@ def write(holder: Any, path: Path, index: int, array: Floats, taken: list[Any]) 
         What was written into before, for other tensors; appended to.
     """
     for place, at in _places(path, index, array.shape):
-        old = _value(holder, place) if at is None else 0.0
+        old = _value(holder, place)
+        if old is None:
+            _check_there(holder, place)
+        old = old if at is None else 0.0
         value = like(np.asarray(array if at is None else array[at]), old)
         if filled(old, value, taken) and (
             getattr(old, "dtype", None) == getattr(value, "dtype", None)
@@ -51,6 +58,24 @@ def _value(holder: Any, place: str) -> Any:
         return eval(f"_holder{_join(place)}", {"_holder": holder})
     except (AttributeError, LookupError):
         return None
+
+
+def _check_there(holder: Any, place: str) -> None:
+    """Refuse a path to what is not there: it would be made, and nothing computes with it.
+
+    In a module, and in a dict that is empty, it may be what the code waits for.
+    """
+    step = ast.parse(f"_holder{_join(place)}", mode="eval").body
+    if not isinstance(step, ast.Attribute | ast.Subscript):
+        return
+    owner = eval(ast.unparse(step.value), {"_holder": holder})
+    if isinstance(step, ast.Attribute):
+        if not isinstance(owner, ModuleType) and not hasattr(owner, step.attr):
+            raise UnsuitedError(f"there is no {place}{meant(step.attr, members(owner), '')}")
+    elif isinstance(owner, dict) and owner:
+        key = eval(ast.unparse(step.slice), {})
+        if key not in owner:
+            raise UnsuitedError(f"there is no {place}{meant(repr(key), map(repr, owner), '')}")
 
 
 def _join(place: str) -> str:

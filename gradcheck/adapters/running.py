@@ -2,13 +2,16 @@
 
 import ast
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.adapters.manner import Manner
 from gradcheck.adapters.source import to_run, training_loop
-from gradcheck.errors import LoadError
+from gradcheck.errors import LoadError, UsageError
+from gradcheck.lines import TrailedError
+from gradcheck.suggestion import meant
 
 if TYPE_CHECKING:
     from gradcheck.adapters.declaration import Declaration
@@ -88,12 +91,25 @@ def _declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[st
 
     scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
     tree = ast.parse(path.read_bytes(), path)
-    exec(compile(tree, path, "exec", dont_inherit=True), scope)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    words = [word for call in calls for word in call.keywords]
+    lines = {word.arg: word.value.lineno for word in words if word.arg}
+    known = [field.name for field in fields(Declaration)]
+    for call in calls:
+        for word in call.keywords if ast.unparse(call.func).endswith("Declaration") else ():
+            if word.arg and word.arg not in known:
+                told = f"there is no word {word.arg}={meant(word.arg, known)}"
+                raise TrailedError(told, ((str(path), word.value.lineno),))
+    try:
+        exec(compile(tree, path, "exec", dont_inherit=True), scope)
+    except UsageError as error:  # of a word, which is named
+        line = lines.get(str(error).partition("=")[0])
+        if line is None:
+            raise
+        raise TrailedError(str(error), ((str(path), line),)) from None
     declaration = scope.get("declaration")
     if not isinstance(declaration, Declaration):
         raise LoadError(
             f"{path.name} declares nothing; it has to end with declaration = Declaration(...)"
         )
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    words = [word for call in calls for word in call.keywords]
-    return declaration, {word.arg: word.value.lineno for word in words if word.arg}
+    return declaration, lines

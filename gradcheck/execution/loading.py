@@ -16,7 +16,7 @@ from gradcheck.adapters.manner import PLAIN, Manner
 from gradcheck.adapters.running import run
 from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.execution.notebook import Cell, cells
-from gradcheck.lines import DECLARATION, Place, Sources, raised, trail_of
+from gradcheck.lines import DECLARATION, LOADED, Place, Sources, raised, trail_of
 from gradcheck.suggestion import meant
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
@@ -104,7 +104,7 @@ def load(path: Path, manner: Manner = PLAIN) -> ModuleType:
 def load_file(path: Path, manner: Manner = PLAIN) -> Loaded:
     """Import a file as :func:`load` does, and say what was left out of it."""
     check_path(path)
-    module = ModuleType(f"_gradcheck_loaded_{path.stem}")
+    module = ModuleType(f"{LOADED}{path.stem}")
     module.__file__ = str(path)
     sources = Sources(str(path.parent), path.name)
     sys.modules[module.__name__] = module  # dataclasses look their module up here

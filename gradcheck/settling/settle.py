@@ -65,7 +65,10 @@ def settle(
         The user does not say whether ``only`` is of a mean or a sum.
     """
     texts = [t for t in readings[0].conventions.get("networks", "").split("; ") if t]
-    networks = (only,) if only else tuple(Network.parse(text) for text in texts)
+    try:
+        networks = (only,) if only else tuple(Network.parse(text) for text in texts)
+    except UsageError as error:
+        raise UsageError(f"network= of the declaration: {error}") from None
     opened = {n for n, text in zip(networks, texts, strict=False) if left_open(text)}
     if only:
         opened = {only} if any_reduction else set()

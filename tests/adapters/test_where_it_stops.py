@@ -84,6 +84,31 @@ def test_a_word_of_a_declaration_that_fails_is_named_with_its_line(examined, wor
     assert "loss_and_grads" not in error["message"], error
 
 
+MISTYPED = {
+    "path": ('["v", "w"]', '["v", "q"]', "weights= of the declaration (line 6): there is no q"),
+    "word": ("forward=lambda", "forwad=lambda", "there is no word forwad=; did you mean forward?"),
+    "value": ('"one vector"', '"on vector"', "samples= cannot be 'on vector'; did you mean 'one"),
+    "network": ('"3-4-2 sigmoid,', '"3-4-2 sigmod,', "network= of the declaration: unknown"),
+    "build": ("code.Perceptrons", "code.Perceptron", "module 'student' has no attribute"),
+}
+
+
+@pytest.mark.parametrize("what", MISTYPED)
+def test_a_declaration_that_is_mistyped_is_an_error_in_its_own_words(examined, what):
+    old, new, said = MISTYPED[what]
+    text = (DECLARED / "thresholds.py").read_text(encoding="utf-8")
+    declaration = (DECLARED / "thresholds.gradcheck.py").read_text(encoding="utf-8")
+    assert declaration.count(old) == 1, f"{old!r} is not once in the example"
+    changed = declaration.replace(old, new)
+    entry = examined(text, declaration=changed)
+    assert entry["verdict"] == "error", f"{what} came out {entry['verdict']}"
+    assert said in entry["error"]["message"], entry["error"]
+    if what != "network":
+        number = changed[: changed.index(new)].count("\n") + 1
+        found = entry["error"]["file"], entry["error"]["line"]
+        assert found == ("student.gradcheck.py", number), entry["error"]
+
+
 def test_a_line_of_the_code_that_a_declaration_calls_is_told_as_such(examined):
     text = (DECLARED / "keyed_by_layer.py").read_text(encoding="utf-8")
     declaration = (DECLARED / "keyed_by_layer.gradcheck.py").read_text(encoding="utf-8")

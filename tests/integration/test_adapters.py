@@ -105,7 +105,7 @@ def test_a_declaration_elsewhere_is_given_by_its_path(run, write):
         (
             "from gradcheck.adapters import Declaration\n"
             "Declaration(network='2-1', train=len)",
-            "cannot read the network '2-1'",
+            "network= cannot be '2-1'",
         ),
         (
             "from gradcheck.adapters import Declaration\n"
@@ -135,7 +135,7 @@ def test_a_missing_declaration_is_a_usage_error(run, write):
     assert "nowhere.py" in result.err, result.err
 
 
-def test_a_declaration_of_a_network_there_is_none_of_is_an_error_that_lists_the_names(run, write):
+def test_a_declaration_of_a_network_there_is_none_of_is_an_error_that_guesses_the_name(run, write):
     text = example(f"{THETA}.gradcheck.py").replace("sigmoid,sigmoid", "sigmoidal,sigmoid")
     write(text, "student.gradcheck.py")
     result = run("check", write(example(f"{THETA}.py")), "--json", "-")
@@ -143,7 +143,7 @@ def test_a_declaration_of_a_network_there_is_none_of_is_an_error_that_lists_the_
     error = entry_of(result)["error"]
     assert error["kind"] == "contract", error
     assert "'sigmoidal'" in error["message"], error
-    assert "tanh" in error["message"], error
+    assert "did you mean sigmoid?" in error["message"], error
 
 
 def test_the_loss_of_code_that_has_none_is_not_shown_as_its_own(run, write):
