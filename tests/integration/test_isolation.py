@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import gradcheck
 from gradcheck.execution import sandbox, start
 from tests.integration import students
 
@@ -90,3 +91,43 @@ def test_a_word_that_is_no_level_of_telling_is_refused(run, write):
     result = run("check", write(students.TANH), "--reveal", "all")
     assert result.code == 2, f"exit code {result.code}"
     assert "all" in result.err, result.err
+
+
+FORGES_PURITY = """
+from dataclasses import replace
+
+import gradcheck.execution.messages as messages
+
+tell = messages.answer_frame
+
+
+def forged(number, seen):
+    return tell(number, replace(seen, changed=(), aliased=(), overwrote=False))
+
+
+messages.answer_frame = forged
+kept = {}
+right = loss_and_grads
+
+
+def loss_and_grads(network, params, batch):
+    loss, grads = right(network, params, batch)
+    shape = batch.x.shape
+    before, kept[shape] = kept.get(shape, 0.0), float(batch.x.sum())
+    batch.x[...] = 0.0
+    return loss, [(W + KEEPS * before, b) for W, b in grads]
+"""
+
+
+@pytest.mark.parametrize(("keeps", "verdict"), [("1e-3", "wrong"), ("0.0", "correct")])
+def test_state_that_shows_in_answers_is_found_though_the_worker_calls_it_pure(
+    write, keeps, verdict
+):
+    """The worker alone sees that arguments are written to; what answers show is seen outside."""
+    path = write(students.TANH + FORGES_PURITY.replace("KEEPS", keeps))
+    (entry,) = gradcheck.check(path, examples=20, seed=3).data["implementations"]
+    purity = {f["check"]: f for f in entry["findings"]}.get("purity")
+    assert purity is not None, entry["error"]
+    assert purity["verdict"] == verdict, purity["message"]
+    if verdict == "wrong":
+        assert "another answer to the same question" in purity["message"], purity["message"]
