@@ -149,7 +149,7 @@ def apart(number, level, environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert run.stdout, f"no record: exit code {run.returncode}, {run.stderr}"
     return json.loads(run.stdout)["implementations"][0]

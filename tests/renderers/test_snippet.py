@@ -38,7 +38,7 @@ def step(network, params, batch, learning_rate):
 def run_alone(folder, script):
     (folder / "script.py").write_text(script, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-c", _ALONE], cwd=folder, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _ALONE], cwd=folder, capture_output=True, text=True, timeout=300
     )
 
 
