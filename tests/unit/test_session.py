@@ -321,8 +321,9 @@ def test_each_round_of_a_step_starts_where_the_last_one_ended(rounds: int) -> No
     for _ in range(rounds):
         pairs = Textbook().step(PROBLEM.network, pairs, PROBLEM.batch, 0.1)
     for (w, b), (expected_w, expected_b) in zip(seen.tensors, pairs, strict=True):
-        assert np.array_equal(w, expected_w), f"W after {rounds} rounds is {w}, not {expected_w}"
-        assert np.array_equal(b, expected_b), f"b after {rounds} rounds is {b}, not {expected_b}"
+        # two computations: not to the last bits
+        assert np.allclose(w, expected_w, rtol=1e-12), f"after {rounds} rounds {w}: {expected_w}"
+        assert np.allclose(b, expected_b, rtol=1e-12), f"after {rounds} rounds {b}: {expected_b}"
 
 
 def test_steps_that_diverge_are_numbers_and_no_failure() -> None:
@@ -346,5 +347,6 @@ def test_a_step_that_trains_in_place_may_return_its_arguments() -> None:
     request = Request(Call.STEP, PROBLEM, learning_rate=0.1, rounds=3)
     in_place, plain = ask(step, request), InProcess(Textbook()).ask(request)
     assert in_place.failure is None, f"training in place failed: {in_place.failure}"
-    assert np.array_equal(in_place.tensors[0][0], plain.tensors[0][0]), "other weights in place"
+    one, two = in_place.tensors[0][0], plain.tensors[0][0]
+    assert np.allclose(one, two, rtol=1e-12), "other weights in place"
     assert set(in_place.aliased) <= set(ARGUMENTS), f"aliased {in_place.aliased}"
