@@ -140,7 +140,8 @@ class Examination:
                 plan,
                 foreign=True,
                 lossless=settlement.lossless,
-                doubtful=settlement.aside if settlement.doubtful else "",
+                loss_in_doubt=settlement.doubt,
+                outputs_in_doubt=settlement.aside if settlement.doubtful else "",
                 notation=settlement.notation,
             )
 

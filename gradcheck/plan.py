@@ -45,7 +45,9 @@ class Plan:
         something else, that is a convention.
     left_out : tuple of str
         What is not asked for, though the code has a function of that name, and why.
-    doubtful : str
+    loss_in_doubt : str
+        Why its own loss cannot be judged, though it may be wrong.
+    outputs_in_doubt : str
         Why what its forward returns cannot be judged, though it may be wrong outputs.
     notation : Notation
         The layout and names of the code, in which its author is told things.
@@ -63,7 +65,8 @@ class Plan:
     unanswered: frozenset[Problem] = frozenset()
     foreign: bool = False
     left_out: tuple[str, ...] = ()
-    doubtful: str = ""
+    loss_in_doubt: str = ""
+    outputs_in_doubt: str = ""
     notation: Notation = NATIVE
 
     def truth(self, problem: Problem) -> Truth:
@@ -98,6 +101,11 @@ class Plan:
     def rng(self, purpose: int) -> np.random.Generator:
         """Return a generator of random numbers of a check's own."""
         return np.random.default_rng((self.seed, 1000 + purpose))
+
+
+def unjudged(slug: str, why: str) -> Finding:
+    """Return the finding of a check that cannot tell."""
+    return Finding(slug, Verdict.UNRESOLVED, 0, f"{why[:1].upper()}{why[1:]}.")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,6 +19,12 @@ from gradcheck.answers import ABSENT, ContractError
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
 _PREFIXES = ("d", "grad", "g", "nabla", "delta", "")
+
+#: In which order layers are returned; or that shapes do not say.
+FORWARDS, BACKWARDS, ALIKE = "first layer first", "last layer first", "alike"
+
+#: What expressions without a name are called that are returned.
+_UNNAMED = re.compile(r"_\d+")
 
 
 def parts_of(answer: Any) -> list[Any]:
@@ -52,10 +59,21 @@ class Picker:
     """Finds each gradient in what is returned, and then always in the same place.
 
     The first answer it sees has to be of sizes that every shape tells apart: a tensor is
-    known by its name, or else by its shape.
+    known by its name, or else by its shape, or else by its order.
+
+    Parameters
+    ----------
+    backwards : bool
+        Where shapes do not tell, the last layer comes first.
+
+    Attributes
+    ----------
+    alike : bool
+        Whether the order was all that told layers apart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backwards: bool = False) -> None:
+        self.backwards, self.alike = backwards, False
         self._places: dict[tuple[tuple[str, ...], int, int], Place] = {}
         self._outputs: int | None = None
 
@@ -109,7 +127,11 @@ class Picker:
         key = stems, index, layers
         known = dict(found)
         if key not in self._places:
-            self._places[key] = _place(found, stems, number, shape, index, layers)
+            place, order = _place(found, stems, number, shape, index, layers, self.backwards)
+            self._places[key] = place
+            self.alike = self.alike or order == ALIKE
+            if order in (FORWARDS, BACKWARDS):  # other networks have it too
+                self.backwards = order == BACKWARDS
         if self._places[key] not in known:
             raise _missing(found, stems, number, shape)
         return known[self._places[key]]
@@ -122,26 +144,40 @@ def _place(
     shape: tuple[int, ...],
     index: int,
     layers: int,
-) -> Place:
-    """Choose the place of a layer's array: by its name, else by its shape and order."""
+    backwards: bool,
+) -> tuple[Place, str]:
+    """Choose the place of a layer's array: by its name, else by its shape and order.
+
+    Returns
+    -------
+    place : Place
+    order : str
+        Of the layers, where it was seen from shapes.
+    """
     for prefix in _PREFIXES:
         for place, _ in found:
             split = numbered(place.name)
             if split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}:
-                return place
+                return place, ""
+    everything = found
     others = _numbers_of(found, stems)
-    if others and 0 not in others:  # those of other layers are named: this one is not there
-        raise _missing(found, stems, number, shape)
+    if others and 0 not in others:  # those of other layers are named: this one may not be there
+        found = [(p, a) for p, a in everything if _UNNAMED.fullmatch(p.name)]
     flat, size = len(shape) == 1, int(np.prod(shape))
     kind = [(p, a) for p, a in found if (_is_vector(a) if flat else a.ndim == 2)]
     if len(kind) == layers:
-        for at in (index, -1 - index):
-            if kind[at][1].size == size:
-                return kind[at][0]
+        first, last = kind[index], kind[-1 - index]
+        both = first[1].size == size == last[1].size and first[0] != last[0]
+        if both:
+            return (last if backwards else first)[0], ALIKE
+        if first[1].size == size:
+            return first[0], FORWARDS if first[0] != last[0] else ""
+        if last[1].size == size:
+            return last[0], BACKWARDS
     for place, array in kind:
         if array.shape == shape or (array.size == size and (flat or 1 in shape)):
-            return place
-    raise _missing(found, stems, number, shape)
+            return place, ""
+    raise _missing(everything, stems, number, shape)
 
 
 def _numbers_of(found: list[tuple[Place, Floats]], stems: tuple[str, ...]) -> set[int]:

@@ -5,17 +5,16 @@ and Deep Learning, weeks 3 and 4; Improving Deep Neural Networks, week 1.) Funct
 the same shape that return their gradients in a tuple are read too.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gradcheck.adapters.answers import Picker
 from gradcheck.adapters.asked import Trial
-from gradcheck.adapters.broken import broken
+from gradcheck.adapters.broken import broken, works
 from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, functions
 from gradcheck.adapters.functions import (
     PENALTIES,
@@ -26,9 +25,10 @@ from gradcheck.adapters.functions import (
 )
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import plain, plays
-from gradcheck.adapters.own_loss import mentions_loss
+from gradcheck.adapters.own_loss import OwnLoss, choices, number_of, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import by_number, spelled
+from gradcheck.adapters.upstream import MEANINGS, WITHOUT_LOSS, told_of_meaning
 
 #: Ways to lay parameters and samples out, the course's own first.
 STYLES = (
@@ -50,13 +50,30 @@ ROWS = (6, 1)
 TRIALS = ((3, 5, 2), (3, 5, 1), (3, 5, 4, 2), (3, 5, 4, 1))
 
 
+#: Functions that are tried, of forwards as of backwards.
+MOST = 3
+
+
 def find(module: Any) -> Iterator[Reading]:
-    """Yield the readings of a pair of functions, a forward and a backward."""
-    for chain in _chains(module):
-        yield from read(chain, "deeplearning.ai")
+    """Yield the readings of pairs of functions, a forward and a backward.
+
+    Of every backward the first forward that it runs with is taken; those of parts of a network
+    are not tried where another runs.
+    """
+    running = False
+    for backward, forwards in _pairs(module):
+        if running and _whole(backward) > 0:
+            return
+        for forward in forwards:
+            chain = Chain(backward, forward, update=_update(module))
+            made = list(read(chain, "deeplearning.ai", module))
+            yield from made
+            if any(map(works, made)):
+                running = True
+                break
 
 
-def read(chain: Chain, adapter: str) -> Iterator[Reading]:
+def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
     """Yield every style in which the functions answer, and why they do not in the others.
 
     Where there is none, those are yielded in which the backward returns something: what that
@@ -67,30 +84,68 @@ def read(chain: Chain, adapter: str) -> Iterator[Reading]:
         for container in ("dict", "pairs"):
             for targets in ("as given", "integer labels", "one vector"):
                 tried = replace(style, container=container, targets=targets)
-                code = Chained(chain, tried)
-                try:
-                    _ask(code)
-                except UnsuitedError as error:
+                code, question, error = _tried(chain, tried)
+                if error is not None:
                     yield broken(adapter, error, code.stage, {"functions": _names(chain)})
                     if code.returned and chain.forward is not None and targets == "as given":
                         lacking.append(code)
                     continue
                 answers = True
-                told = tried.told() | {"functions": _names(chain)}
-                made = [f for f in (chain.forward, chain.cost, chain.backward) if f is not None]
-                told["spelling"] = spelled(made, by_number, tried.layout, tried.bias)
-                if not _has_loss(code):
-                    told["loss"] = "none"
-                for penalty in PENALTIES if has_reg(chain) else ("",):
-                    final = replace(tried, penalty=penalty)
-                    more = {"penalty": penalty} if penalty else {}
-                    yield Reading(adapter, Chained(chain, final, code.picker), told | more)
+                yield from _readings(code, adapter, module, question)
             if not _takes_parameters(chain):
                 break
     for code in lacking if not answers else ():
-        told = code.style.told() | {"functions": _names(chain)}
-        loss = {} if chain.cost is not None else {"loss": "none"}
-        yield Reading(adapter, Chained(chain, code.style), told | loss)
+        trial = Trial(TRIALS[0])
+        question = (trial, *trial.question(ROWS[0]), (float("nan"),))
+        code.picker = Picker()
+        yield from _readings(code, adapter, module, question)
+
+
+def _tried(chain: Chain, style: Style) -> tuple[Chained, Any, UnsuitedError | None]:
+    """Ask functions in a style; where an argument is not known, with what it may be."""
+    code = Chained(chain, style)
+    for given in ("", WITHOUT_LOSS[0]):
+        code = Chained(chain, replace(style, given=given))
+        try:
+            return code, _ask(code), None
+        except UnsuitedError as error:
+            why = error
+            if not code.unknown or given:
+                break
+    return code, None, why
+
+
+def _readings(code: Chained, adapter: str, module: Any, question: Any) -> Iterator[Reading]:
+    """Yield a style with every loss that the code has, penalty and meaning of an argument."""
+    chain, style = code.chain, code.style
+    losses, returned = _losses(code, module, question)
+    meant = [loss for loss in losses if loss.meant and not loss.raised]
+    for own in [None] if returned else meant or choices(losses):
+        made = replace(chain, loss=own)
+        told = style.told() | {"functions": _names(made)}
+        functions = [f for f in (made.forward, made.backward) if f is not None]
+        told["spelling"] = spelled(functions, by_number, style.layout, style.bias)
+        told |= {} if returned else told_of_loss(own, losses)
+        meanings: tuple[str, ...] = ("",)
+        if style.given:
+            meanings = WITHOUT_LOSS if own is None else tuple(MEANINGS)
+        for penalty, given in itertools.product(PENALTIES if has_reg(made) else ("",), meanings):
+            final = replace(style, penalty=penalty, given=given)
+            more = {"penalty": penalty} if penalty else {}
+            more |= told_of_meaning(code.unknown, given) if given else {}
+            yield Reading(adapter, Chained(made, final, code.picker), told | more)
+
+
+def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], bool]:
+    """Return the functions that give the loss, or that the backward itself returns it."""
+    trial, pairs, batch, answer = question
+    if number_of(answer[0]) is not None:
+        return [], True
+    try:
+        found: list[OwnLoss] = attempt(lambda: code.losses(module, trial, pairs, batch))
+    except UnsuitedError:
+        return [], False
+    return found, False
 
 
 def _takes_parameters(chain: Chain) -> bool:
@@ -98,7 +153,8 @@ def _takes_parameters(chain: Chain) -> bool:
     return any(plays(p.name, "parameters") for f in made for p in arguments(f))
 
 
-def _chains(module: Any) -> Iterator[Chain]:
+def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield every backward with the forwards there are, those of the whole network first."""
     own = functions(module)
     forwards = [
         f
@@ -106,15 +162,19 @@ def _chains(module: Any) -> Iterator[Chain]:
         if "forward" in plain(name) or plain(name) in ("predictproba", "feedforward")
     ]
     backwards = [f for name, f in own.items() if "back" in plain(name)]
-    costs = [f for name, f in own.items() if mentions_loss(name)]
-    updates = [f for name, f in own.items() if plain(name).startswith("update") and _steps(f)]
-    for backward in sorted(backwards, key=_whole):
-        for forward in sorted(forwards, key=_whole):
-            for cost in [*sorted(costs, key=_plainest), None]:
-                for update in [*updates[:1], None] if updates else [None]:
-                    yield Chain(backward, forward, cost, update)
-                    break
-                break
+    ordered = sorted(forwards, key=_whole)[:MOST]
+    for backward in sorted(backwards, key=_whole)[:MOST] if ordered else ():
+        yield backward, ordered
+
+
+def _update(module: Any) -> Any:
+    own = functions(module)
+    found = [f for name, f in own.items() if plain(name).startswith("update") and _steps(f)]
+    return found[0] if found else None
+
+
+#: What functions of a part of a network are called.
+_PARTS = ("linear", "activation", "relu", "sigmoid", "softmax", "tanh", "layer", "single")
 
 
 #: An update that keeps something from step to step is not the plain one.
@@ -131,22 +191,23 @@ def _steps(function: Any) -> bool:
 
 
 def _whole(function: Any) -> int:
-    """The model's own function first; those of one layer last."""
+    """The model's own function first; those of a part last."""
     name = plain(function.__name__)
-    return -("model" in name) + ("linear" in name) + ("activation" in name)
-
-
-def _plainest(function: Any) -> int:
-    return "regular" in plain(function.__name__)
+    part = any(each in name for each in _PARTS) and "model" not in name and "llayer" not in name
+    return -("model" in name) + part
 
 
 def _names(chain: Chain) -> str:
-    made = (chain.forward, chain.backward, chain.cost, chain.update)
-    return ", ".join(f.__name__ for f in made if f is not None)
+    made = [f.__name__ for f in (chain.forward, chain.backward) if f is not None]
+    made += [chain.loss.name] if chain.loss is not None else []
+    return ", ".join([*made, *([chain.update.__name__] if chain.update is not None else [])])
 
 
 def _ask(code: Chained) -> Any:
-    """Return the first answer; raises what the try raised that came farthest."""
+    """Return the first question that is answered, and the answer.
+
+    Raises what the try raised that came farthest.
+    """
     farthest: tuple[int, UnsuitedError] | None = None
     for widths in TRIALS:
         trial = Trial(widths)
@@ -154,18 +215,11 @@ def _ask(code: Chained) -> Any:
             code.picker = Picker()  # what failed may have shown the wrong places
             question = trial.question(rows)
             try:
-                return attempt(partial(code.loss_and_grads, trial, *question))
+                answer = attempt(partial(code.loss_and_grads, trial, *question))
+                return trial, *question, answer
             except UnsuitedError as error:
                 if farthest is None or code.stage > farthest[0]:
                     farthest = code.stage, error
     assert farthest is not None
     code.stage = farthest[0]
     raise farthest[1]
-
-
-def _has_loss(code: Chained) -> bool:
-    try:
-        answer = _ask(code)
-        return bool(np.isfinite(np.asarray(answer[0], dtype=float)).all())
-    except (TypeError, ValueError, UnsuitedError):
-        return False

@@ -5,6 +5,7 @@ their own; whatever the forward returns is known to the backward by the names th
 stand in its ``return``.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,13 @@ from gradcheck.adapters.answers import (
 )
 from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.broken import BACKWARD, FORWARD
-from gradcheck.adapters.calling import arguments, bind, calmly
+from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.names import plays
+from gradcheck.adapters.names import ROLES, plays
+from gradcheck.adapters.own_loss import OwnLoss, own_losses
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.adapters.targets import labels, single
+from gradcheck.adapters.upstream import from_above, meant
 
 Function = Callable[..., Any]
 
@@ -42,12 +45,13 @@ class Chain:
 
     Attributes
     ----------
-    forward, backward, cost, update : callable or None
+    forward, backward, update : callable or None
+    loss : OwnLoss or None
     """
 
     backward: Function
     forward: Function | None = None
-    cost: Function | None = None
+    loss: OwnLoss | None = None
     update: Function | None = None
 
 
@@ -66,6 +70,9 @@ class Style:
         ``as given``, ``integer labels`` or ``one vector``.
     penalty : str
         One of :data:`PENALTIES`, or empty.
+    given : str
+        What the one argument of the backward is given that no name says; a key of
+        :data:`~gradcheck.adapters.upstream.MEANINGS`, or empty.
     """
 
     layout: Layout
@@ -73,6 +80,7 @@ class Style:
     container: str = "dict"
     targets: str = "as given"
     penalty: str = ""
+    given: str = ""
 
     def told(self) -> dict[str, str]:
         """Say it in words."""
@@ -91,12 +99,15 @@ class Chained:
     ----------
     stage : int
         How far the last question came.
+    unknown : str
+        The one argument of the backward that no name says; empty where there is none.
     """
 
     def __init__(self, chain: Chain, style: Style, picker: Picker | None = None) -> None:
         self.chain, self.style, self.picker = chain, style, picker or Picker()
         self._updated = Picker()
         self.stage = FORWARD
+        self.unknown = ""
         self.returned = False  # whether the backward ever ran to its end
         if chain.forward is not None:
             self.forward = self._outputs
@@ -111,11 +122,11 @@ class Chained:
             own, values = self._values(network, params, batch.x, batch.y)
             self.stage = FORWARD
             outputs = self._forward(values)
-            loss = self._cost(values, outputs)
+            loss = self._loss(values)
             self.stage = FORWARD if self.chain.forward is None else BACKWARD
-            answer = self.chain.backward(*bind(self.chain.backward, values))
+            answer = self._backward(values, outputs)
             told = returned_names(self.chain.backward)
-            if self.chain.cost is None:
+            if self.chain.loss is None:
                 loss = loss_in(answer, told)
             self.returned = True
             pairs = self._gradients(answer, told, own, self.picker)
@@ -181,14 +192,37 @@ class Chained:
         values.setdefault("output", outputs)
         return outputs
 
-    def _cost(self, values: dict[str, Any], outputs: Any) -> Any:
-        if self.chain.cost is None:
-            return float("nan")
-        known = dict(values)
-        free = [p.name for p in arguments(self.chain.cost)]
-        if free and free[0] not in known and not plays(free[0], "parameters"):
-            known[free[0]] = outputs  # A2, AL, probabilities, ...
-        return self.chain.cost(*bind(self.chain.cost, known))
+    def _loss(self, values: dict[str, Any]) -> Any:
+        return float("nan") if self.chain.loss is None else self.chain.loss.value(None, values)
+
+    def losses(
+        self, module: Any, network: Network, params: list[Pair], batch: Any
+    ) -> list[OwnLoss]:
+        """Return the functions of a module that give the loss of a question."""
+        with calmly():
+            _, values = self._values(network, params, batch.x, batch.y)
+            self._forward(values)
+        made = (self.chain.forward, self.chain.backward, self.chain.update)
+        names = tuple(f.__name__ for f in made if f is not None)
+        found = own_losses(module, module, values | {"reg": 0.7}, names)
+        takes = any(plays(p.name, "reg") for p in arguments(self.chain.backward))
+        return [loss for loss in found if ("reg" in loss.roles) is takes] or found
+
+    def _backward(self, values: dict[str, Any], outputs: Any) -> Any:
+        """Call the backward, with what its one unknown argument is taken for."""
+        function = self.chain.backward
+        needed = [p.name for p in arguments(function) if p.default is inspect.Parameter.empty]
+        open_names = [
+            n for n in needed if n not in values and (from_above(n) or not _known(n, values))
+        ]
+        self.unknown = open_names[0] if len(open_names) == 1 and outputs is not None else ""
+        if self.unknown:
+            if not self.style.given:
+                raise UnsuitedError(f"{function.__name__} has an argument {self.unknown}")
+            columns = self.style.layout.samples in ("columns", "one column")
+            value = meant(self.style.given, outputs, values["y"], values["m"], columns)
+            values = {**values, self.unknown: value}
+        return function(*bind(function, values))
 
     def _outputs(self, network: Network, params: list[Pair], x: Floats) -> Any:
         with calmly():
@@ -215,8 +249,7 @@ class Chained:
     def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
         with calmly():
             own, values = self._values(network, params, batch.x, batch.y)
-            self._forward(values)
-            answer = self.chain.backward(*bind(self.chain.backward, values))
+            answer = self._backward(values, self._forward(values))
             values |= dict(zip(returned_names(self.chain.backward), parts_of(answer), strict=False))
             update = self.chain.update
             if update is None or self.style.layout.bias == "missing":
@@ -228,7 +261,11 @@ class Chained:
             return self._gradients(after, returned_names(update), own, self._updated)
 
 
+def _known(name: str, values: dict[str, Any]) -> bool:
+    return any(role in ROLES and plays(name, role) for role in values)
+
+
 def has_reg(chain: Chain) -> bool:
     """Whether some function takes the factor of a weight penalty."""
-    functions = [f for f in (chain.backward, chain.cost) if f is not None]
-    return any(plays(p.name, "reg") for f in functions for p in arguments(f))
+    taken = [p.name for p in arguments(chain.backward)]
+    return any(plays(n, "reg") for n in taken) or "reg" in (chain.loss.roles if chain.loss else ())

@@ -9,7 +9,6 @@ from gradcheck.adapters.calling import functions
 from gradcheck.adapters.deeplearning_ai import read
 from gradcheck.adapters.functions import Chain
 from gradcheck.adapters.names import plain
-from gradcheck.adapters.own_loss import mentions_loss
 from gradcheck.adapters.reading import Reading
 
 _NAMES = ("grad", "backprop", "backward", "nabla")
@@ -18,7 +17,6 @@ _NAMES = ("grad", "backprop", "backward", "nabla")
 def find(module: Any) -> Iterator[Reading]:
     """Yield the readings of functions and methods named after gradients or backprop."""
     own = functions(module)
-    costs = [f for name, f in own.items() if mentions_loss(name)]
     forwards = [
         f for name, f in own.items() if "forward" in plain(name) or plain(name) == "predict"
     ]
@@ -26,12 +24,8 @@ def find(module: Any) -> Iterator[Reading]:
         if not any(part in plain(name) for part in _NAMES):
             continue
         for forward in [*forwards, None]:
-            for cost in [*costs, None] if forward else [None]:
-                made = list(read(Chain(function, forward, cost), "gradients"))
-                yield from made
-                if any(map(works, made)):
-                    break
-            else:
-                continue
-            break
+            made = list(read(Chain(function, forward), "gradients", module))
+            yield from made
+            if any(map(works, made)):
+                break
     yield from returner.find(module)

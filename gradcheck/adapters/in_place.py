@@ -7,7 +7,7 @@ and perhaps an update in turn.
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,11 +28,12 @@ from gradcheck.adapters.calling import (
 from gradcheck.adapters.construct import why_not
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
-from gradcheck.adapters.own_loss import OwnLoss, number_of, told_of_loss
+from gradcheck.adapters.own_loss import OwnLoss, choices, number_of, told_of_loss
 from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
+from gradcheck.adapters.upstream import MEANINGS, WITHOUT_LOSS, told_of_meaning
 
 FORWARD = (
     "forward",
@@ -96,8 +97,7 @@ def find(module: Any) -> Iterator[Reading]:
     failed: list[Reading] = []
     for host in hosts(module):
         for plan in _plans(host, failed):
-            ways = list(with_loss(host, plan))
-            for made in ways:
+            for made, said in _with_loss(host, plan):
                 told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
                 told["trains"] = host.name
                 told["spelling"] = spelled_at(
@@ -112,7 +112,7 @@ def find(module: Any) -> Iterator[Reading]:
                     told["targets"] = made.targets
                 if made.samples.startswith("one"):
                     told["batch"] = "1"
-                told |= told_of_loss(made.loss, [way.loss for way in ways if way.loss])
+                told |= said
                 told["rate"] = "can be set" if made.rate is None else f"built in, {made.rate:g}"
                 if host.fixed:
                     told["widths"] = "-".join(map(str, host.roles.widths))
@@ -179,27 +179,50 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
             return
 
 
-def with_loss(host: Host, plan: Plan, answers: Sequence[str] = ("returned",)) -> Iterator[Plan]:
-    """Yield a plan with each way to have a loss, then without one.
-
-    Parameters
-    ----------
-    answers : sequence of str
-        Names of what the training may return.
-    """
+def losses_of(host: Host, plan: Plan) -> list[OwnLoss]:
+    """Return the ways to have the loss of code that trains, or returns its gradient."""
     own, x, y = trial(host, plan)
     trainer = Trainer(host, plan)
-    losses: list[OwnLoss] = []
+    try:
+        found: list[OwnLoss] = attempt(lambda: trainer.own_losses(own, x, y))
+    except UnsuitedError:
+        return []
+    return found
+
+
+def _returns_loss(host: Host, plan: Plan) -> bool:
+    """Whether the training returns a number, or a list of one."""
+    own, x, y = trial(host, plan)
+    trainer = Trainer(host, replace(plan, loss="returned"))
+    try:
+        return number_of(attempt(lambda: trainer.loss_of(own, x, y))) is not None
+    except UnsuitedError:
+        return False
+
+
+def _with_loss(host: Host, plan: Plan) -> Iterator[tuple[Plan, dict[str, str]]]:
+    """Yield a plan with each way to have a loss, then without one; and what is told of it."""
+    losses = losses_of(host, plan)
+    if _returns_loss(host, plan):
+        losses.append(OwnLoss("returned"))
+    for own in choices(losses):
+        named = own is not None and own.name != "returned"
+        made = replace(plan, loss=own.name if own else "", own=own if named else None)
+        for meaning, told in meanings(host, plan, own is not None):
+            yield replace(made, given=meaning), told_of_loss(own, losses) | told
+
+
+def meanings(host: Host, plan: Plan, loss: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what the argument may be given that no name says, and what is told of it."""
+    own, x, y = trial(host, plan)
+    trainer = Trainer(host, plan)
     with contextlib.suppress(UnsuitedError):
-        losses = attempt(lambda: trainer.own_losses(own, x, y))
-    ways = [replace(plan, loss=each.name, own=each) for each in losses]
-    for way in [*ways, *(replace(plan, loss=name) for name in answers)]:
-        trainer = Trainer(host, way)
-        with contextlib.suppress(UnsuitedError):
-            value = attempt(lambda t=trainer: t.loss_of(own, x, y))  # type: ignore[misc]
-            if number_of(value) is not None:
-                yield way
-    yield plan
+        attempt(lambda: trainer.train(own, x, y, 1.0))
+    if not trainer.unknown:
+        yield "", {}
+        return
+    for meaning in MEANINGS if loss else WITHOUT_LOSS:
+        yield meaning, told_of_meaning(trainer.unknown, meaning)
 
 
 def oriented(host: Host, plan: Plan) -> Plan:

@@ -40,7 +40,7 @@ ROLES: dict[str, frozenset[str]] = {
     }.items()
 }
 
-_LOSS = re.compile(r"loss|cost|error|^total|^e(total)?$|^j$|mse|^err|entropy")
+_LOSS = re.compile(r"loss|cost|error|^total|^e(total)?$|^j$|mse|^err|entropy|bce|nll|objective")
 _NUMBERED = re.compile(r"^(?P<stem>.*?)_?(?P<number>\d+)$")
 
 

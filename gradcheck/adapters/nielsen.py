@@ -22,7 +22,7 @@ from gradcheck.adapters.calling import (
     methods,
 )
 from gradcheck.adapters.construct import Model, models
-from gradcheck.adapters.own_loss import OwnLoss, own_losses, told_of_loss
+from gradcheck.adapters.own_loss import OwnLoss, choices, own_losses, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
 
@@ -144,14 +144,14 @@ def find(module: Any) -> Iterator[Reading]:
                 yield broken("nielsen", why, stage, {"class": cls.__name__, "calls": "backprop"})
                 continue
             losses = _losses(model, module)
-            for first, own in itertools.product((True, False), [*losses, None]):
+            for first, own in itertools.product((True, False), choices(losses)):
                 told = model.roles.layout.told() | {
                     "samples": "one column a call; a batch is their mean",
                     "returned": "biases first" if first else "weights first",
                     "class": cls.__name__,
                     "spelling": _spelling(method, model.roles),
                 }
-                told |= told_of_loss(own.name if own else "", [each.name for each in losses])
+                told |= told_of_loss(own, losses)
                 if model.fixed:
                     told["widths"] = "-".join(map(str, model.roles.widths))
                 yield Reading("nielsen", Book(model, first, own), told)

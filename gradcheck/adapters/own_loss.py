@@ -11,8 +11,8 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -42,6 +42,7 @@ TRIED = 40
 #: Roles of arguments, the likelier first.
 _ROLES = ("output", "y", "x", "reg", "rate", "m", "parameters", "weights", "biases", "quiet")
 
+_MEANT = re.compile(r"loss|cost|entropy|bce|nll|objective|^j$")
 _DERIVATIVE = re.compile(r"prime|deriv|grad|back|plot|print|delta|^d(loss|cost|err|mse|e$)")
 
 
@@ -64,12 +65,23 @@ class OwnLoss:
         Of its arguments, in order.
     attribute : str
         Where training leaves the loss, if there is no function.
+    raised : str
+        What it raised when it was tried; then it gives no loss.
+    sure : bool
+        It would raise that whatever it were given.
     """
 
     name: str
     find: Callable[[Any], Any] | None = None
     roles: tuple[str, ...] = ()
     attribute: str = ""
+    raised: str = ""
+    sure: bool = False
+
+    @property
+    def meant(self) -> bool:
+        """Whether it is a function that is called a loss, and no mere measure of one."""
+        return self.find is not None and _MEANT.search(plain(self.name)) is not None
 
     def value(self, holder: Any, values: Mapping[str, Any]) -> Any:
         """Return the loss; where training leaves it, of an object that has been trained."""
@@ -109,14 +121,19 @@ def own_losses(
 def _answering(
     ways: Iterator[OwnLoss], holder: Any, values: Mapping[str, Any], trained: Any
 ) -> list[OwnLoss]:
-    """Choose those that give a number, each number once."""
+    """Choose those that give a number, each number once.
+
+    Where there are none, one that raises, for that to be told.
+    """
     found: list[OwnLoss] = []
+    failing: list[OwnLoss] = []
     numbers: list[float] = []
     for way in itertools.islice(ways, TRIED):
         root = trained if way.find is None else holder
         try:
             number = number_of(attempt(lambda w=way, r=root: w.value(r, values)))  # type: ignore[misc]
-        except UnsuitedError:
+        except UnsuitedError as error:
+            failing.append(replace(way, raised=error.what, sure=error.sure))
             continue
         if number is None or any(np.isclose(number, other, rtol=1e-12) for other in numbers):
             continue
@@ -124,15 +141,28 @@ def _answering(
         numbers.append(number)
         if len(found) == MOST:
             break
-    return found
+    return found or sorted(failing, key=lambda way: not way.sure)[:1]
 
 
-def told_of_loss(loss: str, all_of_them: list[str]) -> dict[str, str]:
-    """Say where a reading has its loss, and that there are others that it may have."""
-    if not loss:
-        known = {"beside": ", ".join(dict.fromkeys(all_of_them))} if all_of_them else {}
-        return {"loss": "none", **known}
-    return {"loss": loss, **({"among": "several losses"} if len(all_of_them) > 1 else {})}
+def choices(losses: Sequence[OwnLoss]) -> list[OwnLoss | None]:
+    """Return the losses that readings are made with; None for a reading without one.
+
+    One that raises whatever it is given is the only one: it is told when it is asked.
+    """
+    broken = [loss for loss in losses if loss.sure]
+    return [*broken] or [*(loss for loss in losses if not loss.raised), None]
+
+
+def told_of_loss(own: OwnLoss | None, losses: Sequence[OwnLoss]) -> dict[str, str]:
+    """Say where a reading has its loss, and what others it may have."""
+    usable = list(dict.fromkeys(loss.name for loss in losses if not loss.raised))
+    if own is not None:
+        several = {"among": "several losses"} if len(choices(losses)) > 2 else {}
+        return {"loss": own.name, **several}
+    raising = [f"{loss.name} raised {loss.raised}" for loss in losses if loss.raised]
+    doubt = ", ".join(dict.fromkeys(loss.name for loss in losses if loss.meant))
+    told = {"beside": ", ".join(usable), "raises": "; ".join(raising), "doubt": doubt}
+    return {"loss": "none", **{key: value for key, value in told.items() if value}}
 
 
 def number_of(value: Any) -> float | None:
@@ -204,9 +234,12 @@ def _calls(
         taken = arguments(function)
     except UnsuitedError:
         return
-    known = [role_of(p.name, tuple(r for r in _ROLES if r in values)) for p in taken]
+    roles = tuple(role for role in _ROLES if role in values)
+    known = [p.name if p.name in values else role_of(p.name, roles) for p in taken]
     needed = [p.default is inspect.Parameter.empty for p in taken]
     count = max((i + 1 for i, need in enumerate(needed) if need), default=0)
+    while count < len(known) and known[count] in ("reg", "parameters", "weights"):
+        count += 1  # a penalty, and what it is of, may have a value of their own
     meanings: list[tuple[str, ...]] = []
     for chosen in _meanings(known[:count]):
         if all(role in values for role in chosen) and chosen not in meanings:

@@ -5,20 +5,30 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gradcheck.adapters.answers import BIAS, WEIGHT, Picker, arrays_in, loss_in, returned_names
+from gradcheck.adapters.answers import (
+    BACKWARDS,
+    BIAS,
+    FORWARDS,
+    WEIGHT,
+    Picker,
+    arrays_in,
+    loss_in,
+    returned_names,
+)
 from gradcheck.adapters.asked import Network, Pair
 from gradcheck.adapters.calling import UnsuitedError, attempt, calmly
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.in_place import (
     FORWARD,
     SAMPLES,
+    losses_of,
+    meanings,
     oriented,
     stopped,
     trial,
-    with_loss,
 )
 from gradcheck.adapters.names import plain
-from gradcheck.adapters.own_loss import told_of_loss
+from gradcheck.adapters.own_loss import choices, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
 from gradcheck.adapters.spelling import spelled_at
@@ -81,15 +91,29 @@ def find(module: Any) -> Iterator[Reading]:
                 yield stopped("gradients", returner, error)
                 continue
             plan = oriented(host, plan)
-            ways = [replace(plan, loss="returned")]
-            if loss != loss:
-                ways = list(with_loss(host, plan, ()))
-            yield from (_reading(host, way, picker, ways) for way in ways)
+            losses = losses_of(host, plan) if loss != loss else []
+            for each in choices(losses):
+                made = replace(plan, loss=each.name if each else "", own=each)
+                said = told_of_loss(each, losses) if loss != loss else {}
+                for meaning, more in meanings(host, plan, each is not None or loss == loss):
+                    final = replace(made, given=meaning)
+                    for read, order in _orders(picker):
+                        yield _reading(host, final, read, said | more | order)
             break
 
 
-def _reading(host: Host, plan: Plan, picker: Picker, ways: list[Plan]) -> Reading:
-    """Return a reading, of several that differ in the loss, with what is told of it."""
+def _orders(picker: Picker) -> Iterator[tuple[Picker, dict[str, str]]]:
+    """Yield the orders in which layers may be returned, where their shapes are alike."""
+    if not picker.alike:
+        yield picker, {}
+        return
+    for order in (FORWARDS, BACKWARDS):
+        told = {"returned": order, "among": "several orders"}
+        yield Picker(order == BACKWARDS), told
+
+
+def _reading(host: Host, plan: Plan, picker: Picker, said: dict[str, str]) -> Reading:
+    """Return a reading with what is told of it."""
     code = Returner(host, plan, picker)
     told = code.layout.told() | {"calls": ", ".join(plan.calls)}
     told["spelling"] = spelled_at(
@@ -101,8 +125,7 @@ def _reading(host: Host, plan: Plan, picker: Picker, ways: list[Plan]) -> Readin
         host.roles.form,
     )
     told["class"] = host.name
-    if plan.loss != "returned":
-        told |= told_of_loss(plan.loss, [way.loss for way in ways if way.loss])
+    told |= said
     if plan.samples.startswith("one"):
         told["batch"] = "1"
     if host.fixed:

@@ -116,7 +116,8 @@ def _parts(
                     if output is not None and not losses:
                         values = seen_in(seen, made)
                         for own in own_losses(script.module, script.module, values):
-                            yield replace(made, loss=own.name, own=own)
+                            if not own.raised:
+                                yield replace(made, loss=own.name, own=own)
                     yield made
 
 

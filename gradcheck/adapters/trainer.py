@@ -19,6 +19,7 @@ from gradcheck.adapters.names import plain
 from gradcheck.adapters.own_loss import OwnLoss, own_losses
 from gradcheck.adapters.roles import to_own
 from gradcheck.adapters.stepper import Stepper
+from gradcheck.adapters.upstream import from_above, meant
 
 BACKWARD = (
     "backward",
@@ -58,6 +59,9 @@ class Plan:
         ``columns`` where samples are rows and outputs are not.
     own : OwnLoss or None
         How the loss is had, where it has a name.
+    given : str
+        What the one argument is given that no name says; a key of
+        :data:`~gradcheck.adapters.upstream.MEANINGS`, or empty for what its name suggests.
     """
 
     calls: tuple[str, ...]
@@ -68,6 +72,7 @@ class Plan:
     rate: float | None = None
     outputs: str = ""
     own: OwnLoss | None = None
+    given: str = ""
 
 
 class Trainer(Stepper):
@@ -77,12 +82,14 @@ class Trainer(Stepper):
     ----------
     calling : str
         What was called last.
+    unknown : str
+        The argument that no name says; empty where there is none.
     """
 
     def __init__(self, host: Host, plan: Plan) -> None:
         layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
         super().__init__(layout, plan.rate)
-        self.host, self.plan, self.calling = host, plan, ""
+        self.host, self.plan, self.calling, self.unknown = host, plan, "", ""
         if plan.forward:
             self.forward = self._forward
 
@@ -133,10 +140,11 @@ class Trainer(Stepper):
             unknown = _unknown(function, values)
             if len(unknown) != 1 or "output" not in values:
                 raise
-            short = plain(unknown[0])
-            error = "err" in short or "loss" in short or "grad" in short or "delta" in short
-            out, y = np.asarray(values["output"]), np.asarray(values["y"])
-            values[unknown[0]] = out - y if error else values["output"]
+            self.unknown = unknown[0]
+            meaning = self.plan.given or ("a - y" if from_above(self.unknown) else "a")
+            columns = (self.plan.outputs or self.plan.samples) in ("columns", "one column")
+            value = meant(meaning, values["output"], values["y"], values["m"], columns)
+            values[self.unknown] = value
             chosen = bind(function, values)
         answer = function(*chosen)
         told = returned_names(function)

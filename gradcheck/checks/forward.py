@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, unjudged
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Request
 from gradcheck.verdict import Finding, Verdict
@@ -12,10 +12,8 @@ SLUG = "forward"
 
 def run(plan: Plan) -> Run:
     """Compare every problem's outputs with the reference's."""
-    if plan.doubtful:
-        return [
-            Finding(SLUG, Verdict.UNRESOLVED, 0, f"{plan.doubtful[:1].upper()}{plan.doubtful[1:]}.")
-        ]
+    if plan.outputs_in_doubt:
+        return [unjudged(SLUG, plan.outputs_in_doubt)]
     if Call.FORWARD not in plan.offers:
         return []
     compared = 0

@@ -6,7 +6,7 @@ alone; code that knows nothing of them is not wrong by it.
 """
 
 from gradcheck.judging import loss_differs
-from gradcheck.plan import Check, Plan, Run
+from gradcheck.plan import Check, Plan, Run, unjudged
 from gradcheck.problem import Problem
 from gradcheck.protocol import Call, Request
 from gradcheck.verdict import Finding, Verdict
@@ -19,6 +19,8 @@ BIASES = "the loss penalises the biases too, and so does the gradient: they agre
 
 def run(plan: Plan) -> Run:
     """Compare every problem's loss with the reference's."""
+    if plan.loss_in_doubt:
+        return [unjudged(SLUG, plan.loss_in_doubt)]
     if plan.lossless:
         return []
     compared, otherwise = 0, False

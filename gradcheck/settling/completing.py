@@ -66,8 +66,11 @@ LARGER: tuple[tuple[int, ...], ...] = (
     (2, *(3,) * 9, 2),
 )
 
+#: Losses that a reading does not use, and why.
+UNUSED = ("beside", "raises", "doubt")
+
 #: Conventions that are read here and told otherwise.
-UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", "beside")
+UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", *UNUSED)
 
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
@@ -83,6 +86,8 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     lossless = reading.conventions.get("loss") == "none"
     notes: list[str] = []
     condition = ""
+    if "raises" in reading.conventions:
+        notes.append(f"its loss is not compared: {reading.conventions['raises']}")
     single = yield from _one_at_a_time(fit, reading, seed)
     if single:
         notes.append(single)
@@ -118,6 +123,9 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         conventions["outputs"] = f"logits: {activations[-1]} is applied to what the forward returns"
         logits = logits_told(activations[-1])
         condition = f"{logits}, {condition}" if condition else logits
+    argument = conventions.get("argument", "")
+    if argument and not argument.endswith("= y"):
+        condition = f"{condition}, given {argument}" if condition else f"given {argument}"
     aside = _aside(fit)
     notes += [aside] if aside else []
     conventions["activations"] = ",".join(activations)
@@ -149,6 +157,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         definition.scale,
         tuple(notes),
         condition,
+        _doubt(reading) if lossless else "",
         activations[-1] if fit.returns == LOGITS else "",
         aside,
         fit.returns == OTHER,
@@ -166,6 +175,16 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
 def logits_told(activation: str) -> str:
     """Say in a headline what the forward returns."""
     return f"its forward returns logits ({activation} is applied)"
+
+
+def _doubt(reading: Described) -> str:
+    """Say why a loss that the code has is not compared."""
+    name = reading.conventions.get("doubt", "")
+    raised = reading.conventions.get("raises", "")
+    if not name:
+        return ""
+    why = raised or f"what {name} returns is none that is known"
+    return f"its loss is not compared: {why}"
 
 
 def _aside(fit: Fit) -> str:

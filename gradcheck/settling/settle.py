@@ -13,11 +13,9 @@ from gradcheck.problem import Floats
 from gradcheck.protocol import Call, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING
 from gradcheck.scope import Feature
-from gradcheck.settling import closeness
+from gradcheck.settling import choosing, closeness
 from gradcheck.settling.completing import UNTOLD, batches, complete, logits_told
 from gradcheck.settling.definitions import (
-    Activations,
-    Definition,
     applied,
     fused,
     outputs_of,
@@ -26,25 +24,12 @@ from gradcheck.settling.fit import (
     LARGEST,
     SAMPLES,
     fit_of,
-    missing,
     parameters,
     problem_for,
-    single_if_sequential,
 )
-from gradcheck.settling.inference import infer
 from gradcheck.settling.ranking import BACKWARD_FAILS, LOGITS, OUTPUTS, Fit
 from gradcheck.settling.reduction import demanded, fits, reduction, with_each
 from gradcheck.settling.settlement import Settlement
-
-#: At most so many readings are told apart by their gradient.
-CANDIDATES = 40
-
-#: Among readings that fit as well, those that differ in this alone are told by their gradient.
-_BY_GRADIENT = "rate"
-
-#: Of several losses that the code has, too, the gradient tells which it is of.
-_SEVERAL = "among"
-
 
 Questions = Generator[Request, Observation, Settlement]
 
@@ -79,8 +64,9 @@ def settle(
         return (yield from _declared(readings, networks, opened, seed))
     fits: list[Fit] = []
     failures: list[Failure] = []
+    enough = 4
     for index, reading in enumerate(readings):
-        if fits and fits[-1].rank >= 4 and _last_of_several(readings, index):
+        if fits and fits[-1].rank >= enough and choosing.ends(readings, index):
             break
         fit = yield from fit_of(index, reading, seed, failures)
         if fit is not None:
@@ -88,13 +74,16 @@ def settle(
         # outputs alone will do where no later reading has a loss
         rest = readings[index + 1 :]
         enough = 4 if any(r.conventions.get("loss") != "none" for r in rest) else 3
-        if fit is not None and fit.rank >= enough and not _ambiguous(reading):
+        if fit is not None and fit.rank >= enough and not choosing.ambiguous(reading):
             break
     if not fits:
         return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
     best = max(fit.rank for fit in fits)
     equal = [fit for fit in fits if fit.rank == best]
-    fit = yield from _choose(equal, readings, seed)
+    fit = yield from choosing.choose(equal, readings, seed)
+    if fit is None and equal[0].rank >= 3:  # of several meanings of an argument
+        failure = Failure("unsupported", _no_meaning(readings[equal[0].reading]))
+        return Settlement(adapter=readings[0].adapter, failure=failure)
     if fit is None:
         text = (
             f"the code runs as {readings[0].adapter}, but neither its outputs nor its loss nor its "
@@ -107,68 +96,29 @@ def settle(
     return (yield from complete(fit, readings, seed))
 
 
+def _no_meaning(reading: Described) -> str:
+    """Say that it is not known what an argument of the backward is to be given."""
+    argument = reading.conventions["argument"].partition(" = ")[0]
+    return (
+        f"recognised as {reading.adapter}, and its outputs are those of a network, but what its "
+        f"argument {argument} is to be given was not found: with the targets, the error or the "
+        f"gradient of a loss in the outputs, what it returns is the gradient of nothing that is "
+        f"known; say it in a declaration (docs/plug-in.md)"
+    )
+
+
 def _backward_fails(fit: Fit, reading: Described) -> Settlement:
     """Say what the backward does where the forward gives the outputs of a network."""
     problem, failure = fit.faults[0].problem, fit.faults[0].failure
     sizes = "-".join(map(str, problem.network.widths))
     text = (
-        f"recognised as {reading.adapter}, and its outputs are those of a network, but its "
-        f"backward gives no gradient: {failure.message} "
+        f"recognised as {reading.adapter}, and its outputs are those of a network, but "
+        f"asked for its loss and gradient it fails: {failure.message} "
         f"(a network {sizes}, N = {problem.batch.size})"
     )
     told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
     return Settlement(
         adapter=reading.adapter, conventions=told, failure=replace(failure, message=text)
-    )
-
-
-def _ambiguous(reading: Described) -> bool:
-    told = reading.conventions
-    return told.get(_BY_GRADIENT, "").startswith("built in") or _SEVERAL in told
-
-
-def _last_of_several(readings: Sequence[Described], index: int) -> bool:
-    """Whether the losses that code has were all tried, and one was found."""
-    before = readings[index - 1].conventions
-    built_in = before.get(_BY_GRADIENT, "").startswith("built in")
-    return _SEVERAL in before and _SEVERAL not in readings[index].conventions and not built_in
-
-
-def _choose(
-    fits: list[Fit], readings: Sequence[Described], seed: int
-) -> Generator[Request, Observation, Fit | None]:
-    """Choose among readings that fit as well: by the gradient where nothing else is left."""
-    same = all(fit.definitions[:1] == fits[0].definitions[:1] for fit in fits)
-    told = readings[fits[0].reading].conventions
-    if fits[0].rank > 0 and (
-        not _ambiguous(readings[fits[0].reading]) or (same and _BY_GRADIENT not in told)
-    ):
-        return fits[0]
-    scored = []
-    for order, each in enumerate(fits[:CANDIDATES]):
-        fit = yield from single_if_sequential(each, readings[each.reading], seed)
-        score, acts, definition = yield from _by_gradient(fit, readings[fit.reading])
-        if definition is not None:
-            known = [definition] if fit.definitions else []
-            chosen = replace(fit, activations=[acts], definitions=known)
-            scored.append((score, -order, chosen))
-            if score >= 1.0:
-                break
-    if not scored:
-        return None
-    score, _, fit = max(scored, key=lambda item: item[:2])
-    if fit.rank == 0 and score < closeness.ENOUGH:
-        return None
-    return fits[0] if fits[0].rank > 0 and score < closeness.ENOUGH else fit
-
-
-def _by_gradient(
-    fit: Fit, reading: Described
-) -> Generator[Request, Observation, tuple[float, Activations, Definition | None]]:
-    return (
-        yield from infer(
-            fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading)
-        )
     )
 
 

@@ -31,6 +31,8 @@ class Settlement:
     condition : str
         What was inferred or assumed of the loss, as a condition of the verdict: "if your loss
         is ..."; empty when the code itself computes it.
+    doubt : str
+        Why the loss that the code has is not compared, though it may be wrong.
     logits : str
         The output activation, where the forward returns what goes into it.
     aside : str
@@ -53,6 +55,7 @@ class Settlement:
     scale: str = ""
     notes: tuple[str, ...] = ()
     condition: str = ""
+    doubt: str = ""
     logits: str = ""
     aside: str = ""
     doubtful: bool = False

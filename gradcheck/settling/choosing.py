@@ -1,0 +1,79 @@
+"""Choosing among readings that fit as well: the gradient tells, where nothing else is left."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from gradcheck.execution.session import Described
+from gradcheck.protocol import Observation, Request
+from gradcheck.settling import closeness
+from gradcheck.settling.fit import missing, single_if_sequential
+from gradcheck.settling.inference import infer
+from gradcheck.settling.ranking import Fit
+
+#: At most so many readings are told apart by their gradient.
+CANDIDATES = 40
+
+#: A convention of readings that have others beside them, with other losses of the code or
+#: other meanings of an argument.
+SEVERAL = "among"
+
+#: What an argument of the backward is taken for, which only a gradient can confirm.
+ARGUMENT = "argument"
+
+#: The order of what is returned, which a gradient tells, too.
+_ORDER = "returned"
+
+#: In what such readings differ.
+_DIFFER = ("loss", "functions", "beside", "raises", SEVERAL, ARGUMENT, _ORDER)
+
+
+def ambiguous(reading: Described) -> bool:
+    """Say whether others may fit as well as a reading does."""
+    return _built_in(reading) or SEVERAL in reading.conventions
+
+
+def ends(readings: Sequence[Described], index: int) -> bool:
+    """Say whether those that may fit as well as the one before have all been tried."""
+    before, reading = readings[index - 1], readings[index]
+    return (
+        SEVERAL in before.conventions and not _built_in(before) and _rest(before) != _rest(reading)
+    )
+
+
+def _built_in(reading: Described) -> bool:
+    return reading.conventions.get("rate", "").startswith("built in")
+
+
+def _rest(reading: Described) -> dict[str, str]:
+    return {key: value for key, value in reading.conventions.items() if key not in _DIFFER}
+
+
+def choose(
+    fits: list[Fit], readings: Sequence[Described], seed: int
+) -> Generator[Request, Observation, Fit | None]:
+    """Choose among readings that fit as well."""
+    first = readings[fits[0].reading]
+    same = all(fit.definitions[:1] == fits[0].definitions[:1] for fit in fits)
+    numbers = ARGUMENT in first.conventions or _ORDER in first.conventions
+    alike = same and not _built_in(first) and not numbers
+    if fits[0].rank > 0 and (alike or not ambiguous(first)):
+        return fits[0]
+    scored = []
+    for order, each in enumerate(fits[:CANDIDATES]):
+        reading = readings[each.reading]
+        fit = yield from single_if_sequential(each, reading, seed)
+        score, acts, definition = yield from infer(
+            fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading)
+        )
+        if definition is not None:
+            known = [definition] if fit.definitions else []
+            chosen = replace(fit, activations=[acts], definitions=known)
+            scored.append((score, -order, chosen))
+            if score >= 1.0:
+                break
+    if not scored:
+        return None
+    score, _, fit = max(scored, key=lambda item: item[:2])
+    if score >= closeness.ENOUGH:
+        return fit
+    return fits[0] if fits[0].rank > 0 and ARGUMENT not in first.conventions else None
