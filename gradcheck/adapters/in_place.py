@@ -30,9 +30,11 @@ from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.own_loss import OwnLoss, choices, number_of, told_of_loss
 from gradcheck.adapters.rates import built_in
+from gradcheck.adapters.places import Place
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
+from gradcheck.adapters.unread import changed, moved, numbers, unread
 from gradcheck.adapters.upstream import MEANINGS, WITHOUT_LOSS, told_of_meaning
 
 FORWARD = (
@@ -97,6 +99,7 @@ def find(module: Any) -> Iterator[Reading]:
     failed: list[Reading] = []
     for host in hosts(module):
         for plan in _plans(host, failed):
+            others = _unread(host, plan)
             for made, said in _with_loss(host, plan):
                 told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
                 told["trains"] = host.name
@@ -112,7 +115,7 @@ def find(module: Any) -> Iterator[Reading]:
                     told["targets"] = made.targets
                 if made.samples.startswith("one"):
                     told["batch"] = "1"
-                told |= said
+                told |= said | ({"unread": ", ".join(others)} if others else {})
                 told["rate"] = "can be set" if made.rate is None else f"built in, {made.rate:g}"
                 if host.fixed:
                     told["widths"] = "-".join(map(str, host.roles.widths))
@@ -223,6 +226,33 @@ def meanings(host: Host, plan: Plan, loss: bool) -> Iterator[tuple[str, dict[str
         return
     for meaning in MEANINGS if loss else WITHOUT_LOSS:
         yield meaning, told_of_meaning(trainer.unknown, meaning)
+
+
+def _unread(host: Host, plan: Plan) -> tuple[str, ...]:
+    """Name what the plan trains and the forward uses, and is neither weight nor bias."""
+    if not plan.forward:
+        return ()
+    own, x, y = trial(host, plan)
+    trainer = Trainer(host, plan)
+
+    def trained() -> list[Place]:
+        holder, values = trainer.ready(own, x, y)
+        before = numbers(holder)
+        trainer.calls(holder, values)
+        return moved(before, numbers(holder))
+
+    def outputs(place: Place | None) -> Any:
+        holder, values = trainer.ready(own, x, y)
+        if place is not None:
+            place.set(holder, changed(place.get(holder)))
+        return np.array(trainer.run_forward(holder, values))
+
+    try:
+        places: list[Place] = attempt(trained)
+    except UnsuitedError:
+        return ()
+    roles = host.roles
+    return unread(places, (*roles.weights, *roles.biases), outputs)
 
 
 def oriented(host: Host, plan: Plan) -> Plan:

@@ -73,6 +73,12 @@ class Listed:
     biases: Any
     widths: Sizes
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where all parameters are."""
+        kept = [each for each in (self.weights, self.biases) if each is not None]
+        return tuple(p for each in kept for p in getattr(each, "places", (each,)))
+
     def write(self, root: Any, own: list[Pair]) -> None:
         """Write parameters where the code keeps them."""
         packed = [self.layout.pack(w, b) for w, b in own]

@@ -44,6 +44,11 @@ class Roles:
     form: str = ""
     spare: tuple[Place, ...] = ()
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where all parameters are."""
+        return (*self.weights, *self.biases)
+
     def write(self, root: Any, own: list[Pair]) -> None:
         """Write parameters where the code keeps them."""
         for index, (w, b) in enumerate(own):

@@ -25,8 +25,10 @@ from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, assign
 from gradcheck.adapters.round import Data, Part, Round, Script, seen_in
-from gradcheck.adapters.source import changed, one_round, stored
+from gradcheck.adapters.source import changed as changed_in
+from gradcheck.adapters.source import one_round, stored
 from gradcheck.adapters.spelling import spelled_at
+from gradcheck.adapters.unread import changed, moved, unread
 
 #: Inputs and hidden units tried beside the script's own, where its weights are matrices.
 OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))
@@ -53,16 +55,15 @@ def find(module: Any) -> Iterator[Reading]:
             continue
         after = _numbers(module)
         seen = dict(vars(module))
-        moved = [
-            place
-            for place, array in before.items()
-            if place in after
-            and after[place].shape == array.shape
-            and not np.array_equal(after[place], array)
-        ]
+        moved_places = moved(before, after)
         shelf.restore()
-        for part in _parts(script, before, moved, seen):
+        others: dict[Any, tuple[str, ...]] = {}
+        for part in _parts(script, before, moved_places, seen):
+            if part.outputs is not None and part.roles not in others:
+                others[part.roles] = _unread(script, shelf, part, moved_places)
             told = _told(script, part)
+            if others.get(part.roles):
+                told["unread"] = ", ".join(others[part.roles])
             if isinstance(part.roles, Roles):
                 roles, lines = part.roles, [one_round(loop, inner)]
                 told["spelling"] = spelled_at(
@@ -73,12 +74,28 @@ def find(module: Any) -> Iterator[Reading]:
             yield Reading("script", Round(script, part, shelf), told)
 
 
+def _unread(script: Script, shelf: Shelf, part: Part, trained: list[Place]) -> tuple[str, ...]:
+    """Name what the loop trains and its outputs depend on, and is neither weight nor bias."""
+    root = vars(script.module)
+
+    def outputs(place: Place | None) -> Any:
+        shelf.restore()
+        if place is not None:
+            place.set(root, changed(place.get(root)))
+        script.run()
+        return part.outputs.get(root)
+
+    names = unread(trained, part.roles.places, outputs)
+    shelf.restore()
+    return tuple(name for name in names if name not in part.zeroed)
+
+
 def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
     tree = one_round(loop, inner)
     names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
     loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
     stores = tuple(dict.fromkeys(stored(tree)))
-    loads |= changed(tree)
+    loads |= changed_in(tree)
     file = getattr(module, "__gradcheck_loop_file__", "script")
     return Script(module, compile(tree, file, "exec"), loads, stores)
 

@@ -101,7 +101,7 @@ class Trainer(Stepper):
         """Train once; return the parameters after it, and what was returned."""
         with calmly():
             holder, roles, values = self._ready(own, x, y, rate)
-            answer = self._train(holder, values)
+            answer = self.calls(holder, values)
             return roles.read(holder, own), answer
 
     def _ready(
@@ -163,9 +163,15 @@ class Trainer(Stepper):
         with calmly():
             y = np.zeros((len(x), own[-1][0].shape[1]))
             holder, _, values = self._ready(own, x, y, 0.5)
-            return self._run_forward(holder, values)
+            return self.run_forward(holder, values)
 
-    def _run_forward(self, holder: Any, values: dict[str, Any]) -> Any:
+    def ready(self, own: list[Any], x: Floats, y: Floats) -> tuple[Any, dict[str, Any]]:
+        """Return a fresh holder with given parameters, and what its functions may be given."""
+        holder, _, values = self._ready(own, x, y, 0.5)
+        return holder, values
+
+    def run_forward(self, holder: Any, values: dict[str, Any]) -> Any:
+        """Call the forward on a holder, and return its outputs."""
         answer = self._call(holder, self.plan.forward, values)
         answer = _last(holder, self.plan.forward) if answer is None else answer
         return _outputs_in(answer, np.size(values["y"])) if isinstance(answer, tuple) else answer
@@ -180,7 +186,7 @@ class Trainer(Stepper):
         with calmly():
             holder, values = self._seen(own, x, y)
             if self.plan.own.find is None:
-                self._train(holder, values)
+                self.calls(holder, values)
             return self.plan.own.value(holder, values)
 
     def own_losses(self, own: list[Any], x: Floats, y: Floats) -> list[OwnLoss]:
@@ -188,7 +194,7 @@ class Trainer(Stepper):
         with calmly():
             holder, values = self._seen(own, x, y)
             trained, others = self._seen(own, x, y)
-            self._train(trained, others)
+            self.calls(trained, others)
             called = self.plan.calls
             return own_losses(holder, self.host.module, values, called, trained)
 
@@ -196,10 +202,11 @@ class Trainer(Stepper):
         """Return a holder whose forward has run, and what its functions may be given."""
         holder, _, values = self._ready(own, x, y, 0.5)
         if self.plan.forward:
-            values["output"] = self._run_forward(holder, values)
+            values["output"] = self.run_forward(holder, values)
         return holder, values | {"reg": 0.0}
 
-    def _train(self, holder: Any, values: dict[str, Any]) -> Any:
+    def calls(self, holder: Any, values: dict[str, Any]) -> Any:
+        """Make the calls that train, and return what the last one does."""
         answer = None
         for name in self.plan.calls:
             self.calling = name

@@ -70,7 +70,7 @@ LARGER: tuple[tuple[int, ...], ...] = (
 UNUSED = ("beside", "raises", "doubt")
 
 #: Conventions that are read here and told otherwise.
-UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", *UNUSED)
+UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", "unread", *UNUSED)
 
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
@@ -126,7 +126,8 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     argument = conventions.get("argument", "")
     if argument and not argument.endswith("= y"):
         condition = f"{condition}, given {argument}" if condition else f"given {argument}"
-    aside = _aside(fit)
+    unread = reading.conventions.get("unread", "")
+    aside = _unread(unread) if unread else _aside(fit)
     notes += [aside] if aside else []
     conventions["activations"] = ",".join(activations)
     index, l2 = fit.reading, False
@@ -160,7 +161,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         _doubt(reading) if lossless else "",
         activations[-1] if fit.returns == LOGITS else "",
         aside,
-        fit.returns == OTHER,
+        bool(unread) or fit.returns == OTHER,
         Notation.of(
             {
                 **reading.conventions,
@@ -175,6 +176,14 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
 def logits_told(activation: str) -> str:
     """Say in a headline what the forward returns."""
     return f"its forward returns logits ({activation} is applied)"
+
+
+def _unread(names: str) -> str:
+    """Say what is trained beside weights and biases."""
+    return (
+        f"it trains {names}, too, which takes part in its outputs and is neither a weight nor a "
+        f"bias that was read: outputs and gradients with respect to it are not judged"
+    )
 
 
 def _doubt(reading: Described) -> str:
