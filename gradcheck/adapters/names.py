@@ -41,6 +41,8 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 _LOSS = re.compile(r"loss|cost|error|^total|^e(total)?$|^j$|mse|^err|entropy|bce|nll|objective")
+#: In names of outputs, whatever else stands there: output_pred, y_pred_batch, probabilities.
+_PREDICTED = re.compile(r"pred|yhat|prob(s|a)|^(final|network)outputs?$")
 _NUMBERED = re.compile(r"^(?P<stem>.*?)_?(?P<number>\d+)$")
 
 
@@ -51,7 +53,11 @@ def plain(name: str) -> str:
 
 def plays(name: str, role: str) -> bool:
     """Whether a name is one of those a role goes by."""
-    return plain(name) in ROLES[role]
+    short = plain(name)
+    if short in ROLES[role]:
+        return True
+    predicted = role == "output" and _PREDICTED.search(short) is not None
+    return predicted and not any(short in names for names in ROLES.values())
 
 
 def role_of(name: str, roles: tuple[str, ...]) -> str | None:

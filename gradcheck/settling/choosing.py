@@ -20,6 +20,9 @@ SEVERAL = "among"
 #: What an argument of the backward is taken for, which only a gradient can confirm.
 ARGUMENT = "argument"
 
+#: Ends of what stands there where it is the targets or the outputs.
+_DATA = ("= y", "= a")
+
 #: The order of what is returned, which a gradient tells, too.
 _ORDER = "returned"
 
@@ -76,4 +79,24 @@ def choose(
     score, _, fit = max(scored, key=lambda item: item[:2])
     if score >= closeness.ENOUGH:
         return fit
-    return fits[0] if fits[0].rank > 0 and ARGUMENT not in first.conventions else None
+    if ARGUMENT in first.conventions:
+        return (yield from _meant(fits, readings))
+    return fits[0] if fits[0].rank > 0 else None
+
+
+def _meant(
+    fits: list[Fit], readings: Sequence[Described]
+) -> Generator[Request, Observation, Fit | None]:
+    """Choose the meaning of an argument that is data: no factor comes in with it.
+
+    Then its gradient may be that of another loss than the code's own, which is a finding.
+    """
+    for fit in fits:
+        reading = readings[fit.reading]
+        if reading.conventions[ARGUMENT].endswith(_DATA):
+            score, _, _ = yield from infer(
+                fit.problem, fit.reading, fit.activations, [], missing(reading)
+            )
+            if score >= closeness.ENOUGH:
+                return fit
+    return None
