@@ -18,7 +18,10 @@ from gradcheck.answers import ABSENT, ContractError
 
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
-_PREFIXES = ("d", "grad", "g", "nabla", "delta", "")
+_PREFIXES = ("d", "grad", "gradient", "g", "nabla", "delta", "djd", "dld", "dcd", "dlossd", "")
+
+#: What follows a number in the name of a gradient: W1_grad.
+_SUFFIX = re.compile(r"_?(grad|gradient|delta|deriv|derivative)s?$", re.IGNORECASE)
 
 #: In which order layers are returned; or that shapes do not say.
 FORWARDS, BACKWARDS, ALIKE = "first layer first", "last layer first", "alike"
@@ -156,7 +159,7 @@ def _place(
     """
     for prefix in _PREFIXES:
         for place, _ in found:
-            split = numbered(place.name)
+            split = numbered(_SUFFIX.sub("", place.name))
             if split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}:
                 return place, ""
     everything = found
@@ -183,7 +186,7 @@ def _place(
 def _numbers_of(found: list[tuple[Place, Floats]], stems: tuple[str, ...]) -> set[int]:
     """The layers of which something is named as a gradient: those of dW1, dW2, ..."""
     names = {prefix + stem for prefix in _PREFIXES if prefix for stem in stems}
-    split = [numbered(place.name) for place, _ in found]
+    split = [numbered(_SUFFIX.sub("", place.name)) for place, _ in found]
     return {each[1] for each in split if each and plain(each[0]) in names}
 
 

@@ -138,14 +138,20 @@ def _readings(code: Chained, adapter: str, module: Any, question: Any) -> Iterat
 
 def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], bool]:
     """Return the functions that give the loss, or that the backward itself returns it."""
-    trial, pairs, batch, answer = question
+    trial, *asked, answer = question
     if number_of(answer[0]) is not None:
         return [], True
-    try:
-        found: list[OwnLoss] = attempt(lambda: code.losses(module, trial, pairs, batch))
-    except UnsuitedError:
-        return [], False
-    return found, False
+    single = Trial((*trial.widths[:-1], 1))  # a cost may be for one output only
+    raising: list[OwnLoss] = []
+    for each, given in ((trial, asked), (single, single.question(ROWS[0]))):
+        try:
+            found = attempt(partial(code.losses, module, each, *given))
+        except UnsuitedError:
+            continue
+        if any(not loss.raised for loss in found):
+            return found, False
+        raising = raising or found
+    return raising, False
 
 
 def _takes_parameters(chain: Chain) -> bool:
@@ -161,7 +167,7 @@ def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
         for name, f in own.items()
         if "forward" in plain(name) or plain(name) in ("predictproba", "feedforward")
     ]
-    backwards = [f for name, f in own.items() if "back" in plain(name)]
+    backwards = [f for name, f in own.items() if "back" in plain(name) and "check" not in name]
     ordered = sorted(forwards, key=_whole)[:MOST]
     for backward in sorted(backwards, key=_whole)[:MOST] if ordered else ():
         yield backward, ordered

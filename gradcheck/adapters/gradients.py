@@ -8,10 +8,8 @@ from gradcheck.adapters.broken import works
 from gradcheck.adapters.calling import functions
 from gradcheck.adapters.deeplearning_ai import read
 from gradcheck.adapters.functions import Chain
-from gradcheck.adapters.names import plain
+from gradcheck.adapters.names import gives_gradients, plain
 from gradcheck.adapters.reading import Reading
-
-_NAMES = ("grad", "backprop", "backward", "nabla")
 
 
 def find(module: Any) -> Iterator[Reading]:
@@ -21,7 +19,7 @@ def find(module: Any) -> Iterator[Reading]:
         f for name, f in own.items() if "forward" in plain(name) or plain(name) == "predict"
     ]
     for name, function in own.items():
-        if not any(part in plain(name) for part in _NAMES):
+        if not gives_gradients(name):
             continue
         for forward in [*forwards, None]:
             made = list(read(Chain(function, forward), "gradients", module))

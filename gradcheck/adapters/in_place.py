@@ -29,8 +29,8 @@ from gradcheck.adapters.construct import why_not
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
 from gradcheck.adapters.own_loss import OwnLoss, choices, number_of, told_of_loss
-from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.places import Place
+from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer

@@ -31,7 +31,8 @@ ROLES: dict[str, frozenset[str]] = {
         "n_out": "outputsize outputdim noutput nout outputnodes numoutputs numclasses nclasses ny "
         "outfeatures outputlayersize onodes numoutput noutputs outputneurons dout outputlayer "
         "outputunits no outputs numlabels nlabels classes outputlayerneurons",
-        "hiddens": "hiddendims hiddenlayers hiddensizes hiddenlayersizes hiddenunitslist",
+        "hiddens": "hiddendims hiddenlayers hiddensizes hiddenlayersizes hiddenunitslist "
+        "hiddensizelist hiddenlayersizelist hiddenlist",
         "parameters": "params parameters param",
         "weights": "weights ws w",
         "biases": "biases bs b",
@@ -43,6 +44,8 @@ ROLES: dict[str, frozenset[str]] = {
 _LOSS = re.compile(r"loss|cost|error|^total|^e(total)?$|^j$|mse|^err|entropy|bce|nll|objective")
 #: In names of outputs, whatever else stands there: output_pred, y_pred_batch, probabilities.
 _PREDICTED = re.compile(r"pred|yhat|prob(s|a)|^(final|network)outputs?$")
+_GRADIENTS = re.compile(r"grad|backprop|backward|nabla|^(cost|loss|j)(function|fn)?(prime|deriv)")
+_DIFFERENCES = re.compile(r"numeric|approx|check|finite|difference|estimate|^ngrad|plot|print")
 _NUMBERED = re.compile(r"^(?P<stem>.*?)_?(?P<number>\d+)$")
 
 
@@ -97,6 +100,12 @@ def is_gradient(name: str) -> bool:
         or "grad" in short
         or "delta" in short
     )
+
+
+def gives_gradients(name: str) -> bool:
+    """Whether a function's name is that of one that returns gradients; differences are none."""
+    short = plain(name)
+    return _GRADIENTS.search(short) is not None and _DIFFERENCES.search(short) is None
 
 
 def is_loss(name: str) -> bool:

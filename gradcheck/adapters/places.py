@@ -65,8 +65,11 @@ class Place:
         for kind, key in self.path[:-1]:
             owner = getattr(owner, key) if kind == "attribute" else owner[key]
         kind, key = self.path[-1]
-        value = like(array, self.get(root))
-        if kind == "attribute":
+        old = self.get(root)
+        value = like(array, old)
+        if _takes(old, value):  # others may hold the same array: layers, and a dictionary
+            old[...] = value
+        elif kind == "attribute":
             setattr(owner, key, value)
         else:
             owner[key] = value
@@ -107,6 +110,13 @@ def filled(old: Any, value: Any, taken: list[Any]) -> bool:
     old[...] = value
     taken.append(old)
     return True
+
+
+def _takes(old: Any, value: Any) -> bool:
+    """Whether an array can be written into as it is."""
+    if not isinstance(old, np.ndarray) or not isinstance(value, np.ndarray):
+        return False
+    return bool(old.dtype == value.dtype and old.shape == value.shape and old.flags.writeable)
 
 
 def like(array: Floats, old: Any) -> Any:

@@ -27,14 +27,12 @@ from gradcheck.adapters.in_place import (
     stopped,
     trial,
 )
-from gradcheck.adapters.names import plain
+from gradcheck.adapters.names import gives_gradients, plain
 from gradcheck.adapters.own_loss import choices, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import Plan, Trainer
-
-_NAMES = ("grad", "backprop", "backward", "backpropagat")
 
 
 class Returner(Trainer):
@@ -77,7 +75,7 @@ class Returner(Trainer):
 def find(module: Any) -> Iterator[Reading]:
     """Yield the readings of classes with a method that returns their gradient."""
     for host in hosts(module):
-        names = [n for n in host.methods if any(part in plain(n) for part in _NAMES)]
+        names = [n for n in host.methods if gives_gradients(n)]
         forward = [n for n in host.methods if plain(n) in FORWARD]
         lines = [(f, n) for f in forward[:1] for n in names] + [(n,) for n in names]
         for calls, samples in itertools.product(lines, SAMPLES):

@@ -114,7 +114,7 @@ def stepped(
 
 def find_roles(root: Any) -> list[Roles]:
     """Return the ways in which arrays of an object can be a network's parameters."""
-    found = list(find(root))
+    found = _once(root, list(find(root)))
     weights = [(p, a) for p, a in found if is_weight(p.name) and a.ndim == 2]
     named = {plain(p.name)[1:] for p, _ in weights if plain(p.name).startswith("w")}
     biases = [
@@ -135,6 +135,18 @@ def find_roles(root: Any) -> list[Roles]:
     if not by_name or not apart:
         return every
     return [replace(r, spare=apart) if r.layout.bias == "missing" else r for r in every]
+
+
+def _once(root: Any, found: Found) -> Found:
+    """Leave out places of an array that is kept elsewhere, too: by layers, and in a dictionary."""
+    seen: set[int] = set()
+    kept = []
+    for place, array in found:
+        value = place.get(root)
+        if id(value) not in seen:
+            kept.append((place, array))
+        seen.add(id(value))
+    return kept
 
 
 def _beside(name: str, weights: set[str]) -> bool:

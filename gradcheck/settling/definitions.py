@@ -31,6 +31,9 @@ SCALES: dict[str, Callable[[int], float]] = {
     "2/n": lambda n_out: 2.0 / n_out,
 }
 
+#: What code adds inside its logarithms, as far as it can be seen here.
+EPSILONS = (0.0, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+
 Activations = tuple[str, ...]
 
 #: Output activations that code often leaves to its loss, which then takes logits.
@@ -130,11 +133,17 @@ def definitions(outputs: str | None = None) -> Iterator[Definition]:
                     yield Definition(name, reduction, scale)
 
 
-def loss_from(definition: Definition, outputs: Floats, problem: Problem) -> float:
-    """Return the loss that a definition gives to some outputs, right or wrong."""
+def loss_from(
+    definition: Definition, outputs: Floats, problem: Problem, epsilon: float = 0.0
+) -> float:
+    """Return the loss that a definition gives to some outputs, right or wrong.
+
+    ``epsilon`` is what code may add inside its logarithms.
+    """
     y, n_out = problem.batch.y, outputs.shape[1]
     with np.errstate(all="ignore"):
-        each = np.asarray(LOSSES[definition.loss].of_outputs(outputs, y))
+        moved = outputs + epsilon * (2.0 * y - 1.0)  # a + epsilon, and 1 - a + epsilon
+        each = np.asarray(LOSSES[definition.loss].of_outputs(moved, y))
     network = Network(problem.network.widths, _any(problem), "squared_error", definition.reduction)
     return float(reduce(network, each)) * SCALES[definition.scale](n_out)
 
@@ -151,8 +160,9 @@ def matching_losses(
     if claimed == 0:  # a counter, or a sum not yet begun
         return found
     for definition in definitions(activation):
-        value = loss_from(definition, outputs, problem)
-        if np.isfinite(value) and abs(claimed - value) <= SAME * (1e-3 + abs(value)):
+        added = EPSILONS if LOSSES[definition.loss].logarithmic else (0.0,)
+        values = [loss_from(definition, outputs, problem, epsilon) for epsilon in added]
+        if any(abs(claimed - v) <= SAME * (1e-3 + abs(v)) for v in values if np.isfinite(v)):
             found.append(definition)
     return found
 
