@@ -79,7 +79,7 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
     Where there is none, those are yielded in which the backward returns something: what that
     lacks is for whoever asks, if the forward gives the outputs of a network.
     """
-    answers, lacking = False, []
+    answering, lacking = [], []
     for style in STYLES:
         for container in ("dict", "pairs"):
             for targets in ("as given", "integer labels", "one vector"):
@@ -90,15 +90,19 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
                     if code.returned and chain.forward is not None and targets == "as given":
                         lacking.append(code)
                     continue
-                answers = True
-                yield from _readings(code, adapter, module, question)
+                answering.append((code, *_losses(code, module, question)))
             if not _takes_parameters(chain):
                 break
-    for code in lacking if not answers else ():
+    for code in lacking if not answering else ():
         trial = Trial(TRIALS[0])
         question = (trial, *trial.question(ROWS[0]), (float("nan"),))
         code.picker = Picker()
-        yield from _readings(code, adapter, module, question)
+        answering.append((code, *_losses(code, module, question)))
+    # where its cost fails in one style and not in another, it is not written for the first
+    usable = any(returned or any(not loss.raised for loss in own) for _, own, returned in answering)
+    for code, losses, returned in answering:
+        if returned or not usable or any(not loss.raised for loss in losses):
+            yield from _readings(code, adapter, losses, returned)
 
 
 def _tried(chain: Chain, style: Style) -> tuple[Chained, Any, UnsuitedError | None]:
@@ -115,10 +119,11 @@ def _tried(chain: Chain, style: Style) -> tuple[Chained, Any, UnsuitedError | No
     return code, None, why
 
 
-def _readings(code: Chained, adapter: str, module: Any, question: Any) -> Iterator[Reading]:
+def _readings(
+    code: Chained, adapter: str, losses: list[OwnLoss], returned: bool
+) -> Iterator[Reading]:
     """Yield a style with every loss that the code has, penalty and meaning of an argument."""
     chain, style = code.chain, code.style
-    losses, returned = _losses(code, module, question)
     meant = [loss for loss in losses if loss.meant and not loss.raised]
     for own in [None] if returned else meant or choices(losses):
         made = replace(chain, loss=own)

@@ -125,9 +125,8 @@ def test_the_two_two_two_script_as_printed_is_wrong_at_both_sites(examined):
     entry = examined(example("two_two_two.py"))
     assert entry["adapter"]["name"] == "script", f"recognised as {entry['adapter']}"
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
-    assert set(sites(entry)) == {("forward", 2), ("delta_recursion", 1)}, (
-        f"diagnosed {entry['diagnoses']}"
-    )
+    told = {(each["site"], each["layer"]) for each in entry["diagnoses"]}
+    assert told == {("forward", 2), ("delta_recursion", 1)}, f"diagnosed {entry['diagnoses']}"
     assert "hidden_output_used_twice" in [d["bug"] for d in entry["diagnoses"]]
 
 
