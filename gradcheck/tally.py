@@ -127,16 +127,16 @@ class Tally:
             self._listed(list(bad)) if len(bad) < len(tensors) or len(bad) < 3 else "all tensors"
         )
         text = (
-            f"{which} {'is' if len(bad) == 1 else 'are'} wrong on "
+            f"{which} {_verb(which, len(bad))} wrong on "
             f"{len(self._failing)} of {self.problems} problems. For example {place}: "
             f"your code says {factor * entry.claimed:.9g}, it is {_with_bar(entry, factor)} "
             f"({self._notation.own_network(network)})."
         )
-        if never:
-            which = self._listed(never) if len(never) < len(tensors) else "Nothing"
-            text += f" {which} {'is' if len(never) == 1 or which == 'Nothing' else 'are'} "
-            text += "ever trained" if which == "Nothing" else "never trained"
-            text += ": your code says zero."
+        if never and len(never) == len(tensors):
+            text += " Nothing is ever trained: your code says zero."
+        elif never:
+            which = self._listed(never)
+            text += f" {which} {_verb(which, len(never))} never trained: your code says zero."
         return text
 
     def _listed(self, names: list[str]) -> str:
@@ -156,6 +156,11 @@ class Tally:
             f"{kinked} tensors lay on a kink, where relu's derivative may be 0, 1 or between: "
             f"the interval was accepted",
         )
+
+
+def _verb(which: str, count: int) -> str:
+    """Choose the verb: what stands in for one tensor may be several, "the biases in W1"."""
+    return "is" if count == 1 and not which.startswith("the ") else "are"
 
 
 def _order(item: tuple[str, object]) -> tuple[int, str]:

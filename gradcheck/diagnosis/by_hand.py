@@ -91,7 +91,11 @@ class _Hand:
         self.notation, self.arithmetic = notation, arithmetic
         self.network: Network = problem.network
         self.p: Pass = textbook_pass(notation.own_problem(problem))
-        self.deltas = survey(problem, observation, SAME, factor=1.0).deltas
+        found = survey(problem, observation, SAME, factor=1.0)
+        told = [flag.layer for flag in found.flags]
+        # where dW and db go with no common delta, what the code's delta was is a guess
+        guessed = max((layer for layer in told if told.count(layer) > 1), default=0)
+        self.deltas = {at: delta for at, delta in found.deltas.items() if at > guessed}
         self.claims = named(observation.tensors)
         self.plain = textbook_pass(problem)  # of the network as it is read
 

@@ -83,8 +83,21 @@ def of_class(
 
 
 def _not_told_from(names: list[Name]) -> str:
-    """Say which other bugs of the catalogue compute the same here."""
-    others = dict.fromkeys(CATALOGUE[n.bug].title for n in names[1:] if n.bug != names[0].bug)
+    """Say which other bugs of the catalogue compute the same here.
+
+    What is the same at the same place, of one activation alone, is no other thing to look for.
+    """
+    first = names[0]
+    others = dict.fromkeys(
+        CATALOGUE[n.bug].title
+        for n in names[1:]
+        if n.bug != first.bug
+        and not (
+            (n.site, n.layer) == (first.site, first.layer)
+            and CATALOGUE[n.bug].activation
+            and not CATALOGUE[first.bug].activation
+        )
+    )
     return f" These numbers do not tell it from: {'; '.join(others)}." if others else ""
 
 

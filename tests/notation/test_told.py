@@ -245,3 +245,13 @@ def test_thresholds_are_told_as_the_declaration_names_them(tmp_path):
     assert "gamma[" in message, message
     formulas = {line["quantity"]: line["formula"] for line in entry["counterexample"]["by_hand"]}
     assert formulas["z1"] == "x v - gamma", formulas
+
+
+def test_a_delta_that_is_a_guess_is_not_told_as_that_of_the_code():
+    """Layers returned in reverse: no delta goes with both dW and db."""
+    asked = problem("1-1-1 tanh,identity half_squared_error mean", 1)
+    lines = worked(asked, "layers_returned_in_reverse", {})
+    assert lines["delta2"].code is None, lines["delta2"]
+    assert lines["delta1"].code is None, lines["delta1"]
+    differs = [name for name, line in lines.items() if line.differs]
+    assert differs == ["dW2", "db2", "dW1", "db1"], differs
