@@ -72,8 +72,9 @@ def by_hand(
     arithmetic : Arithmetic, optional
         Of the code: what it costs is no difference.
     """
-    hand = _Hand(problem, observation, truth, notation, arithmetic)
-    return [*hand.forward(), *hand.backward()]
+    with np.errstate(all="ignore"):  # the code's numbers may be anything
+        hand = _Hand(problem, observation, truth, notation, arithmetic)
+        return [*hand.forward(), *hand.backward()]
 
 
 class _Hand:

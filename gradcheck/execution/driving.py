@@ -3,6 +3,8 @@
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
+import numpy as np
+
 from gradcheck.execution.session import Session
 from gradcheck.protocol import Observation, Request
 
@@ -25,13 +27,20 @@ def drive_until(
 def _driven(
     questions: Generator[Request, Observation, T], session: Session, over: Callable[[], bool]
 ) -> list[T]:
-    """Return the one thing that the generator returns; nothing where the time was over."""
+    """Return the one thing that the generator returns; nothing where the time was over.
+
+    What is computed of answers may overflow, for they may be anything: infinity is what is meant
+    there, and no warning. The code itself is asked outside, and warned as ever.
+    """
     if over():
         return []
     try:
-        request = next(questions)
+        with np.errstate(all="ignore"):
+            request = next(questions)
         while not over():
-            request = questions.send(session.ask(request))
+            observation = session.ask(request)
+            with np.errstate(all="ignore"):
+                request = questions.send(observation)
     except StopIteration as end:
         return [end.value]
     questions.close()
