@@ -11,7 +11,6 @@ from typing import Any
 
 from gradcheck import replay
 from gradcheck.adapters.manner import Manner
-from gradcheck.adapters.part import together
 from gradcheck.adapters.registry import check_name
 from gradcheck.campaign import Examination
 from gradcheck.entry import failed, faulty
@@ -102,7 +101,7 @@ def check(
     limits = Limits(call_timeout, timeout, min_sandbox)
     seed = fresh_seed() if seed is None else seed
     only = Network.parse(network) if isinstance(network, str) else network
-    several = isinstance(target, Sequence) and not _is_path(target) and not together(target)
+    several = isinstance(target, Sequence) and not _is_path(target) and not _together(target)
     targets = list(target) if several else [target]
     if not targets:
         raise UsageError("there is nothing to check: the list is empty")
@@ -145,6 +144,15 @@ def _read(target: Any, manner: Manner) -> Any:
     if not isinstance(target, Target | Launch) and (manner.imports_only or manner.declaration):
         raise UsageError("imports_only and declaration are for files; this has been run already")
     return target
+
+
+def _together(target: Sequence[Any]) -> bool:
+    """Whether several things are one: functions that work together."""
+    if not all(map(callable, target)):
+        return False
+    from gradcheck.adapters.part import together  # paths do not pay for it
+
+    return together(target)
 
 
 def _entries(

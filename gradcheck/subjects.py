@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gradcheck.adapters.part import Part, readable
 from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
@@ -125,6 +124,8 @@ def from_object(
         When it has no ``loss_and_grads``, and no adapter reads it.
     """
     name = name or _name(implementation)
+    from gradcheck.adapters.part import Part, readable  # files are no parts
+
     implementation = readable(implementation)
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):

@@ -6,10 +6,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from gradcheck.adapters.batching import handles_batches
 from gradcheck.adapters.broken import works
 from gradcheck.adapters.calling import SearchEndedError, searching
-from gradcheck.adapters.nearest import nearest
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.registry import ADAPTERS, check_name
 from gradcheck.lines import Anywhere, Sources
@@ -78,6 +76,8 @@ def readings(
             stopped += found
             if ended:
                 break
+    from gradcheck.adapters.nearest import nearest  # native code does not pay for it
+
     kept = nearest(code, stopped, sources or Anywhere(code), ended)
     last = getattr(code, "__gradcheck_last__", None)
     if last is not None and (kept is None or kept.adapter == "native"):
@@ -94,7 +94,11 @@ def _is_about(reading: Reading, code: Any) -> bool:
 
 def _of_batches(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
     """Add what the source says of batches."""
-    if found[0].adapter == "native" or not handles_batches(code):
+    if found[0].adapter == "native":
+        return found
+    from gradcheck.adapters.batching import handles_batches  # native code does not pay for it
+
+    if not handles_batches(code):
         return found
     return tuple(
         replace(each, conventions={**each.conventions, "handles": "batches"}) for each in found

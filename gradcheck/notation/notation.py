@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from gradcheck.adapters.asked import AT_ONE
 from gradcheck.adapters.bare import widen, wider
 from gradcheck.adapters.layout import Layout
 from gradcheck.network import Network
-from gradcheck.notation.formula import Lay, Name, Writing, laid_out, parse, shape_of
 from gradcheck.notation.spelling import Spelling
 from gradcheck.problem import Batch, Floats, Params, Problem
+
+if TYPE_CHECKING:  # right native code is told no formula, and does not pay for them
+    from gradcheck.notation.formula import Lay, Name
 
 _SIZES = {"n_inputs": "0", "n_outputs": "L", "n_below": "l-1"}
 
@@ -113,8 +115,10 @@ class Notation:
         return self._vector
 
     @cached_property
-    def lay(self) -> Lay:
+    def lay(self) -> "Lay":
         """Which arrays are kept the other way."""
+        from gradcheck.notation.formula import Lay
+
         return Lay(
             self.columns,
             self.layout.weights == "out x in",
@@ -147,11 +151,13 @@ class Notation:
         depth : int, optional
             The number of layers, where it is known.
         """
+        from gradcheck.notation.formula import Writing, laid_out, parse
+
         told = self
         if self.mean_in_delta and re.search(r"\bN\b", text):
             told = replace(self, spelling=self.spelling.without("delta"))
 
-        def name(each: Name) -> str:
+        def name(each: "Name") -> str:
             text = told._name(each, layer, depth)
             return text.replace("'", "") if python else text
 
@@ -161,9 +167,13 @@ class Notation:
 
     def name(self, quantity: str, layer: int | None = None) -> str:
         """Return what a quantity of a layer is called: ``W2``, ``dZ2``, ``Theta1[:, 1:]``."""
+        from gradcheck.notation.formula import Name
+
         return self._name(Name(quantity), layer)
 
-    def _name(self, name: Name, layer: int | None, depth: int = 0) -> str:
+    def _name(self, name: "Name", layer: int | None, depth: int = 0) -> str:
+        from gradcheck.notation.formula import Name, shape_of
+
         quantity, at = name.quantity, _layer(name, layer, depth)
         if quantity in _UNNUMBERED:
             return quantity
@@ -181,7 +191,7 @@ class Notation:
             quantity = "dW" if quantity.startswith("d") else "W"
         return self.spelling.at(quantity, at) + part
 
-    def _anywhere(self, name: Name) -> str:
+    def _anywhere(self, name: "Name") -> str:
         """Write a quantity of no layer in particular."""
         quantity = "a" if name.quantity == "inputs" else name.quantity
         stem = self.spelling.stem(quantity)
@@ -385,7 +395,7 @@ def _with_factor(error: str, factor: str) -> str:
     return error[1:-1] if whole else error
 
 
-def _layer(name: Name, layer: int | None, depth: int) -> int | None:
+def _layer(name: "Name", layer: int | None, depth: int) -> int | None:
     """The number of the layer that a name is of, as far as it can be told."""
     if name.layer == "L":
         return depth or None
