@@ -329,9 +329,16 @@ class _Reader:
                 self.keepdims = self.keepdims or any(k.arg == "keepdims" for k in node.keywords)
 
     def _certain(self) -> dict[str, str]:
-        """Leave out what stands for two things, and deltas of which some hold the mean."""
+        """Leave out what stands for two things, and deltas of which some hold the mean.
+
+        Where biases get the sums of deltas, one that no bias gets may be another thing: what
+        weights get before the slope is multiplied in.
+        """
         twice = Counter(self.names.values())
         sure = {key: name for key, name in self.names.items() if name and twice[name] == 1}
+        summed = {key[2:] for key in sure if key[:2] == "db"}
+        if summed:
+            sure = {k: n for k, n in sure.items() if k[:5] != "delta" or k[5:] in summed}
         if len(self.scaled) != 1:
             sure = {key: name for key, name in sure.items() if not key.startswith("delta")}
         elif self.scaled == {False}:

@@ -47,7 +47,7 @@ def run(plan: Plan) -> Run:
     failures.sort(key=lambda item: item[0].params.size * item[0].batch.size)
     problem, failure = failures[0]
     message = (
-        f"{failure.message} ({plan.described(problem)}; "
+        f"{plan.notation.named(failure.message)} ({plan.described(problem)}; "
         f"{len(failures)} of {len(requests) + len(plan.faults)} answers failed)"
     )
     shown = tuple(dict.fromkeys(p for p, _ in failures))

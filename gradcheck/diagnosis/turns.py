@@ -138,8 +138,8 @@ LOST = (
     Turn(
         _of_samples,
         "there is one number for each sample, so it looks summed over the units",
-        "it was summed over the units: there is one number for each sample, and each is the "
-        "sum of that sample's delta",
+        "it was summed over the units: there is one number for each sample, made of that "
+        "sample's delta alone",
         "Sum along the other axis: over the samples, so that one number is left for each unit.",
         "bias_summed_over_units",
         "bias_gradient",

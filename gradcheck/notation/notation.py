@@ -35,6 +35,9 @@ _LOSS = re.compile(r"(half the )?loss: (.*)")
 #: An array that the code returns, whatever stands in it: ``array dW2``.
 _ARRAY = re.compile(r"array (d[Wb])(\d+)")
 
+#: A gradient in a message of an adapter.
+_GRADIENT = re.compile(r"\b(d[Wb])(\d+)\b")
+
 #: What l2 is, where the code's own penalty has another factor.
 _PENALTIES = {"lambda = l2 N": "lambda / N", "lambda = l2 / 2": "2 lambda", "reg = l2 / 2": "2 reg"}
 
@@ -340,6 +343,10 @@ class Notation:
             if bias is not None:
                 lines[-1][self.spelling.at("b", layer)] = self.biases(b)
         return lines
+
+    def named(self, message: str) -> str:
+        """Let gradients be called in a message as the code calls them."""
+        return _GRADIENT.sub(lambda found: self.spelling.at(found[1], int(found[2])), message)
 
     def tensor(self, name: str) -> str:
         """Say what the code calls W1 or b1."""

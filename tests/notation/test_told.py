@@ -255,3 +255,31 @@ def test_a_delta_that_is_a_guess_is_not_told_as_that_of_the_code():
     assert lines["delta1"].code is None, lines["delta1"]
     differs = [name for name, line in lines.items() if line.differs]
     assert differs == ["dW2", "db2", "dW1", "db1"], differs
+
+
+def test_what_weights_get_before_the_slope_is_not_called_their_delta():
+    """The advice would be what the code has already."""
+    source = """
+def loss(X, y, W1, b1, W2, b2):
+    z = X @ W1 + b1
+    h = relu(z)
+    out = h @ W2 + b2
+    d = out - y
+    dh = d @ W2.T
+    dz = dh * (z > 0)
+    dW2 = h.T @ d
+    db2 = d.sum(axis=0)
+    dW1 = X.T @ dh
+    db1 = dz.sum(axis=0)
+    return dW1, db1, dW2, db2
+"""
+    words = spelled([ast.parse(source)], by_number, Layout())
+    assert "delta2=d" in words, words
+    assert "delta1" not in words, words
+
+
+def test_a_message_names_gradients_as_the_code_does():
+    notation = Notation.of({"spelling": "column dW1=nabla_w[0]"})
+    told = notation.named("dW1 has shape (3, 3), expected (3, 2)")
+    assert told == "nabla_w[0] has shape (3, 3), expected (3, 2)"
+    assert NATIVE.named("db2 has shape (1,)") == "db2 has shape (1,)"
