@@ -6,12 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from gradcheck.errors import UsageError
+from gradcheck.execution.calling import one_line
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import Described, InProcess
 from gradcheck.execution.target import Target
+from gradcheck.lines import raised
 from gradcheck.protocol import Call
 from gradcheck.subject import Subject
 
@@ -126,7 +128,13 @@ def from_object(
     name = name or _name(implementation)
     from gradcheck.adapters.part import Part, readable  # files are no parts
 
-    implementation = readable(implementation)
+    try:
+        implementation = readable(implementation)
+    except UsageError:
+        raise
+    except Exception as error:  # a constructor may raise anything
+        told = raised(error, one_line(error))
+        raise UsageError(f"{name}() raised {told}; hand over an object that is made") from None
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
         raise UsageError(_lacking(path or name, adapter, session.readings[0]))

@@ -206,6 +206,32 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(target, said):
     assert said in str(caught.value), caught.value
 
 
+NATIVE_CLASS = """
+class Linear:
+    networks = ("2-2 identity half_squared_error sum",)
+
+    def __init__(self, factor{default}):
+        self.factor = factor
+
+    def loss_and_grads(self, network, params, batch):
+        ((w, b),) = params
+        delta = batch.x @ w + b - batch.y
+        return 0.5 * (delta**2).sum(), [(self.factor * batch.x.T @ delta, delta.sum(axis=0))]
+"""
+
+
+def test_a_class_that_follows_the_contract_is_made_without_arguments():
+    linear = cell(NATIVE_CLASS.format(default="=1.0"))["Linear"]
+    entry = entry_of(linear)
+    assert (entry["verdict"], entry["name"]) == ("correct", "Linear"), entry["error"]
+    assert entry_of(linear(1.1))["verdict"] == "wrong"
+    needy = cell(NATIVE_CLASS.format(default=""))["Linear"]
+    with pytest.raises(
+        gradcheck.UsageError, match=r"Linear\(\) raised TypeError: .*factor.*; hand"
+    ):
+        gradcheck.check(needy)
+
+
 def test_a_declaration_is_for_files():
     with pytest.raises(gradcheck.UsageError, match="are for files"):
         gradcheck.check(Locked, declaration="x.gradcheck.py")
