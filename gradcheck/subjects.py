@@ -13,7 +13,7 @@ from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import Described, InProcess
 from gradcheck.execution.target import Target
-from gradcheck.lines import raised
+from gradcheck.lines import Place, raised
 from gradcheck.protocol import Call
 from gradcheck.subject import Subject
 
@@ -40,10 +40,12 @@ def submit(launch: Launch) -> Subject:
     session, target = Remote(launch), launch.target
     if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
         session.close()
+        nearest = session.readings[0]
         raise LostError(
             "contract",
-            _lacking(_whole(target), target.manner.adapter, session.readings[0]),
+            _lacking(_whole(target), target.manner.adapter, nearest),
             session.level,
+            launch.submission.place(_place(nearest)),
         )
     return Subject(
         target.name,
@@ -59,6 +61,12 @@ def submit(launch: Launch) -> Subject:
         session.close,
         waited=lambda: session.waited,
     )
+
+
+def _place(reading: Described) -> Place | None:
+    """Return the line that stopped the reading which came nearest."""
+    file, line = (reading.conventions.get(f"nearest_{part}", "") for part in ("file", "line"))
+    return Place(file, int(line)) if file and line.isdecimal() and len(line) < 9 else None
 
 
 def _whole(target: Target) -> str:

@@ -1,7 +1,6 @@
 """Where no adapter can read code: what there is in it, and which reading came nearest."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +31,9 @@ def nearest(code: Any, stopped: Sequence[Reading], sources: Sources, ended: bool
         "nearest": _told(ranked[0], sources) if ranked else "",
         "ended": "its functions take long, so that not every way was tried" if ended else "",
     }
+    place = _place(ranked[0], sources) if ranked else None
+    if place is not None and _broken(ranked[0]).stage != MAKING:
+        told |= {"nearest_file": place.file, "nearest_line": str(place.line)}
     told = {key: value for key, value in told.items() if value}
     return Reading("native", code, told) if told else None
 
@@ -74,7 +76,7 @@ def _told(reading: Reading, sources: Sources) -> str:
         return (
             f"{reading.adapter}, but how an object of {told.get('class', 'it')} is made is unknown"
         )
-    where = f"{replace(place, file=sources.main).told(sources.main)}: " if place else ""
+    where = f"{place.told(sources.main)}: " if place else ""
     return f"{reading.adapter} ({asked}), stopped by {where}{stopped.why.what}"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck.adapters import readings
 from gradcheck.execution.loading import load
-from tests.adapters.conftest import EXAMPLES, example
+from tests.adapters.conftest import EXAMPLES, example, planted
 
 #: After which line of an example a line is put that fails, and how it is read.
 BACKWARDS = {
@@ -143,6 +143,16 @@ def test_where_nothing_is_recognised_it_is_said_what_was_found(examined):
     assert error["kind"] == "contract", error
     assert "helper(alpha, beta)" in error["message"], error
     assert "Reader(path, mode) with tokens(skip)" in error["message"], error
+
+
+def test_the_line_that_stopped_the_nearest_reading_stands_in_the_record(examined):
+    text = planted("gradients_only.py", "dW1 = X.T @ d_h", "dW1 = X @ d_h")
+    number = text[: text.index("dW1 = X @")].count("\n") + 1
+    error = examined(text)["error"]
+    assert error["kind"] == "contract", error
+    assert f"stopped by line {number}, `dW1 = X @ d_h`: ValueError" in error["message"], error
+    found = error["file"], error["line"], error["text"]
+    assert found == ("student.py", number, "dW1 = X @ d_h"), error
 
 
 ENGINE = """
