@@ -11,10 +11,12 @@ from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.sampling import MAX_Z, Support, targets
 
-#: Weights of a layer that neither kill a signal nor blow it up, by activation, times
-#: ``1 / sqrt(n_in)``: about one over the slope at zero, and enough to bend it.
-_GAIN = {"sigmoid": 4.0, "softplus": 2.0, "silu": 2.0, "gelu": 2.0, "softmax": 2.0}
-_USUAL_GAIN = 1.5
+#: Weights of a layer that neither kill a signal nor blow it up, times ``1 / sqrt(n_in)``: of most
+#: activations, at most, and of those whose units feel each other.
+_USUAL_GAIN, _LARGEST_GAIN, _SHARED_GAIN = 1.5, 4.0, 2.0
+
+#: By how much z is moved from zero to see the slope there.
+_BY = 1e-3
 
 #: How near to the largest ``|z|`` a layer is brought.
 _NEAR = 0.95
@@ -70,7 +72,7 @@ def filled(
         zip(network.activations, network.shapes, strict=True), start=1
     ):
         reach = max(1.0, float(np.sqrt(np.mean(a * a))))  # inputs of 1000 ask for small weights
-        size = _GAIN.get(name, _USUAL_GAIN) / np.sqrt(n_in) / reach
+        size = _gain(name) / np.sqrt(n_in) / reach
         w = digits(size * rng.standard_normal((n_in, n_out)), 3)
         b = digits(0.5 * rng.standard_normal(n_out), 3) * manner.biases
         if ACTIVATIONS[name].pieces and manner.biases:
@@ -89,6 +91,18 @@ def filled(
     if y is None:
         y = targets(rng, network, samples, support.one_hot)
     return Problem(network, Params(pairs), Batch(x, y))
+
+
+def _gain(name: str) -> float:
+    """About one over the slope at zero, and enough to bend it."""
+    row = ACTIVATIONS[name]
+    if not row.elementwise:
+        return _SHARED_GAIN
+    if row.pieces:  # its slope at zero is one of two
+        return _USUAL_GAIN
+    below, above = row.forward(np.array([-_BY, _BY]))
+    slope = abs(float(above - below)) / (2.0 * _BY)
+    return float(np.clip(round(1.0 / max(slope, _BY), 1), _USUAL_GAIN, _LARGEST_GAIN))
 
 
 def digits(values: Floats, count: int) -> Floats:

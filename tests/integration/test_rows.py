@@ -10,9 +10,13 @@ from rich.console import Console
 
 import gradcheck
 from gradcheck.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
+from gradcheck.bugs.textbook import Textbook
+from gradcheck.far_out.filling import filled
 from gradcheck.losses import LOSSES, Loss, total
+from gradcheck.network import Network
 from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html
+from gradcheck.sampling import EVERYTHING
 
 QUARTIC = Loss(
     "quartic_error",
@@ -164,3 +168,16 @@ def test_the_derivative_of_a_loss_is_that_of_its_terms(added, name):
     assert np.allclose(row.derivative(a, y), expected, rtol=1e-12), f"{name}: derivative is wrong"
     assert row.derivative_formula != "dL/da", f"{name} does not say its derivative"
     assert row.formula, f"{name} does not say its formula"
+
+
+@pytest.mark.parametrize("slope", [0.25, 0.5, 1.0])
+def test_a_signal_gets_through_ten_layers_of_an_added_activation(monkeypatch, slope):
+    row = Activation("tanh", lambda z: slope * np.tanh(z), lambda z: slope / np.cosh(z) ** 2)
+    monkeypatch.setitem(ACTIVATIONS, row.name, row)
+    network = Network((3,) * 11, (row.name,) * 10, "half_squared_error")
+    shares = []
+    for seed in range(12):
+        problem = filled(np.random.default_rng(seed), network, 4, EVERYTHING)
+        _, grads = Textbook().loss_and_grads(network, problem.params.copies(), problem.batch)
+        shares.append(np.abs(grads[0][0]).max() / np.abs(grads[-1][0]).max())
+    assert np.median(shares) > 0.01, f"of a slope of {slope} the first layer feels {shares}"
