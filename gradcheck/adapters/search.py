@@ -72,7 +72,7 @@ def readings(
             found = [reading for reading in found if _is_about(reading, code)]
             working = tuple(reading for reading in found if works(reading))
             if working:
-                return Found(_of_batches(working, code), number)
+                return Found(_of_classes(_of_batches(working, code), code), number)
             stopped += found
             if ended:
                 break
@@ -102,6 +102,26 @@ def _of_batches(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
         return found
     return tuple(
         replace(each, conventions={**each.conventions, "handles": "batches"}) for each in found
+    )
+
+
+def _of_classes(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
+    """Ask code that counts the classes of a batch those in which the last one occurs."""
+    if not any("labels" in r.conventions.get("targets", "") for r in found):
+        return found
+    from gradcheck.adapters.last_class import WithLastClass, counts_classes
+
+    if not counts_classes(code):
+        return found
+    return tuple(
+        replace(
+            each,
+            implementation=WithLastClass(each.implementation),
+            conventions={**each.conventions, "targets": f"{told}, the last class in every batch"},
+        )
+        if "labels" in (told := each.conventions.get("targets", ""))
+        else each
+        for each in found
     )
 
 

@@ -113,3 +113,28 @@ def test_what_parameters_are_changed_by_comes_before_what_leads_there(text, rate
     module.step = 0.25
     module.__gradcheck_loop__ = ast.parse(text).body[0]
     assert built_in(module) == rates
+
+
+RATE_IN_DELTA = """
+import numpy as np
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+Y = np.array([[0], [1], [1], [0]])
+L = .1
+Wh = np.random.uniform(size=(2, 3))
+Wz = np.random.uniform(size=(3, 1))
+for i in range(2000):
+    H = 1 / (1 + np.exp(-np.dot(X, Wh)))
+    Z = np.dot(H, Wz)
+    E = Y - Z
+    dZ = E * L
+    Wz += H.T.dot(dZ)
+    dH = dZ.dot(Wz.T) * H * (1 - H)
+    Wh += X.T.dot(dH)
+"""
+
+
+def test_a_rate_inside_the_delta_is_taken_for_no_factor_of_a_mean(examined):
+    entry = examined(RATE_IN_DELTA)
+    assert entry["adapter"]["conventions"]["rate"] == "built in, 0.1", entry["adapter"]
+    told = [(d["bug"], d["layer"]) for d in entry["diagnoses"]]
+    assert told == [("weights_updated_inside_gradient", 1)], f"told {told}"
