@@ -25,8 +25,18 @@ Feature = tuple[str, ...]
 LONGEST = 160
 
 #: How many names of one kind are listed, of what was asked and of what was not, before they
-#: are counted: as many as the sentence allows. With none, refusals of all kinds are one number.
-_LISTED = ((4, 4), (4, 2), (4, 1), (2, 1), (0, 0))
+#: are counted, and whether a condition keeps its reason: as much as the sentence allows. With
+#: none, refusals of all kinds are one number. What was asked keeps its names the longest.
+_LISTED = (
+    (4, 4, True),
+    (4, 2, True),
+    (4, 1, True),
+    (4, 1, False),
+    (2, 1, False),
+    (4, 0, False),
+    (2, 0, False),
+    (0, 0, False),
+)
 
 #: So many runs of numbers are told one by one.
 _RUNS = 3
@@ -104,10 +114,10 @@ def scope_of(
     asked |= {"largest_gradient": largest_gradient, "far_out": list(far_out)}
     told = _told(refused, asked)
     sentence = ""
-    for positive, negative in _LISTED:
+    for positive, negative, reason in _LISTED:
         parts = (
             _positive(problems, asked, only, single, positive),
-            condition if positive else condition.partition(" (")[0],
+            condition if reason else condition.partition(" (")[0],
         )
         sentence = "; ".join(
             filter(None, (", ".join(filter(None, parts)), _negative(told, negative)))

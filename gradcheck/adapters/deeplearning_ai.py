@@ -138,7 +138,8 @@ def _readings(
             final = replace(style, penalty=penalty, given=given)
             more = {"penalty": penalty} if penalty else {}
             more |= told_of_meaning(code.unknown, given) if given else {}
-            yield Reading(adapter, Chained(made, final, code.picker), told | more)
+            asked = Chained(made, final, code.picker, code.updated)
+            yield Reading(adapter, asked, told | more)
 
 
 def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], bool]:
@@ -227,10 +228,17 @@ def _ask(code: Chained) -> Any:
             question = trial.question(rows)
             try:
                 answer = attempt(partial(code.loss_and_grads, trial, *question))
-                return trial, *question, answer
             except UnsuitedError as error:
                 if farthest is None or code.stage > farthest[0]:
                     farthest = code.stage, error
+                continue
+            code.updated = Picker()
+            if code.chain.update is not None:
+                try:
+                    attempt(partial(code.step, trial, *question, 0.5))
+                except UnsuitedError:
+                    code.updated = Picker()
+            return trial, *question, answer
     assert farthest is not None
     code.stage = farthest[0]
     raise farthest[1]

@@ -101,11 +101,20 @@ class Chained:
         How far the last question came.
     unknown : str
         The one argument of the backward that no name says; empty where there is none.
+    picker, updated : Picker
+        Where the gradients are in what the backward returns, and the parameters in what the
+        update does: seen once, on sizes that tell them apart.
     """
 
-    def __init__(self, chain: Chain, style: Style, picker: Picker | None = None) -> None:
-        self.chain, self.style, self.picker = chain, style, picker or Picker()
-        self._updated = Picker()
+    def __init__(
+        self,
+        chain: Chain,
+        style: Style,
+        picker: Picker | None = None,
+        updated: Picker | None = None,
+    ) -> None:
+        self.chain, self.style = chain, style
+        self.picker, self.updated = picker or Picker(), updated or Picker()
         self.stage = FORWARD
         self.unknown = ""
         self.returned = False  # whether the backward ever ran to its end
@@ -258,7 +267,7 @@ class Chained:
             after = update(*bind(update, values))
             if after is None:
                 after = values["parameters"]
-            return self._gradients(after, returned_names(update), own, self._updated)
+            return self._gradients(after, returned_names(update), own, self.updated)
 
 
 def _known(name: str, values: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+import gradcheck
 from tests.adapters.conftest import example, wrong_checks
 
 NATIVE = """\
@@ -163,3 +164,30 @@ def test_an_update_with_adam_alone_is_left_out(examined):
     entry = examined(before + ADAM)
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
     assert "step" not in {f["check"] for f in entry["findings"]}
+
+
+UNNAMED_UPDATE = """
+import numpy as np
+def forward(X, W1, b1, W2, b2):
+    A1 = np.tanh(X @ W1 + b1)
+    A2 = A1 @ W2 + b2
+    return A1, A2
+def cost(A2, Y):
+    return np.sum((A2 - Y) ** 2) / len(Y)
+def backward(X, Y, A1, A2, W2):
+    dA2 = 2 * (A2 - Y) / len(Y)
+    dZ1 = dA2 @ W2.T * (1 - A1 ** 2)
+    dW1, db1, dW2, db2 = X.T @ dZ1, dZ1.sum(axis=0), A1.T @ dA2, dA2.sum(axis=0)
+    return dW1, db1, dW2, db2
+def update(W1, b1, W2, b2, dW1, db1, dW2, db2, lr):
+    return W1 - lr * dW1, b1 - lr * db1, W2 - lr * dW2, b2 - lr * db2
+"""
+
+
+def test_what_an_update_returns_is_known_on_sizes_that_tell(tmp_path):
+    path = tmp_path / "student.py"
+    path.write_text(UNNAMED_UPDATE, encoding="utf-8")
+    for seed in range(6):
+        entry = gradcheck.check(path, seed=seed, examples=24).data["implementations"][0]
+        assert entry["verdict"] == "correct", f"seed {seed}: {entry['findings']}"
+        assert "step" in {f["check"] for f in entry["findings"]}, "no step was asked"
