@@ -18,12 +18,22 @@ ENOUGH = 0.2
 SAME = 1e-5
 
 
-@lru_cache(maxsize=1024)
+#: True gradients of problems of so many parameters are formed anew each time they are asked for.
+LARGE = 20_000
+
+
 def _truth(problem: Problem) -> dict[str, Floats]:
     """The true gradient, without a bar: what is settled here is judged later."""
+    return _formed(problem) if problem.params.size > LARGE else _kept(problem)
+
+
+def _formed(problem: Problem) -> dict[str, Floats]:
     pairs = [(w[None], b[None]) for w, b in problem.params]
     stack = by_preactivation(sloped(problem, points.of(problem, pairs)))
     return named(tuple((dw[0], db[0]) for dw, db in stack))
+
+
+_kept = lru_cache(maxsize=1024)(_formed)
 
 
 def share(problem: Problem, observation: Observation, factor: float = 1.0) -> float:

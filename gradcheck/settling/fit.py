@@ -26,7 +26,10 @@ from gradcheck.settling.ranking import (
 FIRST = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
 
 #: Networks with more parameters are not asked for.
-LARGEST = 200_000
+LARGEST = 2_000_000
+
+#: Weights of a layer of more inputs are drawn smaller, for nothing to saturate.
+_FEW = 16
 
 _SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
 
@@ -49,7 +52,10 @@ def problem_for(network: Network, samples: int, seed: int, missing: bool = False
     for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
         b = rng.normal(size=n_out) * 0.5
         pairs.append(
-            (rng.normal(size=(n_in, n_out)), np.zeros(n_out) if missing and layer > 1 else b)
+            (
+                rng.normal(size=(n_in, n_out)) * min(1.0, _FEW / n_in) ** 0.5,
+                np.zeros(n_out) if missing and layer > 1 else b,
+            )
         )
     x = rng.normal(size=(samples, network.widths[0]))
     width = network.widths[-1]
@@ -95,7 +101,7 @@ def fit_of(
     faults: list[Fault] = []
     own = widths_of(reading)
     if own is not None and not own:
-        text = f"its sizes are too large: at most {LARGEST} parameters are asked for"
+        text = f"its sizes are too large: at most {LARGEST:,} parameters are asked for"
         failures.append(Failure("unsupported", text))
     for widths in FIRST if own is None else own[:6]:
         for samples in (1,) if reading.conventions.get("batch") == "1" else SAMPLES:

@@ -59,7 +59,9 @@ def settle(
         opened = {only} if any_reduction else set()
     for network in networks:
         if parameters(network.widths) > LARGEST:
-            raise UsageError(f"{network} is too large: at most {LARGEST} parameters are asked for")
+            raise UsageError(
+                f"{network} is too large: at most {LARGEST:,} parameters are asked for"
+            )
     if networks:
         return (yield from _declared(readings, networks, opened, seed))
     fits: list[Fit] = []

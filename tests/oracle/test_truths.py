@@ -16,7 +16,7 @@ def test_a_truth_that_was_let_go_is_formed_again_as_it_was(
     monkeypatch.setattr(truth, "KEPT", 3 * max(p.params.size for p in problems))
     truths = Truths()
     first = {p: truths.of(p).gradient for p in problems}
-    held = sum(p.params.size for p, _ in truths._known)
+    held = sum(p.params.size for p, *_ in truths._known)
     assert held <= truth.KEPT, f"{held} parameters are held, more than {truth.KEPT}"
     for problem, gradient in first.items():
         again = truths.of(problem).gradient
