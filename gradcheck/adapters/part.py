@@ -218,8 +218,13 @@ def _of_function(function: FunctionType) -> Part:
     """Let a function stand for the contract, or for an interface with what is beside it."""
     around = _around(function)
     owner = around.get(function.__qualname__.partition(".")[0])
-    if isinstance(owner, type):  # a method stands for its class
-        return Part({owner.__name__: owner}, around)
+    needed = _needed(function)
+    alone = len(needed) == 3 and not any(plays(name, "y") for name in needed)
+    if isinstance(owner, type) and not (alone and is_native(function)):
+        part = Part({owner.__name__: owner}, around)  # a method stands for its class
+        if alone and needed[0] != "self":
+            vars(part)["__gradcheck_last__"] = Part({"loss_and_grads": function}, around)
+        return part
     if is_native(function):
         return Part({"loss_and_grads": function}, around)
     home = {
@@ -228,8 +233,7 @@ def _of_function(function: FunctionType) -> Part:
         if isinstance(value, FunctionType) and value.__module__ == function.__module__
     }
     part = Part({function.__name__: function} | home, around, (function.__name__,))
-    needed = _needed(function)
-    if len(needed) == 3 and not any(plays(name, "y") for name in needed):
+    if alone:
         vars(part)["__gradcheck_last__"] = Part({"loss_and_grads": function}, around)
     return part
 
