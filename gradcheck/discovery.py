@@ -6,6 +6,7 @@ weight penalty, each depth and each batch size is varied by itself. Features tha
 raise something else are left out of the problems too, but are reported.
 """
 
+import statistics
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -56,6 +57,9 @@ _WIDTHS = (2, 3, 4, 3, 2, 3)
 _BATCH = 3
 
 _REFUSAL = "NotImplementedError"
+#: Code is slow when the median of so many probes or more takes longer, in seconds: it compiles
+#: each shape, say.
+TIMED, SLOW = 5, 0.25
 
 #: After this many failures that are no "not supported", another batch size is tried.
 HOPELESS = 40
@@ -121,6 +125,12 @@ class _Prober:
         self.faults: list[tuple[Problem, Failure]] = []
         self.refused: dict[Feature, str] = {}
         self.probes: dict[Problem, Feature] = {}
+        self.seconds: list[float] = []
+
+    @property
+    def slow(self) -> bool:
+        """Whether a probe takes so long that what follows from others is not asked."""
+        return len(self.seconds) >= TIMED and statistics.median(self.seconds) > SLOW
 
     def found(self, support: Support) -> Discovery:
         """Say what was found."""
@@ -133,6 +143,7 @@ class _Prober:
         rng = np.random.default_rng((self.seed, 7))
         problem = sampling.fill(rng, network, samples)
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        self.seconds.append(observation.seconds)
         failure = observation.failure
         if failure is None or failure.kind == "contract":
             self.probes[problem] = feature
@@ -230,7 +241,9 @@ def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) ->
     ) -> Generator[Request, Observation, bool]:
         return prober.answers(_network(layers, pair, reduce, l2), n, feature)
 
-    activations, pairings, reductions, depths, batches = [], [], [], [], []
+    activations, reductions, depths = [], [], []
+    pairings: list[tuple[str, str]] = []
+    batches: list[int] = []
     for name in HIDDEN_ACTIVATIONS if hidden else ():
         if (
             yield from supported(
@@ -244,15 +257,23 @@ def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) ->
             depths.append(depth)
     small: list[str] = [] if 1 in depths else hidden  # what follows is not about hidden layers
     for pair in PAIRINGS:
-        if (yield from supported(("pairing", *pair), small, pair, reduction, 0.0, samples)):
+        # both may go with others that were asked: then it is drawn anew if it is refused
+        seen = zip(pair, zip(*pairings, strict=True), strict=False)
+        follows = prober.slow and bool(pairings) and all(name in names for name, names in seen)
+        if follows or (
+            yield from supported(("pairing", *pair), small, pair, reduction, 0.0, samples)
+        ):
             pairings.append(pair)
     for other in REDUCTIONS:
         if (yield from supported(("reduction", other), small, pairing, other, 0.0, samples)):
             reductions.append(other)
     l2 = yield from supported(("l2",), small, pairing, reduction, 0.37, samples)
-    for n in sizes:
-        if (yield from supported(("batch", str(n)), small, pairing, reduction, 0.0, n)):
+    ends = (1, 2, max(sizes))
+    for n in sorted(sizes, key=lambda n: n not in ends) if prober.slow else sizes:
+        follows = prober.slow and {*ends} <= {*batches}
+        if follows or (yield from supported(("batch", str(n)), small, pairing, reduction, 0.0, n)):
             batches.append(n)
+    batches.sort()
     support = Support(
         tuple(activations),
         tuple(pairings),

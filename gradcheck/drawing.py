@@ -4,6 +4,7 @@ While the code under test works on the next one, the oracle works on the last.
 """
 
 import itertools
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,15 @@ TRIES = 24
 #: those drawn at random took. Only code that takes a fifth of a second a call feels it.
 SECONDS = 5.0
 SHARE = 0.15
+
+
+#: Code that compiles what it is first asked takes so many times as long for a new shape. Where
+#: all shapes would take half of the time, with some that checks ask for, those that it was asked
+#: are asked again, with other numbers.
+COMPILES, SHAPES_OF_CHECKS, TIMED = 10.0, 25, 2
+
+#: Until this part of the time is left, problems of known shapes are asked.
+LEFT = 0.3
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,10 @@ class Drawing:
         self._unanswered: set[Problem] = set()
         self._unheard: Problem | None = None
         self._refused: dict[Feature, str] = {}
+        self._new: list[float] = []  # seconds for a shape that was not asked before
+        self._known: list[float] = []  # and for one that was
+        self._shapes = dict.fromkeys((p.network, p.batch.size) for p in discovery.probes)
+        self._thrifty = False
         drawn = sampling.problems(seed, discovery.support)
         self._drawn = itertools.islice(drawn, examples * PATIENCE)
         self._following = next(self._drawn, None)
@@ -118,6 +132,8 @@ class Drawing:
             self._keep(problem, self._panel.ask(Request(Call.LOSS_AND_GRADS, problem)))
         seen, missed = self._far_out(support, kinds, budget)
         self._at_random(self._examples)  # what some of them left free
+        if self._thrifty:
+            missed["more", "shapes"] = "time"
         return Drawn(
             tuple(self._kept),
             frozenset(self._unanswered),
@@ -136,11 +152,38 @@ class Drawing:
             if observation.failure is not None and not observation.supported:
                 name = f"{problem.network}, N = {problem.batch.size}"
                 self._refused["combination", name] = reason(observation.failure)
+            if self._timed(problem, observation):
+                self._thrifty = True
+                self._drawn = itertools.islice(self._of_known_shapes(), count * PATIENCE)
+                following = self._following = next(self._drawn, None)
             if following is not None and len(self._kept) < count:
                 self._panel.begin(Request(Call.LOSS_AND_GRADS, following))
             if new:
                 self._hearing.hear(problem)
             problem = following
+
+    def _timed(self, problem: Problem, observation: Observation) -> bool:
+        """Note how long a shape took; whether new ones would take too long from here on."""
+        shape = problem.network, problem.batch.size
+        (self._known if shape in self._shapes else self._new).append(observation.seconds)
+        if observation.failure is None:
+            self._shapes[shape] = None
+        few = min(len(self._new), len(self._known)) < TIMED
+        if few or self._thrifty or self._discovery.support.networks:
+            return False
+        each = statistics.median(self._new)
+        if each < COMPILES * statistics.median(self._known):
+            return False
+        left = (self._examples - len(self._kept)) / sampling.DRAWS + SHAPES_OF_CHECKS
+        return self._own.waited() + each * left > 0.5 * self._own.budget
+
+    def _of_known_shapes(self) -> Iterator[Problem]:
+        """Yield other problems of the shapes that were asked, in turn."""
+        kinds, one_hot = list(sampling.KINDS), self._discovery.support.one_hot
+        for index, (network, samples) in enumerate(itertools.cycle(list(self._shapes))):
+            rng = np.random.default_rng((self._seed, 11, index))
+            kind = "ordinary" if index % 2 else kinds[index // 2 % len(kinds)]
+            yield sampling.fill(rng, network, samples, kind, one_hot)
 
     def _far_out(
         self, support: Support, kinds: list[str], budget: float
@@ -193,10 +236,12 @@ class Drawing:
         """Ask one problem, hear the one before meanwhile, and say how long was waited."""
         request = Request(Call.LOSS_AND_GRADS, problem)
         self._panel.begin(request)
+        before = time.perf_counter()
         self._hear()
         begin = time.perf_counter()
         observation = self._panel.ask(request)
-        return observation, time.perf_counter() - begin
+        waited = time.perf_counter() - begin
+        return observation, max(waited, observation.seconds - (begin - before))
 
     def _hear(self) -> None:
         """Hear the witnesses on what was kept last."""
@@ -232,7 +277,7 @@ class Drawing:
         enough = len(self._kept) >= ENOUGH
         if self._own.over:
             self._stopped = self._own.used_up
-        elif enough and self._own.half:
+        elif enough and self._own.half and not (self._thrifty and self._own.left > LEFT):
             self._stopped = f"half of the time was gone by then ({self._own.option} gives more)"
         elif self._numbers > (MANY_TOGETHER if enough else MAX_TOGETHER):
             self._stopped = "they are large; together they hold all the numbers that are kept"

@@ -36,6 +36,12 @@ class OwnTime:
         return 2 * max(time.perf_counter() - self.since - waited, waited) > self.budget
 
     @property
+    def left(self) -> float:
+        """What part of both is left: of the budget, and of what the code may take."""
+        waited = self.waited()
+        return 1.0 - max(time.perf_counter() - self.since - waited, waited) / self.budget
+
+    @property
     def option(self) -> str:
         """Name what gives more of it."""
         return f"--timeout {self.budget:g}"
