@@ -30,7 +30,9 @@ _BRACES = re.compile(r"\{([^{}\n]{1,120})\}")
 _CODE = re.compile(r"code\((.*)\)")
 
 #: An error as the derivative of the loss has it, with the loss's own factor before it.
-_LOSS = re.compile(r"(half the )?loss: (.*)")
+_LOSS = re.compile(r"(half the |twice the )?loss: (.*)")
+
+_TIMES = {None: "", "half the ": "1/2", "twice the ": "2"}
 
 #: An array that the code returns, whatever stands in it: ``array dW2``.
 _ARRAY = re.compile(r"array (d[Wb])(\d+)")
@@ -239,7 +241,10 @@ class Notation:
                 return self.spelling.at(array[1], int(array[2]))
             error = _LOSS.fullmatch(part)
             if error:
-                return _with_factor(error[2], self._factor(factor, half=error[1] is not None))
+                from gradcheck.notation.coefficient import coefficient
+
+                parts = (self.scale, factor, _TIMES[error[1]])
+                return _with_factor(error[2], coefficient(*parts))
             code = _CODE.fullmatch(part)
             text = code[1] if code else part
             try:
@@ -248,12 +253,6 @@ class Notation:
                 return found[0]
 
         return filled
-
-    def _factor(self, factor: str, *, half: bool) -> str:
-        """Return what stands before an error, with the factor of the code's own loss."""
-        if half:
-            factor = "" if factor == "2" else factor.replace("2/", "1/", 1)
-        return " * ".join(part for part in (self.scale, factor) if part)
 
     @cached_property
     def words(self) -> dict[str, str]:

@@ -261,3 +261,11 @@ def test_a_mean_too_much_is_not_named_as_that_of_a_sum_where_means_are_wrong_too
         bug = CATALOGUE[slug]
         found = diagnosed(Textbook(bug.rules), networks, sizes=(3, 4))
         assert _placed(found) == [(slug, "batch_reduction", None)], (reduction, found)
+
+
+@pytest.mark.parametrize("loss", ["half_squared_error", "squared_error", "mean_squared_error"])
+def test_twice_the_error_is_not_told_as_twice_the_slope(loss):
+    rules = {"output_delta": lambda p: 2.0 * RULES["output_delta"](p)}
+    network = Network.parse(f"3-4-2 tanh,sigmoid {loss}")
+    found = diagnosed(Textbook(rules), network)
+    assert [(d.name.bug, d.name.layer) for d in found] == [("factor_two_extra", 2)], found

@@ -18,6 +18,7 @@ from gradcheck.execution.loading import load
 from gradcheck.judging import FLOAT64, Arithmetic
 from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
+from gradcheck.notation.coefficient import coefficient
 from gradcheck.oracle import Truths
 from gradcheck.problem import Batch, Params, Problem
 from gradcheck.protocol import Observation
@@ -283,3 +284,27 @@ def test_a_message_names_gradients_as_the_code_does():
     told = notation.named("dW1 has shape (3, 3), expected (3, 2)")
     assert told == "nabla_w[0] has shape (3, 3), expected (3, 2)"
     assert NATIVE.named("db2 has shape (1,)") == "db2 has shape (1,)"
+
+
+@pytest.mark.parametrize(
+    ("factors", "product"),
+    [
+        ((), ""),
+        (("1/2", "2"), ""),
+        (("1/2", "2/n"), "1/n"),
+        (("1/2", "2/n", "1/2"), "1/(2n)"),
+        (("1/(2n)", "2/n"), "1/n^2"),
+        (("2", "2"), "4"),
+        (("1/2", ""), "1/2"),
+    ],
+)
+def test_the_factors_of_a_loss_are_multiplied(factors, product):
+    assert coefficient(*factors) == product
+
+
+def test_an_error_has_the_factor_of_the_codes_own_loss():
+    notation = Notation.of({"scale": "1/2"})
+    text = "{loss: (a - y)}, {twice the loss: (a - y)}, {half the loss: sign(a - y)}"
+    told = notation.tell(text, factor="2/n")
+    assert told == "1/n (a - y), 2/n (a - y), 1/(2n) sign(a - y)"
+    assert NATIVE.tell(text) == "a - y, 2 (a - y), 1/2 sign(a - y)"
