@@ -4,7 +4,6 @@ It is looked for from a folder upwards, as other tools do; the nearest file with
 counts, and no other. What is said on the command line goes before.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +63,8 @@ def _table(file: Path) -> dict[str, Any] | None:
         raise UsageError(f"{file}: cannot be read: {error}") from None
     if "gradcheck" not in text:
         return None  # whatever is wrong with it is nothing to us
+    import tomllib  # most runs read none
+
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -205,9 +205,11 @@ class _Heard:
 def _heard(values: Values, x: Floats, claim: Floats, directions: Floats, rounding: float) -> _Heard:
     """Hear the function along directions."""
     heard = _Heard(float(np.linalg.norm(claim)))
+    closer = True  # what is noise along one direction is that along the others
     for v in directions:
         claimed = float((claim * v).sum())
-        estimate = directional_of(values, x, v)
+        estimate = directional_of(values, x, v, closer=closer)
+        closer = estimate.rival is not None
         if heard.off <= 1 and estimate.distance(claimed) > BARS * estimate.error + rounding:
             estimate = directional_of(values, x, v, AGAIN)
         bar = BARS * estimate.error + rounding

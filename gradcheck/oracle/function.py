@@ -120,7 +120,7 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
 
 
 def directional_of(
-    values: Values, point: Floats, direction: Floats, first: float = FIRST
+    values: Values, point: Floats, direction: Floats, first: float = FIRST, closer: bool = True
 ) -> Interval:
     """Estimate the derivative along a direction from values at stacks of points.
 
@@ -128,12 +128,14 @@ def directional_of(
     point whose own scale is small is stepped from by a part of that too: a function that
     varies as fast as that looks like noise from afar. Where the two contradict each
     other the near one is right, else the sharper one is taken.
+
+    Whether what looks like noise is noise, some three dozen points ``closer`` together tell.
     """
     largest = float(np.abs(point[direction != 0]).max(initial=0.0))
-    far = _from(values, point, direction, max(1.0, largest), first)
+    far = _from(values, point, direction, max(1.0, largest), first, closer)
     if not 0.0 < largest < SMALL:
         return far
-    near = _from(values, point, direction, largest, first)
+    near = _from(values, point, direction, largest, first, closer)
     if not np.isfinite(near.error):
         return far
     apart = max(near.distance(far.low), near.distance(far.high))
@@ -141,14 +143,17 @@ def directional_of(
     return far if agree and far.error <= near.error else near
 
 
-def _from(values: Values, point: Floats, direction: Floats, scale: float, part: float) -> Interval:
+def _from(
+    values: Values, point: Floats, direction: Floats, scale: float, part: float, closer: bool
+) -> Interval:
     """Estimate with a first step that is a part of a scale of the point."""
     unit = scale / max(float(np.abs(direction).max(initial=0.0)), 1e-300)
     centre, noise = _centre_and_noise(values, point, direction, NOISE_STEP * unit)
     if not np.isfinite(centre):
         return Interval(float("nan"), float("nan"), float("inf"))
     found = _climbed(values, point, direction, part * unit, centre, noise)
-    finer = _finer(values, point, direction, NOISE_STEP * unit, centre, noise)
+    step = NOISE_STEP * unit
+    finer = _finer(values, point, direction, step, centre, noise) if closer else None
     if finer is None:
         return found
     near = _climbed(values, point, direction, part * unit, centre, finer)
