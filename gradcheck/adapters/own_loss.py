@@ -80,8 +80,8 @@ class OwnLoss:
 
     @property
     def meant(self) -> bool:
-        """Whether it is a function that is called a loss, and no mere measure of one."""
-        return self.find is not None and _MEANT.search(plain(self.name)) is not None
+        """Whether it is called a loss, and no mere measure of one."""
+        return _MEANT.search(plain(self.name)) is not None
 
     def value(self, holder: Any, values: Mapping[str, Any]) -> Any:
         """Return the loss; where training leaves it, of an object that has been trained."""

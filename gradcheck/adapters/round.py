@@ -67,6 +67,8 @@ class Part:
         Numbers set to zero: biases that a layer shares.
     own : OwnLoss or None
         A function of the outputs that gives the loss, where the loop keeps none.
+    beside : tuple of OwnLoss
+        Losses that are not used.
     keepers : tuple of str
         Names of objects that keep the rate.
     """
@@ -80,6 +82,7 @@ class Part:
     outputs: Any = None
     zeroed: tuple[str, ...] = ()
     own: OwnLoss | None = None
+    beside: tuple[OwnLoss, ...] = ()
     keepers: tuple[str, ...] = ()
 
 

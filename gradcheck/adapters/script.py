@@ -18,7 +18,7 @@ from gradcheck.adapters.broken import BACKWARD, broken
 from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt, members
 from gradcheck.adapters.listed import Family, families, listed
 from gradcheck.adapters.names import is_bias, is_loss, is_weight, plays
-from gradcheck.adapters.own_loss import own_losses
+from gradcheck.adapters.own_loss import OwnLoss, own_losses, told_of_loss
 from gradcheck.adapters.places import Place, numeric
 from gradcheck.adapters.places import find as find_places
 from gradcheck.adapters.rates import built_in
@@ -130,12 +130,14 @@ def _parts(
                     made = replace(part, built_in=fixed, outputs=output)
                     for loss in losses[:3]:
                         yield replace(made, loss=loss)
+                    beside = [OwnLoss(loss) for loss in losses[:3]]
                     if output is not None and not losses:
                         values = seen_in(seen, made)
-                        for own in own_losses(script.module, script.module, values):
+                        beside = own_losses(script.module, script.module, values)
+                        for own in beside:
                             if not own.raised:
                                 yield replace(made, loss=own.name, own=own)
-                    yield made
+                    yield replace(made, beside=tuple(beside))
 
 
 def _keepers(values: dict[str, Any], loads: frozenset[str]) -> Iterator[str]:
@@ -243,6 +245,7 @@ def _told(script: Script, part: Part) -> dict[str, str]:
     told["parameters"] = part.roles.told()
     told["inputs"], told["targets"] = part.x.place.name, part.y.place.name
     told["loss"] = part.loss or "none"
+    told |= {} if part.loss else told_of_loss(None, part.beside)
     told["rate"] = part.rate or ", ".join(part.keepers) or f"built in, {part.built_in:g}"
     if part.outputs is not None:
         told["outputs"] = part.outputs.name

@@ -168,6 +168,14 @@ def test_a_method_that_is_called_loss_and_is_none_leaves_it_unresolved(examined,
     assert "its loss is not compared" in wrong_checks(entry)["loss"].lower(), wrong_checks(entry)
 
 
+def test_a_number_that_is_called_loss_and_is_none_leaves_it_unresolved(examined):
+    entry = examined(net(kept="self.loss = np.mean((out + y) ** 2)"))
+    assert entry["verdict"] == "unresolved", f"{entry['verdict']}: {wrong_checks(entry)}"
+    script = SCRIPT.replace("    if step", "    loss = np.sum((output + y) ** 2)\n    if step")
+    entry = examined(script)
+    assert entry["verdict"] == "unresolved", f"{entry['verdict']}: {wrong_checks(entry)}"
+
+
 SCRIPT = """
 import numpy as np
 
