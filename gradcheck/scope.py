@@ -4,6 +4,7 @@ A verdict is no wider than its problems. So what stands here is read off the pro
 were compared, not off what might have been drawn.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,10 @@ _COUNTED = {
     "combination": "combinations",
     "far out": "extremes",
 }
+
+
+#: What a condition may do without: its remarks, and none of the conditions themselves.
+_ASIDE = re.compile(r" \((?:for [^()]*|\w+ is applied)\)")
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def scope_of(
     for positive, negative, reason in _LISTED:
         parts = (
             _positive(problems, asked, only, single, positive),
-            condition if reason else condition.partition(" (")[0],
+            condition if reason else _ASIDE.sub("", condition),
         )
         sentence = "; ".join(
             filter(None, (", ".join(filter(None, parts)), _negative(told, negative)))

@@ -76,6 +76,23 @@ def test_the_sentence_is_one_short_line(
     assert condition.partition(" (")[0] in sentence, sentence
 
 
+CLAUSES = ("its forward returns logits", "if your loss is cross_entropy", "given dA = (a - y) / N")
+
+
+@given(st.lists(problems(), min_size=1, max_size=6), st.dictionaries(FEATURES, st.just(WHY)))
+def test_no_condition_is_left_out_of_a_long_sentence(
+    compared: list[Problem], refused: dict[tuple[str, ...], str]
+) -> None:
+    logits, loss, given_ = CLAUSES
+    condition = (
+        f"{logits} (softmax is applied), {loss} (for half_squared_error the slope is missing), "
+        f"{given_}"
+    )
+    sentence = scope_of(compared, 1.0, refused, condition=condition).sentence
+    for clause in CLAUSES:
+        assert clause in sentence, sentence
+
+
 @pytest.mark.parametrize(
     ("sizes", "text"),
     [
