@@ -47,8 +47,8 @@ def test_two_rungs_that_agree_by_accident_call_nothing_wrong(
     # it happens once in some 100 000 ladders: two rungs are off by the same, and the bar is small
     honest, accidents = function_tensors.directional_of, []
 
-    def off_once(values: Values, x: Floats, v: Floats, *first: float) -> Interval:
-        estimate = honest(values, x, v, *first)
+    def off_once(values: Values, x: Floats, v: Floats, *first: float, **how: bool) -> Interval:
+        estimate = honest(values, x, v, *first, **how)
         if first or accidents:
             return estimate
         accidents.append(v)
@@ -63,8 +63,8 @@ def test_two_rungs_that_agree_by_accident_call_nothing_wrong(
 def test_a_contradiction_on_both_ladders_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = function_tensors.directional_of
 
-    def off(values: Values, x: Floats, v: Floats, *first: float) -> Interval:
-        estimate = honest(values, x, v, *first)
+    def off(values: Values, x: Floats, v: Floats, *first: float, **how: bool) -> Interval:
+        estimate = honest(values, x, v, *first, **how)
         return Interval(estimate.low + 6e-11, estimate.high + 6e-11, 1e-12)
 
     monkeypatch.setattr(function_tensors, "directional_of", off)
