@@ -16,6 +16,7 @@ COSTS = {
     "matrix code": (lambda P, N: 2e-4 + 1e-8 * P * N, False),
     "scalar loops": (lambda P, N: 2e-4 + 1e-6 * P * N, False),
     "long scalar loops": (lambda P, N: 1e-5 * P * N, False),
+    "matrices whose threads wait": (lambda P, N: 1.4e-4 * (9.7 if P > 1000 else 1.0), False),
     "a slow pipe": (lambda P, N: 0.3, False),
     "differences of matrix code": (lambda P, N: 2e-4 + 2 * P * (1e-5 + 1e-9 * P * N), True),
     "differences of scalar loops": (lambda P, N: 2e-4 + 2 * P * 1e-6 * P * N, True),
