@@ -59,7 +59,8 @@ EXPECTED = {
     28: WRONG,
     29: WRONG,
     30: right(flag="automatic_differentiation"),
-    31: right(flag="numerical_differentiation"),
+    # far out, where inputs are large, differences with one step are off by more than float32
+    31: Expected(("correct", "wrong"), flag="numerical_differentiation"),
     32: right(flag="numerical_differentiation"),
     33: EITHER,
     34: WRONG,
