@@ -35,10 +35,14 @@ _TIMINGS, _ROUNDS, _SHOWN = 6, 4, 2
 #: A call of so many seconds is timed once: no clock is that far off.
 _SLOW = 0.2
 
-#: The exponent from which a cost is that of differences, which is one, and the one below which
-#: no third round is asked for: after two, a busy machine hides less than that. Threads of a
-#: matrix library that wait for each other on a busy machine were seen to cost 0.6.
-_STEEP, _FLAT = 0.75, 0.1
+#: How much more the exponent in the parameters is than that in the samples, from which a cost
+#: is that of differences; and below which no third round is asked for: after two, a busy
+#: machine hides less than that.
+_STEEP, _FLAT = 0.5, 0.1
+
+#: The exponent in the parameters that differences have at the least: theirs is one. Threads of
+#: a matrix library that wait for each other on a busy machine were seen to cost 0.6.
+_LEAST = 0.85
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,16 @@ def cost_flags(plan: Plan) -> Timings:
 
 
 def _steepness(problems: Sequence[Problem], seconds: Sequence[float]) -> float:
-    """Return by how much the cost's exponent in the parameters exceeds that in the samples."""
+    """Return by how much the cost's exponent in the parameters exceeds that in the samples.
+
+    Where it is less than differences have, that shows nothing, and may yet.
+    """
     small, wide, long = problems
     slower, longer = math.log(seconds[1] / seconds[0]), math.log(seconds[2] / seconds[0])
     by_parameters = slower / math.log(wide.params.size / small.params.size)
     by_samples = max(0.0, longer / math.log(long.batch.size / small.batch.size))
-    return by_parameters - by_samples
+    more = by_parameters - by_samples
+    return more if by_parameters >= _LEAST else min(more, _FLAT)
 
 
 def _evidence(problems: Sequence[Problem], seconds: Sequence[float]) -> str:
