@@ -184,9 +184,11 @@ class Examination:
         diagnoses, pictures = explained or ([], None)
         self.progress("flags")
         printed = subject.printed()
-        flags = timely(cost_flags(plan)) or []
-        if subject.printed() > printed:  # what is printed takes its time too, and grows with W
-            flags = []
+        # what is printed takes its time too, and grows with W: more of it is not asked for
+        flags = drive_until(
+            cost_flags(plan), panel, lambda: own.over or subject.printed() > printed
+        )
+        flags = (flags or []) if subject.printed() == printed else []
         flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
         seconds = time.perf_counter() - start
         heard = hearing.entry()

@@ -152,6 +152,7 @@ def from_object(
         session,
         getattr(implementation, "networks", None),
         getattr(implementation, "batch_sizes", None),
+        printed=lambda: session.printed,
         close=implementation.restore if isinstance(implementation, Part) else object,
     )
 

@@ -6,6 +6,7 @@ import inspect
 import io
 import math
 import random
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -57,21 +58,41 @@ def searching(seconds: float) -> Iterator[None]:
         _end.reset(token)
 
 
+class _Kept(io.StringIO):
+    """What was printed, and goes nowhere; how much it was is told to who listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._within = 0
+
+    def kept(self, count: int) -> None:
+        """Count what was kept within."""
+        self._within += count
+
+    @property
+    def count(self) -> int:
+        """How many characters were printed."""
+        return self.tell() + self._within
+
+
 @contextlib.contextmanager
 def calmly() -> Iterator[None]:
     """Seed the random generators, and keep what is printed or warned to ourselves."""
     numbers, draws = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
+    outer, kept = sys.stdout, _Kept()
     try:
         with (
-            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stdout(kept),
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
         ):
             warnings.simplefilter("ignore")
             yield
     finally:
+        if (tell := getattr(outer, "kept", None)) is not None:
+            tell(kept.count)
         random.setstate(numbers)
         np.random.set_state(draws)  # noqa: NPY002
 

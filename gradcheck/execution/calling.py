@@ -46,10 +46,17 @@ class Caller:
     ----------
     sources : Sources
         The code's own lines.
+    aloud : bool
+        Whether another process counts what is printed.
+
+    Attributes
+    ----------
+    printed : int
+        How many characters the code has printed.
     """
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, sources: Sources, aloud: bool = False) -> None:
+        self._sources, self._aloud, self.printed = sources, aloud, 0
         self._returned: list[tuple[Any, bytes]] = []
 
     def call(
@@ -75,8 +82,9 @@ class Caller:
         """
         if not callable(getattr(code, call.value, None)):
             return _failed("unsupported", f"there is no function {call.value}")
+        heard = _Heard(self._aloud)
         try:
-            with _quiet():
+            with _quiet(heard):
                 return self._run(code, call, problem, learning_rate, rounds)
         except ContractError as error:
             return replace(_failed("contract", str(error)), returned=outline(error.tensor))
@@ -84,6 +92,8 @@ class Caller:
             raise
         except BaseException as error:  # the code may raise anything, SystemExit too
             return Observation(failure=self._failure(error, call))
+        finally:
+            self.printed += heard.count
 
     def _failure(self, error: BaseException, call: Call) -> Failure:
         """Say what was raised, and on which of the code's own lines."""
@@ -203,10 +213,37 @@ def one_line(error: BaseException) -> str:
     return lines[0][:TEXT] if lines else ""
 
 
+class _Heard:
+    """Standard error, for what the code prints, which is counted.
+
+    Parameters
+    ----------
+    aloud : bool
+        Something is written for what an adapter kept to itself, for a listener who counts too.
+    """
+
+    def __init__(self, aloud: bool) -> None:
+        self._stream, self._aloud, self.count = sys.stderr, aloud, 0
+
+    def write(self, text: str) -> int:
+        """Pass a text on."""
+        self.count += len(text)
+        return self._stream.write(text)
+
+    def kept(self, count: int) -> None:
+        """Count what was printed and goes nowhere."""
+        self.count += count
+        if count and self._aloud:
+            self._stream.write("\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(heard: Any) -> Iterator[None]:
     with (
-        contextlib.redirect_stdout(sys.stderr),
+        contextlib.redirect_stdout(heard),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
     ):

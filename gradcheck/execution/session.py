@@ -101,12 +101,17 @@ class InProcess:
         self._renew = renew or _copier(implementation)
         self._calls = 0
         self._memory: dict[Request, Observation] = {}
-        self._caller = Caller(self._sources)
+        self._caller, self._printed = Caller(self._sources), 0
 
     @property
     def calls(self) -> int:
         """How often the code under test was called."""
         return self._calls
+
+    @property
+    def printed(self) -> int:
+        """How many characters the code has printed."""
+        return self._printed + self._caller.printed
 
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
@@ -133,6 +138,7 @@ class InProcess:
         if request.anew and self._renew is not None:
             renewed = readings(self._renew(), self._adapter, self._sources, self._first)
             self.readings = renewed.readings
+            self._printed += self._caller.printed
             self._caller = Caller(self._sources)
         if request.fresh or request.anew or request not in self._memory:
             observation = self._ask(request)

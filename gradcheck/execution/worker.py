@@ -163,7 +163,7 @@ class _Server:
         if dotted:
             loaded = loading.attribute(loaded, dotted, name or module)
         self._loaded = loaded
-        self._caller = Caller(loaded.sources)
+        self._caller = Caller(loaded.sources, aloud=True)
         declared = (
             _declared(getattr(loaded.code, "networks", None)),
             _declared(getattr(loaded.code, "batch_sizes", None)),

@@ -1,13 +1,21 @@
 """Flags: the costs that give differences away, from canned timings."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 import gradcheck
 from gradcheck import sampling
+from gradcheck.adapters.calling import calmly
+from gradcheck.execution.calling import Caller
 from gradcheck.flags import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
+from gradcheck.lines import Anywhere
+from gradcheck.network import Network
 from gradcheck.plan import Plan
-from gradcheck.protocol import Failure, Observation
-from gradcheck.sampling import EVERYTHING, Support
+from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.sampling import EVERYTHING, Support, fill
+from gradcheck.subjects import from_object
 
 PLAN = Plan(tuple(sampling.problem(0, index) for index in range(3)))
 
@@ -127,7 +135,7 @@ DOINGS = {
     ),
     "prints of every weight": (
         "",
-        "for W, b in params: print(*(f'{w:.17g}' for w in W.ravel() for _ in range(20)))",
+        "for W, b in params: print(*(f'{w:.17g}' for w in W.ravel() for _ in range(8)))",
         [],
     ),
 }
@@ -142,3 +150,55 @@ def test_a_flag_needs_what_the_code_itself_did_twice_and_without_prints(
     entry = gradcheck.check(path, seed=1, examples=40).data["implementations"][0]
     assert entry["verdict"] == "correct", f"{entry['error'] or entry['findings']}"
     assert [flag["kind"] for flag in entry["flags"]] == flags, f"flags: {entry['flags']}"
+
+
+class Talking:
+    """Read by an adapter that keeps what is printed to itself."""
+
+    def __init__(self, n_in, n_hidden, n_out):
+        self.w1, self.w2 = np.zeros((n_in, n_hidden)), np.zeros((n_hidden, n_out))
+
+    def forward(self, x):
+        self.hidden = np.tanh(x @ self.w1)
+        return np.tanh(self.hidden @ self.w2)
+
+    def train(self, x, y, rate):
+        out = self.forward(x)
+        print("weights", self.w1)  # noqa: T201
+        delta = (out - y) * (1 - out**2)
+        below = delta @ self.w2.T * (1 - self.hidden**2)
+        self.w2 -= rate * self.hidden.T @ delta
+        self.w1 -= rate * x.T @ below
+
+
+def _native_that_prints():
+    space = {}
+    exec(NATIVE.format(head="", call="print('hello')"), space)
+    return SimpleNamespace(loss_and_grads=space["loss_and_grads"])
+
+
+@pytest.mark.parametrize("code", [_native_that_prints(), Talking], ids=["native", "adapted"])
+def test_what_code_in_this_process_prints_is_counted(code):
+    subject = from_object(code)
+    network = Network.parse("2-3-1 tanh,tanh half_squared_error")
+    asked = fill(np.random.default_rng(0), network, 2)
+    counted = [subject.printed()]
+    for _ in range(2):
+        subject.session.ask(Request(Call.LOSS_AND_GRADS, asked, fresh=True))
+        counted.append(subject.printed())
+    assert counted[0] < counted[1] < counted[2], f"counted {counted}"
+
+
+def test_prints_that_an_adapter_keeps_are_told_to_who_listens_to_the_worker(tmp_path, capfd):
+    call = Caller(Anywhere(None), aloud=True)
+
+    def loss_and_grads(network, params, batch):
+        with calmly(), calmly():
+            print("a secret")  # noqa: T201
+        return 0.0, params
+
+    asked = fill(np.random.default_rng(0), Network.parse("2-1 tanh half_squared_error"), 2)
+    call.call(SimpleNamespace(loss_and_grads=loss_and_grads), Call.LOSS_AND_GRADS, asked)
+    said = capfd.readouterr()
+    assert said.err, "nothing is heard of it"
+    assert "secret" not in said.err + said.out, said
