@@ -209,7 +209,7 @@ def _heard(values: Values, x: Floats, claim: Floats, directions: Floats, roundin
     for v in directions:
         claimed = float((claim * v).sum())
         estimate = directional_of(values, x, v, closer=closer)
-        closer = estimate.rival is not None
+        closer = estimate.varies
         if heard.off <= 1 and estimate.distance(claimed) > BARS * estimate.error + rounding:
             estimate = directional_of(values, x, v, AGAIN)
         bar = BARS * estimate.error + rounding

@@ -61,12 +61,15 @@ class Interval:
     rival : Interval or None
         What is found if variation over short stretches is taken for noise; None where that
         says the same.
+    varies : bool
+        What looked like noise is no noise between points closer together.
     """
 
     low: float
     high: float
     error: float
     rival: "Interval | None" = None
+    varies: bool = False
 
     @property
     def width(self) -> float:
@@ -158,8 +161,8 @@ def _from(
         return found
     near = _climbed(values, point, direction, part * unit, centre, finer)
     if _agree(near, found):
-        return min(near, found, key=lambda each: each.error)
-    return replace(near, rival=found)
+        return replace(min(near, found, key=lambda each: each.error), varies=True)
+    return replace(near, rival=found, varies=True)
 
 
 def _finer(
