@@ -118,6 +118,8 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
             fit = replace(fit, returns=LOGITS)
         fit = replace(fit, activations=[acts])
         condition = _condition(definition)
+        if LOSSES[definition.loss].cancels:  # a long headline leaves that out
+            notes.append("if your loss is half_squared_error, the slope of the output is missing")
     activations = _confirmed(fit)
     if fit.returns == LOGITS:
         conventions["outputs"] = f"logits: {activations[-1]} is applied to what the forward returns"

@@ -87,4 +87,5 @@ def test_a_loss_that_was_inferred_is_a_condition_of_the_headline(examined):
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
     said = entry["scope"]["sentence"]
     assert "if your loss is binary_cross_entropy" in said, said
-    assert "for half_squared_error the slope of the output is missing" in said, said
+    told = " ".join([said, *entry["notes"]])
+    assert "half_squared_error, the slope of the output is missing" in told, told
