@@ -200,6 +200,9 @@ class Drawing:
                 if spent >= budget or self._own.over:
                     refused = ["time"]
                     break
+                if not self._room(problem):
+                    refused = ["size"]
+                    break
                 observation, seconds = self._asked(problem)
                 spent += seconds
                 if observation.failure is not None:

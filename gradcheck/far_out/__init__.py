@@ -107,6 +107,10 @@ def _squared_elementwise(output: str, loss: str, reduction: str) -> bool:
     return output != "softmax" and is_squared(output, loss)
 
 
+def _elementwise(output: str, loss: str, reduction: str) -> bool:
+    return output != "softmax"
+
+
 def _softmax(output: str, loss: str, reduction: str) -> bool:
     return output == "softmax"
 
@@ -140,7 +144,10 @@ KINDS: dict[str, Kind] = {
     "hidden width 33 to 63": Kind(width("hidden", 33, WIDEST - 1)),
     "64 outputs": Kind(width("last", WIDEST, WIDEST)),
     "binary_cross_entropy of 9 to 16 outputs": _wide_outputs("binary_cross_entropy"),
-    "softmax of one unit": Kind(values.one_softmax_unit, 2, _softmax),
+    "softmax of one unit": Kind(values.one_softmax_unit, 1, _softmax),
+    "one input": Kind(width("first", 1, 1), 2),
+    "one hidden unit": Kind(width("hidden", 1, 1)),
+    "one output": Kind(width("last", 1, 1), 2, _elementwise),
     "inputs 0 and 1": _inputs(values.bits),
     "inputs to 255": _inputs(values.counts, 1),
     "inputs with zeros": Kind(values.inputs(values.sparse)),
@@ -210,7 +217,7 @@ def draw(
     combination = None if plain else companions.next(kind.wished(turn), kind.accepts)
     start = companions.start(rng, combination) if combination else _answered(rng, kind, answered)
     problem = kind.make(rng, start, support, companions) if start is not None else None
-    return problem if problem is not None and _usable(problem) else None
+    return problem if problem is not None and _usable(problem, support) else None
 
 
 def draw_plain(
@@ -218,7 +225,7 @@ def draw_plain(
 ) -> Problem | None:
     """Draw a small problem of an output, a loss and a reduction."""
     problem = filled(rng, *companions.start(rng, combination), support)
-    return problem if _usable(problem) else None
+    return problem if _usable(problem, support) else None
 
 
 def _answered(rng: np.random.Generator, kind: Kind, answered: Sequence[Problem]) -> Start | None:
@@ -234,10 +241,19 @@ def _answered(rng: np.random.Generator, kind: Kind, answered: Sequence[Problem])
     return Start(problem.network, problem.batch.size)
 
 
-def _usable(problem: Problem) -> bool:
+def _usable(problem: Problem, support: Support) -> bool:
     if numbers(problem.network, problem.batch.size) > LARGEST:
         return False
-    return not _dead(problem)
+    return _within(problem, support) and not _dead(problem)
+
+
+def _within(problem: Problem, support: Support) -> bool:
+    """Whether code for certain networks or batch sizes is asked no others, whatever the kind."""
+    sizes, networks = set(support.batch_sizes), (*support.networks, *support.larger)
+    every = set(range(2, MAX_BATCH + 1)) <= sizes
+    if problem.batch.size not in sizes and not (every and problem.batch.size > MAX_BATCH):
+        return False
+    return not support.networks or problem.network in networks
 
 
 def _dead(problem: Problem) -> bool:

@@ -76,7 +76,8 @@ def filled(
         w = digits(size * rng.standard_normal((n_in, n_out)), 3)
         b = digits(0.5 * rng.standard_normal(n_out), 3) * manner.biases
         if ACTIVATIONS[name].pieces and manner.biases:
-            b = np.abs(b) + 0.5  # most units on the side where something gets through
+            # of hidden units most on the side where something gets through; outputs on both
+            b = np.abs(b) + 0.5 if layer < network.depth else _between(a @ w)
         elif ACTIVATIONS[name].pieces and layer > 1:
             w = np.abs(w)
         if layer in manner.zero:
@@ -103,6 +104,15 @@ def _gain(name: str) -> float:
     below, above = row.forward(np.array([-_BY, _BY]))
     slope = abs(float(above - below)) / (2.0 * _BY)
     return float(np.clip(round(1.0 / max(slope, _BY), 1), _USUAL_GAIN, _LARGEST_GAIN))
+
+
+def _between(z: Floats) -> Floats:
+    """Return biases that leave half the samples on either side of zero, and none on it."""
+    ordered = np.sort(z, axis=0)
+    low, high = ordered[(len(z) - 1) // 2], ordered[len(z) // 2]
+    if len(z) % 2 and len(z) > 1:
+        low = ordered[len(z) // 2 - 1]
+    return digits(np.where(high - low > 0.01, -(low + high) / 2.0, 0.3 - high), 3)
 
 
 def digits(values: Floats, count: int) -> Floats:

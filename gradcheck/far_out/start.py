@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gradcheck.activations import ACTIVATIONS
+from gradcheck.forward import evaluate
 from gradcheck.network import Network
 from gradcheck.problem import Problem
 from gradcheck.sampling import Support
@@ -55,7 +57,7 @@ class Companions:
         rng = np.random.default_rng((seed, 10))
         pairings = [] if support.networks else support.pairings
         combinations = [(*pair, reduction) for pair in pairings for reduction in support.reductions]
-        had = {_combination(p.network) for p in answered if p.batch.size > 1}
+        had = {_combination(p.network) for p in answered if _tells(p)}
         self._new = {c for c in combinations if c not in had}
         order = [combinations[int(n)] for n in rng.permutation(len(combinations))]
         self._combinations = deque(sorted(order, key=lambda c: c in had))
@@ -70,7 +72,7 @@ class Companions:
 
     def had(self, problem: Problem) -> None:
         """Note a problem that is compared."""
-        if problem.batch.size > 1:
+        if _tells(problem):
             self._new.discard(_combination(problem.network))
 
     def next(self, *wishes: Accepts) -> Combination | None:
@@ -112,6 +114,16 @@ class Companions:
             names.append(self._hidden[0])
             self._hidden.rotate(-1)
         return names
+
+
+def _tells(problem: Problem) -> bool:
+    """Whether a mean is no sum, and an output with a kink is seen on both sides of it."""
+    if problem.batch.size == 1:
+        return False
+    if not ACTIVATIONS[problem.network.activations[-1]].pieces:
+        return True
+    z = evaluate(problem.network, problem.params.pairs, problem.batch.x).z[-1]
+    return bool((z < 0).any() and (z > 0).any())
 
 
 def _combination(network: Network) -> Combination:

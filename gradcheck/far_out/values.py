@@ -115,6 +115,8 @@ def given(draw: Callable[[np.random.Generator, Network, int], Floats]) -> Make:
         network, samples = start
         if support.one_hot or not is_squared(network.activations[-1], network.loss):
             return None
+        if network.widths[-1] == 1 and not support.networks:
+            network = replace(network, widths=(*network.widths[:-1], 3))
         return filled(rng, network, samples, support, y=draw(rng, network, samples))
 
     return make
@@ -224,7 +226,7 @@ def steep(part: int, parts: int) -> Make:
             return None
         every = range(1, network.depth)
         manner = Manner(steep=every or (network.depth,))
-        return filled(rng, network, max(start.samples, 2), support, manner=manner)
+        return filled(rng, network, start.samples, support, manner=manner)
 
     return make
 

@@ -90,6 +90,9 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
         and bool(np.isin(p.batch.y, (0, 1)).all() and (p.batch.y.sum(axis=1) == 1).all())
     ),
     "targets all the same": lambda p: p.batch.size > 1 and bool((p.batch.y == p.batch.y[0]).all()),
+    "one input": lambda p: p.network.widths[0] == 1 and p.batch.size > 1,
+    "one hidden unit": lambda p: 1 in p.network.widths[1:-1] and p.batch.size > 1,
+    "one output": lambda p: p.network.widths[-1] == 1 and p.batch.size > 1,
     "inputs under 0.001": lambda p: 0 < np.abs(p.batch.x).max() <= 1e-3,
     "single units": lambda p: set(p.network.widths) == {1} and p.batch.size == 1,
     **{
@@ -141,6 +144,19 @@ def test_every_seed_brings_every_activation_near_the_largest_z() -> None:
             )
             near |= {name for name, z in layers if np.abs(z).max() > 7}
         assert near == set(ACTIVATIONS), f"{seed}: {set(ACTIVATIONS) - near}"
+
+
+def test_every_seed_has_outputs_on_both_sides_of_a_kink_with_each_loss_and_reduction() -> None:
+    names = [name for name, each in ACTIVATIONS.items() if each.pieces]
+    pairs = [pair for pair in sampling.PAIRINGS if pair[0] in names]
+    every = {(*pair, reduction) for pair in pairs for reduction in REDUCTIONS}
+    for seed in SEEDS[:8]:
+        had = set()
+        for p in drawn(seed).problems:
+            z = evaluate(p.network, p.params.pairs, p.batch.x).z[-1]
+            if (z < 0).any() and (z > 0).any():
+                had.add((p.network.activations[-1], p.network.loss, p.network.reduction))
+        assert every <= had, f"{seed}: {every - had}"
 
 
 def test_every_seed_asks_a_unit_on_the_kink() -> None:
@@ -247,6 +263,21 @@ def test_code_that_fails_far_out_is_in_error_and_code_that_refuses_is_told() -> 
 def test_code_for_certain_batch_sizes_is_asked_no_others() -> None:
     entry = examined(Textbook(), sizes=[2, 4])
     assert entry["scope"]["asked"]["batch_sizes"] == [2, 4], entry["scope"]["asked"]
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2, 4), (3,)])
+@pytest.mark.parametrize("text", ["", "2-2-2 sigmoid,sigmoid half_squared_error mean"])
+def test_no_kind_goes_beyond_what_is_declared(sizes: tuple[int, ...], text: str) -> None:
+    support = declared_support([text] if text else None, sizes)
+    assert support is not None
+    answered = [sampling.problem(0, n, support) for n in range(40)]
+    companions = far_out.Companions(0, support, answered)
+    for number, kind in enumerate(far_out.KINDS.values()):
+        for turn in range(6):
+            rng = np.random.default_rng((0, number, turn))
+            p = far_out.draw(rng, kind, answered, support, companions, turn, turn > 3)
+            assert p is None or p.batch.size in sizes, f"{number}: {p}"
+            assert p is None or not text or str(p.network) == text, f"{number}: {p}"
 
 
 def test_what_takes_too_long_is_not_asked_and_told(monkeypatch: Any) -> None:
