@@ -152,7 +152,7 @@ KINDS: dict[str, Kind] = {
     "inputs to 255": _inputs(values.counts, 1),
     "inputs with zeros": Kind(values.inputs(values.sparse)),
     "inputs of 0": Kind(values.inputs(values.nothing)),
-    "inputs alike": Kind(values.inputs(values.alike)),
+    "samples alike": Kind(values.samples_alike),
     "inputs under 0.001": Kind(values.inputs(values.small)),
     "one-hot targets": Kind(values.given(values.one_hot), 2, is_squared),
     "targets to 1000": Kind(values.given(values.large_targets), 2, is_squared),

@@ -142,6 +142,15 @@ def same_targets(
     return _with(problem, rows)
 
 
+def samples_alike(
+    rng: np.random.Generator, start: Start, support: Support, companions: Companions
+) -> Problem | None:
+    """The same sample again and again, its target too."""
+    x = alike(rng, (start.samples, start.network.widths[0]))
+    problem = filled(rng, start.network, start.samples, support, x=x)
+    return _with(problem, np.repeat(problem.batch.y[:1], start.samples, axis=0))
+
+
 def targets_met(
     rng: np.random.Generator, start: Start, support: Support, companions: Companions
 ) -> Problem | None:

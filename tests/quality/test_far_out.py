@@ -90,6 +90,10 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
         and bool(np.isin(p.batch.y, (0, 1)).all() and (p.batch.y.sum(axis=1) == 1).all())
     ),
     "targets all the same": lambda p: p.batch.size > 1 and bool((p.batch.y == p.batch.y[0]).all()),
+    "the same sample again": lambda p: (
+        p.batch.size > 1
+        and bool((p.batch.x == p.batch.x[0]).all() and (p.batch.y == p.batch.y[0]).all())
+    ),
     "one input": lambda p: p.network.widths[0] == 1 and p.batch.size > 1,
     "one hidden unit": lambda p: 1 in p.network.widths[1:-1] and p.batch.size > 1,
     "one output": lambda p: p.network.widths[-1] == 1 and p.batch.size > 1,
