@@ -2,8 +2,7 @@
 
 It stands in a file of its own, ``student.gradcheck.py`` beside ``student.py``::
 
-    from gradcheck.adapters.asked import Network
-from gradcheck.adapters import Declaration
+    from gradcheck.adapters import Declaration
 
     declaration = Declaration(
         network="2-3-1 sigmoid,sigmoid half_squared_error sum",
