@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 
-def meant(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+def meant(word: object, known: Iterable[str], otherwise: str | None = None) -> str:
     """Return the end of a sentence about a word that is not known.
 
     Parameters
     ----------
-    word : str
-        As it was written.
+    word : object
+        As it was written, a string as a rule.
     known : iterable of str
         What could have been written.
     otherwise : str, optional
@@ -24,7 +24,7 @@ def meant(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
 
     names = list(dict.fromkeys(known))
     folded = {_folded(name): name for name in reversed(names)}
-    near = get_close_matches(_folded(word), folded, 1, 0.6)
+    near = get_close_matches(_folded(str(word)), folded, 1, 0.6)
     if near:
         return f"; did you mean {folded[near[0]]}?"
     if otherwise is None:

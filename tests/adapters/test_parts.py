@@ -13,7 +13,7 @@ from gradcheck.adapters import Declaration, bare, stepping
 from gradcheck.adapters.asked import AT_ONE
 from gradcheck.adapters.layout import BIASES, SAMPLES, WEIGHTS, Layout
 from gradcheck.adapters.names import is_bias, is_gradient, is_loss, is_weight, plays
-from gradcheck.adapters.source import one_round, to_run, training_loop
+from gradcheck.adapters.source import FIRST, first, one_round, to_run, training_loop
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.forward import evaluate
 from gradcheck.network import Network
@@ -62,13 +62,22 @@ def test_what_an_activation_gives_for_one_is_known(name):
 
 @pytest.mark.parametrize(
     "text",
-    ["2-3-1 tanh,sigmoid squared_error", "2-3 relu squared_error sum", "2-2 tanh a_loss l2=1e-1"],
+    [
+        "2-3-1 tanh,sigmoid squared_error mean",
+        "2-3 relu squared_error sum",
+        "2-2 tanh a_loss mean l2=1e-1",
+    ],
 )
 def test_the_network_of_a_declaration_is_written_as_networks_are_printed(text):
     declaration = Declaration(network=text, gradients=len)
     wanted = text.replace("a_loss", "squared_error")
     printed = declaration.networks()[0].replace("a_loss", "squared_error")
     assert printed == str(Network.parse(wanted))
+
+
+def test_a_network_without_a_reduction_leaves_it_open():
+    printed = Declaration(network="2-2 tanh squared_error l2=1e-1", gradients=len).networks()
+    assert printed == ("2-2 tanh squared_error l2=0.1",), printed
 
 
 NETWORKS = ["2-3-1 tanh,sigmoid half_squared_error", "3-4-2-2 relu,elu,softmax cross_entropy sum"]
@@ -222,7 +231,7 @@ def test_imports_only_runs_imports_definitions_and_constants():
 @pytest.mark.parametrize("end", ["", "    break\n", "    continue\n"])
 def test_one_round_of_a_loop_is_run_once(header, end):
     loop = ast.parse(f"{header}\n    count += 1\n{end}").body[0]
-    scope = {"count": 0}
+    scope = {"count": 0, FIRST: first}
     exec(compile(one_round(loop), "loop", "exec"), scope)
     assert scope["count"] == 1, f"run {scope['count']} times"
 
