@@ -41,8 +41,9 @@ _SLOW = 0.2
 _STEEP, _FLAT = 0.5, 0.1
 
 #: The exponent in the parameters that differences have at the least: theirs is one. Threads of
-#: a matrix library that wait for each other on a busy machine were seen to cost 0.6.
-_LEAST = 0.85
+#: a matrix library that wait for each other on a busy machine were seen to cost 0.6, and
+#: differences 0.86 where a call to the worker costs as much as a small gradient.
+_LEAST = 0.75
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ MORE = [
     ("deeplearning_ai.py", "dZ2 = A2 - Y", "dZ2 = (A2 - Y) * A2 * (1 - A2)", "loss_derivative", 2),
     ("ng.py", "(d3 @ Theta2)[:, 1:]", "(d3 @ Theta2)[:, :-1]", "delta_recursion", 1),
     ("scipy_objective.py", "return loss, np", "return loss, -1 * np", "returned_gradient", None),
-    ("four_three_one.py", "return x * (1 - x)", "return sigmoid(x) * (1 - sigmoid(x))",
+    ("four_three_one.py", "slope_hidden_layer = derivatives_sigmoid(hiddenlayer_activations)",
+     "slope_hidden_layer = derivatives_sigmoid(sigmoid(hiddenlayer_activations))",
      "activation_derivative", 1),
 ]  # fmt: skip
 
@@ -79,6 +80,26 @@ def test_further_planted_bugs_are_wrong_at_their_site_and_layer(
     entry = examined(planted(name, right, wrong), name)
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
     assert (site, layer) in sites(entry), f"diagnosed {sites(entry)}, found {wrong_checks(entry)}"
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict"),
+    [("", "error"), ("    loss = 0.5 * np.sum((y - output) ** 2)\n", "wrong")],
+    ids=["no loss", "a loss"],
+)
+def test_a_wrong_slope_of_the_outputs_is_wrong_only_of_code_that_says_its_loss(
+    examined, loss, verdict
+):
+    text = planted(
+        "four_three_one.py", "return x * (1 - x)", "return sigmoid(x) * (1 - sigmoid(x))"
+    )
+    entry = examined(text.replace("    E = y - output\n", f"    E = y - output\n{loss}"))
+    assert entry["verdict"] == verdict, f"{entry['verdict']}: {entry['error']}"
+    if verdict == "error":
+        assert entry["error"]["kind"] == "unsupported", entry["error"]
+    else:
+        found = {("activation_derivative", 1), ("activation_derivative", 2)}
+        assert found <= set(sites(entry)), f"diagnosed {sites(entry)}"
 
 
 UPDATED_FIRST = [
