@@ -8,6 +8,8 @@ import pytest
 from gradcheck.adapters.batching import handles_batches
 from tests.adapters.conftest import planted, wrong_checks
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 
 def finding(entry, check="contract"):
     assert entry["findings"], f"nothing was asked: {entry['error']}"

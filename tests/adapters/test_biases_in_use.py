@@ -1,6 +1,10 @@
 """Code that has biases and uses them is not read as code that has none."""
 
+import pytest
+
 import gradcheck
+
+pytestmark = pytest.mark.slow  # each starts a worker, or several
 
 CODE = """
 import numpy as np

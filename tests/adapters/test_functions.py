@@ -4,6 +4,8 @@ import pytest
 
 from tests.adapters.conftest import sites, wrong_checks
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 #: No forward: a loss and its gradient, of what the same arguments say.
 LOSS_AND_GRADIENT = """
 import numpy as np

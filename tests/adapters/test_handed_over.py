@@ -10,6 +10,8 @@ import pytest
 import gradcheck
 from tests.adapters.conftest import PROBLEMS, example, planted
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 NIELSEN = example("nielsen.py")
 WRONG = planted("nielsen.py", "* sigmoid_prime(zs[-l])", "* sigmoid(zs[-l])")
 FAILS = planted("nielsen.py", "* sigmoid_prime(zs[-l])", "* sigmoid_primee(zs[-l])")

@@ -10,6 +10,8 @@ from gradcheck.adapters.last_class import WithLastClass, counts_classes
 from gradcheck.bugs.textbook import Textbook
 from gradcheck.network import Network
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 DIGITS = """
 import numpy as np
 def relu(Z):

@@ -4,6 +4,8 @@ import pytest
 
 from tests.adapters.conftest import sites, wrong_checks
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 SOFTMAX = """
 import numpy as np
 

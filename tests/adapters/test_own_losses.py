@@ -4,6 +4,8 @@ import pytest
 
 from tests.adapters.conftest import example, sites, wrong_checks
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 BOOK = example("nielsen.py")
 
 #: Ways in which a class of the book may have its cost; each is right.

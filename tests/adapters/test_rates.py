@@ -7,6 +7,8 @@ import pytest
 
 from gradcheck.adapters.rates import built_in
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 SCRIPT = """
 import numpy as np
 np.random.seed(0)
