@@ -59,6 +59,13 @@ class Pass:
         """Apply a rule of this pass."""
         return self.rules[rule](self, *arguments)
 
+    def propagate(self, layer: int) -> Floats:
+        """Form the delta of a layer from what is above it, keep it, and return it."""
+        last = layer == self.last
+        delta: Floats = self.apply("output_delta") if last else self.apply("hidden_delta", layer)
+        self.delta[layer] = delta
+        return delta
+
     @property
     def last(self) -> int:
         """The number of the output layer, L."""
@@ -295,8 +302,7 @@ class Textbook:
     def backward(self, p: Pass) -> list[Pair]:
         """Run backward from a finished forward, and return the gradient."""
         for layer in range(p.last, 0, -1):
-            last = layer == p.last
-            p.delta[layer] = p.apply("output_delta") if last else p.apply("hidden_delta", layer)
+            p.propagate(layer)
             p.grads[layer] = (
                 p.apply("weight_gradient", layer),
                 p.apply("bias_gradient", layer),

@@ -126,7 +126,7 @@ class _Hand:
         return lines
 
     def _delta(self, layer: int) -> Line:
-        delta, expected = (_textbook_delta(p, layer) for p in (self.p, self.plain))
+        delta, expected = (p.propagate(layer) for p in (self.p, self.plain))
         own = self.deltas.get(layer)
         coarse = self.arithmetic.unit / UNIT
         wrong = own is not None and not np.allclose(
@@ -200,12 +200,6 @@ class _Hand:
 
 def _given(quantity: str, formula: str, value: Floats) -> Line:
     return Line(quantity, formula, value, None, differs=False)
-
-
-def _textbook_delta(p: Pass, layer: int) -> Floats:
-    delta: Floats = p.apply("output_delta") if layer == p.last else p.apply("hidden_delta", layer)
-    p.delta[layer] = delta
-    return delta
 
 
 def _loss_formula(network: Network) -> str:

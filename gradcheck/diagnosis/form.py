@@ -433,7 +433,6 @@ def _sums(problem: Problem, layer: int, bug: str) -> Floats:
     """What the wrong sums of right deltas are."""
     p = textbook_pass(problem)
     for above in range(p.last, layer - 1, -1):
-        last = above == p.last
-        p.delta[above] = p.apply("output_delta") if last else p.apply("hidden_delta", above)
+        p.propagate(above)
     delta: Floats = p.delta[layer] * p.apply("scale")
     return total(delta, 1) if bug == "bias_summed_over_units" else np.full(1, delta.sum())

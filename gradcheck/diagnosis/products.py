@@ -53,9 +53,7 @@ def wrong_product(
 def _worked(problem: Problem) -> Pass:
     p = textbook_pass(problem)
     for layer in range(p.last, 0, -1):
-        p.delta[layer] = (
-            p.apply("output_delta") if layer == p.last else p.apply("hidden_delta", layer)
-        )
+        p.propagate(layer)
     return p
 
 
