@@ -210,7 +210,8 @@ def _import_message(file: str, error: BaseException, place: Place | None, main: 
         needs = f"needs the package {package}, which is not installed{where}"
         if declared:
             return f"the declaration cannot be used: it {needs}"
-        return f"{file} {needs}; with --imports-only it is left out until it is used"
+        alone = "other files of your own are not brought along"
+        return f"{file} {needs}, and {alone}; with --imports-only it is left out until it is used"
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own
