@@ -25,22 +25,22 @@ Feature = tuple[str, ...]
 #: The sentence is no longer than this: longer ones are not read.
 LONGEST = 160
 
-#: How many names of one kind are listed, of what was asked and of what was not, before they
-#: are counted, and whether a condition keeps its reason: as much as the sentence allows. With
-#: none, refusals of all kinds are one number. What was asked keeps its names the longest.
+#: How much of each kind is told, as much as the sentence allows: how many names of what was
+#: asked and of what was not before they are counted, whether a condition keeps its reason, and
+#: how many runs of numbers are told one by one. With no names of what was not asked, refusals of
+#: all kinds are one number; with no runs, numbers are told by the largest alone. What was asked
+#: keeps its names the longest.
 _LISTED = (
-    (4, 4, True),
-    (4, 2, True),
-    (4, 1, True),
-    (4, 1, False),
-    (2, 1, False),
-    (4, 0, False),
-    (2, 0, False),
-    (0, 0, False),
+    (4, 4, True, 3),
+    (4, 2, True, 3),
+    (4, 1, True, 3),
+    (4, 1, False, 3),
+    (2, 1, False, 3),
+    (4, 0, False, 3),
+    (2, 0, False, 3),
+    (2, 0, False, 0),
+    (0, 0, False, 0),
 )
-
-#: So many runs of numbers are told one by one.
-_RUNS = 3
 
 #: Kinds of refusals in the order in which they are told, and how several are counted.
 _COUNTED = {
@@ -119,9 +119,9 @@ def scope_of(
     asked |= {"largest_gradient": largest_gradient, "far_out": list(far_out)}
     told = _told(refused, asked)
     sentence = ""
-    for positive, negative, reason in _LISTED:
+    for positive, negative, reason, runs in _LISTED:
         parts = (
-            _positive(problems, asked, only, single, positive),
+            _positive(problems, asked, only, single, positive, runs),
             condition if reason else _ASIDE.sub("", condition),
         )
         sentence = "; ".join(
@@ -209,12 +209,18 @@ def _name(feature: Feature) -> str:
 
 
 def _positive(
-    problems: Sequence[Problem], asked: Mapping[str, Any], only: str, single: bool, listed: int
+    problems: Sequence[Problem],
+    asked: Mapping[str, Any],
+    only: str,
+    single: bool,
+    listed: int,
+    runs: int,
 ) -> str:
     networks = list(dict.fromkeys(str(problem.network) for problem in problems))
-    sizes = "one sample a call" if single else f"batches of {_some(asked['batch_sizes'])}"
+    batches = "batches" if len(asked["batch_sizes"]) > 1 and not runs else "batches of"
+    sizes = "one sample a call" if single else f"{batches} {_some(asked['batch_sizes'], runs)}"
     depths = asked["depths"]
-    layers = f"{_some(depths)} layer{'' if depths == [1] else 's'}"
+    layers = f"{_some(depths, runs)} layer{'' if depths == [1] else 's'}"
     if len(networks) == 1:
         network = networks[0] if listed else f"a network of {layers}"
         return f"{network}, {sizes}{f' ({only})' if only else ''}"
@@ -242,10 +248,12 @@ def _few(names: Sequence[str], plural: str, every: bool, listed: int) -> str:
     return _and(names) if len(names) <= max(listed, 1) else f"{len(names)} {plural}"
 
 
-def _some(numbers: Sequence[int]) -> str:
+def _some(numbers: Sequence[int], listed: int) -> str:
     """``1 to 5, 7 and 10``; of many runs the first, and how far the others reach."""
     runs = _runs(numbers)
-    if len(runs) <= _RUNS:
+    if len(numbers) > 1 and not listed:
+        return f"up to {numbers[-1]}"
+    if len(numbers) == 1 or len(runs) <= listed:
         return ranges(numbers)
     return f"{ranges(runs[0])} and some to {runs[-1][-1]}"
 

@@ -225,3 +225,21 @@ def test_numbers_are_told_as_ranges(numbers: list[int], text: str) -> None:
 
 def test_everything_is_what_all_can_be_asked() -> None:
     assert support_entry(EVERYTHING)["depths"] == [1, 2, 3, 4, 5]
+
+
+def test_the_longest_there_is_keeps_its_length_and_says_how_far_it_reaches() -> None:
+    networks = [
+        Network.parse(f"{'-'.join('2' * (depth + 1))} {','.join([name] * depth)} {loss}")
+        for depth, name in ((1, "tanh"), (2, "sigmoid"), (4, "leaky_relu"), (8, "softplus"))
+        for loss in ("mean_squared_error", "half_squared_error")
+    ]
+    compared = [
+        problem(0, 0, Support(networks=(network,), batch_sizes=(size,)))
+        for network in networks
+        for size in (1, 3, 33, 70)
+    ]
+    refused = {("pairing", *pair): WHY for pair in PAIRINGS} | {("l2",): WHY}
+    condition = "if your loss is binary_cross_entropy (for half_squared_error not)"
+    sentence = scope_of(compared, 1.0, refused, (), "--network", condition).sentence
+    assert len(sentence) <= LONGEST, sentence
+    assert sentence.startswith("up to 8 layers, 4 activations, 2 losses mean, batches up to 70, ")
