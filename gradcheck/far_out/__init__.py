@@ -55,6 +55,10 @@ def _of_loss(*names: str) -> Accepts:
     return lambda output, loss, reduction: loss in names
 
 
+_SQUARED_FIRST: tuple[Accepts, ...] = (is_squared, is_logarithmic)
+_CLASSES_FIRST: tuple[Accepts, ...] = (is_logarithmic, is_squared)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of problem far out.
@@ -64,28 +68,28 @@ class Kind:
     make : callable
         Makes one from a small start.
     times : int
-        How often it is drawn: with a mean and with a sum in turn, and where it accepts both
-        with a squared loss and one of classes.
+        How often it is drawn: with a mean and with a sum in turn.
     accepts : callable
         ``(output, loss, reduction) -> bool``: the combinations that it can be made with.
     numbers_alone : bool
         It changes numbers alone: the first is made from a network that was answered, where
         a refusal shows as one by numbers.
-    classes_first : bool
-        Whether the first is drawn with a loss of classes.
+    in_turn : tuple of callable
+        What goes with it best, in turn, of what it accepts; for one that is drawn more than
+        once and accepts anything, squared losses and those of classes.
     """
 
     make: Make
     times: int = 1
     accepts: Accepts = _any
     numbers_alone: bool = False
-    classes_first: bool = False
+    in_turn: tuple[Accepts, ...] = ()
 
     def wished(self, turn: int) -> Accepts:
         """What goes with it best on a turn."""
-        family: Accepts = _any
-        if self.times > 1 and self.accepts is _any:
-            family = is_logarithmic if (turn % 2 == 0) == self.classes_first else is_squared
+        usual = _SQUARED_FIRST if self.times > 1 and self.accepts is _any else (_any,)
+        families = self.in_turn or usual
+        family = families[turn % len(families)]
 
         def accepts(output: str, loss: str, reduction: str) -> bool:
             wanted = REDUCTIONS[turn % 2] if self.times > 1 else reduction
@@ -100,7 +104,8 @@ def _inputs(draw: values.Values, times: int = 2) -> Kind:
 
 
 def _wide_outputs(*losses: str) -> Kind:
-    return Kind(width("last", MAX_WIDTH + 1, 2 * MAX_WIDTH), 1, _of_loss(*losses))
+    # a scope tells widths of outputs alone: each way to form a first delta is asked the widest
+    return Kind(width("last", WIDEST, WIDEST), 1, _of_loss(*losses))
 
 
 def _squared_elementwise(output: str, loss: str, reduction: str) -> bool:
@@ -118,13 +123,13 @@ def _softmax(output: str, loss: str, reduction: str) -> bool:
 #: What is drawn, under the name by which it is told.
 KINDS: dict[str, Kind] = {
     "batch 33": Kind(batch(33, 33), 2),
-    "batch 65": Kind(batch(65, 65), 2, classes_first=True),
+    "batch 65": Kind(batch(65, 65), 2, in_turn=_CLASSES_FIRST),
     "depth 10": Kind(depth(DEEPEST, DEEPEST), 2),
     "inputs to 1000": _inputs(values.large),
     "hidden width 9 to 32": Kind(width("hidden", MAX_WIDTH + 1, 32), 2),
-    "cross_entropy of 9 to 16 outputs": _wide_outputs("cross_entropy"),
-    "squared errors of 9 to 16 outputs": Kind(
-        width("last", MAX_WIDTH + 1, 2 * MAX_WIDTH), 2, is_squared
+    "cross_entropy of 64 outputs": _wide_outputs("cross_entropy"),
+    "squared errors of 64 outputs": Kind(
+        width("last", WIDEST, WIDEST), 2, is_squared, in_turn=(_elementwise, _softmax)
     ),
     "whole inputs": _inputs(values.whole),
     "inputs not negative": _inputs(values.shares),
@@ -133,17 +138,17 @@ KINDS: dict[str, Kind] = {
     "z of 0 on a kink": Kind(values.on_a_kink),
     "l2 over 1": Kind(values.penalty(1.1, 9.9)),
     "l2 under 0.01": Kind(values.penalty(1.1e-4, 9e-3)),
-    "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2, classes_first=True),
+    "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2, in_turn=_CLASSES_FIRST),
     "batch 34 to 70": Kind(batch(34, LARGEST_BATCH), 2),
-    "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2, classes_first=True),
+    "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2, in_turn=_CLASSES_FIRST),
     "l2 10": Kind(values.penalty(10.0, 10.0)),
     "l2 0.0001": Kind(values.penalty(1e-4, 1e-4)),
     "width 64": Kind(width("hidden", WIDEST, WIDEST)),
     "64 inputs": Kind(width("first", WIDEST, WIDEST)),
     "9 to 63 inputs": Kind(width("first", MAX_WIDTH + 1, WIDEST - 1)),
     "hidden width 33 to 63": Kind(width("hidden", 33, WIDEST - 1)),
-    "64 outputs": Kind(width("last", WIDEST, WIDEST)),
-    "binary_cross_entropy of 9 to 16 outputs": _wide_outputs("binary_cross_entropy"),
+    "9 to 63 outputs": Kind(width("last", MAX_WIDTH + 1, WIDEST - 1)),
+    "binary_cross_entropy of 64 outputs": _wide_outputs("binary_cross_entropy"),
     "softmax of one unit": Kind(values.one_softmax_unit, 1, _softmax),
     "one input": Kind(width("first", 1, 1), 2),
     "one hidden unit": Kind(width("hidden", 1, 1)),
@@ -180,11 +185,11 @@ def turns(count: int) -> list[str]:
 
 
 def smallest_first(problems: Iterable[Problem]) -> list[Problem]:
-    """Order problems by size, but for those whose outputs depend on nothing."""
+    """Order problems by size, those of one layer last, but for outputs that depend on nothing."""
     telling = [
         p for p in problems if p.network.activations[-1] != "softmax" or p.network.widths[-1] > 1
     ]
-    return sorted(telling, key=lambda p: p.params.size * p.batch.size)
+    return sorted(telling, key=lambda p: (p.network.depth == 1, p.params.size * p.batch.size))
 
 
 def draw(

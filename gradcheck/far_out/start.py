@@ -23,8 +23,9 @@ Combination = tuple[str, str, str]
 #: ``(output, loss, reduction) -> bool``.
 Accepts = Callable[[str, str, str], bool]
 
-#: Depths of what is small, and how many of four.
-_DEPTHS = (2, 2, 3, 1)
+#: Depths of what is small, and how many of three: with a hidden layer, whose delta what is far
+#: out must come through.
+_DEPTHS = (2, 2, 3)
 
 #: Widths of what is small.
 _WIDTHS = (2, 4)

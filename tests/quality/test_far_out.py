@@ -53,6 +53,14 @@ def zero(name: str) -> Callable[[Problem], bool]:
 
 SMOOTH = ("identity", "sigmoid", "tanh", "elu", "softplus", "silu", "gelu")
 
+#: What the slope of an output looks like.
+OUTPUTS: dict[str, Callable[[str, str], bool]] = {
+    "cross_entropy": lambda output, loss: loss == "cross_entropy",
+    "binary_cross_entropy": lambda output, loss: loss == "binary_cross_entropy",
+    "squared errors, each alone": lambda output, loss: output != "softmax" and "squared" in loss,
+    "squared errors of a softmax": lambda output, loss: output == "softmax" and "squared" in loss,
+}
+
 PLACES: dict[str, Callable[[Problem], bool]] = {
     "more than 8 samples": lambda p: p.batch.size > 8,
     "more than 32 samples": lambda p: p.batch.size > 32,
@@ -77,6 +85,12 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
             p.network.widths[-1] > 8 and p.network.loss == loss
         )
         for loss in ("cross_entropy", "binary_cross_entropy")
+    },
+    **{
+        f"more than 32 outputs of {kind}": lambda p, suited=suited: (
+            p.network.widths[-1] > 32 and suited(p.network.activations[-1], p.network.loss)
+        )
+        for kind, suited in OUTPUTS.items()
     },
     "a mean over more than 8": lambda p: p.batch.size > 8 and p.network.reduction == "mean",
     "a sum over more than 8": lambda p: p.batch.size > 8 and p.network.reduction == "sum",
@@ -118,11 +132,21 @@ def drawn(seed: int) -> Drawn:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_seed_asks_at_a_place_where_something_is_felt(place: str) -> None:
+def test_every_seed_asks_at_a_place_where_something_is_felt_through_a_layer(place: str) -> None:
     for seed in SEEDS:
-        there = [p for p in drawn(seed).problems if PLACES[place](p)]
+        there = [p for p in drawn(seed).problems if PLACES[place](p) and p.network.depth > 1]
         felt = any(np.abs(Truth(p).gradient["W1"].value).max() > 1e-6 for p in there)
         assert felt, f"seed {seed}: of {len(there)} problems with {place} none feels W1"
+
+
+def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero() -> None:
+    for seed in SEEDS:
+        felt = [
+            np.abs(Truth(p).gradient[f"b{p.network.depth}"].value).max()
+            for p in drawn(seed).problems
+            if not all(w.any() for w, _ in p.params.pairs[1:])
+        ]
+        assert max(felt, default=0.0) > 1e-6, f"seed {seed}: {felt}"
 
 
 def test_every_seed_asks_a_softmax_over_one_unit() -> None:
