@@ -1,8 +1,9 @@
 """The modules of gradcheck that run beside the code under test, in one archive.
 
 Oracle, bugs, diagnosis and implementations are not among them. Python imports from a zip
-archive as from a folder; one file is written faster than a hundred. It holds bytecode: a
-worker must not write, and would compile the modules every time.
+archive as from a folder; one file is written faster than a hundred. It holds bytecode, since
+a worker must not write, and would compile the modules every time. Where Python keeps no
+bytecode here either, it holds source: a worker compiles only what it uses.
 """
 
 import functools
@@ -10,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import io
 import marshal
+import sys
 import zipfile
 from pathlib import Path
 
@@ -47,13 +49,17 @@ def archive() -> bytes:
             source = package / name
             files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
             for file in files:
-                place = Path("gradcheck") / file.relative_to(package).with_suffix(".pyc")
+                suffix, content = _module(file)
+                place = Path("gradcheck") / file.relative_to(package).with_suffix(suffix)
                 # without a date: equal bytes
-                zipped.writestr(zipfile.ZipInfo(place.as_posix()), _bytecode(file))
+                zipped.writestr(zipfile.ZipInfo(place.as_posix()), content)
     return buffer.getvalue()
 
 
-def _bytecode(file: Path) -> bytes:
-    """Return a module's bytecode, as Python keeps it or newly compiled, with a header (PEP 552)."""
+def _module(file: Path) -> tuple[str, bytes]:
+    """Return a module's suffix and content: bytecode with a header (PEP 552), or its source."""
+    kept = Path(importlib.util.cache_from_source(str(file)))
+    if sys.dont_write_bytecode and not kept.exists():
+        return ".py", file.read_bytes()
     code = importlib.machinery.SourceFileLoader(file.stem, str(file)).get_code(file.stem)
-    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
+    return ".pyc", importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
