@@ -32,6 +32,7 @@ from gradcheck.adapters.own_loss import OwnLoss, choices, number_of, told_of_los
 from gradcheck.adapters.places import Place
 from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
+from gradcheck.adapters.shrinking import shares, told_of_share
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
 from gradcheck.adapters.unread import changed, moved, numbers, unread
@@ -117,6 +118,7 @@ def find(module: Any) -> Iterator[Reading]:
                     told["batch"] = "1"
                 told |= said | ({"unread": ", ".join(others)} if others else {})
                 told["rate"] = "can be set" if made.rate is None else f"built in, {made.rate:g}"
+                told["rate"] += told_of_share(made.share)
                 if host.fixed:
                     told["widths"] = "-".join(map(str, host.roles.widths))
                 yield Reading("in place", Trainer(host, made), told)
@@ -175,9 +177,10 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
             if moved is None:
                 continue
             seen, plan = True, oriented(host, plan)
-            yield from (
-                [plan] if moved else [replace(plan, rate=rate) for rate in built_in(host.module)]
-            )
+            if not moved:
+                yield from (replace(plan, rate=rate) for rate in built_in(host.module))
+                continue
+            yield from (replace(plan, share=share) for share in _shares(trainer))
         if seen:
             return
 
@@ -309,6 +312,17 @@ def _trains(trainer: Trainer) -> bool | None:
     if np.abs(first - second).max() > stepping.SAME * np.abs(before - first).max():
         return True
     return _has_rate(host, plan, own, x, y)
+
+
+def _shares(trainer: Trainer) -> tuple[float | None, ...]:
+    """Return what part of the rate the trainer may use."""
+    own, x, y = trial(trainer.host, trainer.plan)
+
+    def step(rate: float) -> None:
+        count = 3 if rate == 1.0 else 2  # lr / m is a mean
+        trainer.train(own, x[:count], y[:count], rate)
+
+    return shares(trainer.host.module, step)
 
 
 def _has_rate(host: Host, plan: Plan, own: list[Pair], x: Floats, y: Floats) -> bool:

@@ -71,6 +71,8 @@ class Part:
         Losses that are not used.
     keepers : tuple of str
         Names of objects that keep the rate.
+    share : float or None
+        How much of a rate that is set the loop uses; None where that is all of it for sure.
     """
 
     roles: Any
@@ -84,6 +86,7 @@ class Part:
     own: OwnLoss | None = None
     beside: tuple[OwnLoss, ...] = ()
     keepers: tuple[str, ...] = ()
+    share: float | None = None
 
 
 def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
@@ -92,11 +95,19 @@ def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
     return {role: place.get(root) for role, place in places.items() if place is not None}
 
 
+def set_rate(root: dict[str, Any], name: str, keepers: tuple[str, ...], rate: float) -> None:
+    """Set the rate under its name and in what keeps it."""
+    if name:
+        root[name] = rate
+    for keeper in keepers:
+        set_rates(root[keeper], rate)
+
+
 class Round(Stepper):
     """One round of a script's loop, read as an implementation."""
 
     def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
-        super().__init__(part.roles.layout, part.built_in)
+        super().__init__(part.roles.layout, part.built_in, part.share)
         self.script, self.part, self.shelf = script, part, shelf
         if part.outputs is not None:
             self.forward = self._forward
@@ -123,10 +134,7 @@ class Round(Stepper):
             self.part.roles.write(root, own)
             for data, array in ((self.part.x, x), (self.part.y, y)):
                 data.place.set(root, replace(self.layout, samples=data.samples).give(array))
-            if self.part.rate:
-                root[self.part.rate] = rate
-            for name in self.part.keepers:
-                set_rates(root[name], rate)
+            set_rate(root, self.part.rate, self.part.keepers, rate)
             self.script.run()
             after: list[Any] = self.part.roles.read(root, own)
             return after

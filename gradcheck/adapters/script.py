@@ -24,7 +24,8 @@ from gradcheck.adapters.places import find as find_places
 from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, assign
-from gradcheck.adapters.round import Data, Part, Round, Script, seen_in
+from gradcheck.adapters.round import Data, Part, Round, Script, seen_in, set_rate
+from gradcheck.adapters.shrinking import shares, told_of_share
 from gradcheck.adapters.source import changed as changed_in
 from gradcheck.adapters.source import one_round, stored
 from gradcheck.adapters.spelling import spelled_at
@@ -116,18 +117,16 @@ def _parts(
     """Yield the consistent ways to understand a script, the likeliest first."""
     read = [p for p in before if p.path[0][1] in script.loads]
     still = [p for p in read if p not in moved]
-    rate = next((p.name for p in still if plays(p.name, "rate") and before[p].ndim == 0), "")
-    keepers = () if rate else tuple(_keepers(vars(script.module), script.loads))
-    constants = built_in(script.module)
+    settings = list(_settings(script, read, moved, before))
     for x, y, n_in, n_out in _data(still, before):
         for roles, zeroed in _roles(moved, still, before, n_in, n_out):
-            part = Part(roles, x, y, rate, None, "", None, zeroed, keepers=keepers)
+            part = Part(roles, x, y, zeroed=zeroed)
             outputs = list(_outputs(script, seen, before, part))
             losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
             losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
-            for fixed in (None,) if rate or keepers else constants:
+            for setting in settings:
                 for output in [*outputs[:6], None]:
-                    made = replace(part, built_in=fixed, outputs=output)
+                    made = replace(part, outputs=output, **setting)
                     for loss in losses[:3]:
                         yield replace(made, loss=loss)
                     beside = [OwnLoss(loss) for loss in losses[:3]]
@@ -138,6 +137,37 @@ def _parts(
                             if not own.raised:
                                 yield replace(made, loss=own.name, own=own)
                     yield replace(made, beside=tuple(beside))
+
+
+def _settings(
+    script: Script, read: list[Place], moved: list[Place], before: dict[Place, Floats]
+) -> Iterator[dict[str, Any]]:
+    """Yield how the rate is set and what part of it the loop uses, or what it is."""
+    rates = [p for p in read if plays(p.name, "rate") and before[p].ndim == 0]
+    still = [p.name for p in rates if p not in moved]
+    keepers = () if still else tuple(_keepers(vars(script.module), script.loads))
+    if still or keepers:
+        name = still[0] if still else ""
+        for share in _shares(script, name, keepers):
+            yield {"rate": name, "keepers": keepers, "share": share}
+        return
+    yield from ({"built_in": rate} for rate in built_in(script.module))
+    for place in rates[:1]:  # one that the loop changes, which may be what it trains
+        for share in _shares(script, place.name, ()):
+            yield {"rate": place.name, "share": share}
+
+
+def _shares(script: Script, name: str, keepers: tuple[str, ...]) -> tuple[float | None, ...]:
+    root, shelf = vars(script.module), Shelf(script.module)
+
+    def step(rate: float) -> None:
+        shelf.restore()
+        set_rate(root, name, keepers, rate)
+        script.run()
+
+    found = shares(script.module, step)
+    shelf.restore()
+    return found
 
 
 def _keepers(values: dict[str, Any], loads: frozenset[str]) -> Iterator[str]:
@@ -247,6 +277,7 @@ def _told(script: Script, part: Part) -> dict[str, str]:
     told["loss"] = part.loss or "none"
     told |= {} if part.loss else told_of_loss(None, part.beside)
     told["rate"] = part.rate or ", ".join(part.keepers) or f"built in, {part.built_in:g}"
+    told["rate"] += told_of_share(part.share)
     if part.outputs is not None:
         told["outputs"] = part.outputs.name
     if part.zeroed:

@@ -16,10 +16,12 @@ class Stepper:
     layout : Layout
     built_in : float or None
         Its learning rate; None where that can be set. Only then has it a ``step``.
+    share : float
+        How much of a rate that is set it uses.
     """
 
-    def __init__(self, layout: Layout, built_in: float | None) -> None:
-        self.layout, self.built_in = layout, built_in
+    def __init__(self, layout: Layout, built_in: float | None, share: float | None = None) -> None:
+        self.layout, self.built_in, self.share = layout, built_in, share or 1.0
         if built_in is None:
             self.step = self._step
 
@@ -39,14 +41,14 @@ class Stepper:
         loss = self.loss_of(own, x, batch.y)
 
         def step(pairs: list[Any], rate: float) -> list[Any]:
-            return self.after(pairs, x, batch.y, rate)
+            return self.after(pairs, x, batch.y, rate / self.share)
 
         grads = stepping.gradient(step, own, self.built_in, len(own))
         return loss, from_own(self.layout, network, grads)
 
     def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
         own, x = self._own(network, params, batch.x)
-        after = self.after(own, x, batch.y, rate)
+        after = self.after(own, x, batch.y, rate / self.share)
         return stepped(self.layout, network, params, own, after, rate)
 
     def _own(self, network: Network, params: list[Pair], x: Floats) -> tuple[list[Pair], Floats]:

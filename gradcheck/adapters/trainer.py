@@ -55,6 +55,8 @@ class Plan:
     targets : {"as given", "one number"}
     rate : float or None
         The rate that is built in; None where it can be set.
+    share : float or None
+        How much of a rate that is set is used; None where that is all of it for sure.
     outputs : str
         ``columns`` where samples are rows and outputs are not.
     own : OwnLoss or None
@@ -70,6 +72,7 @@ class Plan:
     samples: str = "rows"
     targets: str = "as given"
     rate: float | None = None
+    share: float | None = None
     outputs: str = ""
     own: OwnLoss | None = None
     given: str = ""
@@ -88,7 +91,7 @@ class Trainer(Stepper):
 
     def __init__(self, host: Host, plan: Plan) -> None:
         layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
-        super().__init__(layout, plan.rate)
+        super().__init__(layout, plan.rate, plan.share)
         self.host, self.plan, self.calling, self.unknown = host, plan, "", ""
         if plan.forward:
             self.forward = self._forward

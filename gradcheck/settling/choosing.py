@@ -17,6 +17,9 @@ CANDIDATES = 40
 #: other meanings of an argument.
 SEVERAL = "among"
 
+#: How a convention ends that says what part of a rate is used, which only a gradient can tell.
+OF_A_RATE = "of it is used"
+
 #: What an argument of the backward is taken for, which only a gradient can confirm.
 ARGUMENT = "argument"
 
@@ -32,19 +35,23 @@ _DIFFER = ("loss", "functions", "beside", "raises", SEVERAL, ARGUMENT, _ORDER)
 
 def ambiguous(reading: Described) -> bool:
     """Say whether others may fit as well as a reading does."""
-    return _built_in(reading) or SEVERAL in reading.conventions
+    return _rate_tells(reading) or SEVERAL in reading.conventions
 
 
 def ends(readings: Sequence[Described], index: int) -> bool:
     """Say whether those that may fit as well as the one before have all been tried."""
     before, reading = readings[index - 1], readings[index]
     return (
-        SEVERAL in before.conventions and not _built_in(before) and _rest(before) != _rest(reading)
+        SEVERAL in before.conventions
+        and not _rate_tells(before)
+        and _rest(before) != _rest(reading)
     )
 
 
-def _built_in(reading: Described) -> bool:
-    return reading.conventions.get("rate", "").startswith("built in")
+def _rate_tells(reading: Described) -> bool:
+    """Whether readings differ in what is taken for the rate."""
+    rate = reading.conventions.get("rate", "")
+    return rate.startswith("built in") or rate.endswith(OF_A_RATE)
 
 
 def _rest(reading: Described) -> dict[str, str]:
@@ -58,7 +65,7 @@ def choose(
     first = readings[fits[0].reading]
     same = all(fit.definitions[:1] == fits[0].definitions[:1] for fit in fits)
     numbers = ARGUMENT in first.conventions or _ORDER in first.conventions
-    alike = same and not _built_in(first) and not numbers
+    alike = same and not _rate_tells(first) and not numbers
     if fits[0].rank > 0 and (alike or not ambiguous(first)):
         return fits[0]
     scored = []

@@ -140,3 +140,87 @@ def test_a_rate_inside_the_delta_is_taken_for_no_factor_of_a_mean(examined):
     assert entry["adapter"]["conventions"]["rate"] == "built in, 0.1", entry["adapter"]
     told = [(d["bug"], d["layer"]) for d in entry["diagnoses"]]
     assert told == [("weights_updated_inside_gradient", 1)], f"told {told}"
+
+
+SHRINKING = """
+import numpy as np
+class Net:
+    def __init__(self, n_in, n_hidden, n_out, lr=0.5):
+        self.W1 = np.random.randn(n_in, n_hidden); self.b1 = np.zeros(n_hidden)
+        self.W2 = np.random.randn(n_hidden, n_out); self.b2 = np.zeros(n_out)
+        self.lr, self.decay, self.t = lr, 0.97, 0
+    def forward(self, X):
+        self.h = np.tanh(X @ self.W1 + self.b1)
+        return self.h @ self.W2 + self.b2
+    def loss(self, X, y):
+        return 0.5 * np.sum((self.forward(X) - y) ** 2) / len(X)
+    def train_step(self, X, y, lr=0.1, epoch=3):
+        self.t += 1
+        {before}
+        d = {factor} * (self.forward(X) - y) / len(X)
+        dh = d @ self.W2.T * (1 - self.h ** 2)
+        self.W1 -= {rate} * X.T @ dh; self.b1 -= {rate} * dh.sum(axis=0)
+        {between}
+        self.W2 -= {rate} * self.h.T @ d; self.b2 -= {rate} * d.sum(axis=0)
+        {after}
+"""
+
+KEPT, LOCAL = "self.lr *= self.decay", "lr = lr / (1 + 0.1 * epoch)"
+TIMED = "eff = self.lr / (1 + self.decay * self.t)"
+
+
+def shrinking(before="", rate="self.lr", factor="1", between="", after=""):
+    parts = {"before": before, "between": between, "after": after}
+    return SHRINKING.format(rate=rate, factor=factor, **parts)
+
+
+@pytest.mark.parametrize(
+    ("code", "used"),
+    [
+        (shrinking(KEPT), "0.97 of it is used"),
+        (shrinking(after=KEPT), "all of it is used"),
+        (shrinking(LOCAL, "lr"), "0.909091 of it is used"),
+        (shrinking(TIMED, "eff"), "0.507614 of it is used"),
+        (shrinking(rate="self.lr * self.decay ** self.t"), "0.97 of it is used"),
+    ],
+)
+def test_a_rate_that_code_shrinks_before_it_uses_it_is_read_as_what_is_left(examined, code, used):
+    entry = examined(code)
+    assert entry["verdict"] == "correct", entry["findings"]
+    assert entry["adapter"]["conventions"]["rate"] == f"can be set; {used}", entry["adapter"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        shrinking(factor="2"),
+        shrinking(factor="0.97"),
+        shrinking(KEPT, factor="2"),
+        shrinking(TIMED, "eff", factor="2"),
+        shrinking(between=KEPT),
+        shrinking(rate="0.97 * self.lr"),
+        shrinking("eff = 2 * self.lr", "eff"),
+        shrinking("m = len(X)", "self.lr / m"),
+    ],
+)
+def test_a_factor_that_no_shrinking_explains_is_wrong(examined, code):
+    entry = examined(code)
+    assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"
+
+
+@pytest.mark.parametrize(
+    ("before", "rate", "factor", "verdict"),
+    [
+        ("lr *= decay", "lr", "1", "correct"),
+        ("lr *= decay", "lr", "2", "wrong"),
+        ("now = lr / (1 + decay * (epoch + 1))", "now", "1", "correct"),
+        ("now = lr / (1 + decay * (epoch + 1))", "now", "2", "wrong"),
+    ],
+)
+def test_a_rate_that_a_loop_shrinks_is_read_too(examined, before, rate, factor, verdict):
+    code = script(rate).replace("range(100):", f"range(100):\n    {before}")
+    code = code.replace("dout = 2", f"dout = 2 * {factor}").replace(
+        "X = ", "lr, decay = 0.1, 0.97\nX = ", 1
+    )
+    entry = examined(code)
+    assert entry["verdict"] == verdict, f"{entry['verdict']}, read as {entry['adapter']}"
