@@ -108,6 +108,10 @@ def _wide_outputs(*losses: str) -> Kind:
     return Kind(width("last", WIDEST, WIDEST), 1, _of_loss(*losses))
 
 
+def _sure_and_wrong(*losses: str) -> Kind:
+    return Kind(values.sure_and_wrong, 1, _of_loss(*losses))
+
+
 def _squared_elementwise(output: str, loss: str, reduction: str) -> bool:
     return output != "softmax" and is_squared(output, loss)
 
@@ -141,8 +145,8 @@ KINDS: dict[str, Kind] = {
     "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2, in_turn=_CLASSES_FIRST),
     "batch 34 to 70": Kind(batch(34, LARGEST_BATCH), 2),
     "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2, in_turn=_CLASSES_FIRST),
-    "l2 10": Kind(values.penalty(10.0, 10.0)),
-    "l2 0.0001": Kind(values.penalty(1e-4, 1e-4)),
+    "l2 10": Kind(values.penalty(10.0, 10.0, alone=True)),
+    "l2 0.0001": Kind(values.penalty(1e-4, 1e-4, alone=True)),
     "width 64": Kind(width("hidden", WIDEST, WIDEST)),
     "64 inputs": Kind(width("first", WIDEST, WIDEST)),
     "9 to 63 inputs": Kind(width("first", MAX_WIDTH + 1, WIDEST - 1)),
@@ -168,8 +172,9 @@ KINDS: dict[str, Kind] = {
     "z to 8": Kind(values.steep(0, 3)),
     "z to 8 again": Kind(values.steep(1, 3)),
     "z to 8 once more": Kind(values.steep(2, 3)),
-    "outputs sure": Kind(values.extreme_outputs(False), 2, is_logarithmic),
-    "outputs sure and right": Kind(values.extreme_outputs(True), 1, is_logarithmic),
+    "cross_entropy of a sure and wrong output": _sure_and_wrong("cross_entropy"),
+    "binary_cross_entropy of sure and wrong outputs": _sure_and_wrong("binary_cross_entropy"),
+    "outputs sure and right": Kind(values.sure_and_right, 1, is_logarithmic),
     "biases of 0": Kind(values.parameters(lambda network: Manner(biases=False))),
     "a layer of 0": Kind(values.parameters(lambda network: Manner(blank=(network.depth,)))),
     "as many samples as units": Kind(square),

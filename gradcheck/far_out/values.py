@@ -13,7 +13,7 @@ from gradcheck.forward import activate, evaluate
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Floats, Params, Problem
-from gradcheck.sampling import Support
+from gradcheck.sampling import MAX_Z, Support
 
 #: The largest inputs and targets.
 LARGEST_X = 1000.0
@@ -295,30 +295,51 @@ def _smooth(name: str) -> bool:
     return ACTIVATIONS[name].slopes is None and ACTIVATIONS[name].elementwise
 
 
-def extreme_outputs(right: bool) -> Make:
-    """Outputs near the largest ``|z|`` of a loss of classes, which are right or as they come."""
+def sure_and_right(
+    rng: np.random.Generator, start: Start, support: Support, companions: Companions
+) -> Problem | None:
+    """Outputs near the largest ``|z|`` of a loss of classes, all right."""
+    network, samples = start
+    if not is_logarithmic("", network.loss):
+        return None
+    if not support.networks:
+        network = replace(network, l2=0.0)
+    samples = 1 if 1 in support.batch_sizes else samples
+    problem = filled(rng, network, samples, support, manner=Manner(steep=(network.depth,)))
+    outputs = evaluate(network, problem.params.pairs, problem.batch.x).a[-1]
+    return _with(problem, _likeliest(outputs, network, support))
 
-    def make(
-        rng: np.random.Generator, start: Start, support: Support, companions: Companions
-    ) -> Problem | None:
-        network, samples = start
-        if not is_logarithmic("", network.loss):
-            return None
-        if right and not support.networks:
-            network = replace(network, l2=0.0)
-        samples = 1 if right and 1 in support.batch_sizes else samples
-        manner = Manner(steep=(network.depth,))
-        problem = filled(rng, network, samples, support, manner=manner)
-        if not right:
-            return problem
-        outputs = evaluate(network, problem.params.pairs, problem.batch.x).a[-1]
-        if LOSSES[network.loss].targets == "one_hot" or support.one_hot:
-            y = np.eye(outputs.shape[1])[outputs.argmax(axis=1)]
-        else:
-            y = np.round(outputs)
-        return _with(problem, y)
 
-    return make
+def sure_and_wrong(
+    rng: np.random.Generator, start: Start, support: Support, companions: Companions
+) -> Problem | None:
+    """A sample whose outputs reach the largest ``|z|`` both ways, and are all wrong."""
+    network, samples = start
+    if not is_logarithmic("", network.loss):
+        return None
+    problem = filled(rng, network, samples, support)
+    pairs = problem.params.copies()
+    z = evaluate(network, pairs, problem.batch.x).z[-1]
+    sample = int(np.ptp(z, axis=1).argmax())
+    w, b = pairs[-1]
+    if z.shape[1] > 1:  # what several outputs have in common tells nothing
+        b = b - (z[sample].max() + z[sample].min()) / 2.0
+    largest = float(np.abs(z + (b - pairs[-1][1])).max())
+    factor = 0.95 * MAX_Z / largest if largest > 0 else 1.0
+    pairs[-1] = (digits(w * factor, 3), digits(b * factor, 3))
+    outputs = evaluate(network, pairs, problem.batch.x).a[-1]
+    y = problem.batch.y.copy()
+    y[sample] = _likeliest(1.0 - outputs, network, support)[sample]
+    return Problem(network, Params(pairs), Batch(problem.batch.x, y))
+
+
+def _likeliest(outputs: Floats, network: Network, support: Support) -> Floats:
+    """Return the targets that outputs are nearest to."""
+    if LOSSES[network.loss].targets == "one_hot" or support.one_hot:
+        nearest: Floats = np.eye(outputs.shape[1])[outputs.argmax(axis=1)]
+    else:
+        nearest = np.round(outputs)
+    return nearest
 
 
 def one_softmax_unit(
@@ -334,8 +355,11 @@ def one_softmax_unit(
 # --- penalties --------------------------------------------------------------------------------
 
 
-def penalty(low: float, high: float) -> Make:
-    """A weight penalty between two numbers, with two digits, the ends among them."""
+def penalty(low: float, high: float, alone: bool = False) -> Make:
+    """A weight penalty between two numbers, with two digits, the ends among them.
+
+    Of one layer ``alone``, where the code handles that.
+    """
 
     def make(
         rng: np.random.Generator, start: Start, support: Support, companions: Companions
@@ -344,6 +368,9 @@ def penalty(low: float, high: float) -> Make:
             return None
         value = float(f"{10 ** rng.uniform(np.log10(low), np.log10(high)):.1e}")
         network = replace(start.network, l2=min(max(value, low), high))
+        if alone and 1 in support.depths:
+            ends = (network.widths[0], network.widths[-1])
+            network = replace(network, widths=ends, activations=network.activations[-1:])
         return filled(rng, network, start.samples, support)
 
     return make

@@ -53,6 +53,15 @@ def zero(name: str) -> Callable[[Problem], bool]:
 
 SMOOTH = ("identity", "sigmoid", "tanh", "elu", "softplus", "silu", "gelu")
 
+
+def likelihoods(p: Problem) -> Any:
+    """How likely each target is."""
+    a = evaluate(p.network, p.params.pairs, p.batch.x).a[-1]
+    if p.network.loss == "cross_entropy":
+        return (a * p.batch.y).sum(axis=1)
+    return np.where(p.batch.y > 0.5, a, 1.0 - a)
+
+
 #: What the slope of an output looks like.
 OUTPUTS: dict[str, Callable[[str, str], bool]] = {
     "cross_entropy": lambda output, loss: loss == "cross_entropy",
@@ -120,6 +129,12 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
         for loss in (True, False)
         for reduction in REDUCTIONS
     },
+    "a class of less than a thousandth that is right": lambda p: (
+        p.network.loss == "cross_entropy" and likelihoods(p).min() < 1e-3
+    ),
+    "an output of nearly 0 or 1 that is wrong": lambda p: (
+        p.network.loss == "binary_cross_entropy" and likelihoods(p).min() < 1e-3
+    ),
     "no bias": lambda p: not any(b.any() for _, b in p.params),
     **{f"a z of exactly 0 under {name}": zero(name) for name in SMOOTH},
 }
@@ -147,6 +162,12 @@ def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero() -> 
             if not all(w.any() for w, _ in p.params.pairs[1:])
         ]
         assert max(felt, default=0.0) > 1e-6, f"seed {seed}: {felt}"
+
+
+def test_every_seed_asks_a_penalty_of_one_layer() -> None:
+    for seed in SEEDS:
+        networks = [p.network for p in drawn(seed).problems]
+        assert any(n.depth == 1 and n.l2 for n in networks), seed
 
 
 def test_every_seed_asks_a_softmax_over_one_unit() -> None:
