@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -78,6 +79,7 @@ class Picker:
     def __init__(self, backwards: bool = False) -> None:
         self.backwards, self.alike = backwards, False
         self._places: dict[tuple[tuple[str, ...], int, int], Place] = {}
+        self._rows: dict[tuple[str, ...], _Row] = {}
         self._outputs: int | None = None
 
     def outputs(self, parts: list[Any], size: int) -> Any:
@@ -129,6 +131,9 @@ class Picker:
         """
         key = stems, index, layers
         known = dict(found)
+        row = self._rows.get(stems)
+        if key not in self._places and row and row.place(index, layers) in known:
+            self._places[key] = row.place(index, layers)  # one unit a layer: shapes tell nothing
         if key not in self._places:
             place, order = _place(found, stems, number, shape, index, layers, self.backwards)
             self._places[key] = place
@@ -137,7 +142,39 @@ class Picker:
                 self.backwards = order == BACKWARDS
         if self._places[key] not in known:
             raise _missing(found, stems, number, shape)
+        mine = [self._places.get((stems, at, layers)) for at in range(layers)]
+        if stems not in self._rows and (row := _row([p for p in mine if p is not None], layers)):
+            self._rows[stems] = row
         return known[self._places[key]]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Where the layers of one kind stand in what is returned, however many there are."""
+
+    before: tuple[tuple[str, Any], ...]
+    after: tuple[tuple[str, Any], ...]
+    backwards: bool
+
+    def place(self, index: int, layers: int) -> Place:
+        """Return the place of a layer."""
+        at = layers - 1 - index if self.backwards else index
+        return Place((*self.before, ("item", at), *self.after))
+
+
+def _row(places: list[Place], layers: int) -> _Row | None:
+    """Return the row that the places of all layers stand in, where one index counts them."""
+    if layers < 2 or len(places) < layers:
+        return None
+    first = places[0].path
+    for at, step in enumerate(first):
+        for backwards in (False, True):
+            row = _Row(first[:at], first[at + 1 :], backwards)
+            if step[0] == "item" and all(
+                place == row.place(index, layers) for index, place in enumerate(places)
+            ):
+                return row
+    return None
 
 
 def _place(

@@ -128,3 +128,44 @@ def test_a_cost_that_raises_for_its_shapes_is_told_and_leaves_it_unresolved(exam
     entry = examined(DEEP.replace("return -np.sum(Y *", "return -np.sum(Y @"))
     assert entry["verdict"] == "unresolved", f"{entry['verdict']}: {wrong_checks(entry)}"
     assert "compute_cost raised ValueError" in wrong_checks(entry)["loss"], wrong_checks(entry)
+
+#: Networks of any depth, asked with one unit a layer too: no shape tells a dW from a db.
+NAMELESS_LISTS = """
+import numpy as np
+
+
+class MLP:
+    def __init__(self, sizes):
+        self.W = [np.random.randn(i, o) * 0.3 for i, o in zip(sizes, sizes[1:])]
+        self.b = [np.zeros(o) for o in sizes[1:]]
+
+    def forward(self, X):
+        self.As = [X]
+        for W, b in zip(self.W, self.b):
+            self.As.append(np.tanh(self.As[-1] @ W + b))
+        return self.As[-1]
+
+    def backward(self, X, y):
+        d = self.forward(X) - y
+        self.dW, self.db = [None] * len(self.W), [None] * len(self.W)
+        for k in reversed(range(len(self.W))):
+            d = d * (1 - self.As[k + 1] ** 2)
+            self.dW[k], self.db[k] = self.As[k].T @ d, d.sum(0)
+            d = d @ self.W[k].T
+        return RETURNED
+"""
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "self.dW, self.db",
+        "self.db, self.dW",
+        "self.dW[::-1], self.db[::-1]",
+        "list(zip(self.dW, self.db))",
+    ],
+)
+def test_lists_without_names_stand_for_the_same_at_every_depth(examined, returned):
+    entry = examined(NAMELESS_LISTS.replace("RETURNED", returned))
+    assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
+    assert "1" in str(entry["scope"]["asked"]["depths"]), entry["scope"]
