@@ -38,8 +38,7 @@ def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
         text, mend = explain(CATALOGUE[bug], name, network), CATALOGUE[bug].mend
         return [Diagnosis(name, "named", text, mend, recovered={"factor": c})]
     text = f"Every data part of the gradient is {c:.6g} times what it should be (N = {n})."
-    same = 1 in factors and len({round(factor, 6) for factor in factors.values()}) == 1
-    if not same:
+    if len({round(factor, 6) for factor in factors.values()}) > 1:
         mend = "Look at where the gradient is divided by the batch."
         name = Name("", "batch_reduction", None)
         return [Diagnosis(name, "localised", text, mend, recovered={"factor": c})]

@@ -5,6 +5,7 @@ other values, another number of samples, and where the code handles one another 
 name that does not predict what the code says there is taken back: the place remains.
 """
 
+import math
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
@@ -49,6 +50,7 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
         ]
     if Call.LOSS_AND_GRADS not in case.calls:
         return diagnoses
+    diagnoses = yield from _penalised_otherwise(plan, case, diagnoses)
     if [d.name.site for d in diagnoses] == ["batch_reduction"]:
         return (yield from _reduced_otherwise(plan, case, diagnoses))
     for network in _elsewhere(plan, case):
@@ -78,6 +80,48 @@ def _reduced_otherwise(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Qu
     if not seen.answers or _predicted(there, seen, diagnoses):
         return diagnoses
     return [taken_back(case, d) for d in diagnoses]
+
+
+def _penalised_otherwise(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
+    """Take a name of the penalty back that does not hold with another strength of it.
+
+    All that a name was chosen on has one l2, and of one l2 a constant is some multiple.
+    """
+    mine = case.network
+    strengths = (p.network.l2 for p in plan.problems if p.network.l2 not in (0.0, mine.l2))
+    other = min(strengths, key=lambda l2: abs(math.log(l2)), default=None)
+    if other is None or not any(_of_penalty(d) for d in diagnoses):
+        return diagnoses
+    there = on(plan, case, replace(mine, l2=other))
+    seen = yield from gather(_told_apart(there, probes(there, FRESH)))
+    if not seen.answers or _predicted(there, seen, diagnoses):
+        return diagnoses
+    surveys = _surveyed(there, seen, diagnoses)
+    return [
+        taken_back(case, d)
+        if surveys and _of_penalty(d) and not _holds(there, d, diagnoses, seen, surveys)
+        else d
+        for d in diagnoses
+    ]
+
+
+def _of_penalty(diagnosis: Diagnosis) -> bool:
+    return bool(diagnosis.name.bug) and diagnosis.name.site == "regularisation"
+
+
+def _holds(
+    case: Case,
+    diagnosis: Diagnosis,
+    diagnoses: list[Diagnosis],
+    seen: Evidence,
+    surveys: list[Survey],
+) -> bool:
+    """Whether its part is wrong here too, and so as it says."""
+    layer, part = diagnosis.name.layer, _part(diagnosis)
+    shown = part is None or any(
+        f.part == part and layer in (None, f.layer) for s in surveys for f in s.flags
+    )
+    return shown and _predicts(case, diagnosis, diagnoses, seen, surveys)
 
 
 def _predicted(case: Case, fresh: Evidence, diagnoses: list[Diagnosis]) -> bool:

@@ -129,6 +129,7 @@ def test_a_cost_that_raises_for_its_shapes_is_told_and_leaves_it_unresolved(exam
     assert entry["verdict"] == "unresolved", f"{entry['verdict']}: {wrong_checks(entry)}"
     assert "compute_cost raised ValueError" in wrong_checks(entry)["loss"], wrong_checks(entry)
 
+
 #: Networks of any depth, asked with one unit a layer too: no shape tells a dW from a db.
 NAMELESS_LISTS = """
 import numpy as np

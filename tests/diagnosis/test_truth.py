@@ -269,3 +269,28 @@ def test_twice_the_error_is_not_told_as_twice_the_slope(loss):
     network = Network.parse(f"3-4-2 tanh,sigmoid {loss}")
     found = diagnosed(Textbook(rules), network)
     assert [(d.name.bug, d.name.layer) for d in found] == [("factor_two_extra", 2)], found
+
+
+def test_a_penalty_that_is_no_multiple_of_l2_is_not_told_as_one():
+    """With l2 = 10 alone, a bound of 1 is a tenth."""
+
+    def bounded(p, at):
+        return min(p.network.l2, 1.0) * p.weights(at)
+
+    networks = [
+        Network.parse("3-4-2 tanh,identity half_squared_error mean l2=10"),
+        Network.parse("3-4-2 tanh,identity half_squared_error mean l2=0.37"),
+    ]
+    found = diagnosed(Textbook({"penalty_gradient": bounded}), networks)
+    assert {(d.name.bug, d.name.site) for d in found} == {("", "regularisation")}, f"told {found}"
+    rate = CATALOGUE["penalty_times_rate"]
+    found = diagnosed(rate.planted(), networks)
+    assert {d.name.bug for d in found} == {"penalty_times_rate"}, f"told {found}"
+
+
+def test_a_factor_at_one_batch_size_is_not_placed_where_the_batch_is_divided():
+    found = diagnosed(
+        Textbook({"output_delta": lambda p: 1.5 * RULES["output_delta"](p)}), sizes=(4,)
+    )
+    sites = {name.site for d in found for name in (d.name, *d.also)}
+    assert {"loss_derivative", "batch_reduction"} <= sites, f"told {found}"
