@@ -72,9 +72,10 @@ BUGS = (
         "raw_error_passed_back",
         "the error is passed back in place of the delta",
         SITE,
-        "{e @ W[up].T}, with e = {loss: (a - y)}",
-        "{delta[up] @ W[up].T}, with {delta[up]} = e * {slope(z[up])}",
-        "'The error of the hidden layer is {e @ W[up].T}', books say: a slope is missing.",
+        "{e @ W[up].T}, with e the error of the layer above without slopes (at the outputs "
+        "{loss: (a - y)}, below what was passed back)",
+        "{delta[up] @ W[up].T}, with {slope(z[up])} in {delta[up]}",
+        "'The error of the hidden layer is {e @ W[up].T}', books say: slopes are missing.",
         "Pass back the delta, which has the derivative of the layer above multiplied in.",
         {"propagate": _raw_error},
         "hidden",

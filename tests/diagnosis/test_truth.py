@@ -8,6 +8,7 @@ from gradcheck.bugs.textbook import RULES, Textbook, only_in
 from gradcheck.diagnosis.bare import Bare
 from gradcheck.diagnosis.evidence import simulate
 from gradcheck.network import Network
+from gradcheck.notation import NATIVE
 from gradcheck.protocol import Call, Request
 from gradcheck.sampling import Support, problem
 from tests.diagnosis.test_diagnosis import NETWORK, diagnosed
@@ -294,3 +295,13 @@ def test_a_factor_at_one_batch_size_is_not_placed_where_the_batch_is_divided():
     )
     sites = {name.site for d in found for name in (d.name, *d.also)}
     assert {"loss_derivative", "batch_reduction"} <= sites, f"told {found}"
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_an_error_without_slopes_is_that_of_the_outputs_only_there(layer):
+    network = Network.parse("3-4-3-2 tanh,sigmoid,tanh half_squared_error")
+    found = diagnosed(CATALOGUE["raw_error_passed_back"].planted(layer), network)
+    assert _placed(found) == [("raw_error_passed_back", "delta_recursion", layer)], found
+    told = NATIVE.tell(found[0].explanation, layer, network.depth)
+    assert "(at the outputs a - y, below what was passed back)" in told, told
+    assert "with e = " not in told, told
