@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from gradcheck import diagnosis
 from gradcheck.execution import calling, channel
 from tests.arithmetic.elsewhere import FUNCTIONS, moved, tilted
+from tests.forked import workers
 
 pytest_plugins = ["pytester"]
 
@@ -63,6 +64,14 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(problem, "_frozen", frozen_elsewhere)
     for name in FUNCTIONS:
         monkeypatch.setattr(np, name, tilted(getattr(np, name), name))
+
+
+@pytest.fixture(autouse=True)
+def _workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork workers off one that is ready, but for tests of how they are started and shut in."""
+    started = os.environ.get("GRADCHECK_WORKERS") == "started"
+    if not started and request.node.get_closest_marker("shut_in") is None:
+        workers.use(monkeypatch)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ RIGHT = [
 ]
 
 
+@pytest.mark.shut_in
 @pytest.mark.parametrize(("name", "adapter", "told"), RIGHT, ids=[name for name, _, _ in RIGHT])
 def test_the_example_of_an_interface_is_recognised_and_correct(examined, name, adapter, told):
     entry = examined(example(name), name)

@@ -38,6 +38,7 @@ USUAL = (15.0, 90.0)  # what comes back is not waited for, and a machine may be 
 REQUIRED = "GRADCHECK_REQUIRE_SANDBOX"
 
 pytestmark = [
+    pytest.mark.shut_in,
     pytest.mark.slow,
     pytest.mark.skipif(
         sys.platform != "linux", reason="the attacks are written for Linux, where both levels exist"

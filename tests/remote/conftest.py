@@ -11,6 +11,11 @@ from gradcheck.execution.target import parse_target
 from tests.remote.asking import PATIENT
 
 
+@pytest.fixture(autouse=True)
+def _workers():
+    """Start workers as users have them: here they themselves are tested."""
+
+
 @pytest.fixture(params=[level.number for level in sandbox.LEVELS])
 def level(request, monkeypatch):
     """Run at each level that this machine has."""
