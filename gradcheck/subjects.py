@@ -17,10 +17,16 @@ from gradcheck.lines import Place, raised
 from gradcheck.protocol import Call
 from gradcheck.subject import Subject
 
+#: What is told where no adapter reads the code; first which reading came nearest, if one did.
 _LACKING = (
     "{} has no function loss_and_grads(network, params, batch); add one that returns "
     "(loss, [(dW, db), ...]), or say in a declaration how the code is to be asked: no adapter "
     "{}recognises it{}"
+)
+_NEAREST = (
+    "{} comes nearest to {}. If it is not meant so, add a function loss_and_grads(network, "
+    "params, batch) that returns (loss, [(dW, db), ...]), or say in a declaration how the code is "
+    "to be asked: no adapter {}recognises it{}"
 )
 
 #: Those that come with gradcheck, in the order of a report.
@@ -99,9 +105,11 @@ def _lacking(what: str, adapter: str | None, reading: Described) -> str:
     """Say what is missing, what was found, and which reading came nearest."""
     told = reading.conventions
     found = f". It has {told['found']}" if told.get("found") else ""
-    found += f". Nearest was {told['nearest']}" if told.get("nearest") else ""
     found += f"; {told['ended']}" if told.get("ended") else ""
-    return _LACKING.format(what, f"{adapter!r} " if adapter else "", found)
+    mine = f"{adapter!r} " if adapter else ""
+    if told.get("nearest"):
+        return _NEAREST.format(what, told["nearest"], mine, found)
+    return _LACKING.format(what, mine, found)
 
 
 def shown(target: Target) -> str:

@@ -287,3 +287,14 @@ def test_a_class_for_handwritten_digits_gets_a_verdict(examined):
     entry = examined(DIGITS)
     assert entry["verdict"] == "correct", entry["error"]
     assert entry["supports"]["networks"][0].startswith("784-30-10 "), entry["supports"]
+
+
+@pytest.mark.parametrize("name", ["ng.py", "scipy_objective.py"])
+@pytest.mark.parametrize("line", ["d = {}['k']", "d = np.ones((7, 3)) @ np.ones((4, 4))"])
+def test_a_function_of_a_vector_that_raises_is_told_first_by_its_interface(examined, name, line):
+    after, reading = BACKWARDS[name]
+    text, number = with_line(name, after, line)
+    error = examined(text)["error"]
+    told = f"student.py comes nearest to {reading}, stopped by line {number}, `{line}`: "
+    assert error["message"].startswith(told), error
+    assert (error["file"], error["line"], error["text"]) == ("student.py", number, line), error
