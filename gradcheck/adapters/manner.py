@@ -17,11 +17,22 @@ class Manner:
     declaration : path or None
         The file with its declaration; ``student.gradcheck.py`` beside ``student.py`` if
         there is one and no other is given.
+    left_behind : tuple of str
+        Files and folders beside the file that it imports, and that are not brought along.
     """
 
     adapter: str | None = None
     imports_only: bool = False
     declaration: Path | None = None
+    left_behind: tuple[str, ...] = ()
+
+    def missing(self, package: str) -> str:
+        """Say what a package is that cannot be imported."""
+        if package in self.left_behind:
+            return "a folder of your own beside the file, which is not brought along"
+        if f"{package}.py" in self.left_behind:
+            return "a file of your own beside this one, which is not brought along"
+        return "a package that is not installed, and other files of your own are not brought along"
 
     def declared_in(self, path: Path) -> Path | None:
         """Return the file that holds the declaration of a file, if there is one."""

@@ -46,7 +46,7 @@ def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -
     for tree, name in trees:
         part = ast.Module([node for node in tree.body if node in chosen], tree.type_ignores)
         if manner.imports_only:
-            _run_with_stand_ins(part, name, scope)
+            _run_with_stand_ins(part, name, scope, manner)
         else:
             exec(compile(part, name, "exec", dont_inherit=True), scope)
     if loop is not None:
@@ -61,17 +61,17 @@ def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -
 class _StandIn:
     """Stands in for a package that is not installed, until it is used."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, told: str) -> None:
+        self._told = told
 
     def __getattr__(self, name: str) -> Any:
-        raise ImportError(f"the package {self._name} is not installed")
+        raise ImportError(self._told)
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
-        raise ImportError(f"the package {self._name} is not installed")
+        raise ImportError(self._told)
 
 
-def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any]) -> None:
+def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any], manner: Manner) -> None:
     """Run statement by statement; an import that fails is left for whoever uses it."""
     for node in tree.body:
         part = ast.Module(body=[node], type_ignores=[])
@@ -82,7 +82,8 @@ def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any]) -> N
                 raise
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]
-                scope[bound] = _StandIn(getattr(node, "module", None) or alias.name)
+                package = (getattr(node, "module", None) or alias.name).partition(".")[0]
+                scope[bound] = _StandIn(f"{package} is {manner.missing(package)}")
 
 
 def _declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:

@@ -109,7 +109,7 @@ def load_file(path: Path, manner: Manner = PLAIN) -> Loaded:
     sources = Sources(str(path.parent), path.name)
     sys.modules[module.__name__] = module  # dataclasses look their module up here
     try:
-        with _importing(path.name, path.resolve().parent, sources):
+        with _importing(path.name, path.resolve().parent, sources, manner):
             parts, notes = _cells(path)
             if path.suffix == ".ipynb":
                 sources.cells.update({cell.name: cell.source for cell in parts})
@@ -181,7 +181,9 @@ def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
 
 
 @contextlib.contextmanager
-def _importing(name: str, beside: Path | None, sources: Sources) -> Iterator[None]:
+def _importing(
+    name: str, beside: Path | None, sources: Sources, manner: Manner = PLAIN
+) -> Iterator[None]:
     """Run the code's own top level: keep its prints away, and say what it raises."""
     folder = [str(beside)] if beside else []
     sys.path += folder  # last, so that it can shadow nothing installed
@@ -192,14 +194,16 @@ def _importing(name: str, beside: Path | None, sources: Sources) -> Iterator[Non
         raise
     except BaseException as error:  # a file may raise anything, SystemExit too
         place = sources.find(trail_of(error))
-        message = _import_message(name, error, place, sources.main)
+        message = _import_message(name, error, place, sources.main, manner)
         raise LoadError(message, place) from error
     finally:
         if beside and str(beside) in sys.path:
             sys.path.remove(str(beside))
 
 
-def _import_message(file: str, error: BaseException, place: Place | None, main: str) -> str:
+def _import_message(
+    file: str, error: BaseException, place: Place | None, main: str, manner: Manner
+) -> str:
     declared = place is not None and place.file.endswith(DECLARATION)
     missing = getattr(error, "name", None)
     if isinstance(error, ModuleNotFoundError) and missing:
@@ -207,11 +211,10 @@ def _import_message(file: str, error: BaseException, place: Place | None, main: 
         if package in sys.modules:
             return f"{file} needs {missing}, which the installed {package} does not have"
         where = f" ({replace(place, text='').told(main)})" if place else ""
-        needs = f"needs the package {package}, which is not installed{where}"
+        needs = f"needs {package}{where}, {manner.missing(package)}"
         if declared:
             return f"the declaration cannot be used: it {needs}"
-        alone = "other files of your own are not brought along"
-        return f"{file} {needs}, and {alone}; with --imports-only it is left out until it is used"
+        return f"{file} {needs}; with --imports-only it is left out until it is used"
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
     except Exception:  # its __str__ is the file's own

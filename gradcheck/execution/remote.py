@@ -337,7 +337,8 @@ class Remote:
         assert self._worker is not None
         target = self._launch.target
         name = staged_name(target.path) if target.path else ""
-        how = (target.manner.adapter or "", target.manner.imports_only)
+        text = self._launch.submission.texts.get(name, b"")
+        how = (target.manner.adapter or "", target.manner.imports_only, target.left_behind(text))
         where = (self._worker.code, name, target.module, target.attribute, *how)
         frame = wire.Frame(wire.LOAD, self._next(), where)
         with self._latching(f"importing {target.file}"):

@@ -1,5 +1,6 @@
 """What is to be examined: a file, an attribute of a file, an attribute of a module."""
 
+import contextlib
 import importlib.machinery
 import importlib.util
 import re
@@ -12,6 +13,9 @@ from gradcheck.errors import UsageError
 from gradcheck.execution.loading import SUFFIXES, check_path
 
 _WITH_ATTRIBUTE = re.compile(r"(?P<where>.+):(?P<attribute>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
+#: What a file imports, and how much of it is looked for beside the file.
+_IMPORTED = re.compile(rb"\b(?:from|import)[ \t]+([A-Za-z_]\w{0,99})")
+_MOST = 100
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 
@@ -46,6 +50,18 @@ class Target:
     def declaration(self) -> Path | None:
         """The file that says how it is to be asked, if there is one."""
         return self.manner.declared_in(self.path) if self.path else self.manner.declaration
+
+    def left_behind(self, text: bytes) -> tuple[str, ...]:
+        """Name the files and folders beside the file that its text imports."""
+        if self.path is None:
+            return ()
+        found = []
+        for word in [w.decode() for w in dict.fromkeys(_IMPORTED.findall(text))][:_MOST]:
+            folder, file = self.path.parent / word, self.path.parent / f"{word}.py"
+            with contextlib.suppress(OSError):
+                found += [folder.name] if folder.is_dir() else []
+                found += [file.name] if file.is_file() else []
+        return tuple(found)
 
     @property
     def name(self) -> str:

@@ -155,11 +155,12 @@ class _Server:
         from gradcheck.execution import loading, wire
         from gradcheck.execution.calling import Caller
 
-        folder, name, module, dotted, adapter, imports_only = frame.values
+        folder, name, module, dotted, adapter, imports_only, behind = frame.values
         if module:
             loaded = loading.load_module(module, Path(folder))
         else:
-            loaded = loading.load_file(Path(folder) / name, Manner(adapter or None, imports_only))
+            manner = Manner(adapter or None, imports_only, left_behind=tuple(behind))
+            loaded = loading.load_file(Path(folder) / name, manner)
         if dotted:
             loaded = loading.attribute(loaded, dotted, name or module)
         self._loaded = loaded

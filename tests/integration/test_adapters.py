@@ -73,6 +73,24 @@ def test_a_plotting_package_that_is_missing_is_left_out_with_imports_only(run, w
     assert result.code == 0, entry_of(result)["error"]
 
 
+@pytest.mark.parametrize("name", ["models", "models.py"])
+@pytest.mark.parametrize("options", [(), ("--imports-only",)])
+def test_what_lies_beside_a_file_and_is_not_brought_along_is_called_that(run, write, name, options):
+    path = write(
+        "from models.activations import sigmoid\n"
+        + example("nielsen.py").replace("def sigmoid(", "def other(")
+    )
+    if name.endswith(".py"):
+        (path.parent / name).write_text("", encoding="utf-8")
+    else:
+        (path.parent / name).mkdir()
+    message = entry_of(run("check", path, *options, "--json", "-"))["error"]["message"]
+    kind = "file of your own beside this one" if name.endswith(".py") else "folder of your own"
+    assert f"a {kind}" in message, message
+    assert "which is not brought along" in message, message
+    assert "not installed" not in message, message
+
+
 def test_a_training_loop_at_top_level_is_not_run_on_loading(run, write):
     endless = example("four_three_one.py").replace("range(epoch)", "iter(int, 1)")
     result = run("check", write(endless), "--examples", 24, "--json", "-")
@@ -101,7 +119,7 @@ def test_a_declaration_elsewhere_is_given_by_its_path(run, write):
     ("text", "part"),
     [
         ("declaration = 3", "declares nothing"),
-        ("import nothing_there", "declaration cannot be used: it needs the package nothing_there"),
+        ("import nothing_there", "declaration cannot be used: it needs nothing_there"),
         (
             "from gradcheck.adapters import Declaration\n"
             "Declaration(network='2-1', train=len)",

@@ -99,7 +99,7 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
     message = load_failure(written(tmp_path, "import no_such_package.part\n"))
     expected = (
-        "student.py needs the package no_such_package, which is not installed (line 1), and other "
+        "student.py needs no_such_package (line 1), a package that is not installed, and other "
         "files of your own are not brought along; with "
         "--imports-only it is left out until it is used"
     )
