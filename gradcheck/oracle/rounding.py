@@ -8,8 +8,12 @@ again with a random error of a few units of roundoff in
 - every activation, absolute on the scale 1 + abs(z), because 1 + erf, log(1 + e^z) and
   e^z - 1 cancel on that scale;
 - every local slope, likewise, because slopes are formed from activations;
-- the residual of a logarithmic loss, because ``a - y`` cancels;
+- the residual of a logarithmic loss, because ``a - y`` cancels; of binary cross-entropy by what
+  ``(a - y) / (a (1 - a))`` makes of an error of the slope that it is multiplied by;
 - every term of the sum over samples.
+
+The last run has the errors of the one before the other way round: where a z is next to zero, one
+of them comes to the other side of a kink.
 
 The spread over a few runs, times :data:`MARGIN`, is granted to the code under test
 on top of the oracle's own bar: once with the roundoff of float64, and, for code
@@ -22,7 +26,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from gradcheck.elementary import Array
-from gradcheck.forward import Activate, activate
+from gradcheck.forward import Activate, activate, evaluate
 from gradcheck.losses import LOSSES
 from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.chain import deltas
@@ -31,8 +35,8 @@ from gradcheck.oracle.complex_step import spread as spread_of
 from gradcheck.oracle.points import Points, weighed
 from gradcheck.problem import Floats, Problem
 
-#: Runs with random roundoff.
-RUNS = 4
+#: Runs with random roundoff, of their own and with the last one's the other way round.
+DRAWN, RUNS = 4, 5
 
 #: Size of one random error, in units of roundoff.
 SIZE = 2.0
@@ -85,6 +89,8 @@ def budget(
     shares = weighed(problem, np.ones((1, 1, samples)))
     logarithmic = LOSSES[network.loss].logarithmic
     tilt = errors(samples, network.widths[-1]) if logarithmic else None
+    if tilt is not None and LOSSES[network.loss].targets == "binary":
+        tilt = tilt * _of_a_quotient(problem, unit)
     parts = sloped(problem, Points(z, pairs, problem.batch.y, shares), rounded, tilt=tilt)
 
     def weights(layer: int, rows: slice) -> Floats:
@@ -104,10 +110,18 @@ def budget(
 
 def _errors(rng: np.random.Generator, level: float, shape: tuple[int, ...]) -> Floats:
     """Draw random errors for every run, (1 + RUNS, *shape); the first run has none."""
-    drawn = rng.standard_normal((1 + RUNS, *shape))
+    drawn = rng.standard_normal((1 + DRAWN, *shape))
     drawn[0] = 0.0
     drawn *= level
-    return drawn
+    return np.concatenate((drawn, -drawn[-1:]))
+
+
+def _of_a_quotient(problem: Problem, unit: float) -> Floats:
+    """Return one over how likely each target is, at most one over the unit; (N, n[L])."""
+    z = evaluate(problem.network, problem.params.pairs, problem.batch.x).z[-1]
+    against = (1.0 - 2.0 * problem.batch.y) * z
+    factor: Floats = 1.0 + np.exp(np.minimum(against, -np.log(unit)))
+    return factor
 
 
 def _moved(rng: np.random.Generator, level: float, array: Floats) -> Floats:

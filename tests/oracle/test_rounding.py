@@ -12,9 +12,9 @@ from gradcheck import sampling
 from gradcheck.execution.loading import load
 from gradcheck.judging import named
 from gradcheck.network import Network
-from gradcheck.oracle import Truth, blocks
+from gradcheck.oracle import Truth, blocks, rounding
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.problem import Floats, Problem
+from gradcheck.problem import Batch, Floats, Params, Problem
 
 UNIT32 = 2.0**-24
 
@@ -144,3 +144,37 @@ def test_a_grant_formed_some_rows_at_a_time_is_of_the_same_size(
         ratio = float(np.linalg.norm(grant) / np.linalg.norm(grants[name]))
         assert 0.3 < ratio < 3, f"{name}: {ratio:.2g} times what is granted for the whole"
     assert 0.1 < parts.loss_error() / loss < 10, "another grant for the loss"
+
+
+def test_a_unit_next_to_a_kink_is_granted_its_other_side_whatever_is_drawn() -> None:
+    network = Network.parse("1-1-2 gelu,leaky_relu half_squared_error")
+    pairs = [
+        (np.array([[1.0]]), np.array([0.0])),
+        (np.array([[-1.37, 0.5]]), np.array([0.0, 0.3])),  # gelu(-29) is -1e-183, or 0
+    ]
+    batch = Batch(np.array([[-29.0]]), np.array([[0.4, 0.1]]))
+    problem = Problem(network, Params(pairs), batch)
+    slope = abs(Truth(problem).gradient["b2"].value[0])
+    for seed in range(60):
+        budget = rounding.budget(problem, UNIT, np.random.default_rng(seed))
+        assert budget["b2"][0] > 0.99 * slope, f"seed {seed}: {budget['b2'][0]} of {slope}"
+
+
+@pytest.mark.parametrize("slope", ["a - a**2", "1 - tanh**2"])
+def test_a_sure_and_wrong_output_may_cost_what_the_quotient_makes_of_its_slope(slope: str) -> None:
+    slopes = {
+        "a - a**2": lambda z, a: a - a**2,
+        "1 - tanh**2": lambda z, a: 0.25 * (1 - np.tanh(z / 2) ** 2),
+    }
+    code = Naive(forms={"sigmoid": (lambda z: 0.5 * (1 + np.tanh(z / 2)), slopes[slope])})
+    network = Network.parse("1-1 sigmoid binary_cross_entropy")
+    for z in np.linspace(5.0, 8.0, 60):
+        for sign in (1.0, -1.0):
+            batch = Batch(np.array([[1.0]]), np.array([[float(sign < 0)]]))
+            params = Params([(np.array([[0.25]]), np.array([sign * z - 0.25]))])
+            truth = Truth(Problem(network, params, batch))
+            ((dw, db),) = code.loss_and_grads(network, params.copies(), batch)[1]
+            for name, claim in (("W1", dw), ("b1", db)):
+                off = np.abs(claim - truth.gradient[name].value).max()
+                granted = (truth.gradient[name].error + truth.rounding(UNIT)[name]).max()
+                assert off <= granted, f"z = {sign * z}: {name} is off by {off}, granted {granted}"
