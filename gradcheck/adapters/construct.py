@@ -1,18 +1,23 @@
 """Building objects of foreign classes for given layer sizes, by the names of arguments."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from inspect import Parameter
 from typing import Any
 
 import numpy as np
 
 from gradcheck.adapters.bare import narrower, wider
 from gradcheck.adapters.calling import UnsuitedError, arguments, attempt, bind
-from gradcheck.adapters.names import role_of
+from gradcheck.adapters.names import ROLES, role_of
 from gradcheck.adapters.roles import Roles, find_roles
 
 #: What of a constructor's arguments says sizes; data has sizes too.
 _SIZED = ("sizes", "hiddens", "n_in", "n_hidden", "n_out", "x", "y")
+
+#: What arguments speak of that are the sizes of inputs, hidden units and outputs: n_hid, out_sz.
+_SPEAKS = tuple(map(re.compile, (r"(?i)(^|_|n|num)in(p|_|$)", r"(?i)hid|(^|_)h_?(dim|size|$)", r"(?i)out")))
 
 #: Sizes that are told apart by every shape they give.
 PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
@@ -46,7 +51,9 @@ class Model:
             raise NotImplementedError("the code has another number of layers")
         if self.one_more:
             widths = narrower(widths)
-        return self.cls(*bind(self.cls, _values(widths, self.fixed, more)))
+        values = _values(widths, self.fixed, more)
+        guessed = {} if self.fixed else _guessed(self.cls, widths, values)
+        return self.cls(*bind(self.cls, values | guessed))
 
     def roles_in(self, model: Any, widths: tuple[int, ...]) -> Roles:
         """Find the parameters of an object of other sizes than the one looked at."""
@@ -65,7 +72,7 @@ class Model:
 
     def _any_depth(self) -> bool:
         taken = (role_of(p.name, ("sizes", "hiddens")) for p in arguments(self.cls))
-        return any(taken)
+        return any(taken) or len(_unnamed(self.cls, _values(self.own, False, None))) == 1
 
 
 def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -107,14 +114,42 @@ def models(cls: type) -> Iterator[Model]:
 
 def _takes_sizes(cls: type) -> bool:
     try:
-        return any(role_of(p.name, _SIZED) for p in arguments(cls))
+        named = any(role_of(p.name, _SIZED) for p in arguments(cls))
+        return named or len(_unnamed(cls, _values(PROBES[0], False, None))) in (1, len(_SPEAKS))
     except UnsuitedError:
         return False
 
 
-def _roles_of(cls: type, widths: tuple[int, ...]) -> list[Roles]:
+def _unnamed(cls: type, values: Mapping[str, Any]) -> list[str]:
+    """Name the arguments that have to be given and may be sizes: those that no name explains."""
+    sizes = ("n_in", "n_hidden", "n_out")
+    given = [p for p in arguments(cls) if p.default is Parameter.empty]
+    others = tuple(role for role in values if role in ROLES and role not in sizes)
+    if any(role_of(p.name, ("sizes", "hiddens")) for p in given):
+        return []
+    asked = [p.name for p in given if role_of(p.name, others) is None]
+    return asked if any(role_of(name, sizes) is None for name in asked) else []
+
+
+def _guessed(cls: type, widths: tuple[int, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give sizes to arguments that no role goes by: one a kind of layer, or a list to the only one.
+
+    What is made has these sizes or is passed over. A number may also be a file's: it is given
+    only where names speak of inputs, hidden units and outputs.
+    """
+    unnamed = _unnamed(cls, values)
+    if len(unnamed) == 1:
+        return {unnamed[0]: list(widths)}
+    spoken = [next((at for at, of in enumerate(_SPEAKS) if of.search(n)), -1) for n in unnamed]
+    if sorted(spoken) != [0, 1, 2] or len(widths) != 3:
+        return {}
+    return {name: widths[at] for name, at in zip(unnamed, spoken, strict=True)}
+
+
+def _roles_of(cls: type, widths: tuple[int, ...], guess: bool = True) -> list[Roles]:
     """Make an object, and find the parameters in it."""
-    chosen = bind(cls, _values(widths, False, None))
+    values = _values(widths, False, None)
+    chosen = bind(cls, values | (_guessed(cls, widths, values) if guess else {}))
     return list(attempt(lambda: find_roles(cls(*chosen))))
 
 
@@ -123,7 +158,7 @@ def why_not(cls: type) -> UnsuitedError | None:
     why: UnsuitedError | None = None
     for widths in PROBES:
         try:
-            _roles_of(cls, widths)
+            _roles_of(cls, widths, guess=False)
         except UnsuitedError as error:
             why = why or error.told_of(f"{cls.__name__}()")
             continue

@@ -158,3 +158,49 @@ def test_a_cost_for_one_output_settles_the_loss_for_one_output(examined):
     entry = examined(ONE_OUTPUT)
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
     assert entry["adapter"]["conventions"]["loss"] == "binary_cross_entropy mean", entry["adapter"]
+
+
+#: What no role goes by: arguments that only speak of what they are the sizes of, or one list.
+SIZES = """
+import numpy as np
+
+
+class Net:
+    def __init__(self, ARGUMENTS):
+        FIRST
+        self.W1, self.b1 = np.random.rand(i, h), np.zeros(h)
+        self.W2, self.b2 = np.random.rand(h, o), np.zeros(o)
+
+    def forward(self, X):
+        self.h = np.tanh(X @ self.W1 + self.b1)
+        return self.h @ self.W2 + self.b2
+
+    def backward(self, X, y, lr):
+        d = self.forward(X) - y
+        e = (d @ self.W2.T) * (1 - self.h**2)
+        self.W2 -= lr * self.h.T @ d
+        self.b2 -= lr * d.sum(0)
+        self.W1 -= lr * X.T @ e
+        self.b1 -= lr * e.sum(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        ("n_in, n_hid, n_out", "i, h, o = n_in, n_hid, n_out"),
+        ("in_sz, out_sz, nn_hdim", "i, h, o = in_sz, nn_hdim, out_sz"),
+        ("plan", "i, h, o = plan"),
+    ],
+)
+def test_sizes_are_given_to_arguments_that_only_speak_of_them(examined, arguments, first):
+    text = SIZES.replace("ARGUMENTS", arguments).replace("FIRST", first)
+    entry = examined(text)
+    assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
+
+
+def test_no_number_is_given_to_an_argument_that_does_not_speak_of_sizes(examined):
+    """Opened, a small number is a file of the process that asks."""
+    text = SIZES.replace("ARGUMENTS", "path, mode, seed").replace("FIRST", "open(path).read()")
+    error = examined(text)["error"]
+    assert "how an object of Net is made is unknown" in error["message"], error
