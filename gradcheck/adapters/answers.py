@@ -27,6 +27,9 @@ _SUFFIX = re.compile(r"_?(grad|gradient|delta|deriv|derivative)s?$", re.IGNORECA
 #: In which order layers are returned; or that shapes do not say.
 FORWARDS, BACKWARDS, ALIKE = "first layer first", "last layer first", "alike"
 
+#: What is told of an answer without any.
+NO_ARRAY = "no array"
+
 #: What expressions without a name are called that are returned.
 _UNNAMED = re.compile(r"_\d+")
 
@@ -234,7 +237,7 @@ def _missing(
     name = f"d{'W' if stems is WEIGHT else 'b'}{number}"
     told = ", ".join(f"{place.name} {array.shape}".strip() for place, array in found[:8])
     return ContractError(
-        f"no {name} of shape {shape} was returned; what was returned: {told or 'no array'}",
+        f"no {name} of shape {shape} was returned; what was returned: {told or NO_ARRAY}",
         (name, ABSENT),
     )
 

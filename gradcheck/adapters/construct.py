@@ -17,7 +17,9 @@ from gradcheck.adapters.roles import Roles, find_roles
 _SIZED = ("sizes", "hiddens", "n_in", "n_hidden", "n_out", "x", "y")
 
 #: What arguments speak of that are the sizes of inputs, hidden units and outputs: n_hid, out_sz.
-_SPEAKS = tuple(map(re.compile, (r"(?i)(^|_|n|num)in(p|_|$)", r"(?i)hid|(^|_)h_?(dim|size|$)", r"(?i)out")))
+_SPEAKS = tuple(
+    map(re.compile, (r"(?i)(^|_|n|num)in(p|_|$)", r"(?i)hid|(^|_)h_?(dim|size|$)", r"(?i)out"))
+)
 
 #: Sizes that are told apart by every shape they give.
 PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))

@@ -45,7 +45,9 @@ _LOSS = re.compile(r"loss|cost|error|^total|^e(total)?$|^j$|mse|^err|entropy|bce
 #: In names of outputs, whatever else stands there: output_pred, y_pred_batch, probabilities.
 _PREDICTED = re.compile(r"pred|yhat|prob(s|a)|^(final|network)outputs?$")
 _GRADIENTS = re.compile(r"grad|backprop|backward|nabla|^(cost|loss|j)(function|fn)?(prime|deriv)")
-_DIFFERENCES = re.compile(r"numeric|approx|check|finite|difference|estimate|^ngrad|plot|print")
+_DIFFERENCES = re.compile(
+    r"^test|numeric|approx|check|finite|difference|estimate|^ngrad|plot|print"
+)
 _NUMBERED = re.compile(r"^(?P<stem>.*?)_?(?P<number>\d+)$")
 
 

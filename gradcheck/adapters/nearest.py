@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from gradcheck.adapters.answers import NO_ARRAY
 from gradcheck.adapters.broken import BACKWARD, MAKING, Broken
 from gradcheck.adapters.calling import UnsuitedError, arguments, classes, functions, methods
 from gradcheck.adapters.reading import Reading
@@ -51,19 +52,34 @@ def _broken(reading: Reading) -> Broken:
 def _theirs(reading: Reading, sources: Sources) -> bool:
     """Whether what was raised is the code's doing, and not that of a guess of ours."""
     stopped, place = _broken(reading), _place(reading, sources)
+    if _gives_nothing(reading):
+        return True
     if place is None:
         return False
     refuses = stopped.stage == MAKING and place.text.startswith(_REFUSES)
     return stopped.why.sure or stopped.stage == BACKWARD or refuses
 
 
-def _rank(reading: Reading, sources: Sources) -> tuple[bool, int, bool, bool, int]:
+def _rank(reading: Reading, sources: Sources) -> tuple[bool, int, bool, bool, bool, int]:
     """How far a reading came; of two in the same function the one with the later line."""
     stopped, place = _broken(reading), _place(reading, sources)
     called = sources.called(stopped.why.trail)
     line = called.line if called else 0
     theirs = _theirs(reading, sources)
-    return theirs, stopped.stage, stopped.why.sure, place is not None, line
+    return (
+        theirs,
+        stopped.stage,
+        stopped.why.sure,
+        _gives_nothing(reading),
+        place is not None,
+        line,
+    )
+
+
+def _gives_nothing(reading: Reading) -> bool:
+    """Whether it ran to its end, and returned no array: what other guesses raise tells less."""
+    stopped = _broken(reading)
+    return stopped.stage == BACKWARD and stopped.why.what.endswith(NO_ARRAY)
 
 
 def _told(reading: Reading, sources: Sources) -> str:

@@ -207,6 +207,13 @@ def _outputs_told(network: Network, wanted: Floats, seen: Observation) -> tuple[
     return False, part
 
 
+#: What is raised whatever a function is given.
+_SURE = ("NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError", "SyntaxError")
+
+_WHERE = "say where in a declaration (docs/plug-in.md)"
+_OTHERWISE = "if it is called otherwise, say so in a declaration (docs/plug-in.md)"
+
+
 def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
     real = [f for f in failures if f.kind != "unsupported"] or failures
     if not real:
@@ -218,5 +225,12 @@ def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
     how = f"recognised as {readings[0].adapter}{asked}"
     if readings[0].adapter == "declaration":
         how = "read as its declaration says"
-    text = f"{how}, but it does not run: {failure.message}"
+    if failure.message.endswith("what was returned: no array"):
+        text = f"{how}, but {failure.message}; if its gradient is left elsewhere, {_WHERE}"
+        return Failure(failure.kind, text, failure.place)
+    if readings[0].adapter == "declaration" or failure.raised.startswith(_SURE):
+        return Failure(
+            failure.kind, f"{how}, but it does not run: {failure.message}", failure.place
+        )
+    text = f"{how}, but as it was called it stops: {failure.message}; {_OTHERWISE}"
     return Failure(failure.kind, text, failure.place)

@@ -298,3 +298,50 @@ def test_a_function_of_a_vector_that_raises_is_told_first_by_its_interface(exami
     told = f"student.py comes nearest to {reading}, stopped by line {number}, `{line}`: "
     assert error["message"].startswith(told), error
     assert (error["file"], error["line"], error["text"]) == ("student.py", number, line), error
+
+
+#: It runs with samples in rows, and leaves its gradient under names of its own.
+LEFT = """
+import numpy as np
+
+
+class Net:
+    def __init__(self, sizes):
+        self.W = [np.random.randn(i, o) for i, o in zip(sizes, sizes[1:])]
+        self.b = [np.zeros(o) for o in sizes[1:]]
+
+    def forward(self, X):
+        self.a = [X]
+        for W, b in zip(self.W, self.b):
+            self.a.append(np.tanh(self.a[-1] @ W + b))
+        return self.a[-1]
+
+    def backward(self, X, y):
+        d, self.slopes = self.forward(X) - y, []
+        for W, a, below in zip(self.W[::-1], self.a[::-1], self.a[-2::-1]):
+            d = d * (1 - a**2)
+            self.slopes.append((below.T @ d, d.sum(0)))
+            d = d @ W.T
+"""
+
+
+def test_code_that_runs_and_returns_nothing_is_told_that_and_no_exception_of_another_guess(
+    examined,
+):
+    error = examined(LEFT)["error"]
+    assert "Error: " not in error["message"], error
+    assert "if its gradient is left elsewhere, say where in a declaration" in error["message"], (
+        error
+    )
+
+
+def test_what_a_way_of_calling_raises_is_not_told_as_code_that_does_not_run(examined):
+    error = examined(LEFT.replace("below.T @ d", "below @ d"))["error"]
+    assert "`self.slopes.append((below @ d, d.sum(0)))`: ValueError" in error["message"], error
+    assert "does not run" not in error["message"], error
+    assert "if it is called otherwise, say so in a declaration" in error["message"], error
+
+
+def test_a_test_of_gradients_is_no_gradient(examined):
+    entry = examined(f"{example('gradients_only.py')}\n\ndef test_gradients(X, y): raise OSError\n")
+    assert entry["verdict"] == "correct", entry["error"]

@@ -103,8 +103,11 @@ def test_what_answers_nothing_says_what_it_raised():
     failure = Failure("exception", "loss_and_grads raised ValueError: no")
     found, _ = settled(lambda request: Observation(failure=failure), reading("nielsen"))
     assert found.failure.kind == "exception", found.failure
-    assert found.failure.message.startswith("recognised as nielsen, but it does not run:")
+    assert found.failure.message.startswith("recognised as nielsen, but as it was called it stops:")
     assert "ValueError: no" in found.failure.message
+    failure = Failure("exception", "loss_and_grads raised NameError: name 'n' is not defined")
+    found, _ = settled(lambda request: Observation(failure=failure), reading("nielsen"))
+    assert found.failure.message.startswith("recognised as nielsen, but it does not run:")
 
 
 def test_numbers_of_no_network_are_unsupported():
