@@ -56,7 +56,13 @@ FINDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "delta", "site"), FINDINGS, ids=[d for _, d, _ in FINDINGS])
+SOME = [
+    pytest.param(*each, id=each[1], marks=pytest.mark.slow if index > 1 else ())
+    for index, each in enumerate(FINDINGS)
+]
+
+
+@pytest.mark.parametrize(("loss", "delta", "site"), SOME)
 def test_a_factor_or_sign_of_the_gradient_alone_is_a_finding(examined, loss, delta, site):
     entry = examined(CODE.format(loss=loss, delta=delta))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['adapter']}"
@@ -74,6 +80,7 @@ def test_a_loss_that_is_missing_is_inferred_from_the_gradient_and_said(examined)
     assert any("has no loss" in note for note in entry["notes"]), entry["notes"]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_a_wrong_loss_beside_a_right_gradient_is_a_finding(examined):
     entry = examined(CODE.format(loss=f"3 * {SQUARES}", delta="(out - Y) / m"))
     assert entry["verdict"] == "wrong", entry["verdict"]

@@ -28,6 +28,7 @@ class MLP:
 NAMES = [("_hidden", "_out", "b_hidden", "b_out"), ("1", "2", "offset_a", "offset_b")]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize("names", NAMES, ids=lambda names: names[2])
 def test_biases_of_any_name_are_judged(examined, names):
     right = examined(TRAINER.format(*names, "-="))

@@ -53,6 +53,7 @@ def test_biases_in_loss_and_gradient_are_a_convention(examined, half, told):
     assert any("the loss penalises the biases too" in note for note in entry["notes"])
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(("loss", "gradient"), [(1, 0), (0, 1), (1, 2)])
 def test_biases_that_loss_and_gradient_penalise_differently_are_wrong(examined, loss, gradient):
     entry = examined(net(loss, gradient))

@@ -68,6 +68,7 @@ def test_the_reduction_of_right_code_is_settled_by_its_numbers(examined, text, w
     assert any(told in note for note in entry["notes"]), entry["notes"]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     ("text", "with_loss"),
     [
@@ -91,6 +92,7 @@ def test_a_mean_that_the_gradient_forgets_is_named_where_the_loss_says_mean(exam
     assert entry["diagnoses"][0]["bug"] == "batch_mean_missing"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_a_loss_that_is_none_known_tells_by_its_samples(examined):
     entry = examined(code(SUM.replace("0.5", "0.7"), ""), declaration=declared())
     assert set(wrong_checks(entry)) == {"loss"}, wrong_checks(entry)

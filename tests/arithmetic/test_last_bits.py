@@ -15,6 +15,7 @@ from tests.arithmetic.elsewhere import jiggled, moved, tilted
 
 #: Run again by .ci/arithmetic; the other seeds and cases add little there.
 AGAIN = pytest.mark.last_bits
+SLOW = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples" / "plug_in"
@@ -56,27 +57,22 @@ def assert_right(entry, what):
     assert any(f["check"] == "purity" for f in entry["findings"]), f"{what}: not asked again"
 
 
-@pytest.mark.parametrize("seed", [pytest.param(1, marks=AGAIN), 2, 3])
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=AGAIN), pytest.param(2, marks=SLOW)])
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_code_whose_last_bits_vary_is_correct_and_keeps_nothing(name, seed, examined):
-    text = RIGHT[name].read_text(encoding="utf-8")
-    assert_right(examined(text, seed, examples=24), f"{name}, seed {seed}")
-
-
-@pytest.mark.parametrize("seed", [pytest.param(2, marks=AGAIN), 8])
-@pytest.mark.parametrize("code", CARELESS.values(), ids=CARELESS)
-def test_careless_code_whose_last_bits_vary_keeps_nothing(code, seed, examined):
-    text = f"{NAIVE}\nloss_and_grads = {code}.loss_and_grads\ndel Naive\n"
-    assert_right(examined(text, seed, examples=60), f"{code}, seed {seed}")
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_the_last_bits_of_a_jiggled_submission_vary(name, examined):
-    entry = examined(RIGHT[name].read_text(encoding="utf-8"), 1, examples=24)
+    entry = examined(RIGHT[name].read_text(encoding="utf-8"), seed, examples=24)
+    assert_right(entry, f"{name}, seed {seed}")
     notes = [note for f in entry["findings"] for note in f["notes"]] + entry["notes"]
     assert any("differ in the last digits" in note for note in notes), (
         f"{name}: every answer was repeated bit by bit, so nothing was shown; notes: {notes}"
     )
+
+
+@pytest.mark.parametrize("seed", [pytest.param(2, marks=AGAIN), pytest.param(8, marks=SLOW)])
+@pytest.mark.parametrize("code", CARELESS.values(), ids=CARELESS)
+def test_careless_code_whose_last_bits_vary_keeps_nothing(code, seed, examined):
+    text = f"{NAIVE}\nloss_and_grads = {code}.loss_and_grads\ndel Naive\n"
+    assert_right(examined(text, seed, examples=60), f"{code}, seed {seed}")
 
 
 NATIVE = (EXAMPLES / "native.py").read_text(encoding="utf-8")

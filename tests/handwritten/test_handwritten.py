@@ -6,8 +6,8 @@ import gradcheck
 from tests.handwritten.mistakes import MISTAKES
 from tests.handwritten.truth import false, placed
 
-#: One of each style is checked whichever tests are run, but for the one that is read slowly.
-ALWAYS = [m for m in MISTAKES[4::10] if m.style != "course_deep"]
+#: One of every other style is checked whichever tests are run.
+ALWAYS = MISTAKES[4::20]
 
 #: Problems of a file: the verdict is that of more.
 EXAMPLES = 24

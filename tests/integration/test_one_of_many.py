@@ -54,7 +54,6 @@ def held(entries, verdict, kind, *parts):
     [
         ('networks = ["100000-100000 tanh squared_error"]', ("10,000,100,000", "at most")),
         ('networks = ["9-9999999-9 tanh,tanh squared_error"]', ("parameters", "at most")),
-        ("batch_sizes = [2000000000]", ("2,000,000,000 samples", "at most")),
         (
             'networks = ["9-9 tanh squared_error"]\nbatch_sizes = [1, 99999999]',
             ("99,999,999 samples", "at most"),
@@ -126,7 +125,7 @@ def test_a_package_nested_too_deep_is_the_error_of_its_submission(write, tmp_pat
 
 @pytest.mark.parametrize(
     "fault",
-    [ValueError("x"), RecursionError("deep"), ZeroDivisionError(), gradcheck.InternalError("y")],
+    [RecursionError("deep"), gradcheck.InternalError("y")],
     ids=lambda fault: type(fault).__name__,
 )
 def test_our_own_fault_with_one_is_told_with_that_one_and_ends_with_4(

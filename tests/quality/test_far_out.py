@@ -37,6 +37,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SEEDS = range(20)
 
+#: A telling part of them, and where there is time the rest.
+PARTS = [SEEDS[:5], pytest.param(SEEDS[5:], marks=pytest.mark.slow)]
+
 DEAF: Any = SimpleNamespace(hear=lambda problem: None)
 
 
@@ -146,16 +149,20 @@ def drawn(seed: int) -> Drawn:
     return Drawing(drive(discover(None, None, seed), panel), panel, DEAF, seed, 200).draw()
 
 
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
 @pytest.mark.parametrize("place", PLACES)
-def test_every_seed_asks_at_a_place_where_something_is_felt_through_a_layer(place: str) -> None:
-    for seed in SEEDS:
+def test_every_seed_asks_at_a_place_where_something_is_felt_through_a_layer(
+    place: str, seeds: range
+) -> None:
+    for seed in seeds:
         there = [p for p in drawn(seed).problems if PLACES[place](p) and p.network.depth > 1]
         felt = any(np.abs(Truth(p).gradient["W1"].value).max() > 1e-6 for p in there)
         assert felt, f"seed {seed}: of {len(there)} problems with {place} none feels W1"
 
 
-def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero() -> None:
-    for seed in SEEDS:
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero(seeds: range) -> None:
+    for seed in seeds:
         felt = [
             np.abs(Truth(p).gradient[f"b{p.network.depth}"].value).max()
             for p in drawn(seed).problems
@@ -164,28 +171,34 @@ def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero() -> 
         assert max(felt, default=0.0) > 1e-6, f"seed {seed}: {felt}"
 
 
-def test_every_seed_asks_a_penalty_of_one_layer() -> None:
-    for seed in SEEDS:
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+def test_every_seed_asks_a_penalty_of_one_layer(seeds: range) -> None:
+    for seed in seeds:
         networks = [p.network for p in drawn(seed).problems]
         assert any(n.depth == 1 and n.l2 for n in networks), seed
 
 
-def test_every_seed_asks_a_softmax_over_one_unit() -> None:
-    for seed in SEEDS:
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+def test_every_seed_asks_a_softmax_over_one_unit(seeds: range) -> None:
+    for seed in seeds:
         networks = [p.network for p in drawn(seed).problems]
         assert any(n.activations[-1] == "softmax" and n.widths[-1] == 1 for n in networks), seed
 
 
-def test_every_seed_judges_every_pairing_of_output_and_loss_with_every_reduction() -> None:
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+def test_every_seed_judges_every_pairing_of_output_and_loss_with_every_reduction(
+    seeds: range,
+) -> None:
     every = {(*pair, reduction) for pair in sampling.PAIRINGS for reduction in REDUCTIONS}
-    for seed in SEEDS:
+    for seed in seeds:
         networks = [p.network for p in drawn(seed).problems if p.batch.size > 1]
         had = {(n.activations[-1], n.loss, n.reduction) for n in networks}
         assert had == every, f"{seed}: {every - had}"
 
 
-def test_every_seed_brings_every_activation_near_the_largest_z() -> None:
-    for seed in SEEDS:
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+def test_every_seed_brings_every_activation_near_the_largest_z(seeds: range) -> None:
+    for seed in seeds:
         near = set()
         for p in drawn(seed).problems:
             layers = zip(
@@ -208,8 +221,9 @@ def test_every_seed_has_outputs_on_both_sides_of_a_kink_with_each_loss_and_reduc
         assert every <= had, f"{seed}: {every - had}"
 
 
-def test_every_seed_asks_a_unit_on_the_kink() -> None:
-    for seed in SEEDS:
+@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+def test_every_seed_asks_a_unit_on_the_kink(seeds: range) -> None:
+    for seed in seeds:
         hit = {
             name for p in drawn(seed).problems for name in ("relu", "leaky_relu") if zero(name)(p)
         }
@@ -283,6 +297,7 @@ def examined(code: Any, seed: int = 0, **attributes: Any) -> Entry:
     return Examination(seed).examine(subject)
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     "trigger",
     [

@@ -10,6 +10,8 @@ from tests.renderers.test_hostile import HOSTILE, hostile
 #: Width, colour scheme.
 VIEWS = [(1280, "light"), (1280, "dark"), (820, "light"), (375, "light"), (375, "dark")]
 
+SLOW = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, stored):
@@ -97,7 +99,13 @@ def test_labels_in_the_pictures_do_not_run_into_one_another(visit, width):
     assert not clashes, f"overlap: {clashes[:5]}"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        *(pytest.param(*view, marks=SLOW) for view in ((1280, "dark"), (375, "light"))),
+    ],
+)
 def test_axe_finds_no_serious_violation(visit, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -26,7 +26,7 @@ from gradcheck.worked_examples.two_two_two import (
 BY_NAME = {example.name: example for example in EXAMPLES}
 LARGE = ("sine-1-4-1", "two-moons", "digits")
 #: More than five seconds each.
-SLOW = {("matrix", "sine-1-4-1")}
+SLOW = {("matrix", "sine-1-4-1"), ("scalar_loops", "sine-and-constant")}
 
 
 def _runs() -> list[Any]:
