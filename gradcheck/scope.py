@@ -27,9 +27,9 @@ LONGEST = 160
 
 #: How much of each kind is told, as much as the sentence allows: how many names of what was
 #: asked and of what was not before they are counted, whether a condition keeps its reason, and
-#: how many runs of numbers are told one by one. With no names of what was not asked, refusals of
-#: all kinds are one number; with no runs, numbers are told by the largest alone. What was asked
-#: keeps its names the longest.
+#: how many runs of numbers are told one by one. With no names of what was not asked, its kinds
+#: are counted, without reasons; with less (-1) they are one number; with no runs, numbers are told
+#: by the largest alone. What was asked keeps its names the longest.
 _LISTED = (
     (4, 4, True, 3),
     (4, 2, True, 3),
@@ -38,20 +38,22 @@ _LISTED = (
     (2, 1, False, 3),
     (4, 0, False, 3),
     (2, 0, False, 3),
-    (2, 0, False, 0),
-    (0, 0, False, 0),
+    (4, -1, False, 3),
+    (2, -1, False, 3),
+    (2, -1, False, 0),
+    (0, -1, False, 0),
 )
 
 #: Kinds of refusals in the order in which they are told, and how several are counted.
 _COUNTED = {
-    "activation": "activations",
-    "output": "output activations",
-    "loss": "losses",
-    "pairing": "pairings of output and loss",
-    "network": "networks",
-    "sizes": "sizes",
-    "combination": "combinations",
-    "far out": "extremes",
+    "activation": ("activation", "activations"),
+    "output": ("output activation", "output activations"),
+    "loss": ("loss", "losses"),
+    "pairing": ("pairing of output and loss", "pairings of output and loss"),
+    "network": ("network", "networks"),
+    "sizes": ("size", "sizes"),
+    "combination": ("combination", "combinations"),
+    "far out": ("extreme", "extremes"),
 }
 
 
@@ -262,8 +264,10 @@ def _negative(told: Mapping[Feature, str], listed: int) -> str:
     """``not asked: relu, cross_entropy: NotImplementedError``."""
     if not told:
         return ""
-    if not listed:
+    if listed < 0:
         return f"not asked: {len(told)} feature{'s' if len(told) > 1 else ''}"
+    if not listed:
+        return f"not asked: {_and(_grouped(told, 0))}"
     groups: dict[str, list[Feature]] = {}
     for feature, why in told.items():
         groups.setdefault(why.partition(":")[0], []).append(feature)
@@ -283,7 +287,9 @@ def _grouped(features: Iterable[Feature], listed: int) -> list[str]:
             layers = f"{numbers} layer{'' if numbers == '1' else 's'}"
             words.append(layers if kind == "depth" else f"batches of {numbers}")
         elif kind in _COUNTED and len(mine) > listed:
-            words.append(f"{len(mine)} {_COUNTED[kind]}")
+            count = f"{len(mine)} {_COUNTED[kind][len(mine) > 1]}"
+            name = _name(mine[0])
+            words.append(name if len(mine) == 1 and len(name) <= len(count) else count)
         else:
             words += [_name(feature) for feature in mine]
     return words

@@ -244,3 +244,18 @@ def test_the_longest_there_is_keeps_its_length_and_says_how_far_it_reaches() -> 
     sentence = scope_of(compared, 1.0, refused, (), "--network", condition).sentence
     assert len(sentence) <= LONGEST, sentence
     assert sentence.startswith("up to 8 layers, 4 activations, 2 losses mean, batches up to 70, ")
+
+
+def test_what_was_not_asked_is_told_by_its_kinds_where_its_reasons_are_too_long() -> None:
+    networks = [Network.parse(f"2-2 {name} squared_error") for name in ("tanh", "sigmoid")]
+    compared = [problem(0, 0, Support(networks=(network,))) for network in networks]
+    refused = {
+        ("activation", "relu"): "A" * 80,
+        ("activation", "gelu"): "B" * 80,
+        ("l2",): "C" * 80,
+        ("network", "2-3-1 tanh,sigmoid half_squared_error mean"): "D" * 80,
+    }
+    sentence = scope_of(compared, 1.0, refused).sentence
+    assert sentence.endswith("; not asked: 2 activations, 1 network and l2"), sentence
+    one = scope_of(compared, 1.0, {("activation", "relu"): "A" * 200}).sentence
+    assert one.endswith("; not asked: relu"), one
