@@ -28,7 +28,13 @@ from gradcheck.adapters.calling import (
 from gradcheck.adapters.construct import why_not
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.names import plain
-from gradcheck.adapters.own_loss import OwnLoss, choices, number_of, told_of_loss
+from gradcheck.adapters.own_loss import (
+    OwnLoss,
+    choices,
+    mentions_loss,
+    number_of,
+    told_of_loss,
+)
 from gradcheck.adapters.places import Place
 from gradcheck.adapters.rates import built_in
 from gradcheck.adapters.reading import Reading
@@ -164,6 +170,9 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
     lines: list[tuple[str, ...]] = list(itertools.product(forward[:2], backward))
     lines += list(itertools.product(forward[:2], backward, update))
     lines += [(name,) for name in train]
+    between = [name for name in host.methods if mentions_loss(name)][:1]  # it may leave the error
+    lines += itertools.product(forward[:1], between, backward)
+    lines += itertools.product(forward[:1], between, backward, update)
     seen = False
     for calls in lines:
         for samples, targets in itertools.product(SAMPLES, ("as given", "one number")):

@@ -28,7 +28,7 @@ from gradcheck.adapters.in_place import (
     trial,
 )
 from gradcheck.adapters.names import gives_gradients, plain
-from gradcheck.adapters.own_loss import choices, told_of_loss
+from gradcheck.adapters.own_loss import choices, mentions_loss, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
 from gradcheck.adapters.spelling import spelled_at
@@ -77,7 +77,11 @@ def find(module: Any) -> Iterator[Reading]:
     for host in hosts(module):
         names = [n for n in host.methods if gives_gradients(n)]
         forward = [n for n in host.methods if plain(n) in FORWARD]
-        lines = [(f, n) for f in forward[:1] for n in names] + [(n,) for n in names]
+        lines: list[tuple[str, ...]] = [(f, n) for f in forward[:1] for n in names]
+        lines += [(n,) for n in names]
+        # a loss may leave what the backward needs
+        between = [name for name in host.methods if mentions_loss(name)]
+        lines += [(f, loss, n) for f in forward[:1] for loss in between[:1] for n in names]
         for calls, samples in itertools.product(lines, SAMPLES):
             plan = Plan(calls, forward[0] if forward else "", "", samples)
             own, x, y = trial(host, plan)

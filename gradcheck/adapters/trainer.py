@@ -16,7 +16,7 @@ from gradcheck.adapters.calling import (
 )
 from gradcheck.adapters.hosts import ClassHost, Host
 from gradcheck.adapters.names import plain
-from gradcheck.adapters.own_loss import OwnLoss, own_losses
+from gradcheck.adapters.own_loss import OwnLoss, mentions_loss, own_losses
 from gradcheck.adapters.roles import to_own
 from gradcheck.adapters.stepper import Stepper
 from gradcheck.adapters.upstream import from_above, meant
@@ -153,7 +153,7 @@ class Trainer(Stepper):
         told = returned_names(function)
         if isinstance(answer, tuple) and len(told) == len(answer):
             values.update(zip(told, answer, strict=True))
-        elif answer is not None and plain(name) not in BACKWARD:
+        elif answer is not None and plain(name) not in BACKWARD and not mentions_loss(name):
             values["output"] = answer
         return answer
 
@@ -198,7 +198,7 @@ class Trainer(Stepper):
             holder, values = self._seen(own, x, y)
             trained, others = self._seen(own, x, y)
             self.calls(trained, others)
-            called = self.plan.calls
+            called = tuple(name for name in self.plan.calls if not mentions_loss(name))
             return own_losses(holder, self.host.module, values, called, trained)
 
     def _seen(self, own: list[Any], x: Floats, y: Floats) -> tuple[Any, dict[str, Any]]:

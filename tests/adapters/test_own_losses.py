@@ -212,3 +212,45 @@ def test_a_loss_that_a_script_prints_settles_its_loss(examined):
     assert entry["adapter"]["conventions"]["loss"] == "squared_error sum", entry["adapter"]
     wrong = examined(SCRIPT.replace("2 * (output - y) * output * (1 - output)", "output - y"))
     assert wrong["verdict"] == "wrong", f"{wrong['verdict']}: {wrong['error']}"
+
+
+#: The loss leaves what the backward needs.
+BETWEEN = """
+import numpy as np
+
+
+class Net:
+    def __init__(self, input_size, hidden_size, output_size):
+        self.W1, self.b1 = np.random.randn(input_size, hidden_size), np.zeros(hidden_size)
+        self.W2, self.b2 = np.random.randn(hidden_size, output_size), np.zeros(output_size)
+
+    def forward(self, X):
+        self.X, self.h = X, np.tanh(X @ self.W1 + self.b1)
+        return self.h @ self.W2 + self.b2
+
+    def compute_loss(self, scores, target):
+        self.difference = scores - target
+        return 0.5 * np.mean(np.sum(self.difference**2, axis=1))
+
+    def backward(self):
+        d = self.difference / len(self.difference)
+        e = d @ self.W2.T * (1 - self.h**2)
+        self.grads = {"W2": self.h.T @ d, "b2": d.sum(0), "W1": self.X.T @ e, "b1": e.sum(0)}
+        RETURNED
+
+    def update(self, lr):
+        for name, value in self.grads.items():
+            setattr(self, name, getattr(self, name) - lr * value)
+"""
+
+
+@pytest.mark.parametrize("returned", ["return self.grads", "pass"])
+def test_a_loss_is_called_between_where_the_backward_needs_what_it_leaves(examined, returned):
+    text = BETWEEN.replace("RETURNED", returned)
+    entry = examined(text)
+    assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
+    assert entry["adapter"]["conventions"]["loss"] == "half_squared_error mean", entry["adapter"]
+    entry = examined(
+        text.replace("d = self.difference / len(self.difference)", "d = self.difference")
+    )
+    assert [d["bug"] for d in entry["diagnoses"]] == ["batch_mean_missing"], entry["diagnoses"]
