@@ -8,7 +8,7 @@ from gradcheck.protocol import Observation, Request
 from gradcheck.settling import closeness
 from gradcheck.settling.fit import missing, single_if_sequential
 from gradcheck.settling.inference import infer
-from gradcheck.settling.ranking import Fit
+from gradcheck.settling.ranking import LOGITS, Fit
 
 #: At most so many readings are told apart by their gradient.
 CANDIDATES = 40
@@ -77,7 +77,9 @@ def choose(
         )
         if definition is not None:
             known = [definition] if fit.definitions else []
-            chosen = replace(fit, activations=[acts], definitions=known)
+            logits = bool(fit.activations) and acts not in fit.activations  # a loss of what follows
+            returns = LOGITS if logits else fit.returns
+            chosen = replace(fit, activations=[acts], definitions=known, returns=returns)
             # what needs no factor before the loss is likelier: one batch cannot tell 0.1 times a
             # sum from half a mean over five
             scored.append((score, not definition.scale, -order, chosen))

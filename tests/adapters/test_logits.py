@@ -127,3 +127,18 @@ def test_a_bug_beside_logits_is_wrong_at_its_site(examined, text, right, wrong, 
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
     assert site in sites(entry), f"diagnosed {sites(entry)}, found {wrong_checks(entry)}"
     assert "forward" not in wrong_checks(entry), f"found {wrong_checks(entry)}"
+
+
+@pytest.mark.parametrize("given", ["scores", "logits"])
+def test_logits_that_are_given_to_the_backward_are_no_wrong_outputs_without_a_loss(examined, given):
+    head, _, _ = FUNCTIONS.partition("def cross_entropy_with_logits")
+    text = f"""{head}
+def backward(params, X, y, {given}):
+    _, h = forward(params, X)
+    d2 = (softmax({given}) - y) / len(X)
+    d1 = (d2 @ params["W2"].T) * (1 - h**2)
+    return {{"dW1": X.T @ d1, "db1": d1.sum(axis=0), "dW2": h.T @ d2, "db2": d2.sum(axis=0)}}
+"""
+    entry = examined(text)
+    assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
+    assert "its forward returns logits" in entry["scope"]["sentence"], entry["scope"]
