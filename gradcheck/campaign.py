@@ -339,8 +339,8 @@ def _nothing(discovery: Discovery) -> Failure:
         message = f"{failure.message} ({problem.network}, N = {problem.batch.size})"
         if len({fault.message for _, fault in discovery.faults}) > 1:
             message += (
-                f". If the code is for one network only, declare it: "
-                f'networks = ["{problem.network}"]'
+                ". If the code is for one other network only, declare that: networks = [...], "
+                "written as this one is"
             )
         return Failure(failure.kind, message, failure.place)
     return Failure(

@@ -1,5 +1,6 @@
 """Settling: a generator that finds the reading that holds."""
 
+import re
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 
@@ -115,13 +116,20 @@ def _backward_fails(fit: Fit, reading: Described) -> Settlement:
     sizes = "-".join(map(str, problem.network.widths))
     text = (
         f"recognised as {reading.adapter}, and its outputs are those of a network, but "
-        f"asked for its loss and gradient it fails: {failure.message} "
+        f"asked for its loss and gradient it fails: {failure.message}{_looks(failure.message)} "
         f"(a network {sizes}, N = {problem.batch.size})"
     )
     told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
     return Settlement(
         adapter=reading.adapter, conventions=told, failure=replace(failure, message=text)
     )
+
+
+def _looks(message: str) -> str:
+    """Say of the shape of a gradient what it looks like: all sizes asked here differ."""
+    shapes = re.search(r"^dW\d+ has shape \((\d+), (\d+)\), expected \((\d+), (\d+)\)$", message)
+    turned = shapes is not None and shapes.groups()[:2] == shapes.groups()[:1:-1]
+    return ": it looks transposed" if turned else ""
 
 
 def _declared(

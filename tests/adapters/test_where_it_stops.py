@@ -345,3 +345,22 @@ def test_what_a_way_of_calling_raises_is_not_told_as_code_that_does_not_run(exam
 def test_a_test_of_gradients_is_no_gradient(examined):
     entry = examined(f"{example('gradients_only.py')}\n\ndef test_gradients(X, y): raise OSError\n")
     assert entry["verdict"] == "correct", entry["error"]
+
+
+def test_a_gradient_of_the_shape_turned_is_said_to_look_transposed(examined):
+    text = planted("deeplearning_ai.py", '"dW1": dW1', '"dW1": dW1.T')
+    error = examined(text)["error"]
+    assert "it looks transposed" in error["message"], error
+
+
+FAILING = """
+def loss_and_grads(network, params, batch):
+    if len(params) > 1:
+        raise ValueError(f"no {network} here")
+    raise OSError("nor one layer")
+"""
+
+
+def test_the_network_on_which_code_fails_is_not_what_it_is_told_to_declare(examined):
+    error = examined(FAILING)["error"]
+    assert "networks = [...]" in error["message"], error
