@@ -216,7 +216,7 @@ def _outputs_told(network: Network, wanted: Floats, seen: Observation) -> tuple[
 
 
 #: What is raised whatever a function is given.
-_SURE = ("NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError", "SyntaxError")
+_SURE = ("NameError: ", "UnboundLocalError: ", "ImportError: ", "SyntaxError: ", "Error: module ")
 
 _WHERE = "say where in a declaration (docs/plug-in.md)"
 _OTHERWISE = "if it is called otherwise, say so in a declaration (docs/plug-in.md)"
@@ -236,7 +236,7 @@ def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
     if failure.message.endswith("what was returned: no array"):
         text = f"{how}, but {failure.message}; if its gradient is left elsewhere, {_WHERE}"
         return Failure(failure.kind, text, failure.place)
-    if readings[0].adapter == "declaration" or failure.raised.startswith(_SURE):
+    if readings[0].adapter == "declaration" or any(each in failure.raised for each in _SURE):
         return Failure(
             failure.kind, f"{how}, but it does not run: {failure.message}", failure.place
         )

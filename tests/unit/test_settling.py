@@ -105,6 +105,9 @@ def test_what_answers_nothing_says_what_it_raised():
     assert found.failure.kind == "exception", found.failure
     assert found.failure.message.startswith("recognised as nielsen, but as it was called it stops:")
     assert "ValueError: no" in found.failure.message
+    said = "loss_and_grads raised AttributeError: module 'time' has no attribute 'clock'"
+    found, _ = settled(lambda r: Observation(failure=Failure("exception", said)), reading("script"))
+    assert found.failure.message.startswith("recognised as script, but it does not run:")
     failure = Failure("exception", "loss_and_grads raised NameError: name 'n' is not defined")
     found, _ = settled(lambda request: Observation(failure=failure), reading("nielsen"))
     assert found.failure.message.startswith("recognised as nielsen, but it does not run:")
