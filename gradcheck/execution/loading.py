@@ -214,6 +214,8 @@ def _import_message(
         needs = f"needs {package}{where}, {manner.missing(package)}"
         if declared:
             return f"the declaration cannot be used: it {needs}"
+        if manner.imports_only or (place is not None and "import *" in place.text):
+            return f"{file} {needs}; what is taken from it all at once cannot be left out"
         return f"{file} {needs}; with --imports-only it is left out until it is used"
     try:
         text = "".join(str(error).splitlines()[:1])[:200]
@@ -226,6 +228,6 @@ def _import_message(
     if declared:
         return f"the declaration cannot be used: {told}"
     message = f"{file} could not be imported: {told}"
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) or manner.imports_only:
         return message
     return f"{message}; --imports-only runs only its imports, functions and classes"

@@ -171,3 +171,11 @@ def test_the_loss_of_code_that_has_none_is_not_shown_as_its_own(run, write):
     assert "loss" not in counterexample["got"], counterexample["got"]
     lines = {line["quantity"]: line["code"] for line in counterexample["by_hand"]}
     assert lines["loss"] is None, lines
+
+
+@pytest.mark.parametrize("options", [(), ("--imports-only",)])
+def test_imports_only_is_not_advised_where_it_leaves_nothing_out(run, write, options):
+    path = write("from data_of_mine import *\n\n\ndef forward(x):\n    return x\n")
+    error = entry_of(run("check", path, *options, "--json", "-"))["error"]
+    assert "data_of_mine" in error["message"], error
+    assert "--imports-only" not in error["message"], error
