@@ -85,7 +85,10 @@ class _Miss:
 def calibrate(problems: tuple[Problem, ...], truths: Truths) -> Questions:
     """Find the arithmetic of the code under test."""
     answers: dict[Problem, Observation] = {}
-    logarithmic = [p for p in problems if LOSSES[p.network.loss].logarithmic]
+    # what is wider comes far out: narrow digits there alone are not the arithmetic of the code
+    widest = max((max(p.network.widths) for p in problems[:PROBLEMS]), default=0)
+    usual = [p for p in problems if max(p.network.widths) <= widest]
+    logarithmic = [p for p in usual if LOSSES[p.network.loss].logarithmic]
     for problem in dict.fromkeys((*problems[:PROBLEMS], *logarithmic[:PROBLEMS])):
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if not observation.failure:

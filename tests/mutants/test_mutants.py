@@ -35,6 +35,12 @@ def test_a_trigger_is_inside_only_where_the_scope_states_it() -> None:
     assert not asked(("far_out", "=", "b"), scope)
 
 
+@pytest.mark.parametrize("seed", [2, 15])
+def test_float32_in_wide_layers_alone_is_not_the_arithmetic_of_the_code(seed: int) -> None:
+    mutant = next(m for m in MUTANTS if m.name == "float32_from_100_numbers")
+    assert outcome(mutant, seed).verdict == "wrong"
+
+
 @pytest.mark.slow  # half a minute
 def test_nine_of_ten_mutants_are_found_and_no_other_is_called_correct_inside_the_scope() -> None:
     outcomes: dict[str, Outcome] = {m.name: outcome(m, SEED) for m in MUTANTS}
