@@ -214,8 +214,8 @@ def _import_message(
         needs = f"needs {package}{where}, {manner.missing(package)}"
         if declared:
             return f"the declaration cannot be used: it {needs}"
-        if manner.imports_only or (place is not None and "import *" in place.text):
-            return f"{file} {needs}; what is taken from it all at once cannot be left out"
+        if manner.imports_only:  # as it is inside of a try, which is run as it stands
+            return f"{file} {needs}"
         return f"{file} {needs}; with --imports-only it is left out until it is used"
     try:
         text = "".join(str(error).splitlines()[:1])[:200]

@@ -173,9 +173,14 @@ def test_the_loss_of_code_that_has_none_is_not_shown_as_its_own(run, write):
     assert lines["loss"] is None, lines
 
 
-@pytest.mark.parametrize("options", [(), ("--imports-only",)])
-def test_imports_only_is_not_advised_where_it_leaves_nothing_out(run, write, options):
-    path = write("from data_of_mine import *\n\n\ndef forward(x):\n    return x\n")
-    error = entry_of(run("check", path, *options, "--json", "-"))["error"]
-    assert "data_of_mine" in error["message"], error
+#: What is tried is run as it stands.
+TRIED = (
+    "try:\n    from .data_of_mine import *\nexcept ImportError:\n    from data_of_mine import *\n"
+)
+
+
+@pytest.mark.parametrize("text", [TRIED, "class Data:\n    lines = open('no such file')\n"])
+def test_imports_only_is_not_advised_where_it_was_given(run, write, text):
+    error = entry_of(run("check", write(text), "--imports-only", "--json", "-"))["error"]
+    assert error["kind"] == "import", error
     assert "--imports-only" not in error["message"], error
