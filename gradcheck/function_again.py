@@ -47,7 +47,7 @@ def heard_again(
         # along single entries the interval on a kink is all that there is
         alone = judged(values, x, claim, min(directions, 2), rng, grant, _apart(x))
         found = alone if alone.verdict is Verdict.WRONG else found
-    if found.verdict is Verdict.WRONG and x.size > 1:
+    if found.verdict is Verdict.WRONG:
         order = rng.permutation(x.size)[:ENTRIES]
         found = worst_entry(found, values, x, claim, order, grant)
     if doubted and short and found.verdict is Verdict.CORRECT:

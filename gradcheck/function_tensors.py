@@ -324,8 +324,8 @@ def _fault(name: str, tensor: TensorCheck) -> str:
     text = f"{name}: {tensor.message}" if name else tensor.message
     if tensor.entry is None:
         return text
-    place = f"{name}[{','.join(map(str, tensor.entry))}]"
+    place = f"at {name}[{','.join(map(str, tensor.entry))}] " if tensor.entry else ""
     return (
-        f"{text}, at {place} it is {tensor.claimed:.6g} where {tensor.expected:.6g} "
+        f"{text}, {place}it is {tensor.claimed:.6g} where {tensor.expected:.6g} "
         f"± {tensor.error_bar:.0e} is found"
     )

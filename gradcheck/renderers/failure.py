@@ -73,7 +73,7 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
     if covered(entry):
         lines += ["", *_wrapped(clean(sentence(covered(entry))))]
     lines += ["", f"Replay: {replay}"]
-    if entry["path"]:
+    if entry["path"] and entry.get("counterexample"):
         lines.append(f"Worked by hand on the smallest network: {command}")
     return "\n".join(lines)
 

@@ -191,3 +191,17 @@ def test_what_takes_long_is_said_beforehand_and_what_does_not_is_not() -> None:
 def test_tensors_that_do_not_fit_are_a_usage_error(point: Any, claim: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         check_function(lambda p: 0.0, point, claim)
+
+
+@pytest.mark.parametrize(
+    ("function", "point", "claim"),
+    [
+        (lambda v: v**3, 2.0, 11.0),
+        (lambda p: p["b"] ** 3, {"b": 2.0}, {"b": 11.0}),
+    ],
+    ids=["a number", "a tensor of one number"],
+)
+def test_a_wrong_number_is_told_beside_the_right_one(function, point, claim):
+    told = check_function(function, point, claim).message
+    assert "it is 11 where 12 ±" in told, told
+    assert "[]" not in told, told

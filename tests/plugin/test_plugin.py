@@ -278,6 +278,7 @@ def test_what_is_said_for_check_in_pyproject_holds_here_too(run, write):
     assert outcomes(result) == {"student-contract": "ERROR"}
     settings = "--gradcheck-seed 4 --gradcheck-examples 21 --gradcheck-require relu"
     result.stdout.fnmatch_lines([f"Replay: pytest --gradcheck-impl student.py {settings}*"])
+    result.stdout.no_fnmatch_line("*Worked by hand*")  # what is missing has no example
     write("pyproject.toml", "[tool.gradcheck]\nexampels = 21\n")
     result = run("--gradcheck-impl", "student.py", examples=None)
     assert result.ret == pytest.ExitCode.USAGE_ERROR, f"exit code {result.ret}"
