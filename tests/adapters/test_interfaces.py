@@ -3,6 +3,7 @@
 import pytest
 
 from tests.adapters.conftest import example, planted, sites, wrong_checks
+from tests.tiers import telling
 
 #: File, the adapter it is recognised as, and conventions that are told.
 RIGHT = [
@@ -18,7 +19,6 @@ RIGHT = [
 ]
 
 
-@pytest.mark.shut_in
 @pytest.mark.parametrize(("name", "adapter", "told"), RIGHT, ids=[name for name, _, _ in RIGHT])
 def test_the_example_of_an_interface_is_recognised_and_correct(examined, name, adapter, told):
     entry = examined(example(name), name)
@@ -27,6 +27,16 @@ def test_the_example_of_an_interface_is_recognised_and_correct(examined, name, a
     conventions = entry["adapter"]["conventions"]
     assert told.items() <= conventions.items(), f"told {conventions}"
     assert entry["resolution"] < 1e-12, f"resolution {entry['resolution']} is too coarse"
+
+
+@pytest.mark.slow
+@pytest.mark.shut_in
+@pytest.mark.parametrize(("name", "adapter"), [(name, adapter) for name, adapter, _ in RIGHT])
+def test_the_example_of_an_interface_is_recognised_in_a_worker_that_is_shut_in(
+    examined, name, adapter
+):
+    entry = examined(example(name), name)
+    assert (entry["adapter"]["name"], entry["verdict"]) == (adapter, "correct"), entry["error"]
 
 
 #: File, a right line, the wrong one, site and layer (None: of the whole).
@@ -66,7 +76,9 @@ def names(table):
     return [f"{name} {site}" for name, _, _, site, _ in table]
 
 
-@pytest.mark.parametrize(("name", "right", "wrong", "site", "layer"), WRONG, ids=names(WRONG))
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "site", "layer"), telling(WRONG, 2), ids=names(WRONG)
+)
 def test_a_planted_bug_is_wrong_at_its_site_and_layer(examined, name, right, wrong, site, layer):
     entry = examined(planted(name, right, wrong), name)
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.adapters.conftest import example, sites, wrong_checks
+from tests.tiers import telling
 
 CODE = """
 import numpy as np
@@ -41,7 +42,7 @@ CONVENTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "delta", "told"), CONVENTIONS, ids=[t for _, _, t in CONVENTIONS])
+@pytest.mark.parametrize(("loss", "delta", "told"), telling(CONVENTIONS, 2), ids=str)
 def test_a_factor_of_the_own_loss_is_a_convention_and_told(examined, loss, delta, told):
     entry = examined(CODE.format(loss=loss, delta=delta))
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
@@ -56,13 +57,7 @@ FINDINGS = [
 ]
 
 
-SOME = [
-    pytest.param(*each, id=each[1], marks=pytest.mark.slow if index > 1 else ())
-    for index, each in enumerate(FINDINGS)
-]
-
-
-@pytest.mark.parametrize(("loss", "delta", "site"), SOME)
+@pytest.mark.parametrize(("loss", "delta", "site"), telling(FINDINGS, 2), ids=str)
 def test_a_factor_or_sign_of_the_gradient_alone_is_a_finding(examined, loss, delta, site):
     entry = examined(CODE.format(loss=loss, delta=delta))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['adapter']}"

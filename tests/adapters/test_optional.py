@@ -4,6 +4,7 @@ import pytest
 
 import gradcheck
 from tests.adapters.conftest import example, wrong_checks
+from tests.tiers import telling
 
 NATIVE = """\
 import numpy as np
@@ -108,7 +109,7 @@ def native(more="", slope=RIGHT):
     return NATIVE.replace("SLOPE", slope) + "\n" + more
 
 
-@pytest.mark.parametrize("name", list(OTHERS))
+@pytest.mark.parametrize("name", telling(OTHERS))
 def test_right_code_is_correct_beside_a_function_with_another_purpose(examined, name):
     entry = examined(native(OTHERS[name]))
     assert entry["verdict"] == "correct", f"{name}: {entry['error']}, {wrong_checks(entry)}"

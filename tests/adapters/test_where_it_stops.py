@@ -283,6 +283,7 @@ class Net:
 """
 
 
+@pytest.mark.slow
 def test_a_class_for_handwritten_digits_gets_a_verdict(examined):
     entry = examined(DIGITS)
     assert entry["verdict"] == "correct", entry["error"]

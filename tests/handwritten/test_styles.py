@@ -5,8 +5,8 @@ import pytest
 import gradcheck
 from tests.handwritten.mistakes import STYLES
 
-#: Read after many tries.
-SLOW = ("course_deep", "flat_theta")
+#: Read after many tries, or in a way that others are read in, too.
+SLOW = ("course_deep", "flat_theta", "gradient_functions", "layer_objects", "native_columns")
 
 FILES = [
     pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else (), id=path.stem)

@@ -10,6 +10,7 @@ from gradcheck.execution.loading import load
 from gradcheck.losses import LOSSES
 from gradcheck.sampling import PAIRINGS
 from gradcheck.templates import LOSS, PHI
+from tests.tiers import telling
 
 NETWORKS = [
     *(f"2-3-2 {name},identity half_squared_error mean l2=0.1" for name in HIDDEN_ACTIVATIONS),
@@ -64,7 +65,7 @@ def test_a_new_file_is_wrong_in_its_gradient_alone_and_says_so(run, tmp_path):
     assert "Nothing is ever trained" in message, message
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", telling(NETWORKS, 4))
 def test_a_file_for_any_network_has_the_right_forward(run, tmp_path, undiagnosed, network):
     path = tmp_path / "mine.py"
     assert run("new", path, "--network", network).code == 0

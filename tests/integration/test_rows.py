@@ -17,6 +17,7 @@ from gradcheck.network import Network
 from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html
 from gradcheck.sampling import EVERYTHING
+from tests.tiers import telling
 
 QUARTIC = Loss(
     "quartic_error",
@@ -127,7 +128,7 @@ def test_right_code_for_an_added_loss_and_activation_is_correct(added, tmp_path)
     assert "quartic_error" in console(record)
 
 
-@pytest.mark.parametrize("name", WRONGS)
+@pytest.mark.parametrize("name", telling(WRONGS, 2))
 def test_wrong_code_for_an_added_loss_and_activation_is_placed_and_told(added, tmp_path, name):
     wrong = WRONGS[name]
     record, entry = _checked(tmp_path, **{wrong.part: wrong.text})

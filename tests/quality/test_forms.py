@@ -20,6 +20,7 @@ from gradcheck.sampling import EVERYTHING, problem
 from gradcheck.subject import Subject
 from gradcheck.tally import SET_ASIDE_IN, Tally
 from gradcheck.verdict import Finding, Verdict
+from tests.tiers import telling
 
 
 def examined(code: Any, seed: int, examples: int = 200, sizes: list[int] | None = None) -> Entry:
@@ -53,7 +54,7 @@ def test_tensors_that_are_set_aside_are_told() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(1,), EVERYTHING.batch_sizes])
-@pytest.mark.parametrize("name", list(RIGHT))
+@pytest.mark.parametrize("name", telling(RIGHT, 2))
 def test_a_right_form_is_right_on_every_problem(name: str, sizes: tuple[int, ...]) -> None:
     (activation,) = RIGHT[name]
     finding = compared(Naive(forms=RIGHT[name]), 3, activation, sizes)
@@ -61,7 +62,7 @@ def test_a_right_form_is_right_on_every_problem(name: str, sizes: tuple[int, ...
 
 
 @pytest.mark.parametrize("sizes", [(1,), EVERYTHING.batch_sizes])
-@pytest.mark.parametrize("name", list(WRONG))
+@pytest.mark.parametrize("name", telling(WRONG, 2))
 def test_a_wrong_form_is_wrong_beside_them(name: str, sizes: tuple[int, ...]) -> None:
     (activation,) = WRONG[name]
     finding = compared(Naive(forms=WRONG[name]), 3, activation, sizes)

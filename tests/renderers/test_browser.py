@@ -6,6 +6,7 @@ import pytest
 
 from gradcheck.renderers import html
 from tests.renderers.test_hostile import HOSTILE, hostile
+from tests.tiers import telling
 
 #: Width, colour scheme.
 VIEWS = [(1280, "light"), (1280, "dark"), (820, "light"), (375, "light"), (375, "dark")]
@@ -44,14 +45,16 @@ def visit(browser, address):
         context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+@pytest.mark.parametrize(("width", "scheme"), telling(VIEWS, 4))
 def test_it_opens_from_disk_without_a_request_or_a_complaint(visit, address, width, scheme):
     page = visit(width, scheme)
     assert page.requests == [address], f"requests: {page.requests}"
     assert not page.complaints, f"the browser says {page.complaints}"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [*VIEWS, (1000, "light"), (1100, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), telling([*VIEWS, (1000, "light"), (1100, "light")], 2)
+)
 def test_nothing_sticks_out_at_the_side(visit, width, scheme):
     page = visit(width, scheme)
     for details in page.locator("summary").all():
@@ -67,7 +70,7 @@ def test_nothing_sticks_out_at_the_side(visit, width, scheme):
     assert not cut, f"sticks out: {cut[:3]}"
 
 
-@pytest.mark.parametrize("width", [375, 820, 1000, 1100, 1160, 1280])
+@pytest.mark.parametrize("width", telling([375, 820, 1000, 1100, 1160, 1280], 2))
 def test_all_verdicts_are_seen_without_scrolling_sideways(visit, width):
     wide, seen = visit(width).evaluate(
         """() => {

@@ -7,6 +7,7 @@ import pytest
 
 from gradcheck import check
 from gradcheck.bugs.textbook import Textbook
+from tests.tiers import telling
 
 
 class Choosy(Textbook):
@@ -42,7 +43,7 @@ BY_FEATURE = {
 }
 
 
-@pytest.mark.parametrize("name", BY_NUMBERS)
+@pytest.mark.parametrize("name", telling(BY_NUMBERS))
 def test_code_that_refuses_some_numbers_is_in_error_and_told(name: str) -> None:
     entry = check(Choosy(BY_NUMBERS[name]), seed=3).data["implementations"][0]
     assert entry["verdict"] == "error", f"came out {entry['verdict']}"
@@ -51,7 +52,7 @@ def test_code_that_refuses_some_numbers_is_in_error_and_told(name: str) -> None:
     assert "NotImplementedError: not these numbers on " in contract["message"], contract["message"]
 
 
-@pytest.mark.parametrize("name", BY_FEATURE)
+@pytest.mark.parametrize("name", telling(BY_FEATURE))
 def test_code_that_refuses_combinations_of_features_is_correct(name: str) -> None:
     entry = check(Choosy(BY_FEATURE[name]), seed=3).data["implementations"][0]
     assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['error']}"
