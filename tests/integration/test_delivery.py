@@ -23,7 +23,7 @@ EVIL = "a\x1b[2J\x1b]0;owned\x07\rb\nc.py"
 
 SLOW = """
 import time
-time.sleep(60)
+time.sleep(300)
 """
 
 
@@ -40,7 +40,8 @@ def test_a_signal_leaves_no_folder_and_no_worker(write, tmp_path, name):
     folder = tmp_path / "temporary"
     folder.mkdir()
     path = write(SLOW)
-    run = program("check", path, env={**os.environ, "TMPDIR": str(folder)})
+    patient = ("--timeout", "300", "--call-timeout", "300")  # the signal may come late
+    run = program("check", path, *patient, env={**os.environ, "TMPDIR": str(folder)})
     end = time.monotonic() + 120
     while not list(folder.glob("gradcheck-*/scratch")) and time.monotonic() < end:
         time.sleep(0.02)
