@@ -4,6 +4,8 @@ import pytest
 
 from tests.adapters.conftest import wrong_checks
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 #: Layers hold the arrays that stand in a dict, as in a well-known book.
 NET = """\
 import numpy as np

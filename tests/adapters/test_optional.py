@@ -6,6 +6,8 @@ import gradcheck
 from tests.adapters.conftest import example, wrong_checks
 from tests.tiers import telling
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 NATIVE = """\
 import numpy as np
 

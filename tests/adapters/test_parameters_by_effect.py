@@ -4,6 +4,8 @@ import pytest
 
 from tests.tiers import telling
 
+pytestmark = pytest.mark.slow  # each starts a worker, or several
+
 TRAINER = """
 import numpy as np
 
