@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gradcheck.adapters.manner import Manner
@@ -14,6 +14,7 @@ from gradcheck.errors import UsageError
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.target import Target, parse_target
+from gradcheck.lines import DECLARATION
 from gradcheck.reveal import LEVELS, check_level, revealed
 from gradcheck.settings import EXAMPLES, check_numbers
 
@@ -86,7 +87,7 @@ def run(arguments: Namespace) -> int:
     adapter = check_name(arguments.adapter) if arguments.adapter else None
     manner = Manner(adapter, arguments.imports_only, arguments.declaration)
     # before any work, for all of them
-    targets = [parse_target(path, manner) for path in arguments.paths]
+    targets = [parse_target(path, manner) for path in _submitted(arguments.paths)]
     # the first worker gets ready while the rest is imported, which takes longer
     with _launched(targets[0], limits) as first:
         from gradcheck.api import check as examine
@@ -124,6 +125,16 @@ def run(arguments: Namespace) -> int:
     if faults := delivery.faults(record):
         print(clean(f"gradcheck: our own fault: {faults}"), file=sys.stderr)
     return delivery.deliver(revealed(record, arguments.reveal), screen, arguments.json, wanted)
+
+
+def _submitted(paths: Sequence[str]) -> list[str]:
+    """Leave out declarations of files that are named too: ``*.py`` names both."""
+    named = set(paths)
+    return [
+        path
+        for path in paths
+        if not (path.endswith(DECLARATION) and f"{path.removesuffix(DECLARATION)}.py" in named)
+    ]
 
 
 @contextlib.contextmanager

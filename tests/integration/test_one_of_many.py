@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from gradcheck import campaign
 from gradcheck.execution import sandbox, start
 from gradcheck.execution.staging import MAX_NESTING
 from tests.integration import students
+
+ROOT = Path(__file__).parents[2]
 
 DEEP = """
 import os
@@ -170,3 +173,13 @@ def test_our_own_fault_with_a_single_object_is_raised(monkeypatch):
     monkeypatch.setattr(campaign, "calibrate", fails)
     with pytest.raises(gradcheck.InternalError):
         gradcheck.check(gradcheck.subjects.own("matrix").session.readings[0].implementation)
+
+
+def test_a_declaration_beside_a_file_that_is_named_is_no_submission(run, tmp_path):
+    declared = ROOT / "docs" / "examples" / "plug_in" / "declared"
+    names = ["ascent.gradcheck.py", "ascent.py"]  # what *.py names, in its order
+    for name in names:
+        (tmp_path / name).write_text((declared / name).read_text(encoding="utf-8"), "utf-8")
+    result, entries = entries_of(run, [str(tmp_path / name) for name in names])
+    assert [entry["name"] for entry in entries] == ["ascent"], result.out
+    assert entries[0]["verdict"] == "correct", entries[0]["error"]
