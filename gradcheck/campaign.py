@@ -28,7 +28,6 @@ from gradcheck.errors import UsageError
 from gradcheck.execution.driving import drive, drive_until
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.panel import Panel
-from gradcheck.execution.session import Session
 from gradcheck.flags import cost_flags, library_flags, process_flags
 from gradcheck.hearing import Hearing, Progress
 from gradcheck.network import Network
@@ -37,7 +36,7 @@ from gradcheck.oracle import Truths
 from gradcheck.own_time import OwnTime
 from gradcheck.plan import Plan
 from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.protocol import Call, Failure, Observation, Request, Session
 from gradcheck.record import Entry
 from gradcheck.requirements import Requirements
 from gradcheck.scope import Scope, scope_of
@@ -45,7 +44,7 @@ from gradcheck.settings import ENOUGH, EXAMPLES, check_numbers
 from gradcheck.settling.settlement import Settlement
 from gradcheck.sizes import check_size
 from gradcheck.subject import Subject
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.verdict import CounterExample, Finding, Verdict
 
 
 @dataclass
@@ -307,7 +306,7 @@ def _enough(finding: Finding, fewer: str = "") -> Finding:
 
 def _counterexample(
     plan: Plan, findings: list[Finding]
-) -> Generator[Request, Observation, counterexample.CounterExample | None]:
+) -> Generator[Request, Observation, CounterExample | None]:
     """Look for the smallest problem that shows the first thing that is wrong."""
     own = [finding for finding in findings if not finding.cause]
     bad = {f.check: f for f in own if f.verdict in (Verdict.WRONG, Verdict.ERROR)}

@@ -8,7 +8,6 @@ problems that did.
 
 import itertools
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from gradcheck.plan import Plan
 from gradcheck.problem import Batch, Floats, Params, Problem
 from gradcheck.protocol import Call, Observation, Request
 from gradcheck.sampling import MAX_Z
-from gradcheck.verdict import Verdict
+from gradcheck.verdict import CounterExample, Verdict
 
 #: Widths in order of size.
 WIDTHS: tuple[tuple[int, ...], ...] = (
@@ -56,26 +55,6 @@ RATE = 0.5
 TRIES = 1500
 
 Questions = Generator[Request, Observation, "CounterExample | None"]
-
-
-@dataclass(frozen=True)
-class CounterExample:
-    """A problem on which the code is wrong, and its answer.
-
-    Attributes
-    ----------
-    check : str
-        The check on whose terms it is wrong.
-    problem : Problem
-    got : Observation
-    learning_rate : float
-        For a step.
-    """
-
-    check: str
-    problem: Problem
-    got: Observation
-    learning_rate: float = 0.0
 
 
 def search(plan: Plan, check: str, failing: tuple[Problem, ...]) -> Questions:

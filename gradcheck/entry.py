@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.counterexample import CounterExample
 from gradcheck.errors import GradcheckError, SandboxError
 from gradcheck.network import Network
 from gradcheck.notation import NATIVE, Notation
@@ -24,7 +23,7 @@ from gradcheck.record import (
 )
 from gradcheck.scope import NOTHING, Scope
 from gradcheck.subject import Subject
-from gradcheck.verdict import Finding, Verdict, worst
+from gradcheck.verdict import CounterExample, Finding, Verdict, worst
 
 
 def examined(

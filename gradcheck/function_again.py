@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.answers import Floats
 from gradcheck.function_tensors import ENTRIES, TensorCheck, judged, worst_entry
 from gradcheck.oracle.function import Values
-from gradcheck.problem import Floats
 from gradcheck.verdict import Verdict
 
 #: Granted to what is shorter than float64, as a part of the gradient's norm: so many of its units.

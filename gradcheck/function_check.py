@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.answers import Floats
 from gradcheck.errors import UsageError
 from gradcheck.function_again import heard_again
 from gradcheck.function_tensors import FunctionCheck, TensorCheck, judged, summed_up
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one
-from gradcheck.problem import Floats
 from gradcheck.reals import real, short_floats
 from gradcheck.verdict import Verdict
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.answers import Floats
 from gradcheck.judging import RESOLVED
-from gradcheck.oracle.directions import drawn, miss_probability, smallest_seen
+from gradcheck.oracle.directions import SLACK, drawn, miss_probability, smallest_seen
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.function import AGAIN, Interval, Values, directional_of
-from gradcheck.oracle.witness import SLACK
 from gradcheck.outcome import Outcome, one_line
-from gradcheck.problem import Floats
 from gradcheck.verdict import Verdict, worst
 
 #: A claim within this many bars agrees.

@@ -5,15 +5,15 @@ interval, plus what its arithmetic may have cost. The grant for arithmetic is on
 drawn on when the bar alone does not explain the difference.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
+from gradcheck.answers import Floats, Tensors
 from gradcheck.oracle.blocks import blocks
-from gradcheck.oracle.estimate import UNIT, length
-from gradcheck.oracle.truth import Truth
-from gradcheck.problem import Floats
-from gradcheck.protocol import Tensors
+from gradcheck.oracle.estimate import UNIT, Estimate, length
 from gradcheck.verdict import Verdict
 
 #: A gradient known no better than this part of itself has not been resolved.
@@ -52,6 +52,41 @@ class Arithmetic:
 
 
 FLOAT64 = Arithmetic()
+
+
+class Kinks(Protocol):
+    """Where a derivative is anyone's choice."""
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether every choice was tried."""
+        ...
+
+
+class Truth(Protocol):
+    """What is true of one problem, as far as a claim is compared with it."""
+
+    @property
+    def gradient(self) -> Mapping[str, Estimate]:
+        """The gradient by tensor name."""
+        ...
+
+    @property
+    def kinks(self) -> Kinks:
+        """The kinks it lies on."""
+        ...
+
+    def rounding(self, unit: float) -> Mapping[str, Floats]:
+        """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""
+        ...
+
+    def beyond(self, cut: float) -> Mapping[str, Floats]:
+        """Return by tensor name how far cutting outputs off may move each entry."""
+        ...
+
+    def loss_off(self, claim: float, unit: float, cut: float = 0.0) -> bool:
+        """Whether arithmetic of roundoff ``unit`` does not explain a claimed loss."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gradcheck.answers import Floats, Pair
 from gradcheck.errors import UsageError
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 
-Floats = NDArray[np.float64]
-Pair = tuple[Floats, Floats]
+__all__ = ["Batch", "Floats", "Pair", "Params", "Problem"]
 
 
 @dataclass(frozen=True, eq=False)

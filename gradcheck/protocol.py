@@ -6,35 +6,78 @@ yields a :class:`Request`, and a session (``gradcheck.execution``) carries it ou
 and sends back an :class:`Observation`, which holds numbers and nothing else.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gradcheck.answers import (
     Call,
     ContractError,
     Failure,
+    Floats,
     Observation,
+    Pair,
     Tensors,
     read_loss,
     read_outputs,
     read_tensors,
 )
-from gradcheck.network import Network
-from gradcheck.problem import Floats, Pair, Problem
 
 __all__ = [
     "BatchLike",
     "Call",
     "ContractError",
+    "Described",
     "Failure",
     "Implementation",
+    "NetworkLike",
     "Observation",
     "Request",
+    "Session",
     "Tensors",
     "read_loss",
     "read_outputs",
     "read_tensors",
 ]
+
+
+class NetworkLike(Protocol):
+    """What code under test receives as ``network``."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Inputs first, outputs last."""
+        ...
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """One name a layer."""
+        ...
+
+    @property
+    def loss(self) -> str:
+        """The per-sample loss."""
+        ...
+
+    @property
+    def reduction(self) -> str:
+        """Mean or sum."""
+        ...
+
+    @property
+    def l2(self) -> float:
+        """The weight penalty."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        ...
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The shape of every W."""
+        ...
 
 
 class BatchLike(Protocol):
@@ -65,13 +108,13 @@ class Implementation(Protocol):
     """
 
     def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: BatchLike
+        self, network: NetworkLike, params: list[Pair], batch: BatchLike
     ) -> tuple[float, list[Pair]]:
         """Return the batch's loss and its gradient.
 
         Parameters
         ----------
-        network : Network
+        network : NetworkLike
             Offers widths, activations, loss, reduction, l2 and ``str()``.
         params : list of (W, b)
             W of shape (n[l-1], n[l]), b of shape (n[l],), float64.
@@ -94,7 +137,8 @@ class Request:
     Attributes
     ----------
     call : Call
-    problem : Problem
+    problem : object
+        What a problem is, its subject says; a session needs what :class:`Posed` has.
     learning_rate : float
         For a step.
     rounds : int
@@ -110,10 +154,63 @@ class Request:
     """
 
     call: Call
-    problem: Problem
+    problem: Any
     learning_rate: float = 0.0
     rounds: int = 1
     fresh: bool = False
     of: str | None = None
     anew: bool = False
     reading: int | None = None
+
+
+class Described(Protocol):
+    """What can be said of a reading without running it."""
+
+    @property
+    def adapter(self) -> str:
+        """Its adapter: ``native``, ``cs231n``, ..."""
+        ...
+
+    @property
+    def conventions(self) -> Mapping[str, str]:
+        """What it takes the code to do."""
+        ...
+
+
+class Session(Protocol):
+    """Whatever can be asked. The only way from a check to code under test."""
+
+    #: Which of ``readings`` is asked when a request names none.
+    settled: int
+
+    @property
+    def calls(self) -> int:
+        """How often the code under test was called."""
+        ...
+
+    @property
+    def readings(self) -> Sequence[Described]:
+        """The ways in which the code can be read, the likeliest first."""
+        ...
+
+    def ask(self, request: Request) -> Observation:
+        """Carry out a request.
+
+        Raises
+        ------
+        gradcheck.execution.lost.LostError
+            When the code under test is gone for good; for nothing else that it does.
+        """
+        ...
+
+    def begin(self, request: Request) -> None:
+        """Let code elsewhere begin with what will be asked next; it changes no answer."""
+        ...
+
+    def offers(self, call: Call) -> bool:
+        """Say whether the code has the function at all."""
+        ...
+
+    def more(self) -> bool:
+        """Look for readings by adapters not tried yet; False where there are none."""
+        ...

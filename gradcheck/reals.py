@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.answers import Floats
 from gradcheck.errors import UsageError
-from gradcheck.problem import Floats
 
 #: What to do about complex numbers.
 _SPLIT = (

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.counterexample import CounterExample
 from gradcheck.errors import UsageError
 from gradcheck.judging import named
 from gradcheck.notation import NATIVE, Notation
@@ -24,7 +23,7 @@ from gradcheck.oracle import Truth
 from gradcheck.outcome import Outcome, one_line
 from gradcheck.protocol import Failure
 from gradcheck.sampling import Support
-from gradcheck.verdict import Finding, TensorFinding, Verdict, worst
+from gradcheck.verdict import CounterExample, Finding, TensorFinding, Verdict, worst
 from gradcheck.version import __version__
 
 SCHEMA = 1

@@ -1,7 +1,7 @@
 """How large a problem may be: looked at before anything of its size is made."""
 
 from gradcheck.errors import UsageError
-from gradcheck.network import Network
+from gradcheck.protocol import NetworkLike
 
 #: Numbers that the parameters and the batch of one problem may hold: what a frame to a worker
 #: takes (:data:`gradcheck.execution.wire.MAX_BODY`), less its heads.
@@ -21,17 +21,17 @@ MANY_TOGETHER = 100_000_000
 MAX_RELATED = 25_000_000
 
 
-def parameters(network: Network) -> int:
+def parameters(network: NetworkLike) -> int:
     """Return how many parameters a network has; nothing is made of that size."""
     return sum((n_in + 1) * n_out for n_in, n_out in network.shapes)
 
 
-def numbers(network: Network, samples: int) -> int:
+def numbers(network: NetworkLike, samples: int) -> int:
     """Return how many numbers a problem takes."""
     return parameters(network) + PER_UNIT * samples * sum(network.widths)
 
 
-def check_size(network: Network, samples: int = 1) -> None:
+def check_size(network: NetworkLike, samples: int = 1) -> None:
     """Refuse a problem that is too large.
 
     Raises

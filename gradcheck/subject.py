@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gradcheck.execution.session import Session
+from gradcheck.protocol import Session
 from gradcheck.settling.settlement import Settlement
 
 

@@ -11,10 +11,10 @@ from gradcheck.execution.launch import Launch
 from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
-from gradcheck.execution.session import Described, InProcess
+from gradcheck.execution.session import InProcess
 from gradcheck.execution.target import Target
 from gradcheck.lines import Place, raised
-from gradcheck.protocol import Call
+from gradcheck.protocol import Call, Described
 from gradcheck.subject import Subject
 
 #: What is told where no adapter reads the code; first which reading came nearest, if one did.

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
+from gradcheck.answers import Observation
 from gradcheck.lines import Place
-from gradcheck.problem import Problem
 
 
 class Verdict(StrEnum):
@@ -45,8 +46,8 @@ class TensorFinding:
         Such as ``W1[0,2]``: the entry that is furthest outside its bar.
     claimed, expected, error_bar : float
         The code's value there, the estimate, and the bar it was judged by.
-    problem : Problem or None
-        That on which it was seen.
+    problem : object or None
+        That on which it was seen; what a problem is, its subject says.
     wrong_in, problems : int
         On how many of how many problems the tensor is wrong.
     note : str
@@ -61,7 +62,7 @@ class TensorFinding:
     claimed: float = float("nan")
     expected: float = float("nan")
     error_bar: float = float("nan")
-    problem: Problem | None = None
+    problem: Any = None
     wrong_in: int = 0
     problems: int = 0
     note: str = ""
@@ -89,8 +90,8 @@ class Finding:
         For ``error``: the error kind.
     resolutions : tuple of float
         One number a problem: its worst tensor's resolution.
-    failing : tuple of Problem
-        Those on which the check failed, smallest first.
+    failing : tuple
+        The problems on which the check failed, smallest first.
     places : tuple of Place
         Lines of the code where it came up; the first is that of the message.
     cause : str
@@ -105,6 +106,26 @@ class Finding:
     notes: tuple[str, ...] = ()
     kind: str = ""
     resolutions: tuple[float, ...] = ()
-    failing: tuple[Problem, ...] = ()
+    failing: tuple[Any, ...] = ()
     places: tuple[Place, ...] = ()
     cause: str = ""
+
+
+@dataclass(frozen=True)
+class CounterExample:
+    """A problem on which the code is wrong, and its answer.
+
+    Attributes
+    ----------
+    check : str
+        The check on whose terms it is wrong.
+    problem : object
+    got : Observation
+    learning_rate : float
+        For a step.
+    """
+
+    check: str
+    problem: Any
+    got: Observation
+    learning_rate: float = 0.0

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.names import is_gradient, numbered, plain
 from gradcheck.adapters.places import Place, find
-from gradcheck.answers import ABSENT, ContractError
+from gradcheck.answers import ABSENT, ContractError, Floats
 
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")

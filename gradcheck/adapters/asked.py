@@ -7,50 +7,18 @@ network by what it says of itself, and make up small ones to see whether code an
 import math
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Pair = tuple[Floats, Floats]
-Sizes = tuple[int, ...]
-
-
-class Network(Protocol):
-    """What code under test receives as ``network``."""
-
-    @property
-    def widths(self) -> Sizes:
-        """Inputs first, outputs last."""
-        ...
-
-    @property
-    def activations(self) -> tuple[str, ...]:
-        """One name a layer."""
-        ...
-
-    @property
-    def l2(self) -> float:
-        """The weight penalty."""
-        ...
-
-    @property
-    def depth(self) -> int:
-        """The number of layers."""
-        ...
-
-    @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """The shape of every W."""
-        ...
+from gradcheck.answers import Pair
 
 
 @dataclass(frozen=True)
 class Trial:
     """A network made up to see whether code answers: sigmoid everywhere."""
 
-    widths: Sizes
+    widths: tuple[int, ...]
     loss: str = "squared_error"
     reduction: str = "mean"
     l2: float = 0.0

@@ -9,7 +9,9 @@ unit in each layer but the last.
 
 import numpy as np
 
-from gradcheck.adapters.asked import AT_ONE, Floats, Network, Pair
+from gradcheck.adapters.asked import AT_ONE
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 
 def wider(widths: tuple[int, ...]) -> tuple[int, ...]:

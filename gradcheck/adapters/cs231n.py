@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Network, Pair, Trial
+from gradcheck.adapters.asked import Trial
 from gradcheck.adapters.broken import BACKWARD, FORWARD, broken
 from gradcheck.adapters.calling import (
     UnsuitedError,
@@ -28,7 +28,8 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.targets import labels
-from gradcheck.answers import ContractError
+from gradcheck.answers import ContractError, Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
 PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import stepping
-from gradcheck.adapters.asked import Floats, Network, Pair, Trial
+from gradcheck.adapters.asked import Trial
 from gradcheck.adapters.calling import UnsuitedError, arguments, calmly, first_line
 from gradcheck.adapters.declaration import Declaration, Function, meant_by
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.paths import Path, read, single, write
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, stepped, to_own
+from gradcheck.answers import Floats, Pair
 from gradcheck.lines import TrailedError, raised, trail_of
+from gradcheck.protocol import NetworkLike as Network
 
 #: Layers of a network that are named at most.
 LAYERS = 6

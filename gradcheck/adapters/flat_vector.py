@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Network, Pair, Trial
+from gradcheck.adapters.asked import Trial
 from gradcheck.adapters.bare import narrower
 from gradcheck.adapters.broken import FORWARD, broken
 from gradcheck.adapters.calling import (
@@ -30,6 +30,8 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.adapters.spelling import by_number, spelled
 from gradcheck.adapters.targets import labels, single
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 _VECTOR = (
     "theta",

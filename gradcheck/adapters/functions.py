@@ -19,7 +19,6 @@ from gradcheck.adapters.answers import (
     parts_of,
     returned_names,
 )
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.broken import BACKWARD, FORWARD
 from gradcheck.adapters.calling import UnsuitedError, arguments, bind, calmly
 from gradcheck.adapters.layout import Layout
@@ -28,6 +27,8 @@ from gradcheck.adapters.own_loss import OwnLoss, own_losses
 from gradcheck.adapters.roles import from_own, to_own
 from gradcheck.adapters.targets import labels, single
 from gradcheck.adapters.upstream import from_above, meant
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 Function = Callable[..., Any]
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import stepping
-from gradcheck.adapters.asked import Floats, Pair
 from gradcheck.adapters.bare import wider
 from gradcheck.adapters.broken import BACKWARD as BACKWARD_STAGE
 from gradcheck.adapters.broken import FORWARD as FORWARD_STAGE
@@ -43,6 +42,7 @@ from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import BACKWARD, Plan, Trainer
 from gradcheck.adapters.unread import changed, moved, numbers, unread
 from gradcheck.adapters.upstream import MEANINGS, WITHOUT_LOSS, told_of_meaning
+from gradcheck.answers import Floats, Pair
 
 FORWARD = (
     "forward",

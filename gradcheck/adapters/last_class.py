@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.batching import bodies
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 
 def counts_classes(module: Any) -> bool:

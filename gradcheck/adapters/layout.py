@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Pair
-from gradcheck.answers import ContractError
+from gradcheck.answers import ContractError, Floats, Pair
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Pair
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_bias, is_weight, numbered
 from gradcheck.adapters.places import Place
+from gradcheck.answers import Floats, Pair
 
 Sizes = tuple[int, ...]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.broken import BACKWARD, FORWARD, MAKING, broken
 from gradcheck.adapters.calling import (
     UnsuitedError,
@@ -25,6 +24,8 @@ from gradcheck.adapters.construct import Model, models
 from gradcheck.adapters.own_loss import OwnLoss, choices, own_losses, told_of_loss
 from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import Roles, from_own, stepped, to_own
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 
 class Book:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.calling import UnsuitedError, members
 from gradcheck.adapters.places import filled, held_elsewhere, like
+from gradcheck.answers import Floats
 from gradcheck.suggestion import meant
 
 #: A path for every layer, or a list of one a layer.

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.calling import members
+from gradcheck.answers import Floats
 
 #: How deep objects are looked into, and how many items of a list.
 DEPTH, ITEMS = 4, 64

@@ -15,7 +15,6 @@ from gradcheck.adapters.answers import (
     loss_in,
     returned_names,
 )
-from gradcheck.adapters.asked import Network, Pair
 from gradcheck.adapters.calling import UnsuitedError, attempt, calmly
 from gradcheck.adapters.hosts import Host, hosts
 from gradcheck.adapters.in_place import (
@@ -33,6 +32,8 @@ from gradcheck.adapters.reading import Reading
 from gradcheck.adapters.roles import from_own
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.trainer import Plan, Trainer
+from gradcheck.answers import Pair
+from gradcheck.protocol import NetworkLike as Network
 
 
 class Returner(Trainer):

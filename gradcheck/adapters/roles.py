@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters import bare
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.adapters.places import Place, find
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 Found = list[tuple[Place, Floats]]
 

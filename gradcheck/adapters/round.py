@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import Shelf, calmly
 from gradcheck.adapters.hosts import set_rates
 from gradcheck.adapters.own_loss import OwnLoss
@@ -14,6 +13,8 @@ from gradcheck.adapters.places import numeric
 from gradcheck.adapters.roles import to_own
 from gradcheck.adapters.source import FIRST, first
 from gradcheck.adapters.stepper import Stepper
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 
 @dataclass(frozen=True)

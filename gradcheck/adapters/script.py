@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.broken import BACKWARD, broken
 from gradcheck.adapters.calling import Shelf, UnsuitedError, attempt, members
 from gradcheck.adapters.listed import Family, families, listed
@@ -30,6 +29,7 @@ from gradcheck.adapters.source import changed as changed_in
 from gradcheck.adapters.source import one_round, stored
 from gradcheck.adapters.spelling import spelled_at
 from gradcheck.adapters.unread import changed, moved, unread
+from gradcheck.answers import Floats
 
 #: Inputs and hidden units tried beside the script's own, where its weights are matrices.
 OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))

@@ -3,9 +3,10 @@
 from typing import Any
 
 from gradcheck.adapters import stepping
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.layout import Layout
 from gradcheck.adapters.roles import from_own, stepped, to_own
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 
 class Stepper:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats, Pair
+from gradcheck.answers import Floats, Pair
 
 #: ``step(pairs, rate) -> pairs after``.
 Step = Callable[[list[Any], float], list[Any]]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
+from gradcheck.answers import Floats
 
 
 def single(y: Floats) -> Floats:

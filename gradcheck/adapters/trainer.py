@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradcheck.adapters.answers import returned_names
-from gradcheck.adapters.asked import Floats, Network, Pair
 from gradcheck.adapters.calling import (
     UnsuitedError,
     bind,
@@ -20,6 +19,8 @@ from gradcheck.adapters.own_loss import OwnLoss, mentions_loss, own_losses
 from gradcheck.adapters.roles import to_own
 from gradcheck.adapters.stepper import Stepper
 from gradcheck.adapters.upstream import from_above, meant
+from gradcheck.answers import Floats, Pair
+from gradcheck.protocol import NetworkLike as Network
 
 BACKWARD = (
     "backward",

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.calling import UnsuitedError, attempt, members
 from gradcheck.adapters.places import Place, find, numeric
+from gradcheck.answers import Floats
 
 #: At most so many are tried.
 MOST = 8

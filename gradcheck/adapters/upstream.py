@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.adapters.asked import Floats
 from gradcheck.adapters.names import plain
+from gradcheck.answers import Floats
 
 #: Made of outputs a, targets y, N samples and n outputs.
 Meaning = Callable[[Floats, Floats, int, int], Any]

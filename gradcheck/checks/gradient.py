@@ -12,9 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.judging import loss_differs, named
-from gradcheck.oracle.directions import drawn
+from gradcheck.oracle.directions import SLACK, drawn
 from gradcheck.oracle.ladder import extrapolate, steps
-from gradcheck.oracle.witness import SLACK
 from gradcheck.plan import Check, Plan, Run
 from gradcheck.problem import Params, Problem
 from gradcheck.protocol import Call, Observation, Request

@@ -5,8 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from gradcheck.execution.session import Session
-from gradcheck.protocol import Observation, Request
+from gradcheck.protocol import Observation, Request, Session
 
 T = TypeVar("T")
 

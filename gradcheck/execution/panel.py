@@ -1,11 +1,9 @@
 """Several sessions behind one: requests that name a peer go to that peer."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from gradcheck.execution.session import Described, Session
-from gradcheck.network import Network
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Observation, Request
+from gradcheck.protocol import Call, Described, Observation, Request, Session
 
 
 class Panel:
@@ -20,8 +18,8 @@ class Panel:
     def __init__(self, main: Session, peers: Mapping[str, Session]) -> None:
         self.main = main
         self.peers = dict(peers)
-        self._answered: set[tuple[Network, int]] = set()
-        self._refused: dict[Problem, str] = {}
+        self._answered: set[tuple[Any, int]] = set()
+        self._refused: dict[Any, str] = {}
         self._optional: set[Call] = set()
         self._declined: dict[Call, str] = {}
 
@@ -82,7 +80,7 @@ class Panel:
         }
 
     @property
-    def refused_by_numbers(self) -> dict[Problem, str]:
+    def refused_by_numbers(self) -> dict[Any, str]:
         """What the code said it does not support, by problem, though it is about the numbers.
 
         Others with the same network and as many samples got an answer.

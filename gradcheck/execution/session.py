@@ -7,69 +7,16 @@ implementations and for people who check their own code.
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from gradcheck.adapters import readings
 from gradcheck.adapters.registry import ADAPTERS
 from gradcheck.execution.calling import Caller
 from gradcheck.lines import Anywhere
 from gradcheck.protocol import Call, Observation, Request
-
-
-class Described(Protocol):
-    """What can be said of a reading without running it."""
-
-    @property
-    def adapter(self) -> str:
-        """Its adapter: ``native``, ``cs231n``, ..."""
-        ...
-
-    @property
-    def conventions(self) -> Mapping[str, str]:
-        """What it takes the code to do."""
-        ...
-
-
-class Session(Protocol):
-    """Whatever can be asked. The only way from a check to code under test."""
-
-    #: Which of ``readings`` is asked when a request names none.
-    settled: int
-
-    @property
-    def calls(self) -> int:
-        """How often the code under test was called."""
-        ...
-
-    @property
-    def readings(self) -> Sequence[Described]:
-        """The ways in which the code can be read, the likeliest first."""
-        ...
-
-    def ask(self, request: Request) -> Observation:
-        """Carry out a request.
-
-        Raises
-        ------
-        gradcheck.execution.lost.LostError
-            When the code under test is gone for good; for nothing else that it does.
-        """
-        ...
-
-    def begin(self, request: Request) -> None:
-        """Let code elsewhere begin with what will be asked next; it changes no answer."""
-        ...
-
-    def offers(self, call: Call) -> bool:
-        """Say whether the code has the function at all."""
-        ...
-
-    def more(self) -> bool:
-        """Look for readings by adapters not tried yet; False where there are none."""
-        ...
 
 
 class InProcess:

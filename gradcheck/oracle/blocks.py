@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from gradcheck.problem import Floats
+from gradcheck.answers import Floats
 
 #: Largest block evaluated at once, in bytes: larger ones leave the processor's caches.
 BLOCK = 8 * 2**20

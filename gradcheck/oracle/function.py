@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.answers import Floats
 from gradcheck.oracle.blocks import BLOCK
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
-from gradcheck.problem import Floats
 from gradcheck.reals import real, real_number
 
 #: Spacing of the points from which noise is measured, as a part of the scale.

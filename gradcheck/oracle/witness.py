@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.forward import Activate, Evaluation, activate
 from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.differences import Moves, Walk, of_biases, slopes
-from gradcheck.oracle.directions import drawn
+from gradcheck.oracle.directions import SLACK, drawn
 from gradcheck.oracle.estimate import Estimate
 from gradcheck.oracle.ladder import Slope
 from gradcheck.oracle.reach import REACH
@@ -20,9 +20,6 @@ from gradcheck.problem import Floats, Problem
 
 #: Directions a tensor.
 DIRECTIONS = 3
-
-#: Disagreement beyond this many joint bars is one.
-SLACK = 10.0
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from gradcheck.execution.session import Described
-from gradcheck.protocol import Observation, Request
+from gradcheck.protocol import Described, Observation, Request
 from gradcheck.settling import closeness
 from gradcheck.settling.fit import missing, single_if_sequential
 from gradcheck.settling.inference import infer

@@ -4,12 +4,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from gradcheck.discovery import reason
-from gradcheck.execution.session import Described
 from gradcheck.losses import LOSSES
 from gradcheck.network import Network
 from gradcheck.notation import Notation
 from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING, MAX_BATCH, MAX_DEPTH
 from gradcheck.scope import Feature
 from gradcheck.settling import closeness

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.execution.session import Described
 from gradcheck.network import Network
 from gradcheck.problem import Batch, Params, Problem
-from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.settling.definitions import fitting
 from gradcheck.settling.ranking import (
     BACKWARD_FAILS,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcheck.execution.session import Described, Session
 from gradcheck.forward import loss_of
-from gradcheck.protocol import Call, Observation, Request
+from gradcheck.protocol import Call, Described, Observation, Request, Session
 from gradcheck.settling.definitions import applied
 from gradcheck.settling.settlement import Settlement
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.execution.session import Described
 from gradcheck.network import Network, left_open
 from gradcheck.notation import Notation
 from gradcheck.problem import Floats
-from gradcheck.protocol import Call, Failure, Observation, Request
+from gradcheck.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.sampling import EVERYTHING
 from gradcheck.scope import Feature
 from gradcheck.settling import choosing, closeness
