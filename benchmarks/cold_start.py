@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gradcheck import sampling
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.remote import Remote
-from gradcheck.execution.target import parse_target
-from gradcheck.protocol import Call, Request
+from gradcheck.networks import sampling
+from gradcheck.reading.target import parse_target
 
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = ROOT / "docs" / "examples" / "tanh_student.py"

@@ -36,10 +36,10 @@ from planting import (
     visible,
 )
 
-from gradcheck import sampling
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.network import Network
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.network import Network
 
 ARCHITECTURES = 20
 

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "quality"
 from forms import RIGHT, WRONG
 from naive import Form, Naive
 
-from gradcheck.campaign import Examination
 from gradcheck.execution.session import InProcess
-from gradcheck.subject import Subject
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 
 SEEDS = 275
 

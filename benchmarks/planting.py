@@ -8,22 +8,22 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from gradcheck import sampling
-from gradcheck.bugs import CATALOGUE, Bug
-from gradcheck.bugs.bug import others
-from gradcheck.bugs.textbook import RULES, Rule, Textbook, only_in
-from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
-from gradcheck.diagnosis import Diagnosis, Name, diagnose
-from gradcheck.execution.driving import drive
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Call
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.network import Network
-from gradcheck.oracle import Truths
-from gradcheck.plan import Plan
-from gradcheck.power import FINDERS, answers, flags, makes_no_difference
-from gradcheck.protocol import Call
-from gradcheck.sampling import Support
-from gradcheck.verdict import Verdict
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs import CATALOGUE, Bug
+from gradcheck.networks.bugs.bug import others
+from gradcheck.networks.bugs.textbook import RULES, Rule, Textbook, only_in
+from gradcheck.networks.calibration import calibrate
+from gradcheck.networks.context import Plan
+from gradcheck.networks.diagnosis import Diagnosis, Name, diagnose
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.network import Network
+from gradcheck.networks.sampling import Support
+from gradcheck.run.mutation_score import FINDERS, answers, flags, makes_no_difference
 
 #: Problems that code for one network, and code for all, is examined on.
 PROBLEMS_ONE, PROBLEMS_ALL = 25, 120

@@ -12,12 +12,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gradcheck import sampling
+from gradcheck.comparison.compare import named
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess
-from gradcheck.judging import named
-from gradcheck.oracle import Truth
-from gradcheck.oracle.rounding import MARGIN
-from gradcheck.protocol import Call, Request
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.fast_estimate.rounding import MARGIN
 from tests.quality.naive import Naive
 
 PROBLEMS = 3000

@@ -7,15 +7,14 @@
 Importing this loads nothing heavy: names are fetched when they are used.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.version import __version__
+from gradcheck.contract.version import __version__
 
 if TYPE_CHECKING:
-    from gradcheck.api import check
+    from gradcheck.comparison.verdict import Finding, Verdict
+    from gradcheck.contract.protocol import Implementation
     from gradcheck.errors import (
         GradcheckError,
         InternalError,
@@ -23,38 +22,38 @@ if TYPE_CHECKING:
         UsageError,
         WrongGradientError,
     )
-    from gradcheck.function_check import check_function
-    from gradcheck.function_tensors import FunctionCheck
-    from gradcheck.network import Network
-    from gradcheck.oracle import Estimate, Truth
-    from gradcheck.problem import Batch, Params, Problem
-    from gradcheck.protocol import Implementation
-    from gradcheck.record import Record
-    from gradcheck.sampling import problem
+    from gradcheck.functions.check_function import check_function
+    from gradcheck.functions.tensors import FunctionCheck
+    from gradcheck.networks.fast_estimate import Truth
+    from gradcheck.networks.network import Network
+    from gradcheck.networks.problem import Batch, Params, Problem
+    from gradcheck.networks.sampling import problem
+    from gradcheck.oracle import Estimate
+    from gradcheck.records.record import Record
+    from gradcheck.run.api import check
     from gradcheck.testing import parametrize_with_checks
-    from gradcheck.verdict import Finding, Verdict
 
 _HOMES = {
-    "Batch": "problem",
-    "Estimate": "oracle",
-    "Finding": "verdict",
-    "FunctionCheck": "function_tensors",
+    "Batch": "networks.problem",
+    "Estimate": "oracle.estimate",
+    "Finding": "comparison.verdict",
+    "FunctionCheck": "functions.tensors",
     "GradcheckError": "errors",
-    "Implementation": "protocol",
+    "Implementation": "contract.protocol",
     "InternalError": "errors",
     "LoadError": "errors",
-    "Network": "network",
-    "Params": "problem",
-    "Problem": "problem",
-    "Record": "record",
-    "Truth": "oracle",
+    "Network": "networks.network",
+    "Params": "networks.problem",
+    "Problem": "networks.problem",
+    "Record": "records.record",
+    "Truth": "networks.fast_estimate",
     "UsageError": "errors",
-    "Verdict": "verdict",
+    "Verdict": "comparison.verdict",
     "WrongGradientError": "errors",
-    "check": "api",
-    "check_function": "function_check",
+    "check": "run.api",
+    "check_function": "functions.check_function",
     "parametrize_with_checks": "testing",
-    "problem": "sampling",
+    "problem": "networks.sampling",
 }
 
 __all__ = [
@@ -86,21 +85,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'gradcheck' has no attribute {name!r}")
     return getattr(import_module(f"gradcheck.{_HOMES[name]}"), name)
-
-
-class _Package(ModuleType):
-    """Lets what ``problem.py`` holds never stand in for the public function ``problem``."""
-
-    @property
-    def problem(self) -> Any:
-        return import_module("gradcheck.sampling").problem
-
-    @problem.setter
-    def problem(self, module: ModuleType) -> None:
-        """Leave it: importing the module sets it."""
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

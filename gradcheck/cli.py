@@ -8,9 +8,9 @@ import signal
 import sys
 
 from gradcheck.commands import COMMANDS
+from gradcheck.contract.version import __version__
 from gradcheck.errors import InternalError, SandboxError, UndeliveredError, UsageError
-from gradcheck.suggestion import meant
-from gradcheck.version import __version__
+from gradcheck.errors.suggestion import meant
 
 USAGE, INTERNAL = 2, 4
 
@@ -135,7 +135,7 @@ options:
 
 
 def _say(text: str) -> None:
-    from gradcheck.renderers.words import clean
+    from gradcheck.renderers.formatting import clean
 
     with contextlib.suppress(OSError):  # nobody may be there to read it
         print(clean(" ".join(text.split())), file=sys.stderr)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gradcheck import diagnosis
 from gradcheck.execution import calling, channel
+from gradcheck.networks import diagnosis
 from tests.arithmetic.elsewhere import FUNCTIONS, moved, tilted
 from tests.forked import workers
 
@@ -47,7 +47,7 @@ def pytest_report_header() -> str:
 @pytest.fixture(autouse=os.environ.get("GRADCHECK_ARITHMETIC") == "elsewhere")
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let arrays lie elsewhere each time, and numpy's functions have other last bits there."""
-    problem = importlib.import_module("gradcheck.problem")  # a function has this name, too
+    problem = importlib.import_module("gradcheck.networks.problem")  # a function has this name, too
     handed, frozen, count = calling.handed, problem._frozen, itertools.count(1)
 
     def handed_elsewhere(posed: Any) -> Any:

@@ -7,8 +7,8 @@ from autograd.extend import defvjp, primitive
 from autograd.test_util import check_grads
 
 from benchmarks.against.work import flat, pairs_of
-from gradcheck.forward import batch_loss
-from gradcheck.problem import Pair, Problem
+from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.problem import Pair, Problem
 
 NAMES = ("autograd check_grads",)
 

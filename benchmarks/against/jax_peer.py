@@ -8,7 +8,7 @@ import jax
 from jax.test_util import check_grads
 
 from benchmarks.against.work import implementation
-from gradcheck.problem import Pair, Problem
+from gradcheck.networks.problem import Pair, Problem
 
 NAMES = ("jax check_grads",)
 

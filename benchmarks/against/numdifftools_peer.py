@@ -6,8 +6,8 @@ import numpy as np
 from numdifftools import Gradient
 
 from benchmarks.against.work import flat, pairs_of
-from gradcheck.forward import batch_loss
-from gradcheck.problem import Pair, Problem
+from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.problem import Pair, Problem
 
 NAMES = ("numdifftools Gradient",)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from gradcheck.judging import FLOAT64, judge
-from gradcheck.oracle import Truth
-from gradcheck.problem import Pair, Problem
-from gradcheck.verdict import Verdict, worst
+from gradcheck.comparison.compare import FLOAT64, judge
+from gradcheck.comparison.verdict import Verdict, worst
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.problem import Pair, Problem
 
 ESTIMATE = "gradcheck: estimate and bars of every parameter"
 VERDICT = "gradcheck: whole verdict"

@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.against import torch_peer
 from benchmarks.against.work import implementation
-from gradcheck import sampling
-from gradcheck.bugs import CATALOGUE
-from gradcheck.network import Network
-from gradcheck.problem import Batch, Pair, Params, Problem
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Pair, Params, Problem
 
 #: A gradient off by this part of a tensor's norm is wrong beyond any rounding.
 VISIBLE = 1e-6

@@ -5,8 +5,8 @@ from typing import Any
 from benchmarks.against import ours
 from benchmarks.against.timing import seconds
 from benchmarks.against.work import implementation
-from gradcheck import sampling
-from gradcheck.verdict import Verdict
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.networks import sampling
 
 PROBLEMS = 400
 

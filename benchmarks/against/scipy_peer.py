@@ -10,8 +10,8 @@ import numpy as np
 from scipy.optimize import approx_fprime, check_grad
 
 from benchmarks.against.work import flat, pairs_of
-from gradcheck.forward import batch_loss
-from gradcheck.problem import Pair, Problem
+from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.problem import Pair, Problem
 
 FORWARD_DIFFERENCES, CHECK = "scipy approx_fprime", "scipy check_grad"
 NAMES = (FORWARD_DIFFERENCES, CHECK)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from gradcheck.problem import Pair, Problem
+from gradcheck.networks.problem import Pair, Problem
 
 SLOW, FAST = "torch gradcheck, slow", "torch gradcheck, fast"
 NAMES = (SLOW, FAST)

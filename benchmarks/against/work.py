@@ -4,9 +4,9 @@ from types import ModuleType
 
 import numpy as np
 
-from gradcheck.execution.loading import load, shipped
-from gradcheck.network import Network
-from gradcheck.problem import Batch, Floats, Pair, Params, Problem
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Pair, Params, Problem
+from gradcheck.reading.loading import load, shipped
 
 NETWORKS = (
     "20-10-5 tanh,softmax cross_entropy",

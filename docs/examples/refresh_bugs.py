@@ -5,7 +5,7 @@ Run ``python docs/examples/refresh_bugs.py``.
 
 from pathlib import Path
 
-from gradcheck.bugs import CATALOGUE
+from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.renderers.catalogue import render
 
 PAGE = Path(__file__).resolve().parents[1] / "bugs.md"

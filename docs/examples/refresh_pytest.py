@@ -19,7 +19,7 @@ OPTIONS = "--gradcheck-impl tanh_student.py --gradcheck-seed 7 -k gradient --col
 def output() -> str:
     """Run pytest on the student of the README and return what it says of the failure."""
     loading = (
-        [] if entry_points(group="pytest11", name="gradcheck") else ["gradcheck.pytest_plugin"]
+        [] if entry_points(group="pytest11", name="gradcheck") else ["gradcheck.testing.plugin"]
     )
     command = [sys.executable, "-m", "pytest", *(f"-p{name}" for name in loading)]
     folder = ROOT / "docs" / "examples"

@@ -17,7 +17,7 @@ from gradcheck.checks import (
     saturation,
     step,
 )
-from gradcheck.plan import Check
+from gradcheck.networks.context import Check
 
 CHECKS: tuple[Check, ...] = (
     contract.CHECK,

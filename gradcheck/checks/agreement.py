@@ -7,12 +7,12 @@ outlier.
 
 import numpy as np
 
-from gradcheck.judging import named
+from gradcheck.comparison.compare import named
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.networks.context import Check, Plan, Run
+from gradcheck.networks.problem import Problem
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.plan import Check, Plan, Run
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Request
-from gradcheck.verdict import Finding, Verdict
 
 SLUG = "agreement"
 

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 
 from gradcheck.checks.metamorphic import grants, mismatches, usable
-from gradcheck.judging import named
-from gradcheck.plan import Check, Plan, Run, some
-from gradcheck.problem import Floats, Problem
-from gradcheck.protocol import Call, Request
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.comparison.compare import named
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.problem import Floats, Problem
 
 SLUG = "batch_additivity"
 

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gradcheck.plan import Check, Plan, Run
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Failure, Request
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Failure, Request
+from gradcheck.networks.context import Check, Plan, Run
+from gradcheck.networks.problem import Problem
 
 SLUG = "contract"
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from gradcheck.plan import Check, Plan, Run, unjudged
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Request
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.networks.context import Check, Plan, Run, unjudged
+from gradcheck.networks.problem import Problem
 
 SLUG = "forward"
 

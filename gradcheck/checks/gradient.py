@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.judging import loss_differs, named
+from gradcheck.comparison.compare import loss_differs, named
+from gradcheck.comparison.verdict import Finding, Verdict, worst
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.aggregate import Tally
+from gradcheck.networks.context import Check, Plan, Run
+from gradcheck.networks.problem import Params, Problem
 from gradcheck.oracle.directions import SLACK, drawn
 from gradcheck.oracle.ladder import extrapolate, steps
-from gradcheck.plan import Check, Plan, Run
-from gradcheck.problem import Params, Problem
-from gradcheck.protocol import Call, Observation, Request
-from gradcheck.tally import Tally
-from gradcheck.verdict import Finding, Verdict, worst
 
 SLUG = "gradient"
 

@@ -5,11 +5,11 @@ its loss. Where the definitions were given to the code it is told as a wrong los
 alone; code that knows nothing of them is not wrong by it.
 """
 
-from gradcheck.judging import loss_differs
-from gradcheck.plan import Check, Plan, Run, unjudged
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Request
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.comparison.compare import loss_differs
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.networks.context import Check, Plan, Run, unjudged
+from gradcheck.networks.problem import Problem
 
 SLUG = "loss"
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradcheck.judging import named
+from gradcheck.comparison.compare import named
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Tensors
+from gradcheck.networks.context import Plan
+from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.plan import Plan
-from gradcheck.problem import Floats, Problem
-from gradcheck.protocol import Tensors
-from gradcheck.verdict import Verdict
 
 Named = dict[str, Floats]
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from gradcheck.checks.metamorphic import grants
 from gradcheck.checks.step import implied
-from gradcheck.judging import named
-from gradcheck.plan import Check, Plan, Run, some
-from gradcheck.problem import Floats, Problem
-from gradcheck.protocol import Call, Observation, Request
-from gradcheck.sizes import MAX_RELATED
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.comparison.compare import named
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.sizes import MAX_RELATED
+from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.problem import Floats, Problem
 
 SLUG = "purity"
 

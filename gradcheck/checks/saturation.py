@@ -13,16 +13,16 @@ from collections.abc import Generator
 
 import numpy as np
 
-from gradcheck import sampling
-from gradcheck.guard import askable, guard
-from gradcheck.judging import named
-from gradcheck.losses import LOSSES
-from gradcheck.oracle import Truth
+from gradcheck.comparison.compare import named
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks import sampling
+from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.guard import askable, guard
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.plan import Check, Plan, Run, some
-from gradcheck.problem import Floats, Problem
-from gradcheck.protocol import Call, Observation, Request
-from gradcheck.verdict import Finding, Verdict
 
 SLUG = "saturation"
 

@@ -6,13 +6,13 @@ is judged like any other.
 
 import numpy as np
 
-from gradcheck.judging import Judgement, named
+from gradcheck.comparison.compare import Judgement, named
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.aggregate import Tally
+from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.plan import Check, Plan, Run, some
-from gradcheck.problem import Floats, Problem
-from gradcheck.protocol import Call, Observation, Request
-from gradcheck.tally import Tally
-from gradcheck.verdict import Verdict
 
 SLUG = "step"
 

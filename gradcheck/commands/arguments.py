@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from gradcheck.commands import COMMANDS
 from gradcheck.errors import UsageError
-from gradcheck.suggestion import meant
+from gradcheck.errors.suggestion import meant
 
 
 class Parser(argparse.ArgumentParser):

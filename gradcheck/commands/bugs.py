@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gradcheck.commands import delivery
 from gradcheck.commands.arguments import Parser, add_json
-from gradcheck.record import write_whole
+from gradcheck.records.record import write_whole
 
 
 def parser() -> Parser:
@@ -21,8 +21,8 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Show or write the catalogue, or one bug."""
-    from gradcheck.bugs import CATALOGUE
-    from gradcheck.bugs.showing import find
+    from gradcheck.networks.bugs import CATALOGUE
+    from gradcheck.networks.bugs.example import find
     from gradcheck.renderers import catalogue
 
     slug, json = arguments.slug, arguments.json

@@ -6,17 +6,17 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gradcheck.adapters.manner import Manner
-from gradcheck.adapters.registry import check_name
 from gradcheck.commands.arguments import Parser, add_json, seconds, whole
-from gradcheck.configuration import configured
 from gradcheck.errors import UsageError
+from gradcheck.errors.lines import DECLARATION
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
-from gradcheck.execution.target import Target, parse_target
-from gradcheck.lines import DECLARATION
-from gradcheck.reveal import LEVELS, check_level, revealed
-from gradcheck.settings import EXAMPLES, check_numbers
+from gradcheck.reading.load_options import Manner
+from gradcheck.reading.registry import check_name
+from gradcheck.reading.target import Target, parse_target
+from gradcheck.records.redact import LEVELS, check_level, revealed
+from gradcheck.run.configuration import configured
+from gradcheck.run.settings import EXAMPLES, check_numbers
 
 
 def parser() -> Parser:
@@ -90,12 +90,12 @@ def run(arguments: Namespace) -> int:
     targets = [parse_target(path, manner) for path in _submitted(arguments.paths)]
     # the first worker gets ready while the rest is imported, which takes longer
     with _launched(targets[0], limits) as first:
-        from gradcheck.api import check as examine
         from gradcheck.commands import delivery
-        from gradcheck.network import Network
+        from gradcheck.networks.network import Network
         from gradcheck.renderers import files
-        from gradcheck.renderers.words import clean
-        from gradcheck.requirements import Requirements
+        from gradcheck.renderers.formatting import clean
+        from gradcheck.run.api import check as examine
+        from gradcheck.run.requirements import Requirements
 
         if arguments.network is not None:
             Network.parse(arguments.network)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.errors import UndeliveredError, UsageError
-from gradcheck.record import INTERNAL, check_writable, write_whole
+from gradcheck.records.record import INTERNAL, check_writable, write_whole
 from gradcheck.renderers import files
-from gradcheck.renderers.words import clean
+from gradcheck.renderers.formatting import clean
 
 
 def check_json(json: str | None) -> None:
@@ -40,7 +40,7 @@ def console(json: str | None) -> Any:
 def status(screen: Any) -> Iterator[Callable[[str], None]]:
     """Give a function that shows what is being done, where somebody may be looking.
 
-    With a bar, where it is known how far it is: see :class:`~gradcheck.hearing.Stage`.
+    With a bar, where it is known how far it is: see :class:`~gradcheck.run.cross_check.Stage`.
     """
     if not screen.is_terminal:
         yield lambda what: None

@@ -20,11 +20,11 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Write the file, and say how to go on."""
-    from gradcheck import replay
-    from gradcheck.network import Network
-    from gradcheck.record import write_whole
-    from gradcheck.renderers.words import clean
-    from gradcheck.templates import student
+    from gradcheck.commands.templates import student
+    from gradcheck.networks.network import Network
+    from gradcheck.records.record import write_whole
+    from gradcheck.renderers.formatting import clean
+    from gradcheck.run import replay
 
     path: Path = arguments.path
     if os.path.lexists(path):

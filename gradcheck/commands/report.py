@@ -7,8 +7,8 @@ from pathlib import Path
 from gradcheck.commands import delivery
 from gradcheck.commands.arguments import Parser, add_json, whole
 from gradcheck.errors import UsageError
-from gradcheck.record import Entry, check_writable
-from gradcheck.settings import check_numbers
+from gradcheck.records.record import Entry, check_writable
+from gradcheck.run.settings import check_numbers
 
 
 def parser() -> Parser:
@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from gradcheck.renderers import files
-    from gradcheck.report import make_report
+    from gradcheck.run.full_report import make_report
 
     check_numbers(seed=arguments.seed)
     delivery.check_json(arguments.json)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.answers import (
+from gradcheck.contract.answers import (
     Call,
     ContractError,
     Failure,
@@ -27,7 +27,7 @@ from gradcheck.answers import (
     read_outputs,
     read_tensors,
 )
-from gradcheck.lines import Sources, TrailedError, raised, trail_of
+from gradcheck.errors.lines import Sources, TrailedError, raised, trail_of
 
 #: Fetched before the code under test can put something else in its place.
 _shares_memory = np.shares_memory
@@ -67,7 +67,7 @@ class Caller:
         Parameters
         ----------
         code : object
-            Follows :class:`gradcheck.protocol.Implementation`.
+            Follows :class:`gradcheck.contract.protocol.Implementation`.
         call : Call
         problem : Posed
         learning_rate : float

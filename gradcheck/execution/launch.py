@@ -8,7 +8,7 @@ import atexit
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.staging import stage
 from gradcheck.execution.start import Starting
-from gradcheck.execution.target import Target
+from gradcheck.reading.target import Target
 
 
 class Launch:

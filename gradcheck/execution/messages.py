@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.answers import (
+from gradcheck.contract.answers import (
     MOST_CHARACTERS,
     Call,
     Failure,
@@ -22,8 +22,8 @@ from gradcheck.answers import (
     Pair,
     Posed,
 )
+from gradcheck.errors.lines import Place
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
-from gradcheck.lines import Place
 
 #: Characters of a text from a worker that are kept, and how many texts.
 MAX_MESSAGE = 400
@@ -39,7 +39,7 @@ TOLD = ("contract", "exception", "unsupported", "memory", "processes", "import")
 
 @dataclass(frozen=True)
 class Given:
-    """A question as the worker has it: a :class:`gradcheck.answers.Posed`."""
+    """A question as the worker has it: a :class:`gradcheck.contract.answers.Posed`."""
 
     network: Any
     params: "GivenParams"

@@ -2,7 +2,7 @@
 
 One thread swallows what the code prints, another watches what the worker uses up.
 Whatever goes wrong ends in one way: everything the worker started is killed, and a
-:class:`gradcheck.execution.lost.LostError` says why.
+:class:`gradcheck.execution.worker_lost.LostError` says why.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ from typing import Any
 
 from gradcheck.execution import channel, own_limits, process_tree, wire
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.lost import LostError
 from gradcheck.execution.sandbox import Command
+from gradcheck.execution.worker_lost import LostError
 
 #: Seconds between two looks at what a worker uses up.
 _WATCH = 0.02

@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gradcheck.adapters.registry import ADAPTERS
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.sizes import MAX_TOGETHER, numbers
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.launch import Launch
-from gradcheck.execution.lost import LostError
 from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Started, Starting
-from gradcheck.protocol import Call, Observation, Request
-from gradcheck.sizes import MAX_TOGETHER, numbers
+from gradcheck.execution.worker_lost import LostError
+from gradcheck.reading.registry import ADAPTERS
 
 #: Failures after which nothing more is asked: the next call would cost as much again.
 _FATAL = ("memory", "processes")

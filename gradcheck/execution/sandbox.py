@@ -27,7 +27,7 @@ from pathlib import Path
 from gradcheck.execution.confinement import Confinement
 from gradcheck.execution.library import ARCHIVE
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.target import is_installed
+from gradcheck.reading.target import is_installed
 
 #: The user that a worker of root becomes: none of these is given to people or services.
 _USERS = range(60_000, 65_000)

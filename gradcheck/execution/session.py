@@ -12,11 +12,11 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from gradcheck.adapters import readings
-from gradcheck.adapters.registry import ADAPTERS
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
-from gradcheck.lines import Anywhere
-from gradcheck.protocol import Call, Observation, Request
+from gradcheck.reading import readings
+from gradcheck.reading.registry import ADAPTERS
 
 
 class InProcess:
@@ -25,7 +25,7 @@ class InProcess:
     Parameters
     ----------
     implementation : object
-        A module or object that follows :class:`gradcheck.protocol.Implementation`.
+        A module or object that follows :class:`gradcheck.contract.protocol.Implementation`.
     renew : callable, optional
         Returns the implementation as it was before its first call. Without it, a copy
         is kept of what can be copied; a module cannot, and keeps its state.

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.errors import UsageError
+from gradcheck.errors.lines import DECLARATION, Place, line_of
 from gradcheck.execution.library import ARCHIVE, archive
-from gradcheck.execution.loading import MAX_BYTES, check_path
-from gradcheck.execution.notebook import cells
-from gradcheck.execution.target import Target
-from gradcheck.lines import DECLARATION, Place, line_of
+from gradcheck.reading.loading import MAX_BYTES, check_path
+from gradcheck.reading.notebook import cells
+from gradcheck.reading.target import Target
 
 #: A package under test may have so many files.
 MAX_FILES = 500

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from gradcheck.errors import SandboxError
 from gradcheck.execution import wire
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.lost import LostError
 from gradcheck.execution.process import Process
 from gradcheck.execution.sandbox import LEVELS, Folders, Level
 from gradcheck.execution.staging import Submission
+from gradcheck.execution.worker_lost import LostError
 
 #: Seconds that a worker has to be ready: Python and numpy are loaded, nothing else.
 _READY = 30.0

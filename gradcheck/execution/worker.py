@@ -129,7 +129,7 @@ class _Server:
 
     def _answered(self, frame: Any, answer: Callable[[Any], Any]) -> Any:
         """Answer a frame, or say why it cannot be answered."""
-        from gradcheck.answers import Failure
+        from gradcheck.contract.answers import Failure
         from gradcheck.errors import GradcheckError, LoadError
         from gradcheck.execution import messages, wire
         from gradcheck.execution.calling import one_line
@@ -151,9 +151,10 @@ class _Server:
             return failed("import", f"the code could not be read: {text}")
 
     def _load(self, frame: Any) -> Any:
-        from gradcheck.adapters.manner import Manner
-        from gradcheck.execution import loading, wire
+        from gradcheck.execution import wire
         from gradcheck.execution.calling import Caller
+        from gradcheck.reading import loading
+        from gradcheck.reading.load_options import Manner
 
         folder, name, module, dotted, adapter, imports_only, behind = frame.values
         if module:
@@ -172,8 +173,8 @@ class _Server:
         return wire.Frame(wire.LOADED, frame.number, (*declared, loaded.notes))
 
     def _find(self, frame: Any) -> Any:
-        from gradcheck.adapters import readings
         from gradcheck.execution import wire
+        from gradcheck.reading import readings
 
         adapter, first, seconds = frame.values
         loaded = self._loaded
@@ -190,7 +191,7 @@ class _Server:
         return wire.Frame(wire.FOUND, frame.number, (offers, found.following))
 
     def _call(self, frame: Any) -> Any:
-        from gradcheck.answers import Failure, Observation
+        from gradcheck.contract.answers import Failure, Observation
         from gradcheck.execution import messages
 
         question = messages.read_call(frame)
@@ -212,7 +213,7 @@ class _Server:
 
 
 def _offered(implementation: Any) -> list[str]:
-    from gradcheck.answers import Call
+    from gradcheck.contract.answers import Call
 
     return [c.value for c in Call if callable(getattr(implementation, c.value, None))]
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.answers import Floats
+from gradcheck.contract.answers import Floats
 from gradcheck.oracle.blocks import BLOCK
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
-from gradcheck.reals import real, real_number
+from gradcheck.oracle.reals import real, real_number
 
 #: Spacing of the points from which noise is measured, as a part of the scale.
 NOISE_STEP = 1e-5

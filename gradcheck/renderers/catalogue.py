@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.bugs.bug import Bug, differ
-from gradcheck.bugs.showing import described, worked
-from gradcheck.record import plain
+from gradcheck.networks.bugs.bug import Bug, differ
+from gradcheck.networks.bugs.example import described, worked
+from gradcheck.records.record import plain
+from gradcheck.renderers.formatting import count, number
 from gradcheck.renderers.markdown import escape
-from gradcheck.renderers.words import count, number
 
 SCHEMA = 1
 
@@ -26,7 +26,7 @@ _MOST = 12
 _HEAD = """\
 # The catalogue of backprop bugs
 
-Made by `python docs/examples/refresh_bugs.py` from `gradcheck/bugs/`; change the entries there.
+Made by `python docs/examples/refresh_bugs.py` from `gradcheck/networks/bugs/`; change them there.
 
 {count} bugs, by the rule that is wrong. Primes belong to the layer above: `delta'` and `W'` are
 those of layer l + 1. `python -m gradcheck bugs SLUG` works an example of each by hand."""

@@ -9,8 +9,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.record import Record
-from gradcheck.renderers.telling import (
+from gradcheck.records.record import Record
+from gradcheck.renderers.formatting import (
+    count,
+    layers,
+    listing,
+    number,
+    one_part_in,
+    sentence,
+    tamed,
+)
+from gradcheck.renderers.summary import (
     Fault,
     always_on,
     checks_of,
@@ -22,7 +31,6 @@ from gradcheck.renderers.telling import (
     shown_name,
     told,
 )
-from gradcheck.renderers.words import count, layers, listing, number, one_part_in, sentence, tamed
 
 _STYLES = {
     "correct": "green",

@@ -4,10 +4,10 @@ import csv
 import io
 from typing import Any
 
-from gradcheck.record import Record
-from gradcheck.renderers.points import POINTS, score
-from gradcheck.renderers.telling import causes, faults, scope, shown_name
-from gradcheck.renderers.words import number, tamed
+from gradcheck.records.record import Record
+from gradcheck.renderers.credit import POINTS, score
+from gradcheck.renderers.formatting import number, tamed
+from gradcheck.renderers.summary import causes, faults, scope, shown_name
 
 HEAD = (
     "submission",

@@ -3,8 +3,8 @@
 import textwrap
 from typing import Any
 
-from gradcheck.renderers.telling import CAUSES, Fault, covered, faults, scope, shown_name
-from gradcheck.renderers.words import clean, count, number, sentence
+from gradcheck.renderers.formatting import clean, count, number, sentence
+from gradcheck.renderers.summary import CAUSES, Fault, covered, faults, scope, shown_name
 
 #: From best to worst, as in a record.
 _RANK = ("correct", "unresolved", "error", "wrong")

@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 
 from gradcheck.errors import UsageError
-from gradcheck.record import Record, check_writable, write_whole
-from gradcheck.renderers.words import clean, listing
+from gradcheck.records.record import Record, check_writable, write_whole
+from gradcheck.renderers.formatting import clean, listing
 
 #: The option's name, and the module whose ``render(record)`` returns the text.
 FORMATS = {

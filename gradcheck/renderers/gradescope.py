@@ -7,11 +7,11 @@ under test may have had a hand in is sent as plain text, never as HTML or Markdo
 import json
 from typing import Any
 
-from gradcheck.record import Record
-from gradcheck.renderers.points import points_each
-from gradcheck.renderers.telling import Fault, answer, coverage, faults, followers, same_cause
-from gradcheck.renderers.words import sentence, stopped, tamed
-from gradcheck.version import __version__
+from gradcheck.contract.version import __version__
+from gradcheck.records.record import Record
+from gradcheck.renderers.credit import points_each
+from gradcheck.renderers.formatting import sentence, stopped, tamed
+from gradcheck.renderers.summary import Fault, answer, coverage, faults, followers, same_cause
 
 #: Messages of a test are for reading on a web page.
 _TEXT = {"output_format": "text", "name_format": "text"}

@@ -1,6 +1,6 @@
 """The record itself."""
 
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 
 
 def render(record: Record) -> str:

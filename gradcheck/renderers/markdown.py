@@ -3,10 +3,19 @@
 import re
 from typing import Any
 
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 from gradcheck.renderers import beside
+from gradcheck.renderers.formatting import (
+    clean,
+    count,
+    number,
+    one_part_in,
+    sentence,
+    stopped,
+    tamed,
+)
 from gradcheck.renderers.snippet import snippet
-from gradcheck.renderers.telling import (
+from gradcheck.renderers.summary import (
     GLYPHS,
     Fault,
     answer,
@@ -16,7 +25,6 @@ from gradcheck.renderers.telling import (
     given,
     same_cause,
 )
-from gradcheck.renderers.words import clean, count, number, one_part_in, sentence, stopped, tamed
 
 Rows = list[list[str]]
 

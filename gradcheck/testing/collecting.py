@@ -8,9 +8,9 @@ import pytest
 
 from gradcheck.checks import CHECKS
 from gradcheck.errors import InternalError
-from gradcheck.replay import quoted
+from gradcheck.run.replay import quoted
 from gradcheck.testing.examinations import Examinations, Outcome
-from gradcheck.testing.target import Target
+from gradcheck.testing.selected import Target
 
 #: The property of a test that says what its implementation's verdict covers.
 SCOPE = "gradcheck_scope"

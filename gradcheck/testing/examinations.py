@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradcheck.api import check, fresh_seed
 from gradcheck.errors import GradcheckError, InternalError
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 from gradcheck.renderers import failure
-from gradcheck.replay import quoted
-from gradcheck.settings import EXAMPLES
-from gradcheck.testing.target import Target, find
+from gradcheck.run.api import check, fresh_seed
+from gradcheck.run.replay import quoted
+from gradcheck.run.settings import EXAMPLES
+from gradcheck.testing.selected import Target, find
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from gradcheck.api import fresh_seed
-from gradcheck.configuration import configured
-from gradcheck.renderers.words import clean
-from gradcheck.requirements import Requirements
-from gradcheck.settings import EXAMPLES, check_numbers
-from gradcheck.suggestion import meant
+from gradcheck.errors.suggestion import meant
+from gradcheck.renderers.formatting import clean
+from gradcheck.run.api import fresh_seed
+from gradcheck.run.configuration import configured
+from gradcheck.run.requirements import Requirements
+from gradcheck.run.settings import EXAMPLES, check_numbers
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched
-from gradcheck.testing.target import Target, find
+from gradcheck.testing.selected import Target, find
 
 
 class UnmatchedWarning(pytest.PytestWarning):

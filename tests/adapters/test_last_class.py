@@ -6,9 +6,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from gradcheck.adapters.last_class import WithLastClass, counts_classes
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.network import Network
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.network import Network
+from gradcheck.reading.last_class import WithLastClass, counts_classes
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gradcheck.adapters.declaration import Declaration
-from gradcheck.adapters.registry import ADAPTERS
+from gradcheck.reading.declaration import Declaration
+from gradcheck.reading.registry import ADAPTERS
 from tests.adapters.conftest import EXAMPLES, example
 
 GUIDE = (EXAMPLES.parents[1] / "plug-in.md").read_text(encoding="utf-8")

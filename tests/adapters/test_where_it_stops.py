@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gradcheck.adapters import readings
-from gradcheck.execution.loading import load
+from gradcheck.reading import readings
+from gradcheck.reading.loading import load
 from tests.adapters.conftest import EXAMPLES, example, planted
 
 #: After which line of an example a line is put that fails, and how it is read.

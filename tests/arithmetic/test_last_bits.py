@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import sampling
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import calling
-from gradcheck.execution.loading import load, shipped
 from gradcheck.execution.session import InProcess
-from gradcheck.protocol import Call, Request
+from gradcheck.networks import sampling
+from gradcheck.reading.loading import load, shipped
 from tests.arithmetic.elsewhere import jiggled, moved, tilted
 
 #: Run again by .ci/arithmetic; the other seeds and cases add little there.

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from gradcheck import sampling
-from gradcheck.bugs.bug import others
 from gradcheck.checks import contract, gradient, loss, purity, step
-from gradcheck.execution.driving import drive
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.network import Network
-from gradcheck.plan import Plan
-from gradcheck.verdict import Verdict
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs.bug import others
+from gradcheck.networks.context import Plan
+from gradcheck.networks.network import Network
 
 BAD = (Verdict.WRONG, Verdict.ERROR)
 
@@ -28,7 +28,7 @@ def flagged(bug, problem, truths, layer=None):
     """Name the checks that find a bug, asked about one problem.
 
     A bug of state is asked about other problems first, in the same session, as
-    :meth:`gradcheck.bugs.Bug.visible` does.
+    :meth:`gradcheck.networks.bugs.Bug.visible` does.
     """
     problems = (*others(problem), problem) if bug.site == "state" else (problem,)
     plan = Plan(problems, truths=truths)

@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from gradcheck import sampling
-from gradcheck.bugs import CATALOGUE, SITES
-from gradcheck.bugs.bug import RATE, others
-from gradcheck.bugs.textbook import RULES, Textbook
-from gradcheck.network import Network
-from gradcheck.oracle import Truths
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs import CATALOGUE, SITES
+from gradcheck.networks.bugs.bug import RATE, others
+from gradcheck.networks.bugs.textbook import RULES, Textbook
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.network import Network
 from tests.bugs.planting import example, flagged, shown_on
 
 SEED = 0

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import sampling
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import RULES, Textbook, only_in
-from gradcheck.calibration import calibrate
 from gradcheck.checks import CHECKS
-from gradcheck.diagnosis import Name, diagnose
-from gradcheck.execution.driving import drive
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.network import Network
-from gradcheck.oracle import Truths
-from gradcheck.plan import Plan
-from gradcheck.power import FINDERS, prove
-from gradcheck.sampling import Support
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
+from gradcheck.networks.calibration import calibrate
+from gradcheck.networks.context import Plan
+from gradcheck.networks.diagnosis import Name, diagnose
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.network import Network
+from gradcheck.networks.sampling import Support
+from gradcheck.run.mutation_score import FINDERS, prove
 
 TRUTHS = Truths()
 NETWORK = Network.parse("3-5-4-2 tanh,sigmoid,identity half_squared_error mean l2=0.1")

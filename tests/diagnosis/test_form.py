@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.answers import DICTIONARY, MOST_NUMBERS, Call, ContractError, outline
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.diagnosis.form import in_code
+from gradcheck.contract.answers import DICTIONARY, MOST_NUMBERS, Call, ContractError, outline
+from gradcheck.contract.protocol import Request
 from gradcheck.execution import messages, wire
 from gradcheck.execution.session import InProcess
-from gradcheck.network import Network
-from gradcheck.notation import NATIVE, Notation
-from gradcheck.protocol import Request
-from gradcheck.sampling import Support, problem
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.diagnosis.form import in_code
+from gradcheck.networks.network import Network
+from gradcheck.networks.notation import NATIVE, Notation
+from gradcheck.networks.sampling import Support, problem
 from tests.diagnosis.test_diagnosis import diagnosed
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import RULES, Textbook
-from gradcheck.network import Network
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import RULES, Textbook
+from gradcheck.networks.network import Network
 from tests.diagnosis.test_diagnosis import diagnosed
 
 TWO_OUTPUTS = Network.parse("2-3-2 tanh,sigmoid half_squared_error")

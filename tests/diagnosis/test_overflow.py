@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.bugs.textbook import RULES, Textbook, only_in
+from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
 from tests.tiers import telling
 
 

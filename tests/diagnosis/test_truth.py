@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import RULES, Textbook, only_in
-from gradcheck.diagnosis.bare import Bare
-from gradcheck.diagnosis.evidence import simulate
-from gradcheck.network import Network
-from gradcheck.notation import NATIVE
-from gradcheck.protocol import Call, Request
-from gradcheck.sampling import Support, problem
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
+from gradcheck.networks.diagnosis.observations import simulate
+from gradcheck.networks.diagnosis.without_biases import Bare
+from gradcheck.networks.network import Network
+from gradcheck.networks.notation import NATIVE
+from gradcheck.networks.sampling import Support, problem
 from tests.diagnosis.test_diagnosis import NETWORK, diagnosed
 
 SQUARED = Network.parse("3-4-1 tanh,sigmoid half_squared_error")

@@ -49,10 +49,10 @@ def main() -> None:
 def _load() -> None:
     import numpy.random  # noqa: F401
 
-    import gradcheck.adapters
     import gradcheck.execution.worker
+    import gradcheck.reading
 
-    for package in (gradcheck.adapters, gradcheck.execution):
+    for package in (gradcheck.reading, gradcheck.execution):
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
 

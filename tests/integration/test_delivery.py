@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck import replay
 from gradcheck.commands import delivery
+from gradcheck.run import replay
 from tests.integration import students
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck.bugs import CATALOGUE
 from gradcheck.checks import CHECKS
-from gradcheck.record import Record
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.worked_examples import EXAMPLES
+from gradcheck.records.record import Record
 from gradcheck.renderers import html
-from gradcheck.worked_examples import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "the example is old; run: python docs/examples/refresh_example.py"

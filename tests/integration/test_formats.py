@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from gradcheck import api, report
 from gradcheck.errors import InternalError
-from gradcheck.record import Record
+from gradcheck.records.record import Record
+from gradcheck.run import api, full_report
 from tests.integration import students
 from tests.renderers.conftest import STORED
 
@@ -69,7 +69,7 @@ def test_a_mistyped_path_leaves_the_last_result_as_it_was(run, tmp_path):
 def quick(monkeypatch):
     """A report that takes no time: the stored record."""
     stored = Record.from_json(STORED.read_text(encoding="utf-8"))
-    monkeypatch.setattr(report, "make_report", lambda *arguments, **options: stored)
+    monkeypatch.setattr(full_report, "make_report", lambda *arguments, **options: stored)
 
 
 @pytest.mark.usefixtures("quick")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-import gradcheck.subjects
-from gradcheck import campaign
+import gradcheck.run.opening
 from gradcheck.execution import sandbox, start
 from gradcheck.execution.staging import MAX_NESTING
+from gradcheck.run import examine
 from tests.integration import students
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ def test_our_own_fault_with_one_is_told_with_that_one_and_ends_with_4(
 ):
     """Whatever is raised here while one is examined."""
     paths = class_of(write, write(students.TANH, "one.py"))
-    calibrate, calls = campaign.calibrate, []
+    calibrate, calls = examine.calibrate, []
 
     def fails_the_second_time(*arguments):
         calls.append(arguments)
@@ -144,7 +144,7 @@ def test_our_own_fault_with_one_is_told_with_that_one_and_ends_with_4(
             raise fault
         return calibrate(*arguments)
 
-    monkeypatch.setattr(campaign, "calibrate", fails_the_second_time)
+    monkeypatch.setattr(examine, "calibrate", fails_the_second_time)
     result, entries = entries_of(run, paths)
     held(entries, "unresolved", "internal", "says nothing of this file", str(fault))
     assert result.code == 4, f"exit code {result.code}"
@@ -152,7 +152,7 @@ def test_our_own_fault_with_one_is_told_with_that_one_and_ends_with_4(
 
 def test_memory_that_we_run_out_of_with_one_is_the_error_of_that_one(run, write, monkeypatch):
     paths = class_of(write, write(students.TANH, "one.py"))
-    calibrate, calls = campaign.calibrate, []
+    calibrate, calls = examine.calibrate, []
 
     def fails_the_second_time(*arguments):
         calls.append(arguments)
@@ -160,7 +160,7 @@ def test_memory_that_we_run_out_of_with_one_is_the_error_of_that_one(run, write,
             raise MemoryError
         return calibrate(*arguments)
 
-    monkeypatch.setattr(campaign, "calibrate", fails_the_second_time)
+    monkeypatch.setattr(examine, "calibrate", fails_the_second_time)
     result, entries = entries_of(run, paths)
     held(entries, "error", "memory", "ran out of memory")
     assert result.code == 1, f"exit code {result.code}"
@@ -170,9 +170,9 @@ def test_our_own_fault_with_a_single_object_is_raised(monkeypatch):
     def fails(*arguments):
         raise gradcheck.InternalError("y")
 
-    monkeypatch.setattr(campaign, "calibrate", fails)
+    monkeypatch.setattr(examine, "calibrate", fails)
     with pytest.raises(gradcheck.InternalError):
-        gradcheck.check(gradcheck.subjects.own("matrix").session.readings[0].implementation)
+        gradcheck.check(gradcheck.run.opening.own("matrix").session.readings[0].implementation)
 
 
 def test_a_declaration_beside_a_file_that_is_named_is_no_submission(run, tmp_path):

@@ -4,13 +4,13 @@ import itertools
 from dataclasses import replace
 
 import gradcheck
-from gradcheck import campaign
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.contract.sizes import numbers
 from gradcheck.execution.remote import Remote
-from gradcheck.hearing import Hearing
-from gradcheck.own_time import OwnTime
-from gradcheck.plan import some
-from gradcheck.protocol import Call, Request
-from gradcheck.sizes import numbers
+from gradcheck.networks.context import some
+from gradcheck.run import examine
+from gradcheck.run.cross_check import Hearing
+from gradcheck.run.own_time import OwnTime
 from tests.integration import students
 
 
@@ -68,7 +68,7 @@ def test_half_of_the_time_is_left_for_the_checks_once_there_are_enough_problems(
 
 
 def test_large_problems_are_as_many_as_are_needed_to_tell_and_checks_ask_few(write, monkeypatch):
-    monkeypatch.setattr("gradcheck.drawing.MANY_TOGETHER", 1)
+    monkeypatch.setattr("gradcheck.run.compared_problems.MANY_TOGETHER", 1)
     entry = entry_of(write(students.TANH))
     asked = entry["scope"]["asked"]["problems"]
     assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['findings']}"
@@ -77,7 +77,7 @@ def test_large_problems_are_as_many_as_are_needed_to_tell_and_checks_ask_few(wri
 
 
 def test_of_large_problems_a_relation_asks_few_but_one():
-    first = list(itertools.islice(gradcheck.sampling.problems(3), 9))
+    first = list(itertools.islice(gradcheck.networks.sampling.problems(3), 9))
     sizes = [numbers(p.network, p.batch.size) for p in first]
     assert list(some(first, 5)) == first[:5], "small ones are left out"
     assert list(some(first, 5, sum(sizes[:3]))) == first[:3], "more are held than may be"
@@ -101,7 +101,7 @@ def test_a_diagnosis_that_goes_on_and_on_ends_with_the_time(write, monkeypatch):
             assert len(asked) < 1000, "it goes on though the time is over"
             yield Request(Call.LOSS_AND_GRADS, plan.problems[0])
 
-    monkeypatch.setattr("gradcheck.diagnosis.diagnose", endless)
+    monkeypatch.setattr("gradcheck.networks.diagnosis.diagnose", endless)
     monkeypatch.setattr(OwnTime, "over", property(lambda self: len(asked) >= 5))
     entry = entry_of(write(students.TANH.replace("1 - np.tanh(z) ** 2", "1 + np.tanh(z) ** 2")))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
@@ -118,8 +118,8 @@ def test_a_check_that_goes_on_and_on_is_told_as_not_made(write, monkeypatch):
             assert len(asked) < 1000, "it goes on though the time is over"
             yield Request(Call.LOSS_AND_GRADS, plan.problems[0])
 
-    checks = [replace(c, run=endless) if c.slug == "permutation" else c for c in campaign.CHECKS]
-    monkeypatch.setattr(campaign, "CHECKS", checks)
+    checks = [replace(c, run=endless) if c.slug == "permutation" else c for c in examine.CHECKS]
+    monkeypatch.setattr(examine, "CHECKS", checks)
     monkeypatch.setattr(OwnTime, "over", property(lambda self: len(asked) >= 5))
     entry = entry_of(write(students.TANH))
     (undone,) = (f for f in entry["findings"] if f["verdict"] == "unresolved")
@@ -128,10 +128,10 @@ def test_a_check_that_goes_on_and_on_is_told_as_not_made(write, monkeypatch):
 
 
 def test_problems_hold_no_more_memory_than_they_may(write, monkeypatch):
-    first = next(gradcheck.sampling.problems(3))
+    first = next(gradcheck.networks.sampling.problems(3))
     most = 40 * numbers(first.network, first.batch.size)
     for limit in ("MANY_TOGETHER", "MAX_TOGETHER"):
-        monkeypatch.setattr(f"gradcheck.drawing.{limit}", most)
+        monkeypatch.setattr(f"gradcheck.run.compared_problems.{limit}", most)
     entry = entry_of(write(students.TANH), examples=200)
     asked = entry["scope"]["asked"]["problems"]
     assert 0 < asked < 200, f"{asked} problems were kept"
@@ -142,18 +142,18 @@ def test_our_own_time_is_none_of_the_codes_and_the_other_way_round(write):
     """An answer larger than a pipe waits with the worker while we do something else."""
     import time
 
+    from gradcheck.contract.protocol import Call, Request
     from gradcheck.execution.launch import Launch
     from gradcheck.execution.limits import Limits
-    from gradcheck.execution.target import parse_target
-    from gradcheck.network import Network
-    from gradcheck.protocol import Call, Request
+    from gradcheck.networks.network import Network
+    from gradcheck.reading.target import parse_target
 
     path = write("def loss_and_grads(network, params, batch): return 1.0, params\n")
     session = Remote(Launch(parse_target(str(path)), Limits(call_timeout=0.5, timeout=20)))
     try:
         network = Network.parse("10-4000 tanh squared_error")
-        rng = gradcheck.sampling.np.random.default_rng(0)
-        request = Request(Call.LOSS_AND_GRADS, gradcheck.sampling.fill(rng, network, 2))
+        rng = gradcheck.networks.sampling.np.random.default_rng(0)
+        request = Request(Call.LOSS_AND_GRADS, gradcheck.networks.sampling.fill(rng, network, 2))
         session.begin(request)
         time.sleep(1.0)
         assert session.ask(request).failure is None

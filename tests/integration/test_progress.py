@@ -5,10 +5,10 @@ import time
 
 from rich.console import Console
 
-from gradcheck import sampling
 from gradcheck.commands import delivery
-from gradcheck.hearing import Hearing, Stage
-from gradcheck.oracle import Truths
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.run.cross_check import Hearing, Stage
 
 
 def told(monkeypatch, seconds):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.bugs import CATALOGUE
-from gradcheck.report import QUICK_EXAMPLES
-from gradcheck.worked_examples import EXAMPLES
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.worked_examples import EXAMPLES
+from gradcheck.run.full_report import QUICK_EXAMPLES
 from tests.integration import students
 
 pytestmark = pytest.mark.slow

@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 import gradcheck
-from gradcheck.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.far_out.filling import filled
-from gradcheck.losses import LOSSES, Loss, total
-from gradcheck.network import Network
+from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.far_out.filling import filled
+from gradcheck.networks.losses import LOSSES, Loss, total
+from gradcheck.networks.network import Network
+from gradcheck.networks.sampling import EVERYTHING
 from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html
-from gradcheck.sampling import EVERYTHING
 from tests.tiers import telling
 
 QUARTIC = Loss(

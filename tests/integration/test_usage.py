@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.execution.loading import shipped
+from gradcheck.reading.loading import shipped
 from tests.integration import students
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,7 +194,7 @@ def test_no_command_shows_the_help_and_fails(run):
 
 
 def test_a_fault_of_our_own_has_exit_code_4(run, write, monkeypatch):
-    monkeypatch.setattr("gradcheck.oracle.witness.SLACK", -1.0)
+    monkeypatch.setattr("gradcheck.networks.fast_estimate.witness.SLACK", -1.0)
     result = run("check", write(students.TANH), "--examples", "20", "--seed", "1")
     assert result.code == 4, f"exit code {result.code}: {result.err}"
     assert "witnesses" in result.err, result.err

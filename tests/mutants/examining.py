@@ -4,10 +4,10 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
-from gradcheck.campaign import Examination
-from gradcheck.oracle import Truths
-from gradcheck.record import Entry
-from gradcheck.subjects import from_object
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.records.record import Entry
+from gradcheck.run.examine import Examination
+from gradcheck.run.opening import from_object
 from tests.mutants.mutants import FILES, Mutant, asked
 
 #: Of all mutants so many are found on each seed.

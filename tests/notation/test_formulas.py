@@ -10,10 +10,10 @@ import re
 import numpy as np
 import pytest
 
-from gradcheck.adapters.layout import Layout
-from gradcheck.bugs import CATALOGUE
-from gradcheck.notation import NATIVE, Notation
-from gradcheck.notation.formula import Name, parse, shape_of
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.notation import NATIVE, Notation
+from gradcheck.networks.notation.formula import Name, parse, shape_of
+from gradcheck.reading.layout import Layout
 
 #: Names and layouts of code: samples, weights, where biases stand and in which form.
 LAYOUTS = [

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.adapters import cs231n, deeplearning_ai, flat_vector, in_place
-from gradcheck.adapters.layout import Layout
-from gradcheck.adapters.spelling import by_number, spelled
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.diagnosis.by_hand import by_hand
-from gradcheck.execution.loading import load
-from gradcheck.judging import FLOAT64, Arithmetic
-from gradcheck.network import Network
-from gradcheck.notation import NATIVE, Notation
-from gradcheck.notation.coefficient import coefficient
-from gradcheck.oracle import Truths
-from gradcheck.problem import Batch, Params, Problem
-from gradcheck.protocol import Observation
+from gradcheck.comparison.compare import FLOAT64, Arithmetic
+from gradcheck.contract.protocol import Observation
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.diagnosis.by_hand import by_hand
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.network import Network
+from gradcheck.networks.notation import NATIVE, Notation
+from gradcheck.networks.notation.coefficient import coefficient
+from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.reading import cs231n, deeplearning_ai, flat_vector, in_place
+from gradcheck.reading.layout import Layout
+from gradcheck.reading.loading import load
+from gradcheck.reading.source_names import by_number, spelled
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "plug_in"
 

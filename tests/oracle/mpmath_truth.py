@@ -15,8 +15,8 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from gradcheck.oracle import Truth
-from gradcheck.problem import Problem
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.problem import Problem
 
 DIGITS = 70
 STEP = mpmath.mpf(10) ** -25

@@ -8,10 +8,10 @@ import pytest
 from mpmath import mp
 from mpmath_truth import DIGITS, Definition, coordinates, errors_in_bars
 
-from gradcheck import sampling
-from gradcheck.network import Network
-from gradcheck.oracle import Truth
-from gradcheck.problem import Batch, Params, Problem
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
 
 #: Entries whose truth is looked at in each problem.
 ENTRIES = 10

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from gradcheck import sampling, strategies
-from gradcheck.forward import Evaluation, evaluate
-from gradcheck.forward.evaluation import Pairs
-from gradcheck.network import Network
-from gradcheck.oracle import Estimate, Truth, blocks, chain, complex_step, kinks, points
-from gradcheck.oracle.by_parameter import by_parameter
-from gradcheck.problem import Batch, Problem
+from gradcheck.networks import sampling, strategies
+from gradcheck.networks.fast_estimate import Truth, chain, complex_step, kinks, points
+from gradcheck.networks.fast_estimate.by_parameter import by_parameter
+from gradcheck.networks.forward_pass import Evaluation, evaluate
+from gradcheck.networks.forward_pass.evaluation import Pairs
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Problem
+from gradcheck.oracle import Estimate, blocks
 
 pytestmark = pytest.mark.last_bits
 

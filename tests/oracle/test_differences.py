@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from gradcheck import sampling, strategies
-from gradcheck.forward import Evaluation, activate, evaluate
-from gradcheck.forward.objective import batch_loss
-from gradcheck.network import Network
-from gradcheck.oracle import Truth, blocks, complex_step, differences
+from gradcheck.networks import sampling, strategies
+from gradcheck.networks.fast_estimate import Truth, complex_step, differences
+from gradcheck.networks.fast_estimate.reach import REACH
+from gradcheck.networks.fast_estimate.witness import SLACK
+from gradcheck.networks.forward_pass import Evaluation, activate, evaluate
+from gradcheck.networks.forward_pass.objective import batch_loss
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
+from gradcheck.oracle import blocks
 from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.ladder import Slope, extrapolate, steps
-from gradcheck.oracle.reach import REACH
-from gradcheck.oracle.witness import SLACK
-from gradcheck.problem import Problem
 
 
 def along(problem: Problem) -> list[np.ndarray]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import UsageError, Verdict, check_function, function_tensors
+from gradcheck import UsageError, Verdict, check_function
+from gradcheck.functions import tensors
 from gradcheck.oracle.function import Interval, Values
 
 Floats = np.ndarray
@@ -45,7 +46,7 @@ def test_two_rungs_that_agree_by_accident_call_nothing_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # it happens once in some 100 000 ladders: two rungs are off by the same, and the bar is small
-    honest, accidents = function_tensors.directional_of, []
+    honest, accidents = tensors.directional_of, []
 
     def off_once(values: Values, x: Floats, v: Floats, *first: float, **how: bool) -> Interval:
         estimate = honest(values, x, v, *first, **how)
@@ -54,20 +55,20 @@ def test_two_rungs_that_agree_by_accident_call_nothing_wrong(
         accidents.append(v)
         return Interval(estimate.low + 6e-11, estimate.high + 6e-11, 1e-12)
 
-    monkeypatch.setattr(function_tensors, "directional_of", off_once)
+    monkeypatch.setattr(tensors, "directional_of", off_once)
     result = check_function(loss, at(616), gradient(at(616)), seed=616)
     assert accidents, "no direction was made to be off"
     assert result.verdict is Verdict.CORRECT, result.message
 
 
 def test_a_contradiction_on_both_ladders_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = function_tensors.directional_of
+    honest = tensors.directional_of
 
     def off(values: Values, x: Floats, v: Floats, *first: float, **how: bool) -> Interval:
         estimate = honest(values, x, v, *first, **how)
         return Interval(estimate.low + 6e-11, estimate.high + 6e-11, 1e-12)
 
-    monkeypatch.setattr(function_tensors, "directional_of", off)
+    monkeypatch.setattr(tensors, "directional_of", off)
     result = check_function(loss, at(616), gradient(at(616)), seed=616)
     assert result.verdict is Verdict.WRONG, result.message
 

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import sampling
-from gradcheck.judging import FLOAT64, Judgement, judge_tensor
-from gradcheck.network import Network
-from gradcheck.oracle import Truth, blocks
-from gradcheck.problem import Floats, Params, Problem
-from gradcheck.verdict import Verdict
+from gradcheck.comparison.compare import FLOAT64, Judgement, judge_tensor
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats, Params, Problem
+from gradcheck.oracle import blocks
 
 NETWORK = Network.parse("5-4-3 tanh,softmax cross_entropy")
 TRUTH = Truth(sampling.fill(np.random.default_rng(0), NETWORK, 6))

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from gradcheck import sampling
-from gradcheck.activations import ACTIVATIONS
-from gradcheck.bugs.textbook import Pass, Textbook, activation_derivative
-from gradcheck.judging import FLOAT64, Judgement, judge
-from gradcheck.network import Network
-from gradcheck.oracle import Truth
-from gradcheck.problem import Batch, Floats, Params, Problem
-from gradcheck.verdict import Verdict
+from gradcheck.comparison.compare import FLOAT64, Judgement, judge
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.networks import sampling
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.bugs.textbook import Pass, Textbook, activation_derivative
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
 
 #: (sample, unit) -> slope, by layer.
 Choice = Mapping[int, Floats]

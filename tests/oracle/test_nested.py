@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcheck import sampling
-from gradcheck.losses import LOSSES
-from gradcheck.network import Network
-from gradcheck.oracle import Truth, complex_step, one_sum
-from gradcheck.problem import Params, Problem
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truth, complex_step, one_sum
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Params, Problem
 
 #: Losses of outputs under a softmax.
 MEETING = ("cross_entropy", "half_squared_error", "squared_error", "mean_squared_error")

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import sampling
-from gradcheck.activations import ACTIVATIONS
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.losses import LOSSES
-from gradcheck.network import Network
-from gradcheck.oracle import Truth
+from gradcheck.networks import sampling
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.problem import Batch, Params, Problem
 
 pytestmark = pytest.mark.last_bits
 

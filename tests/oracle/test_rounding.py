@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import sampling
-from gradcheck.execution.loading import load
-from gradcheck.judging import named
-from gradcheck.network import Network
-from gradcheck.oracle import Truth, blocks, rounding
+from gradcheck.comparison.compare import named
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truth, rounding
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.oracle import blocks
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.problem import Batch, Floats, Params, Problem
+from gradcheck.reading.loading import load
 
 UNIT32 = 2.0**-24
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gradcheck import sampling
-from gradcheck.oracle import Truths, truth
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truths, truth
 
 pytestmark = pytest.mark.last_bits
 

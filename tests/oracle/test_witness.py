@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from gradcheck import sampling, strategies
-from gradcheck.forward import evaluate
-from gradcheck.network import Network
-from gradcheck.oracle import Estimate, Truth, blocks, complex_step, witness
+from gradcheck.networks import sampling, strategies
+from gradcheck.networks.fast_estimate import Truth, complex_step, witness
+from gradcheck.networks.fast_estimate.witness import DIRECTIONS, SLACK
+from gradcheck.networks.forward_pass import evaluate
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.oracle import Estimate, blocks
 from gradcheck.oracle.directions import miss_probability
 from gradcheck.oracle.ladder import Slope
-from gradcheck.oracle.witness import DIRECTIONS, SLACK
-from gradcheck.problem import Batch, Params, Problem
 
 #: name: text of a network, standard deviation of its parameters.
 DEEP = {

@@ -23,7 +23,7 @@ def _everything_loaded(tmp_path_factory):
 def run(pytester, monkeypatch):
     """Return a function that runs pytest in a folder of its own, with few problems."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    loading = [] if INSTALLED else ["-p", "gradcheck.pytest_plugin"]
+    loading = [] if INSTALLED else ["-p", "gradcheck.testing.plugin"]
 
     def run(*arguments, examples=20, subprocess=False):
         given = [*loading, "-W", "error", "-rA"]

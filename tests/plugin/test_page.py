@@ -25,7 +25,7 @@ def test_the_output_on_the_page_is_what_pytest_prints():
 
 
 def test_every_option_of_the_plugin_is_on_the_page():
-    source = (ROOT / "gradcheck" / "pytest_plugin.py").read_text(encoding="utf-8")
+    source = (ROOT / "gradcheck" / "testing" / "plugin.py").read_text(encoding="utf-8")
     options = re.findall(r'"(--gradcheck-\w+|gradcheck_implementations)"', source)
     assert len(options) > 4, f"found only {options}"
     missing = [option for option in options if option not in PAGE]

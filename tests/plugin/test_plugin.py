@@ -40,7 +40,7 @@ def names(result):
 
 def test_the_project_declares_the_plugin():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["entry-points"]["pytest11"] == {"gradcheck": "gradcheck.pytest_plugin"}, (
+    assert project["entry-points"]["pytest11"] == {"gradcheck": "gradcheck.testing.plugin"}, (
         "pytest would not find the plugin of an installed gradcheck"
     )
 
@@ -134,7 +134,7 @@ def test_a_file_that_does_not_import_is_an_error_even_if_one_check_is_selected(r
 
 
 def test_unresolved_fails_because_nothing_was_shown_to_be_right(run, write, monkeypatch):
-    monkeypatch.setattr("gradcheck.campaign.ENOUGH", 30)
+    monkeypatch.setattr("gradcheck.run.examine.ENOUGH", 30)
     write("student.py", students.TANH)
     result = run("--gradcheck-impl", "student.py", "-k", "gradient")
     assert outcomes(result) == {"student-gradient": "FAILED"}
@@ -354,7 +354,7 @@ def test_our_own_fault_is_no_failure_that_could_be_expected(run, write, monkeypa
 def test_loading_the_plugin_imports_nothing_heavy():
     import subprocess
 
-    code = "import pytest, sys; before = set(sys.modules); import gradcheck.pytest_plugin; "
+    code = "import pytest, sys; before = set(sys.modules); import gradcheck.testing.plugin; "
     code += "print(' '.join(set(sys.modules) - before))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from naive import Naive, Pairs
 
-from gradcheck.campaign import Examination
+from gradcheck.comparison.verdict import Verdict
 from gradcheck.execution.session import InProcess
-from gradcheck.oracle import Truths
-from gradcheck.record import Entry
-from gradcheck.subject import Subject
-from gradcheck.verdict import Verdict
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.records.record import Entry
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 
 TRUTHS = Truths()
 CONVENTION = "It is a convention: the loss penalises the biases too, and so does the gradient"

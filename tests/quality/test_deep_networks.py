@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradcheck.execution.loading import load, shipped
-from gradcheck.forward import evaluate, loss_of
-from gradcheck.judging import FLOAT64, Judgement, judge
-from gradcheck.network import Network
-from gradcheck.oracle import Truth
-from gradcheck.problem import Batch, Floats, Params, Problem
-from gradcheck.protocol import Tensors
-from gradcheck.verdict import Verdict
+from gradcheck.comparison.compare import FLOAT64, Judgement, judge
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Tensors
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.forward_pass import evaluate, loss_of
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.reading.loading import load, shipped
 
 MATRIX = load(shipped("matrix"))
 

@@ -13,25 +13,26 @@ import numpy as np
 import pytest
 from naive import Naive
 
-from gradcheck import check, far_out, sampling
-from gradcheck.activations import ACTIVATIONS
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.calibration import UNIT32
-from gradcheck.campaign import Examination
-from gradcheck.discovery import declared_support, discover
-from gradcheck.drawing import Drawing, Drawn
-from gradcheck.execution.driving import drive
-from gradcheck.execution.panel import Panel
+from gradcheck import check
+from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.execution.peers import Panel
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.forward import evaluate
-from gradcheck.judging import FLOAT64, Arithmetic, judge
-from gradcheck.losses import REDUCTIONS
-from gradcheck.oracle import Truth
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, Request
-from gradcheck.record import Entry
-from gradcheck.subject import Subject
-from gradcheck.verdict import Verdict
+from gradcheck.networks import far_out, sampling
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.calibration import UNIT32
+from gradcheck.networks.discovery import declared_support, discover
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.forward_pass import evaluate
+from gradcheck.networks.losses import REDUCTIONS
+from gradcheck.networks.problem import Problem
+from gradcheck.records.record import Entry
+from gradcheck.run.compared_problems import Drawing, Drawn
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -345,8 +346,8 @@ def test_no_kind_goes_beyond_what_is_declared(sizes: tuple[int, ...], text: str)
 
 
 def test_what_takes_too_long_is_not_asked_and_told(monkeypatch: Any) -> None:
-    monkeypatch.setattr("gradcheck.drawing.SECONDS", 0.0)
-    monkeypatch.setattr("gradcheck.drawing.SHARE", 0.0)
+    monkeypatch.setattr("gradcheck.run.compared_problems.SECONDS", 0.0)
+    monkeypatch.setattr("gradcheck.run.compared_problems.SHARE", 0.0)
     entry = examined(Textbook())
     assert entry["verdict"] is Verdict.CORRECT, entry["error"]
     assert entry["scope"]["refused"]["batch 33"] == "time", entry["scope"]["refused"]

@@ -7,19 +7,19 @@ import pytest
 from forms import RIGHT, WRONG
 from naive import Naive
 
-from gradcheck.campaign import Examination
 from gradcheck.checks import gradient
-from gradcheck.execution.driving import drive
+from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Request
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.judging import FLOAT64, Judgement, loss_differs
-from gradcheck.oracle import Truth
-from gradcheck.plan import Plan
-from gradcheck.protocol import Call, Request
-from gradcheck.record import Entry
-from gradcheck.sampling import EVERYTHING, problem
-from gradcheck.subject import Subject
-from gradcheck.tally import SET_ASIDE_IN, Tally
-from gradcheck.verdict import Finding, Verdict
+from gradcheck.networks.aggregate import SET_ASIDE_IN, Tally
+from gradcheck.networks.context import Plan
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.sampling import EVERYTHING, problem
+from gradcheck.records.record import Entry
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 from tests.tiers import telling
 
 

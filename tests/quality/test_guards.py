@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from naive import Array, Naive, Pairs
 
-from gradcheck.calibration import calibrate
-from gradcheck.campaign import Examination
 from gradcheck.checks import gradient, loss, saturation
-from gradcheck.execution.driving import drive
+from gradcheck.comparison.verdict import Finding, Verdict, worst
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.guard import Guard, askable, guard
-from gradcheck.oracle import Truths
-from gradcheck.plan import Plan
-from gradcheck.sampling import PAIRINGS, Support, problem
-from gradcheck.subject import Subject
-from gradcheck.verdict import Finding, Verdict, worst
+from gradcheck.networks.calibration import calibrate
+from gradcheck.networks.context import Plan
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.guard import Guard, askable, guard
+from gradcheck.networks.sampling import PAIRINGS, Support, problem
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 
 LOGARITHMIC = ("cross_entropy", "binary_cross_entropy")
 SUPPORT = Support(pairings=tuple(pair for pair in PAIRINGS if pair[1] in LOGARITHMIC))

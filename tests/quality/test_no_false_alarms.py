@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from naive import Naive
 
-from gradcheck import sampling
-from gradcheck.campaign import Examination
-from gradcheck.execution.loading import load, shipped
+from gradcheck.comparison.compare import FLOAT64, judge
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess
-from gradcheck.judging import FLOAT64, judge
-from gradcheck.network import Network
-from gradcheck.oracle import Truths
-from gradcheck.problem import Batch, Params, Problem
-from gradcheck.protocol import Call, Request
-from gradcheck.record import Entry
-from gradcheck.subject import Subject
-from gradcheck.verdict import Verdict
+from gradcheck.networks import sampling
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.reading.loading import load, shipped
+from gradcheck.records.record import Entry
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 
 IMPLEMENTATIONS = ("matrix", "scalar_loops", "jax_autodiff")
 

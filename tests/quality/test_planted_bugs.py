@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import sampling, strategies
-from gradcheck.bugs import CATALOGUE, Bug
-from gradcheck.bugs.bug import others
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.campaign import Examination
-from gradcheck.network import Network
-from gradcheck.oracle import Truths
-from gradcheck.plan import Plan
-from gradcheck.power import answers, flags, makes_no_difference
-from gradcheck.problem import Problem
-from gradcheck.record import Entry
-from gradcheck.subjects import from_object
-from gradcheck.verdict import Verdict
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.networks import sampling, strategies
+from gradcheck.networks.bugs import CATALOGUE, Bug
+from gradcheck.networks.bugs.bug import others
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.context import Plan
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
+from gradcheck.records.record import Entry
+from gradcheck.run.examine import Examination
+from gradcheck.run.mutation_score import answers, flags, makes_no_difference
+from gradcheck.run.opening import from_object
 
 SEED = 71
 

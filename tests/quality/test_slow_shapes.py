@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from naive import Naive, Pairs
 
-from gradcheck.campaign import Examination
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Observation, Request
 from gradcheck.execution.limits import TIMEOUT
 from gradcheck.execution.session import InProcess
-from gradcheck.oracle import Truths
-from gradcheck.protocol import Observation, Request
-from gradcheck.record import Entry
-from gradcheck.subject import Subject
-from gradcheck.verdict import Verdict
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.records.record import Entry
+from gradcheck.run.examine import Examination
+from gradcheck.run.submission import Subject
 
 TRUTHS = Truths()
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gradcheck import sampling
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.lost import LostError
-from gradcheck.network import Network
-from gradcheck.protocol import Call, Request
+from gradcheck.execution.worker_lost import LostError
+from gradcheck.networks import sampling
+from gradcheck.networks.network import Network
 
 PROBLEM = sampling.fill(
     np.random.default_rng(0), Network.parse("2-3-1 tanh,sigmoid squared_error"), 4

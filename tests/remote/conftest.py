@@ -7,7 +7,7 @@ import pytest
 from gradcheck.execution import sandbox, start
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.remote import Remote
-from gradcheck.execution.target import parse_target
+from gradcheck.reading.target import parse_target
 from tests.remote.asking import PATIENT
 
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradcheck import sampling
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import channel
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.loading import load, shipped
-from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.target import parse_target
-from gradcheck.protocol import Call, Request
+from gradcheck.execution.worker_lost import LostError
+from gradcheck.networks import sampling
+from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.target import parse_target
 from tests.remote.asking import COUNTING, GRADIENT, PATIENT, PROBLEM, SHORT, lost
 
 pytestmark = pytest.mark.last_bits

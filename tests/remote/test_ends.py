@@ -8,13 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from gradcheck import UsageError, sampling
+from gradcheck import UsageError
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.errors import SandboxError
 from gradcheck.execution import process_tree, start
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.lost import LostError
-from gradcheck.network import Network
-from gradcheck.protocol import Call, Request
+from gradcheck.execution.worker_lost import LostError
+from gradcheck.networks import sampling
+from gradcheck.networks.network import Network
 from tests.remote.asking import COUNTING, GRADIENT, PATIENT, PROBLEM, SHORT, lost
 
 ENDINGS = {

@@ -5,15 +5,15 @@ import textwrap
 
 import pytest
 
+from gradcheck.errors.lines import LONGEST, Place
 from gradcheck.execution import messages, wire
 from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.loading import load
-from gradcheck.execution.lost import LostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.target import parse_target
-from gradcheck.lines import LONGEST, Place
+from gradcheck.execution.worker_lost import LostError
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import parse_target
 from tests.remote.asking import GRADIENT
 
 BROKEN = """\

@@ -9,9 +9,9 @@ import pytest
 from gradcheck import UsageError
 from gradcheck.execution import staging
 from gradcheck.execution.launch import Launch
-from gradcheck.execution.loading import shipped
 from gradcheck.execution.remote import Remote
-from gradcheck.execution.target import parse_target
+from gradcheck.reading.loading import shipped
+from gradcheck.reading.target import parse_target
 from tests.remote.asking import GRADIENT, PATIENT
 
 

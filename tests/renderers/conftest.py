@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 
 STORED = Path(__file__).parent / "stored.json"
 

@@ -6,7 +6,7 @@
 import re
 from pathlib import Path
 
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 from gradcheck.renderers import csv, gradescope, html, markdown
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gradcheck import cli
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 from gradcheck.renderers import beside, html, markdown
 
 SLOW = "torch gradcheck, slow"

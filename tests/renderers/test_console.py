@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 import gradcheck
-from gradcheck.bugs import CATALOGUE
+from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.renderers import console
 
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from gradcheck.record import Record, write_whole
+from gradcheck.records.record import Record, write_whole
 from gradcheck.renderers import csv, gradescope, html, markdown
 from gradcheck.renderers.markdown import escape
 

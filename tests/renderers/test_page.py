@@ -127,7 +127,7 @@ def draws(code):
     script = f"""
 import json, sys
 from pathlib import Path
-from gradcheck.record import Record
+from gradcheck.records.record import Record
 record = Record.from_json(Path({str(STORED)!r}).read_text(encoding="utf-8"))
 data = dict(record.data, bugs=[], worked_examples=[])
 {code}

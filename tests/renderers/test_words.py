@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.renderers.telling import Fault, answer, faults
-from gradcheck.renderers.words import (
+from gradcheck.renderers.formatting import (
     clean,
     layers,
     listing,
@@ -15,6 +14,7 @@ from gradcheck.renderers.words import (
     tamed,
     typeset,
 )
+from gradcheck.renderers.summary import Fault, answer, faults
 
 
 @pytest.mark.parametrize(

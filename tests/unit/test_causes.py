@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import gradcheck
-from gradcheck.bugs.textbook import Textbook
+from gradcheck.networks.bugs.textbook import Textbook
 
 FEW = 24
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.activations import HIDDEN_ACTIVATIONS
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.discovery import NOTHING, Discovery, declared_support, discover
 from gradcheck.errors import UsageError
-from gradcheck.execution.driving import drive
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.losses import REDUCTIONS
-from gradcheck.network import Network
-from gradcheck.sampling import EVERYTHING, MAX_BATCH, PAIRINGS, Support
+from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.discovery import NOTHING, Discovery, declared_support, discover
+from gradcheck.networks.losses import REDUCTIONS
+from gradcheck.networks.network import Network
+from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, PAIRINGS, Support
 
 #: Says of a network and a batch size whether there is an answer.
 Handles = Callable[[Network, int], bool]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gradcheck import elementary
+from gradcheck.oracle import elementary
 
 pytestmark = pytest.mark.last_bits
 

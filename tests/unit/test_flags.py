@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import sampling
-from gradcheck.adapters.calling import calmly
+from gradcheck.contract.protocol import Call, Failure, Observation, Request
+from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
-from gradcheck.flags import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
-from gradcheck.lines import Anywhere
-from gradcheck.network import Network
-from gradcheck.plan import Plan
-from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.sampling import EVERYTHING, Support, fill
-from gradcheck.subjects import from_object
+from gradcheck.networks import sampling
+from gradcheck.networks.context import Plan
+from gradcheck.networks.network import Network
+from gradcheck.networks.sampling import EVERYTHING, Support, fill
+from gradcheck.reading.foreign_call import calmly
+from gradcheck.run.opening import from_object
+from gradcheck.run.suspicions import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
 
 PLAN = Plan(tuple(sampling.problem(0, index) for index in range(3)))
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.activations import ACTIVATIONS
-from gradcheck.bugs import CATALOGUE
-from gradcheck.bugs.textbook import RULES
-from gradcheck.illustration.slopes import RULE, sampled
-from gradcheck.illustration.specimen import WINDOW
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import RULES
+from gradcheck.networks.figure_data.example_network import WINDOW
+from gradcheck.networks.figure_data.slopes import RULE, sampled
 
 
 def entry_of(code, **options):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import strategies
-from gradcheck.activations import ACTIVATIONS
-from gradcheck.forward import (
+from gradcheck.networks import strategies
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.forward_pass import (
     activate,
     batch_loss,
     evaluate,
@@ -23,9 +23,9 @@ from gradcheck.forward import (
     sample_losses,
     separable,
 )
-from gradcheck.losses import LOSSES
-from gradcheck.network import Network
-from gradcheck.problem import Problem
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
 
 pytestmark = pytest.mark.last_bits
 

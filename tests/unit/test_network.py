@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import strategies
-from gradcheck.activations import ACTIVATIONS
 from gradcheck.errors import UsageError
-from gradcheck.losses import LOSSES
-from gradcheck.network import Network
+from gradcheck.networks import strategies
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
 
 
 @given(strategies.networks())

@@ -3,7 +3,6 @@
 import copy
 import json
 import pickle
-import sys
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 import gradcheck
 from gradcheck import FunctionCheck, Record, Verdict, WrongGradientError, check_function
-from gradcheck.record import new_record
+from gradcheck.records.record import new_record
 
 X = np.array([0.5, -1.0])
 
@@ -159,12 +158,3 @@ def test_a_notebook_shows_no_more_of_a_result_than_its_line(name: str) -> None:
         assert not hasattr(result, asked), f"{name} has {asked}"
     assert hasattr(result, "_repr_html_") == isinstance(result, Record)
     assert len(repr([result, {"a": result}]).splitlines()) == 1
-
-
-def test_the_function_problem_is_a_public_name_whatever_was_imported_before() -> None:
-    import gradcheck.problem as module
-
-    assert callable(gradcheck.problem), gradcheck.problem
-    assert isinstance(gradcheck.problem(0, 0), gradcheck.Problem)
-    assert sys.modules["gradcheck.problem"].Problem is gradcheck.Problem
-    assert module is gradcheck.problem or module is sys.modules["gradcheck.problem"]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradcheck import strategies
 from gradcheck.errors import UsageError
-from gradcheck.network import Network
-from gradcheck.problem import Batch, Params, Problem
+from gradcheck.networks import strategies
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # also -0.0 and subnormal numbers
 

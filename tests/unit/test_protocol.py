@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import strategies
-from gradcheck.network import Network
-from gradcheck.problem import Batch, Params, Problem
-from gradcheck.protocol import (
+from gradcheck.contract.protocol import (
     ContractError,
     Failure,
     Observation,
@@ -18,6 +15,9 @@ from gradcheck.protocol import (
     read_outputs,
     read_tensors,
 )
+from gradcheck.networks import strategies
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
 
 PROBLEM = Problem(
     Network((2, 3, 1), ("tanh", "tanh"), "squared_error"),

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from gradcheck.comparison.verdict import Verdict
 from gradcheck.errors import UsageError
-from gradcheck.record import SCHEMA, Record, check_writable, new_record, plain, write_whole
-from gradcheck.verdict import Verdict
+from gradcheck.records.record import SCHEMA, Record, check_writable, new_record, plain, write_whole
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()

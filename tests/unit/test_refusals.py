@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck import check
-from gradcheck.bugs.textbook import Textbook
+from gradcheck.networks.bugs.textbook import Textbook
 from tests.tiers import telling
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from gradcheck import check
-from gradcheck.bugs.textbook import Textbook
 from gradcheck.errors import UsageError
-from gradcheck.requirements import Requirements
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.run.requirements import Requirements
 
 
 class Shallow(Textbook):

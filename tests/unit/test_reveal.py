@@ -5,8 +5,8 @@ import json
 import pytest
 
 import gradcheck
+from gradcheck.records.redact import LEVELS, revealed
 from gradcheck.renderers import console
-from gradcheck.reveal import LEVELS, revealed
 from tests.integration import students
 
 #: Words of the student's record that are first told at each level.

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gradcheck import sampling, strategies
-from gradcheck.activations import HIDDEN_ACTIVATIONS
-from gradcheck.forward import evaluate
-from gradcheck.losses import REDUCTIONS
-from gradcheck.network import Network
-from gradcheck.problem import Problem
-from gradcheck.sampling import (
+from gradcheck.networks import sampling, strategies
+from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
+from gradcheck.networks.forward_pass import evaluate
+from gradcheck.networks.losses import REDUCTIONS
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
+from gradcheck.networks.sampling import (
     DRAWS,
     KINDS,
     MAX_BATCH,

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import check
-from gradcheck.bugs.textbook import Textbook
-from gradcheck.losses import LOSSES
-from gradcheck.network import Network
-from gradcheck.problem import Problem
-from gradcheck.record import support_entry
-from gradcheck.sampling import EVERYTHING, PAIRINGS, Support, problem
-from gradcheck.scope import LONGEST, NOTHING, ranges, scope_of
-from gradcheck.strategies import problems
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
+from gradcheck.networks.sampling import EVERYTHING, PAIRINGS, Support, problem
+from gradcheck.networks.scope import LONGEST, NOTHING, ranges, scope_of
+from gradcheck.networks.strategies import problems
+from gradcheck.records.record import support_entry
 
 WHY = "NotImplementedError: not yet"
 

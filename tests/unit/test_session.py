@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import sampling
-from gradcheck.bugs.textbook import Textbook
+from gradcheck.contract.protocol import Call, ContractError, Observation, Request
 from gradcheck.execution.session import InProcess
-from gradcheck.network import Network
-from gradcheck.problem import Problem
-from gradcheck.protocol import Call, ContractError, Observation, Request
+from gradcheck.networks import sampling
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
 
 pytestmark = pytest.mark.last_bits
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gradcheck.bugs.textbook import Textbook
+from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.network import Network
-from gradcheck.problem import Batch, Params, Problem
-from gradcheck.protocol import Call, Failure, Observation, Request
-from gradcheck.settling.definitions import definitions, fitting, loss_from, outputs_of
-from gradcheck.settling.session import Settled
-from gradcheck.settling.settle import settle
-from gradcheck.settling.settlement import Settlement
+from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.inference.definitions import definitions, fitting, loss_from, outputs_of
+from gradcheck.networks.inference.infer import settle
+from gradcheck.networks.inference.inferred import Settlement
+from gradcheck.networks.inference.inferred_session import Settled
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Params, Problem
 
 NETWORK = Network.parse("3-4-2 tanh,sigmoid binary_cross_entropy sum")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from gradcheck.judging import Judgement
-from gradcheck.network import Network
-from gradcheck.sampling import Support, problem
-from gradcheck.tally import Tally
-from gradcheck.verdict import Verdict
+from gradcheck.comparison.compare import Judgement
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.networks.aggregate import Tally
+from gradcheck.networks.network import Network
+from gradcheck.networks.sampling import Support, problem
 
 ONE = problem(1, 0, Support(networks=(Network.parse("2-2 tanh half_squared_error"),)))
 

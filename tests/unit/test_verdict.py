@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.verdict import Verdict, worst
+from gradcheck.comparison.verdict import Verdict, worst
 
 BEST_FIRST = (Verdict.CORRECT, Verdict.UNRESOLVED, Verdict.ERROR, Verdict.WRONG)
 

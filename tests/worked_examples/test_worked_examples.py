@@ -6,22 +6,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.execution.driving import drive
-from gradcheck.execution.loading import load, shipped
+from gradcheck.execution.run_generator import drive
 from gradcheck.execution.session import InProcess
-from gradcheck.worked_examples import EXAMPLES, NotRun, Outcome
-from gradcheck.worked_examples.classification import VERIFIED_SAMPLES, share_right
-from gradcheck.worked_examples.digits import digits
-from gradcheck.worked_examples.example import above, below, printed
-from gradcheck.worked_examples.least_squares import fit
-from gradcheck.worked_examples.training import chunks
-from gradcheck.worked_examples.two_moons import moons
-from gradcheck.worked_examples.two_two_two import (
+from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Outcome
+from gradcheck.networks.worked_examples.classification import VERIFIED_SAMPLES, share_right
+from gradcheck.networks.worked_examples.digits import digits
+from gradcheck.networks.worked_examples.least_squares import fit
+from gradcheck.networks.worked_examples.training import chunks
+from gradcheck.networks.worked_examples.two_moons import moons
+from gradcheck.networks.worked_examples.two_two_two import (
     ERROR_WITH_UPDATED_BEFORE_USED,
     OUTPUTS_WITH_HIDDEN_USED_TWICE,
     OUTPUTS_WITH_UPDATED_BEFORE_USED,
     START,
 )
+from gradcheck.networks.worked_examples.worked_example import above, below, printed
+from gradcheck.reading.loading import load, shipped
 
 BY_NAME = {example.name: example for example in EXAMPLES}
 LARGE = ("sine-1-4-1", "two-moons", "digits")

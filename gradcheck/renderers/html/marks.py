@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from gradcheck.renderers.telling import GLYPHS
-from gradcheck.renderers.words import typeset
+from gradcheck.renderers.formatting import typeset
+from gradcheck.renderers.summary import GLYPHS
 
 _LETTERS = {
     "delta": "δ",

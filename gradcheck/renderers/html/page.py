@@ -6,14 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.record import Record
-from gradcheck.renderers import beside, telling
-from gradcheck.renderers.html import marks
-from gradcheck.renderers.html.figures.heat_map import SCALE, Map, heat_maps
-from gradcheck.renderers.html.figures.network_graph import Graph, network_graph
-from gradcheck.renderers.html.tables import comparison, planted_bugs, worked_examples
-from gradcheck.renderers.snippet import snippet
-from gradcheck.renderers.words import (
+from gradcheck.records.record import Record
+from gradcheck.renderers import beside, summary
+from gradcheck.renderers.formatting import (
     capital,
     count,
     listing,
@@ -23,6 +18,11 @@ from gradcheck.renderers.words import (
     tamed,
     typeset,
 )
+from gradcheck.renderers.html import marks
+from gradcheck.renderers.html.figures.heat_map import SCALE, Map, heat_maps
+from gradcheck.renderers.html.figures.network_graph import Graph, network_graph
+from gradcheck.renderers.html.tables import comparison, planted_bugs, worked_examples
+from gradcheck.renderers.snippet import snippet
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,7 +60,7 @@ class Panel:
 
     id: str
     entry: dict[str, Any]
-    faults: list[telling.Fault]
+    faults: list[summary.Fault]
     bad: list[dict[str, Any]]
     follow: list[str]
     right: list[str]
@@ -125,7 +125,7 @@ def render(record: Record) -> str:
         "page.html",
         data,
         examples=worked_examples(data["worked_examples"]),
-        catalogue=planted_bugs(data["bugs"], telling.checks_of(data["implementations"])),
+        catalogue=planted_bugs(data["bugs"], summary.checks_of(data["implementations"])),
         beside=beside.tables(data["benchmarks"]) if "benchmarks" in data else [],
         measured_on=beside.machine(data["benchmarks"]) if "benchmarks" in data else "",
     )
@@ -146,18 +146,18 @@ def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
     return environment.get_template(template).render(
         data=data,
         entries=entries,
-        answer=telling.answer(entries),
-        coverage=telling.coverage(entries),
-        checks=telling.checks_of(entries),
-        glyphs=telling.GLYPHS,
+        answer=summary.answer(entries),
+        coverage=summary.coverage(entries),
+        checks=summary.checks_of(entries),
+        glyphs=summary.GLYPHS,
         scale=SCALE,
         panels=[_panel(entry, i) for i, entry in enumerate(shown, start=1)],
         script=Markup(script),
         script_hash=f"sha256-{_digest(script)}",
-        shown_name=telling.shown_name,
+        shown_name=summary.shown_name,
         finding_of=finding_of,
-        given=telling.given,
-        always_on=telling.always_on,
+        given=summary.given,
+        always_on=summary.always_on,
         **tables,
     )
 
@@ -179,9 +179,9 @@ def _panel(entry: dict[str, Any], index: int) -> Panel:
     panel = Panel(
         name,
         entry,
-        telling.faults(entry),
+        summary.faults(entry),
         bad,
-        telling.followers(entry["findings"]),
+        summary.followers(entry["findings"]),
         [f["check"] for f in entry["findings"] if f["verdict"] == "correct"],
         script=snippet(entry),
         comparison=comparison(entry["counterexample"]),

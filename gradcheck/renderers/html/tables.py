@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.renderers.words import number, typeset
+from gradcheck.renderers.formatting import number, typeset
 
 if TYPE_CHECKING:
     from markupsafe import Markup

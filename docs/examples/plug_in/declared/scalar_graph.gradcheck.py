@@ -1,4 +1,4 @@
-from gradcheck.adapters import Declaration
+from gradcheck.reading import Declaration
 
 declaration = Declaration(
     network="2-3-2 tanh,tanh squared_error", samples="one list",

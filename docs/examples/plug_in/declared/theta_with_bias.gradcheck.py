@@ -1,4 +1,4 @@
-from gradcheck.adapters import Declaration
+from gradcheck.reading import Declaration
 
 
 def gradients(code, params, x, y):

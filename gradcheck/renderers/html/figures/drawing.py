@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from gradcheck.renderers.words import shortened
+from gradcheck.renderers.formatting import shortened
 
 #: Stand-ins: matplotlib needs colours, the page has names for them.
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#0d0d0d"

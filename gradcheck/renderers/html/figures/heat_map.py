@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.renderers.words import power_of_ten, typeset
+from gradcheck.renderers.formatting import power_of_ten, typeset
 
 #: Upper ends of the steps of the scale, and how they are written.
 SCALE = (

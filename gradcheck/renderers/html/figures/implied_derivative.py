@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gradcheck.renderers.formatting import number
 from gradcheck.renderers.html.figures.drawing import CODE, INK, RIGHT, WRONG, axes
-from gradcheck.renderers.words import number
 
 #: The true curve and the points may fill this much of the picture and more is cut off.
 _ROOM = 0.25

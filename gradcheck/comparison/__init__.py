@@ -1,0 +1,1 @@
+"""Claims compared with the truth, and how that came out."""

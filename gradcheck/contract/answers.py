@@ -1,0 +1,324 @@
+"""What code under test may answer, and how an answer is read.
+
+This runs beside the code under test, in its process, where nothing else of gradcheck
+is to be seen. So it knows shapes and numbers, and no rule of backprop.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.errors.lines import Place, TrailedError
+
+Floats = NDArray[np.float64]
+Pair = tuple[Floats, Floats]
+
+
+class PosedParams(Protocol):
+    """Parameters, as far as reading an answer needs them."""
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """One (W, b) a layer."""
+        ...
+
+    def copies(self) -> list[Pair]:
+        """Fresh, writable copies."""
+        ...
+
+
+class PosedBatch(Protocol):
+    """A batch, as far as reading an answer needs it."""
+
+    @property
+    def x(self) -> Floats:
+        """(N, n[0]). Inputs."""
+        ...
+
+    @property
+    def y(self) -> Floats:
+        """(N, n[L]). Targets."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The number of samples, N."""
+        ...
+
+
+class Posed(Protocol):
+    """A problem, as far as reading an answer needs it."""
+
+    @property
+    def network(self) -> Any:
+        """What code under test is given as ``network``."""
+        ...
+
+    @property
+    def params(self) -> PosedParams:
+        """Where the question is asked."""
+        ...
+
+    @property
+    def batch(self) -> PosedBatch:
+        """Inputs and targets."""
+        ...
+
+
+class Call(Enum):
+    """The three things that can be asked of an implementation."""
+
+    LOSS_AND_GRADS = "loss_and_grads"
+    FORWARD = "forward"
+    STEP = "step"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no answer.
+
+    Attributes
+    ----------
+    kind : str
+        import, contract, exception, unsupported, timeout, memory, crash, flood,
+        protocol, processes or sandbox.
+    message : str
+        One sentence for the author of the code.
+    place : Place or None
+        The line of the code where it came up, where that is known.
+    """
+
+    kind: str
+    message: str
+    place: Place | None = None
+
+    @property
+    def raised(self) -> str:
+        """What was raised, without the place: ``ValueError: five``; empty for other kinds."""
+        before = f"`{self.place.text}`: " if self.place else " raised "
+        return self.message.partition(before)[2] if self.kind == "exception" else ""
+
+
+Tensors = tuple[Pair, ...]
+
+#: What came back, of whatever form: arrays, None and texts (of other things, their type),
+#: in tuples. A dictionary is a tuple that starts with :data:`DICTIONARY`, then key and value
+#: in turn.
+Outline = Any
+
+DICTIONARY = "{}"
+
+#: Stands for a gradient that was not found in what code returned.
+ABSENT = "is not there"
+
+#: Of an answer in another form than agreed, so much is kept: numbers and items in all, lists
+#: in lists, characters of a text.
+MOST_NUMBERS, MOST_ITEMS, MOST_LEVELS, MOST_CHARACTERS = 200_000, 2_000, 4, 40
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What an implementation did when asked.
+
+    Attributes
+    ----------
+    loss : float
+        NaN unless a loss was asked for.
+    tensors : tuple of (array, array)
+        The gradient, or the parameters after a step; float64 and of the
+        parameters' shapes. Entries may be NaN or infinite.
+    outputs : array
+        The outputs of a forward, (N, n[L]).
+    notes : tuple of str
+        Harmless departures from the contract.
+    changed : tuple of str
+        Arguments that the call wrote to (``x``, ``W1``, ...).
+    aliased : tuple of str
+        Arguments whose memory the answer shares.
+    overwrote : bool
+        True when the call changed the arrays that the previous call returned.
+    failure : Failure or None
+        Set when there is no answer; then the numbers mean nothing.
+    seconds : float
+        How long the call took, seen from outside.
+    returned : Outline
+        What came back in place of an answer, where the failure is one of the contract.
+    """
+
+    loss: float = float("nan")
+    tensors: Tensors = ()
+    outputs: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    aliased: tuple[str, ...] = ()
+    overwrote: bool = False
+    failure: Failure | None = None
+    seconds: float = 0.0
+    returned: Outline = None
+
+    @property
+    def supported(self) -> bool:
+        """False when the code said that it does not do this."""
+        return self.failure is None or self.failure.kind != "unsupported"
+
+
+class ContractError(TrailedError, ValueError):
+    """What came back is not what the contract asks for; the text says how.
+
+    Parameters
+    ----------
+    message : str
+    tensor : (str, array), optional
+        The gradient that it is about, by name (``db3``) and as it came back: a reading of
+        foreign code cannot hand on all of what that returned.
+    """
+
+    def __init__(self, message: str, tensor: tuple[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.tensor = tensor
+
+
+def outline(raw: Any) -> Outline:
+    """Keep what came back in another form than agreed, as far as it is numbers.
+
+    A diagnosis reads from it what the form is, and whether the numbers are right.
+    """
+    left = {"numbers": MOST_NUMBERS, "items": MOST_ITEMS}
+
+    def kept(item: Any, level: int) -> Outline:
+        if isinstance(item, str):
+            return item[:MOST_CHARACTERS]
+        if isinstance(item, dict):
+            item = (DICTIONARY, *(part for pair in item.items() for part in pair))
+        if isinstance(item, list | tuple) and not _all_numbers(item):
+            left["items"] -= len(item)
+            if level > MOST_LEVELS or left["items"] < 0:
+                return type(item).__name__
+            return tuple(kept(part, level + 1) for part in item)
+        if item is None:
+            return None
+        try:
+            array = _numeric("it", item)
+        except ContractError:
+            return type(item).__name__[:MOST_CHARACTERS]
+        left["numbers"] -= array.size
+        return np.array(array, dtype=np.float64) if left["numbers"] >= 0 else "ndarray"
+
+    return kept(raw, 1)
+
+
+def _all_numbers(items: Sequence[Any]) -> bool:
+    return bool(items) and all(isinstance(item, int | float | np.generic) for item in items)
+
+
+def read_loss(raw: Any) -> float:
+    """Convert a returned loss to one number.
+
+    Raises
+    ------
+    ContractError
+        When it is not one real number.
+    """
+    array = _numeric("the loss", raw)
+    if array.size != 1:
+        raise ContractError(f"the loss has shape {array.shape}, expected one number")
+    return float(array.reshape(())) if array.ndim == 0 else float(array.reshape(-1)[0])
+
+
+def read_tensors(raw: Any, problem: Posed, what: str) -> tuple[Tensors, tuple[str, ...]]:
+    """Convert returned pairs to float64 arrays of the parameters' shapes.
+
+    Parameters
+    ----------
+    raw : object
+        What the code returned.
+    problem : Posed
+        Whose parameters say the shapes.
+    what : str
+        ``"d"`` for a gradient (names dW1, db1), ``""`` for parameters.
+
+    Returns
+    -------
+    tensors : tuple of (array, array)
+        Copies: nothing the code keeps can change them.
+    notes : tuple of str
+
+    Raises
+    ------
+    ContractError
+        When the number of layers, a type or a shape is wrong.
+    """
+    expected = problem.params.pairs
+    role = "gradient" if what else "parameters"
+    try:
+        pairs = [tuple(pair) for pair in raw]
+    except TypeError:
+        raise ContractError(
+            f"the {role} must be a list of ({what}W, {what}b), one pair a layer; "
+            f"got {type(raw).__name__}"
+        ) from None
+    if len(pairs) != len(expected) or any(len(pair) != 2 for pair in pairs):
+        raise ContractError(
+            f"the {role} must hold {len(expected)} pairs ({what}W, {what}b); got "
+            f"{len(pairs)} items of lengths {[len(pair) for pair in pairs]}"
+        )
+    notes: list[str] = []
+    tensors = []
+    for layer, ((raw_w, raw_b), (w, b)) in enumerate(zip(pairs, expected, strict=True), start=1):
+        dw = _shaped(f"{what}W{layer}", raw_w, w.shape, problem, notes)
+        db = _shaped(f"{what}b{layer}", raw_b, b.shape, problem, notes)
+        tensors.append((dw, db))
+    return tuple(tensors), tuple(notes)
+
+
+def read_outputs(raw: Any, problem: Posed) -> Floats:
+    """Convert the result of a forward to an array of shape (N, n[L]).
+
+    Raises
+    ------
+    ContractError
+        When it is something else.
+    """
+    return _shaped("the output", raw, problem.batch.y.shape, problem, [])
+
+
+def _shaped(
+    name: str, raw: Any, shape: tuple[int, ...], problem: Posed, notes: list[str]
+) -> Floats:
+    array = _numeric(name, raw)
+    if array.shape == shape:
+        return np.array(array, dtype=np.float64)
+    if len(shape) == 1 and array.shape == (1, *shape):
+        # said once, not of every layer and every width
+        notes.append(f"{name.rstrip('0123456789')} has shape (1, n) where (n,) is expected")
+        return np.array(array[0], dtype=np.float64)
+    message = f"{name} has shape {array.shape}, expected {shape}"
+    raise ContractError(message + _shape_hint(array.shape, shape, problem.batch.size))
+
+
+def _shape_hint(got: tuple[int, ...], expected: tuple[int, ...], samples: int) -> str:
+    if len(expected) == 2 and got == expected[::-1]:
+        return ": it looks transposed"
+    if len(expected) == 1 and got == (samples, *expected):
+        return ": it looks as if it was not summed over the batch"
+    if got == () or (got == (1,) and samples > 1):
+        return ": it looks as if it was summed over every axis"
+    if len(expected) == 1 and samples > 1 and got in ((samples,), (1, samples), (samples, 1)):
+        return ": one number for each sample; it looks as if it was summed over the units"
+    return ""
+
+
+def _numeric(name: str, raw: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(raw)
+    except Exception as error:  # __array__ is the code's own and may raise anything
+        raise ContractError(f"{name} cannot be read as an array of numbers ({error})") from None
+    if array.dtype.kind not in "fiub":
+        raise ContractError(
+            f"{name} must be real numbers; got {type(raw).__name__} of dtype {array.dtype}"
+        )
+    return array

@@ -1,0 +1,1 @@
+"""Any function and its gradient."""

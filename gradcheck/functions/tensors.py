@@ -1,0 +1,330 @@
+"""One tensor of a function's gradient, and what that says of the whole."""
+
+import math
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.comparison.compare import RESOLVED
+from gradcheck.comparison.outcome import Outcome, one_line
+from gradcheck.comparison.verdict import Verdict, worst
+from gradcheck.contract.answers import Floats
+from gradcheck.oracle.directions import SLACK, drawn, miss_probability, smallest_seen
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.function import AGAIN, Interval, Values, directional_of
+
+#: A claim within this many bars agrees.
+BARS = 3.0
+
+#: Entries looked at in a tensor that fails; of larger ones, a random part.
+ENTRIES = 200
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class TensorCheck(Outcome):
+    """How one tensor came out.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    message : str
+    resolution : float
+        Largest bar of a direction over the gradient's norm.
+    smallest_seen : float
+        An error of this part of the gradient's norm would have been missed with a
+        probability of at most 1e-9.
+    miss_probability : float
+        Bound on the probability that such an error went unseen; of one as large as a
+        thousandth of the norm, if that is larger.
+    on_kink : bool
+    zero : bool
+        Claim and estimate are both zero.
+    entry : tuple of int or None
+        In a tensor that fails, the entry furthest off among those looked at.
+    claimed, expected, error_bar : float
+        There.
+    looked_at : int
+        How many entries were.
+    note : str
+        What was granted, such as ``float32 arithmetic``.
+    """
+
+    verdict: Verdict
+    message: str
+    resolution: float
+    smallest_seen: float
+    miss_probability: float
+    on_kink: bool
+    zero: bool = False
+    entry: tuple[int, ...] | None = None
+    claimed: float = float("nan")
+    expected: float = float("nan")
+    error_bar: float = float("nan")
+    looked_at: int = 0
+    note: str = ""
+
+    def _verdict(self) -> Verdict:
+        return self.verdict
+
+    def _short(self) -> str:
+        return _fault("", self)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class FunctionCheck(Outcome):
+    """How a claimed gradient of a function came out; true only when it is correct.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        The worst of any tensor; a tensor that is zero is right if not all are.
+    message : str
+    resolution, smallest_seen, miss_probability : float
+        Of the tensor that is known worst; see :class:`TensorCheck`.
+    on_kink : bool
+        Whether any tensor is.
+    tensors : mapping of str to TensorCheck
+        By name; the name is empty for a point without names.
+    exception : Exception or None
+        What the function raised where nothing could be told for it.
+    """
+
+    verdict: Verdict
+    message: str
+    resolution: float
+    smallest_seen: float
+    miss_probability: float
+    on_kink: bool
+    tensors: Mapping[str, TensorCheck] = field(default_factory=dict)
+    exception: Exception | None = field(default=None, compare=False)
+
+    def _verdict(self) -> Verdict:
+        return self.verdict
+
+    def _short(self) -> str:
+        return one_line(self.message)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what can be kept elsewhere: an exception may be of a class that cannot."""
+        told = dict(vars(self))
+        try:
+            pickle.loads(pickle.dumps(self.exception))
+        except Exception as error:  # it may do anything
+            told["exception"] = RuntimeError(f"{self.exception!r} (cannot be kept: {error})")
+        return told
+
+    @classmethod
+    def not_finite(cls) -> "FunctionCheck":
+        """Return the verdict on a claim that is not finite."""
+        message = "The gradient is wrong: it has entries that are not finite."
+        return cls(Verdict.WRONG, message, float("inf"), float("inf"), 1.0, False)
+
+
+def judged(
+    values: Values,
+    x: Floats,
+    claim: Floats,
+    directions: int,
+    rng: np.random.Generator,
+    grant: float = 0.0,
+    groups: Sequence[Floats] = (),
+) -> TensorCheck:
+    """Judge a tensor along random directions.
+
+    Of the claim's norm a part is granted to the arithmetic that it was computed in. Where
+    its entries are grouped (1 in each group's own entries, else 0), each group is moved alone:
+    what is missed in all of them together is at most the root of the sum of their squares.
+
+    Two rungs of a ladder may agree by accident, about once in 100 000 ladders. So the first
+    direction that contradicts the claim is heard again, on another ladder.
+    """
+    norm = float(np.linalg.norm(claim))
+    rounding = SLACK * UNIT * float(np.sqrt(x.size)) * norm + grant * norm
+    heard = [
+        _heard(values, x, claim * group, group * drawn(rng, directions, x.shape), rounding)
+        for group in groups or [np.ones(x.shape)]
+    ]
+    bar, size = math.hypot(*(h.bar for h in heard)), math.hypot(*(h.size for h in heard))
+    # what lies between the slopes at both sides of a kink is not told apart
+    told = bar + math.hypot(*(h.width for h in heard))
+    resolution = bar / size if size > 0 else float("inf")
+    seen = smallest_seen(told / size, directions) if size > 0 else float("inf")
+    missed = miss_probability(_ratio(max(1e-3, seen) * size, told), directions)
+    kink = any(h.width > 0 for h in heard)
+    off = max((h.off for h in heard if np.isfinite(h.bar)), default=0.0)
+    zero = size <= bar < float("inf") and not norm > 0
+    if off > 1:
+        verdict, message = Verdict.WRONG, f"it is off by {off:.1e} error bars"
+    elif zero:
+        verdict, message = Verdict.UNRESOLVED, "zero gradient"
+    elif not resolution <= RESOLVED or any(h.doubtful for h in heard):
+        verdict, message = Verdict.UNRESOLVED, "too noisy or too rough here to tell"
+    elif kink:
+        verdict, message = Verdict.CORRECT, "on a kink any slope between the one-sided ones will do"
+    else:
+        verdict, message = Verdict.CORRECT, f"an error of {seen:.0e} of its norm would be seen"
+    return TensorCheck(verdict, message, resolution, seen, missed, kink, zero)
+
+
+def _ratio(over: float, under: float) -> float:
+    """Divide what may be zero or infinite."""
+    return (
+        over / under if under > 0 and np.isfinite((over, under)).all() else 0.0 if under else np.inf
+    )
+
+
+@dataclass
+class _Heard:
+    """What the directions of a group say of a claim.
+
+    Attributes
+    ----------
+    size : float
+        Of the gradient there, as claimed or found.
+    bar : float
+        The largest; infinite where the function has no finite values along one.
+    width : float
+        Of the largest interval between the slopes at both sides of a kink.
+    off : float
+        How many bars the claim is off, at most, where nothing speaks for it.
+    doubtful : bool
+        Something may speak for it.
+    """
+
+    size: float
+    bar: float = 0.0
+    width: float = 0.0
+    off: float = 0.0
+    doubtful: bool = False
+
+
+def _heard(values: Values, x: Floats, claim: Floats, directions: Floats, rounding: float) -> _Heard:
+    """Hear the function along directions."""
+    heard = _Heard(float(np.linalg.norm(claim)))
+    closer = True  # what is noise along one direction is that along the others
+    for v in directions:
+        claimed = float((claim * v).sum())
+        estimate = directional_of(values, x, v, closer=closer)
+        closer = estimate.varies
+        if heard.off <= 1 and estimate.distance(claimed) > BARS * estimate.error + rounding:
+            estimate = directional_of(values, x, v, AGAIN)
+        bar = BARS * estimate.error + rounding
+        if not np.isfinite((estimate.low, estimate.high, bar)).all():
+            heard.bar = float("inf")
+            continue
+        heard.bar = max(heard.bar, bar)
+        heard.width = max(heard.width, estimate.high - estimate.low)
+        heard.size = max(heard.size, abs(estimate.low), abs(estimate.high))
+        off = estimate.distance(claimed)
+        if off > bar and _may_be(estimate, claimed, v, rounding):
+            heard.doubtful = True
+        else:
+            heard.off = max(heard.off, off / bar if bar > 0 else (np.inf if off > 0 else 0.0))
+    return heard
+
+
+def _may_be(found: Interval, claimed: float, direction: Floats, rounding: float) -> bool:
+    """Whether a claim that is off may be right.
+
+    It may, where what varies over short stretches is noise; and where several entries are
+    on a kink each: an interval along all of them does not hold all that is between.
+    """
+    if found.low < found.high and np.count_nonzero(direction) > 1:
+        return True
+    rival = found.rival
+    return rival is not None and rival.distance(claimed) <= BARS * rival.error + rounding
+
+
+def worst_entry(
+    found: TensorCheck,
+    values: Values,
+    x: Floats,
+    claim: Floats,
+    order: np.ndarray,
+    grant: float = 0.0,
+) -> TensorCheck:
+    """Find the entry that is furthest off of those in ``order``, in a tensor that fails."""
+    best = (0.0, found)
+    for index in order:
+        entry = tuple(int(i) for i in np.unravel_index(int(index), x.shape))
+        unit = np.zeros(x.shape)
+        unit[entry] = 1.0
+        estimate = directional_of(values, x, unit)
+        bar = BARS * estimate.error + (SLACK * UNIT + grant) * abs(float(claim[entry]))
+        off = estimate.distance(float(claim[entry]))
+        if np.isfinite(bar) and off > max(bar, best[0]):
+            middle = 0.5 * (estimate.low + estimate.high)
+            best = (
+                off,
+                replace(
+                    found, entry=entry, claimed=float(claim[entry]), expected=middle, error_bar=bar
+                ),
+            )
+    return replace(best[1], looked_at=len(order))
+
+
+def summed_up(tensors: dict[str, TensorCheck], raised: Exception | None = None) -> FunctionCheck:
+    """Put the tensors' verdicts together, and say what the function raised if that decided."""
+    known = {name: t for name, t in tensors.items() if not t.zero}
+    verdict = worst(t.verdict for t in known.values())
+    shown = known or tensors
+    resolution = max(t.resolution for t in shown.values())
+    seen = max(t.smallest_seen for t in shown.values())
+    missed = max(t.miss_probability for t in shown.values())  # an error is somewhere
+    kink = any(t.on_kink for t in tensors.values())
+    message = _message(verdict, tensors, known, seen, kink)
+    if verdict is not Verdict.UNRESOLVED or raised is None:
+        return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors)
+    why = one_line(f"{type(raised).__name__}: {raised}")
+    message = f"The function raises here or close by, so nobody can tell ({why})."
+    return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors, raised)
+
+
+def _message(
+    verdict: Verdict,
+    tensors: dict[str, TensorCheck],
+    known: dict[str, TensorCheck],
+    seen: float,
+    kink: bool,
+) -> str:
+    if not known:
+        return "Gradient and estimate are both zero here: nothing was compared."
+    if verdict is Verdict.WRONG:
+        return (
+            "The gradient is wrong: "
+            + "; ".join(_fault(name, t) for name, t in known.items() if t.verdict is Verdict.WRONG)
+            + "."
+        )
+    if verdict is Verdict.UNRESOLVED:
+        where = [n for n, t in known.items() if n and t.verdict is Verdict.UNRESOLVED]
+        place = f" ({', '.join(where)})" if where else ""
+        return f"The function is too noisy or too rough here to tell{place}."
+    if kink:
+        text = (
+            "The gradient is right as far as can be told: the point is on a kink, where any slope "
+            "between the one-sided ones is accepted."
+        )
+    else:
+        text = (
+            f"The gradient is right: an error of {seen:.0e} of its norm would have been seen "
+            f"(missed with a probability below 1e-9)."
+        )
+    notes = dict.fromkeys(t.note for t in known.values() if t.note)
+    if notes:
+        text += f" Granted: {', '.join(notes)}."
+    zero = [name for name, t in tensors.items() if t.zero]
+    return f"{text} Zero gradient: {', '.join(zero)}." if zero else text
+
+
+def _fault(name: str, tensor: TensorCheck) -> str:
+    text = f"{name}: {tensor.message}" if name else tensor.message
+    if tensor.entry is None:
+        return text
+    place = f"at {name}[{','.join(map(str, tensor.entry))}] " if tensor.entry else ""
+    return (
+        f"{text}, {place}it is {tensor.claimed:.6g} where {tensor.expected:.6g} "
+        f"± {tensor.error_bar:.0e} is found"
+    )

@@ -1,0 +1,1 @@
+"""Dense networks: all that is known of them."""

@@ -1,0 +1,312 @@
+"""Backprop as in a textbook, with every rule and all state replaceable.
+
+A bug is one rule replaced by a wrong one, everywhere or in one layer. This simulates
+bugs; it never judges. Each rule sees the whole :class:`Pass`, so that a wrong rule
+may reach for the wrong thing, as real ones do.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.protocol import BatchLike
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.forward_pass import penalty, reduce, sample_losses
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats, Pair
+
+Rule = Callable[..., Any]
+
+
+@dataclass
+class Pass:
+    """One forward and backward pass: all that a rule may look at.
+
+    Attributes
+    ----------
+    network : Network
+    pairs : list of (W, b)
+        ``pairs[l - 1]`` is layer l's.
+    y : array
+        (N, n[L]).
+    rules : dict of str to callable
+    learning_rate : float or None
+        In a step.
+    memory : dict
+        Kept between calls of one implementation.
+    z, a : dict of int to array
+        (N, n[l]); ``a[0]`` is x.
+    delta : dict of int to array
+        Derivative of each sample's loss by z[l], (N, n[l]).
+    grads : dict of int to (dW, db)
+    """
+
+    network: Network
+    pairs: list[Pair]
+    y: Floats
+    rules: Mapping[str, Rule]
+    learning_rate: float | None = None
+    memory: dict[Any, Any] = field(default_factory=dict)
+    z: dict[int, Floats] = field(default_factory=dict)
+    a: dict[int, Floats] = field(default_factory=dict)
+    delta: dict[int, Floats] = field(default_factory=dict)
+    grads: dict[int, Pair] = field(default_factory=dict)
+
+    def apply(self, rule: str, *arguments: Any) -> Any:
+        """Apply a rule of this pass."""
+        return self.rules[rule](self, *arguments)
+
+    def propagate(self, layer: int) -> Floats:
+        """Form the delta of a layer from what is above it, keep it, and return it."""
+        last = layer == self.last
+        delta: Floats = self.apply("output_delta") if last else self.apply("hidden_delta", layer)
+        self.delta[layer] = delta
+        return delta
+
+    @property
+    def last(self) -> int:
+        """The number of the output layer, L."""
+        return self.network.depth
+
+    def weights(self, layer: int) -> Floats:
+        """W of a layer."""
+        return self.pairs[layer - 1][0]
+
+    def run(self) -> None:
+        """Run forward by this pass's rules."""
+        for layer in range(1, self.last + 1):
+            self.z[layer] = self.apply("pre_activation", layer)
+            self.a[layer] = self.apply("activation", layer)
+
+
+def begin(p: Pass, params: list[Pair], x: Floats, y: Floats) -> None:
+    """Called first, with the arguments themselves."""
+
+
+def pre_activation(p: Pass, layer: int) -> Floats:
+    """``z = a W + b``."""
+    w, b = p.pairs[layer - 1]
+    z: Floats = p.a[layer - 1] @ w + b
+    return z
+
+
+def activation(p: Pass, layer: int) -> Floats:
+    """``a = phi(z)``."""
+    return ACTIVATIONS[p.network.activations[layer - 1]].forward(p.z[layer])
+
+
+def loss(p: Pass) -> float:
+    """The batch's loss as defined."""
+    losses = sample_losses(p.network, p.z[p.last], p.a[p.last], p.y)
+    return float(reduce(p.network, losses) + penalty(p.network, p.pairs))
+
+
+def activation_derivative(p: Pass, layer: int) -> Floats:
+    """``phi'(z)``."""
+    derivative = ACTIVATIONS[p.network.activations[layer - 1]].derivative
+    assert derivative is not None, "softmax is handled with its loss"
+    return derivative(p.z[layer])
+
+
+def loss_derivative(p: Pass) -> Floats:
+    """Derivative of each sample's loss by the outputs, as its row in the table has it."""
+    derivative = LOSSES[p.network.loss].derivative
+    assert derivative is not None, "it cancels with the slope of the output"
+    return derivative(p.a[p.last], p.y)
+
+
+def softmax_product(p: Pass, upstream: Floats) -> Floats:
+    """Multiply by the Jacobian of softmax, ``diag(a) - a a^T``."""
+    a = p.a[p.last]
+    delta: Floats = a * (upstream - (upstream * a).sum(axis=1, keepdims=True))
+    return delta
+
+
+def output_delta(p: Pass) -> Floats:
+    """``a - y`` where the slope cancels, else ``dL/da`` times the slope."""
+    if LOSSES[p.network.loss].cancels:
+        return p.a[p.last] - p.y
+    upstream: Floats = p.apply("loss_derivative")
+    if p.network.activations[-1] == "softmax":
+        jacobian: Floats = p.apply("softmax_product", upstream)
+        return jacobian
+    slope: Floats = p.apply("activation_derivative", p.last)
+    return upstream * slope
+
+
+def propagate(p: Pass, layer: int) -> Floats:
+    """Derivative by a[layer]: ``delta[l+1] W[l+1]^T``."""
+    back: Floats = p.delta[layer + 1] @ p.weights(layer + 1).T
+    return back
+
+
+def hidden_delta(p: Pass, layer: int) -> Floats:
+    """``(delta[l+1] W[l+1]^T) * phi'(z[l])``."""
+    delta: Floats = p.apply("propagate", layer) * p.apply("activation_derivative", layer)
+    return delta
+
+
+def scale(p: Pass) -> float:
+    """``1 / N`` for a mean, 1 for a sum."""
+    return 1.0 / len(p.y) if p.network.reduction == "mean" else 1.0
+
+
+def weight_product(p: Pass, layer: int) -> Floats:
+    """``a[l-1]^T delta[l]``."""
+    product: Floats = p.a[layer - 1].T @ p.delta[layer]
+    return product
+
+
+def penalty_gradient(p: Pass, layer: int) -> Floats:
+    """``l2 W``."""
+    return p.network.l2 * p.weights(layer)
+
+
+def weight_gradient(p: Pass, layer: int) -> Floats:
+    """``scale * a[l-1]^T delta[l] + l2 W``."""
+    data: Floats = p.apply("scale") * p.apply("weight_product", layer)
+    penalty: Floats = p.apply("penalty_gradient", layer)
+    return data + penalty
+
+
+def bias_sum(p: Pass, layer: int) -> Floats:
+    """``delta[l]``, summed over samples."""
+    total: Floats = p.delta[layer].sum(axis=0)
+    return total
+
+
+def bias_gradient(p: Pass, layer: int) -> Floats:
+    """``scale * sum over samples of delta[l]``; biases are not penalised."""
+    data: Floats = p.apply("scale") * p.apply("bias_sum", layer)
+    return data
+
+
+def visit(p: Pass, layer: int) -> None:
+    """Called when a layer's gradient is known, before the layer below is reached."""
+
+
+def returned(p: Pass) -> list[Pair]:
+    """What is handed back: ``[(dW, db), ...]``, layer 1 first."""
+    return [p.grads[layer] for layer in range(1, p.last + 1)]
+
+
+def update(p: Pass, grads: list[Pair]) -> list[Pair]:
+    """``W - rate dW``, ``b - rate db``, all from the old weights."""
+    rate = p.learning_rate or 0.0
+    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(p.pairs, grads, strict=True)]
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        begin,
+        pre_activation,
+        activation,
+        loss,
+        activation_derivative,
+        loss_derivative,
+        softmax_product,
+        output_delta,
+        propagate,
+        hidden_delta,
+        scale,
+        weight_product,
+        penalty_gradient,
+        weight_gradient,
+        bias_sum,
+        bias_gradient,
+        visit,
+        returned,
+        update,
+    )
+}
+
+#: Rules that are applied layer by layer: ``rule(p, layer)``.
+LAYERED = frozenset(
+    (
+        "pre_activation",
+        "activation",
+        "activation_derivative",
+        "propagate",
+        "hidden_delta",
+        "weight_product",
+        "penalty_gradient",
+        "weight_gradient",
+        "bias_sum",
+        "bias_gradient",
+        "visit",
+    )
+)
+
+
+def only_in(layer: int, planted: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Restrict planted rules to one layer; elsewhere the textbook's apply."""
+
+    def restricted(name: str, wrong: Rule) -> Rule:
+        right = RULES[name]
+        return lambda p, at: wrong(p, at) if at == layer else right(p, at)
+
+    return {
+        name: restricted(name, rule) if name in LAYERED else rule for name, rule in planted.items()
+    }
+
+
+class Textbook:
+    """An implementation made of rules; see :class:`gradcheck.contract.protocol.Implementation`.
+
+    Parameters
+    ----------
+    planted : mapping of str to callable, optional
+        Rules to replace, by name.
+    """
+
+    def __init__(self, planted: Mapping[str, Rule] | None = None) -> None:
+        self.rules = {**RULES, **(planted or {})}
+        self.memory: dict[Any, Any] = {}
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: BatchLike
+    ) -> tuple[float, list[Pair]]:
+        """Return the loss and the gradient that these rules give."""
+        with np.errstate(all="ignore"):
+            p = self._pass(network, params, batch.x, batch.y, None)
+            grads = self.backward(p)
+            return float(p.apply("loss")), grads
+
+    def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        """Return the outputs that these rules give."""
+        y = np.zeros((len(x), network.widths[-1]))
+        with np.errstate(all="ignore"):
+            return self._pass(network, params, x, y, None).a[network.depth]
+
+    def step(
+        self, network: Network, params: list[Pair], batch: BatchLike, learning_rate: float
+    ) -> list[Pair]:
+        """Return the parameters after a step by these rules."""
+        with np.errstate(all="ignore"):
+            p = self._pass(network, params, batch.x, batch.y, learning_rate)
+            updated: list[Pair] = p.apply("update", self.backward(p))
+            return updated
+
+    def _pass(
+        self, network: Network, params: list[Pair], x: Floats, y: Floats, rate: float | None
+    ) -> Pass:
+        p = Pass(network, list(params), y, self.rules, rate, self.memory, a={0: x})
+        p.apply("begin", params, x, y)
+        p.run()
+        return p
+
+    def backward(self, p: Pass) -> list[Pair]:
+        """Run backward from a finished forward, and return the gradient."""
+        for layer in range(p.last, 0, -1):
+            p.propagate(layer)
+            p.grads[layer] = (
+                p.apply("weight_gradient", layer),
+                p.apply("bias_gradient", layer),
+            )
+            p.apply("visit", layer)
+        grads: list[Pair] = p.apply("returned")
+        return grads

@@ -1,0 +1,207 @@
+"""A counter-example worked by hand: every step, the code's numbers beside the right ones.
+
+The right numbers are the textbook's. Of the code, only what it returned is known: its
+loss and gradient, and from these its own deltas. All of it is told in the layout and
+names of the code; without biases the network is the author's own, wider by a unit that
+is always on, and what the code has for that unit is not known.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss_differs, named
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.protocol import Observation
+from gradcheck.networks.bugs.textbook import Pass
+from gradcheck.networks.diagnosis.recover_deltas import SAME, survey, textbook_pass
+from gradcheck.networks.fast_estimate.truth import Truth
+from gradcheck.networks.forward_pass import loss_of
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.notation import NATIVE, Notation
+from gradcheck.networks.problem import Floats, Problem
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.reading.trial import AT_ONE
+
+#: Stands for a number of the code that cannot be known.
+UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of the calculation.
+
+    Attributes
+    ----------
+    quantity : str
+        ``z1``, ``a1``, ``loss``, ``delta2``, ``dW2``, ``db2``, or what the code calls it.
+    formula : str
+    right : array
+        Laid out as the code has it.
+    code : array or None
+        None where the code's own number cannot be known, ``?`` where an entry cannot.
+    differs : bool
+    """
+
+    quantity: str
+    formula: str
+    right: Floats
+    code: Any
+    differs: bool
+
+
+def by_hand(
+    problem: Problem,
+    observation: Observation,
+    truth: Truth,
+    notation: Notation = NATIVE,
+    arithmetic: Arithmetic = FLOAT64,
+) -> list[Line]:
+    """Work a problem through, forward and backward.
+
+    Parameters
+    ----------
+    observation : Observation
+        The code's loss and gradient.
+    truth : Truth
+        Says how far a number may be off.
+    notation : Notation, optional
+        In which it is told.
+    arithmetic : Arithmetic, optional
+        Of the code: what it costs is no difference.
+    """
+    with np.errstate(all="ignore"):  # the code's numbers may be anything
+        hand = _Hand(problem, observation, truth, notation, arithmetic)
+        return [*hand.forward(), *hand.backward()]
+
+
+class _Hand:
+    """Works a problem through."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        observation: Observation,
+        truth: Truth,
+        notation: Notation,
+        arithmetic: Arithmetic,
+    ) -> None:
+        self.problem, self.observation, self.truth = problem, observation, truth
+        self.notation, self.arithmetic = notation, arithmetic
+        self.network: Network = problem.network
+        self.p: Pass = textbook_pass(notation.own_problem(problem))
+        found = survey(problem, observation, SAME, factor=1.0)
+        told = [flag.layer for flag in found.flags]
+        # where dW and db go with no common delta, what the code's delta was is a guess
+        guessed = max((layer for layer in told if told.count(layer) > 1), default=0)
+        self.deltas = {at: delta for at, delta in found.deltas.items() if at > guessed}
+        self.claims = named(observation.tensors)
+        self.plain = textbook_pass(problem)  # of the network as it is read
+
+    def _name(self, quantity: str, layer: int) -> str:
+        return self.notation.name(quantity, layer)
+
+    def forward(self) -> list[Line]:
+        """The steps up to the loss."""
+        lines, p, tell = [], self.p, self.notation
+        product = "inputs @ W" if tell.bare else "inputs @ W + b"
+        for layer in range(1, p.last + 1):
+            z, a = self._name("z", layer), self._name("a", layer)
+            lines.append(_given(z, tell.formula(product, layer), tell.samples(p.z[layer])))
+            activation = self.network.activations[layer - 1]
+            lines.append(_given(a, f"{activation}({z})", tell.samples(p.a[layer])))
+        loss, claimed = np.array(loss_of(self.problem)), np.array(self.observation.loss)
+        off = loss_differs(self.observation.loss, self.truth, self.arithmetic)
+        lines.append(Line("loss", _loss_formula(self.network), loss, claimed, bool(off)))
+        return lines
+
+    def backward(self) -> list[Line]:
+        """The steps from the loss down."""
+        lines = []
+        for layer in range(self.p.last, 0, -1):
+            lines.append(self._delta(layer))
+            lines += [self._weights(layer), *([] if self.notation.bare else [self._biases(layer)])]
+        return lines
+
+    def _delta(self, layer: int) -> Line:
+        delta, expected = (p.propagate(layer) for p in (self.p, self.plain))
+        own = self.deltas.get(layer)
+        coarse = self.arithmetic.unit / UNIT
+        wrong = own is not None and not np.allclose(
+            own, expected, rtol=min(1e-7 * coarse, 1e-2), atol=min(1e-12 * coarse, 1e-4)
+        )
+        tell = self.notation
+        part, formula = 1.0, self._delta_formula(layer)
+        if tell.mean_in_delta and self._scale():
+            part = float(self.p.apply("scale"))
+            if layer == self.p.last:
+                formula += self._scale()
+        if own is not None:
+            own = tell.samples(self._with_unknown(part * own, layer))
+        return Line(self._name("delta", layer), formula, tell.samples(part * delta), own, wrong)
+
+    def _weights(self, layer: int) -> Line:
+        tell, kinds = self.notation, ("W", "b") if self.notation.bare else ("W",)
+        text = tell.formula("inputs.T @ delta", layer) + self._scale_of_gradients()
+        if self.network.l2:
+            text += f" + l2 {self._name('W', layer)}"
+        right = self.p.apply("weight_gradient", layer)
+        code = self.claims[f"W{layer}"]
+        if tell.bare:
+            on = AT_ONE[self.network.activations[layer - 2]] if layer > 1 else 1.0
+            code = np.vstack((code, on * self.claims[f"b{layer}"]))
+        shown = tell.weights(self._with_unknown(code, layer))
+        differs = any(self._off(f"{kind}{layer}") for kind in kinds)
+        return Line(self._name("dW", layer), text, tell.weights(right), shown, differs)
+
+    def _biases(self, layer: int) -> Line:
+        tell, name, delta = self.notation, f"b{layer}", self._name("delta", layer)
+        sign = "-" if tell.layout.threshold else ""
+        text = sign + (delta if tell.one_by_one else f"sum of {delta} over samples")
+        text += "" if tell.one_by_one else self._scale_of_gradients()
+        right, code = self.p.apply("bias_gradient", layer), self.claims[name]
+        values = tell.biases(right), tell.biases(code)
+        return Line(self._name("db", layer), text, *values, self._off(name))
+
+    def _off(self, name: str) -> bool:
+        judgement = judge_tensor(name, self.claims[name], self.truth, self.arithmetic)
+        return judgement.verdict is Verdict.WRONG
+
+    def _with_unknown(self, values: Floats, layer: int) -> Any:
+        """Add the unit that is always on, of which the code's number is not known."""
+        if not self.notation.bare or layer == self.p.last:
+            return values
+        return np.hstack((values.astype(object), np.full((len(values), 1), UNKNOWN)))
+
+    def _scale(self) -> str:
+        n = len(self.p.y)
+        return "" if self.network.reduction == "sum" or n == 1 else f" / {n}"
+
+    def _scale_of_gradients(self) -> str:
+        return "" if self.notation.mean_in_delta else self._scale()
+
+    def _delta_formula(self, layer: int) -> str:
+        network, activation = self.network, self.network.activations[layer - 1]
+        slope = f"{activation}'({self._name('z', layer)})"
+        if layer < network.depth:
+            back = self.notation.formula("delta[up] @ W[up].T", layer)
+            return back if activation == "identity" else f"{back} * {slope}"
+        residual = f"({self._name('a', layer)} - {self.notation.name('y')})"
+        loss = LOSSES[network.loss]
+        if loss.cancels:
+            return residual
+        upstream = loss.derivative_formula.replace("(a - y)", residual)
+        if activation == "softmax":
+            return f"(diag(a) - a a^T) {upstream}"
+        return upstream + ("" if activation == "identity" else f" * {slope}")
+
+
+def _given(quantity: str, formula: str, value: Floats) -> Line:
+    return Line(quantity, formula, value, None, differs=False)
+
+
+def _loss_formula(network: Network) -> str:
+    text = LOSSES[network.loss].formula or network.loss
+    return f"{text}, {network.reduction} over samples" + (" + penalty" if network.l2 else "")

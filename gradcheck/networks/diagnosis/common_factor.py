@@ -1,0 +1,101 @@
+"""One factor on the whole gradient, or on every data part of it: the reduction, mostly."""
+
+import numpy as np
+
+from gradcheck.contract.protocol import Tensors
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import Pass, Textbook
+from gradcheck.networks.diagnosis.advice import explain
+from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.networks.diagnosis.observations import Evidence
+from gradcheck.networks.diagnosis.recover_deltas import FACTOR, Survey
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats
+
+#: Answers are one multiple of the right ones when nothing larger than this part is left.
+MULTIPLE = 1e-6
+
+
+def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
+    """Is every data part off by one factor?"""
+    known = [(s.problem.batch.size, s.factor) for s in surveys if s.factor is not None]
+    if not known:
+        return []
+    factors = dict(known)
+    n, c = max(factors.items())
+    network = surveys[0].problem.network
+    if any(abs(found - factors[size]) > FACTOR * abs(found) for size, found in known):
+        low, high = min(found for _, found in known), max(found for _, found in known)
+        text = (
+            "Every data part of the gradient is one multiple of what it should be, and another "
+            f"one on every problem: from {low:.3g} to {high:.3g} times."
+        )
+        mend = "Look for a division by something that is computed from the gradient or the batch."
+        return [Diagnosis(Name("", "returned_gradient", None), "localised", text, mend)]
+    bug = _reduction(network, factors)
+    if bug:
+        name = Name(bug, CATALOGUE[bug].site, None)
+        text, mend = explain(CATALOGUE[bug], name, network), CATALOGUE[bug].mend
+        return [Diagnosis(name, "named", text, mend, recovered={"factor": c})]
+    text = f"Every data part of the gradient is {c:.6g} times what it should be (N = {n})."
+    if len({round(factor, 6) for factor in factors.values()}) > 1:
+        mend = "Look at where the gradient is divided by the batch."
+        name = Name("", "batch_reduction", None)
+        return [Diagnosis(name, "localised", text, mend, recovered={"factor": c})]
+    # the output's delta, the reduction, and with no penalty the whole are one function
+    sites = ["loss_derivative", "batch_reduction"]
+    sites = sites if network.l2 else ["returned_gradient", *sites]
+    places = [Name("", s, network.depth if s == "loss_derivative" else None) for s in sites]
+    mend = "Look for a constant where the error of the outputs is formed, and where sums end."
+    return [
+        Diagnosis(
+            places[0], "localised", text, mend, also=tuple(places[1:]), recovered={"factor": c}
+        )
+    ]
+
+
+def whole_multiple(*parts: Evidence) -> list[Diagnosis]:
+    """Is the whole gradient, with what the penalty gives, one multiple of the right one?"""
+    answered = [
+        (answer.tensors, truth.tensors)
+        for part in parts
+        for answer, truth in zip(part.answers, part.right, strict=True)
+        if answer.failure is None
+    ]
+    claimed, right = ([_flat(both[side]) for both in answered] for side in (0, 1))
+    square = sum(float(r @ r) for r in right)
+    if not square or not all(np.isfinite(c).all() for c in claimed):
+        return []
+    factor = sum(float(c @ r) for c, r in zip(claimed, right, strict=True)) / square
+    left = sum(float(np.square(c - factor * r).sum()) for c, r in zip(claimed, right, strict=True))
+    if left > MULTIPLE**2 * factor**2 * square or abs(factor - 1) <= FACTOR or not factor:
+        return []
+    text = f"The whole gradient, penalty included, is {factor:.6g} times what it should be."
+    mend = "Look at the end of the function, where the gradient is returned."
+    name = Name("", "returned_gradient", None)
+    return [Diagnosis(name, "localised", text, mend, recovered={"factor": factor})]
+
+
+def _flat(tensors: Tensors) -> Floats:
+    return np.concatenate([tensor.ravel() for pair in tensors for tensor in pair])
+
+
+def _reduction(network: Network, factors: dict[int, float]) -> str:
+    """Name the factor when one catalogued reduction gives it at every batch size."""
+    for bug in CATALOGUE.values():
+        if bug.site != "batch_reduction" or set(bug.rules) != {"scale"}:
+            continue
+        fits = True
+        for n, c in factors.items():
+            y = np.zeros((n, network.widths[-1]))
+            p = Pass(network, [], y, Textbook().rules, a={0: np.zeros((n, network.widths[0]))})
+            right = p.apply("scale")
+            wrong = bug.rules["scale"](p)
+            fits = (
+                fits
+                and abs(wrong / right - 1.0) > FACTOR
+                and abs(wrong / right - c) <= 1e-6 * abs(c)
+            )
+        if fits:
+            return bug.slug
+    return ""

@@ -1,0 +1,230 @@
+"""What the code did when asked, beside what right code does, and a hypothesis too."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.comparison.compare import named
+from gradcheck.contract.protocol import (
+    Call,
+    ContractError,
+    Failure,
+    Observation,
+    Request,
+    read_tensors,
+)
+from gradcheck.execution.session import InProcess
+from gradcheck.networks.bugs.textbook import RULES, Pass, Rule, Textbook
+from gradcheck.networks.problem import Floats, Problem
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A sequence of questions and the answers to it.
+
+    Attributes
+    ----------
+    requests : tuple of Request
+        In the order they were asked, for state may matter.
+    answers : tuple of Observation
+        Of the code under test.
+    right : tuple of Observation
+        Of the textbook.
+    """
+
+    requests: tuple[Request, ...]
+    answers: tuple[Observation, ...]
+    right: tuple[Observation, ...]
+
+
+Simulation = Callable[[Mapping[str, Rule]], Textbook]
+
+
+def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[Observation, ...]:
+    """Ask the textbook, with some rules replaced, the same questions in the same order."""
+    session = InProcess(Textbook(rules))
+    return tuple(session.ask(request) for request in requests)
+
+
+def unexplained(
+    evidence: Evidence,
+    rules: Mapping[str, Rule],
+    noise: float,
+    enough: float = float("inf"),
+    simulation: Simulation = Textbook,
+) -> float:
+    """Return how much of the error a hypothesis leaves, at worst over all numbers.
+
+    Infinite if it fails where the code answers, or the other way round.
+
+    Parameters
+    ----------
+    rules : mapping of str to callable
+        The textbook's rules that the hypothesis replaces.
+    noise : float
+        Relative roundoff of the code under test: nothing below it is held against a
+        hypothesis.
+    enough : float
+        Stop asking once this much is left.
+    simulation : callable
+        What makes code of rules.
+    """
+    worst = 0.0
+    for lefts in _lefts(evidence, rules, noise, simulation):
+        worst = max(worst, float(lefts.max(initial=0.0)))
+        if worst >= enough:
+            break
+    return worst
+
+
+def explained(evidence: Evidence, rules: Mapping[str, Rule], noise: float) -> int:
+    """Count the tensors, over all answers, of which a hypothesis leaves nothing."""
+    return sum(int((lefts == 0.0).sum()) for lefts in _lefts(evidence, rules, noise))
+
+
+def _lefts(
+    evidence: Evidence,
+    rules: Mapping[str, Rule],
+    noise: float,
+    simulation: Simulation = Textbook,
+) -> Iterator[Floats]:
+    """For each answer, what a hypothesis leaves of the error of every tensor."""
+    code = simulation(rules)
+    watched = any(_touched(answer) != _UNTOUCHED for answer in evidence.answers)
+    watched = watched or any(request.fresh for request in evidence.requests)
+    session = InProcess(code) if watched else None
+    for request, answer, right in zip(
+        evidence.requests, evidence.answers, evidence.right, strict=True
+    ):
+        guess = session.ask(request) if session else _quickly(code, request)
+        yield _left(request, answer, right, guess, noise)
+
+
+_NOTHING_FITS = np.array([np.inf])
+
+
+def _left(
+    request: Request, answer: Observation, right: Observation, guess: Observation, noise: float
+) -> Floats:
+    if answer.failure is not None or guess.failure is not None:
+        return np.zeros(0) if _said(answer) == _said(guess) else _NOTHING_FITS
+    if _touched(answer) != _touched(guess):
+        return _NOTHING_FITS
+    ruler = _ruler(request, answer, right, noise)
+    difference = numbers(request, answer) - numbers(request, guess)
+    if not np.isfinite(difference).all():
+        return _NOTHING_FITS
+    left = np.sqrt(np.add.reduceat(difference * difference, ruler.starts))
+    shares: Floats = np.where(left > ruler.floor, left / ruler.scale, 0.0)
+    return shares
+
+
+def _said(observation: Observation) -> tuple[str, str] | None:
+    """A failure without its place, which a simulation does not have."""
+    failure = observation.failure
+    return (failure.kind, failure.message) if failure is not None else None
+
+
+_UNTOUCHED: tuple[tuple[str, ...], tuple[str, ...], bool] = ((), (), False)
+
+
+@dataclass(frozen=True)
+class _Ruler:
+    """By how much an answer may be missed, tensor by tensor.
+
+    Attributes
+    ----------
+    starts : array of int
+        Where each tensor starts among all numbers.
+    scale : array
+        The error of each tensor, which a hypothesis has to explain.
+    floor : array
+        What roundoff may leave.
+    """
+
+    starts: NDArray[np.intp]
+    scale: Floats
+    floor: Floats
+
+
+@lru_cache(maxsize=64)
+def _ruler(request: Request, answer: Observation, right: Observation, noise: float) -> _Ruler:
+    sizes = [0] if request.call is Call.STEP else [0, 1]
+    for array in named(answer.tensors).values():
+        sizes.append(sizes[-1] + array.size)
+    starts = np.array(sizes[:-1])
+    seen, true = numbers(request, answer), numbers(request, right)
+
+    def norms(values: Floats) -> Floats:
+        squares: Floats = np.add.reduceat(values * values, starts)
+        return np.sqrt(squares)
+
+    size = norms(true)
+    gradient = size if request.call is Call.STEP else size[1:]
+    whole = float(np.linalg.norm(gradient))
+    error = norms(seen - true)
+    # of tensors that are right a hypothesis may spoil a part, no larger than the error is elsewhere
+    part = min(1e-3, float((error / np.maximum(size, 1e-3 * whole + 1e-300)).max()))
+    scale = np.maximum.reduce([error, part * size, np.full_like(size, 1e-3 * part * whole)])
+    floor = 30 * noise * np.maximum.reduce([size, norms(seen), np.full_like(size, 1e-3 * whole)])
+    return _Ruler(starts, np.maximum(scale, 1e-300), floor)
+
+
+def _quickly(code: Textbook, request: Request) -> Observation:
+    """Ask without watching what happens to the arguments: they are thrown away."""
+    problem = request.problem
+    pairs = problem.params.copies()
+    with np.errstate(all="ignore"):
+        try:
+            if request.call is Call.STEP:
+                rate = request.learning_rate
+                raw = code.step(problem.network, pairs, problem.batch, rate)
+                return Observation(tensors=read_tensors(raw, problem, "")[0])
+            if type(code) is not Textbook or any(
+                code.rules[name] is not RULES[name] for name in _FORWARD
+            ):
+                loss, grads = code.loss_and_grads(problem.network, pairs, problem.batch)
+            else:
+                forward, loss = _forward(problem)
+                z = {layer: array.copy() for layer, array in forward.z.items()}
+                a = {layer: array.copy() for layer, array in forward.a.items()}
+                y = problem.batch.y
+                rules, memory = code.rules, code.memory
+                grads = code.backward(Pass(problem.network, pairs, y, rules, None, memory, z, a))
+            return Observation(loss=loss, tensors=read_tensors(grads, problem, "d")[0])
+        except ContractError as error:
+            return Observation(failure=Failure("contract", str(error)))
+        except Exception as error:  # a planted rule may raise, as real code does
+            message = f"{request.call.value} raised {type(error).__name__}: {error}"
+            return Observation(failure=Failure("exception", message))
+
+
+#: Rules that make the forward and the loss: where none is replaced, one run serves all.
+_FORWARD = ("begin", "pre_activation", "activation", "loss")
+
+
+@lru_cache(maxsize=64)
+def _forward(problem: Problem) -> tuple[Pass, float]:
+    """Run the textbook's forward once for all hypotheses about the backward."""
+    batch = problem.batch
+    p = Pass(problem.network, problem.params.copies(), batch.y, RULES, a={0: batch.x})
+    p.run()
+    return p, float(p.apply("loss"))
+
+
+def _touched(observation: Observation) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    return observation.changed, observation.aliased, observation.overwrote
+
+
+def numbers(request: Request, observation: Observation) -> Floats:
+    """Return every number of an answer in a row; a step's as the gradient it implies."""
+    if request.call is Call.STEP:
+        before = np.concatenate([t.ravel() for _, t in request.problem.params.tensors()])
+        after = np.concatenate([a.ravel() for a in named(observation.tensors).values()])
+        implied: Floats = (before - after) / request.learning_rate
+        return implied
+    tensors = named(observation.tensors).values()
+    return np.concatenate([[observation.loss], *(array.ravel() for array in tensors)])

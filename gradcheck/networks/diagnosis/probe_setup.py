@@ -1,0 +1,167 @@
+"""What a diagnosis is made on: one network, its probes, and what was answered."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+from gradcheck.comparison.verdict import Finding
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.context import Plan
+from gradcheck.networks.diagnosis.observations import Evidence, simulate
+from gradcheck.networks.diagnosis.probes import alive, probe
+from gradcheck.networks.diagnosis.recover_deltas import SAME
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Problem
+from gradcheck.oracle.estimate import UNIT
+
+#: Learning rates of probing steps: no fraction that anything else has.
+RATES = (0.173, 0.37)
+
+#: Networks tried in search of one on which every layer gets some gradient.
+TRIED = 10
+
+#: No more samples are asked for, where others can be had.
+LARGEST = 64
+
+#: Failing problems that are asked again.
+AGAIN = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """The network a diagnosis is made on, and how the code computes.
+
+    Attributes
+    ----------
+    network : Network
+    sizes : tuple of int
+        Batch sizes to probe: one sample if it can be had, then several.
+    held_out : tuple of int
+        Those of problems that nothing is chosen on.
+    noise : float
+        Relative roundoff that is held against no hypothesis.
+    tolerance : float
+        For vectors recovered from gradients.
+    calls : tuple of Call
+        What to ask: gradients, or steps where only those are wrong.
+    repeated : bool
+        Ask questions again, with others of the same shape in between: something is
+        kept between calls.
+    one_hot : bool
+        The code takes labels for targets.
+    """
+
+    network: Network
+    sizes: tuple[int, ...]
+    held_out: tuple[int, ...]
+    noise: float
+    tolerance: float
+    calls: tuple[Call, ...]
+    repeated: bool
+    one_hot: bool = False
+
+    def probe(self, samples: int, seed: Sequence[int]) -> Problem:
+        """Make a problem to ask about."""
+        return probe(self.network, samples, seed, self.one_hot)
+
+
+def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
+    """Choose the network that tells most, among those on which something is wrong."""
+    ordered = sorted(dict.fromkeys(p.network for p in failing), key=_telling, reverse=True)
+    network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
+    case = Case(
+        network,
+        sizes=(),
+        held_out=(),
+        noise=1e-13,
+        tolerance=SAME,
+        calls=_calls(plan, bad),
+        repeated="purity" in bad,
+        one_hot=plan.support.one_hot,
+    )
+    case = on(plan, case, network)
+    return case if plan.arithmetic.unit == UNIT else loosened(case)
+
+
+def on(plan: Plan, case: Case, network: Network) -> Case:
+    """Ask about another network.
+
+    More samples than a layer has inputs do not give away what each was told, and of one number of
+    samples alone two divisors are one.
+    """
+    supported = plan.support.batch_sizes
+    several = [n for n in supported if n > 1]
+    first = min(
+        [n for n in several if n <= min(network.widths[:-1])] or several,
+        key=lambda n: abs(n - 4),
+        default=1,
+    )
+    others = [n for n in several if n != first and n <= LARGEST]
+    others.sort(key=lambda n: (abs(n - first), -n))
+    one = (1,) if 1 in supported and several else ()
+    sizes = (*one, first, *others[:1])[:2]
+    held_out = (*one, *others, first)[:2] if one else (first, *others[1:2], *others[:1])[:2]
+    return replace(case, network=network, sizes=sizes, held_out=held_out)
+
+
+def loosened(case: Case) -> Case:
+    """Allow for what float32 arithmetic costs."""
+    return replace(case, noise=3e-6, tolerance=1e-3)
+
+
+def _calls(plan: Plan, bad: dict[str, Finding]) -> tuple[Call, ...]:
+    """Ask for gradients; for steps where only those are wrong; for both of state."""
+    if "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad):
+        return (Call.STEP,)
+    if "purity" in bad and Call.STEP in plan.offers:
+        return (Call.LOSS_AND_GRADS, Call.STEP)
+    return (Call.LOSS_AND_GRADS,)
+
+
+def _telling(network: Network) -> tuple[int, int, int]:
+    """Prefer three layers, distinct widths and curved activations."""
+    flat = sum(name in ("identity", "relu", "leaky_relu") for name in network.activations)
+    size = sum(network.widths)
+    return 3 * min(network.depth, 3) + len(set(network.widths)) - flat, min(network.widths), -size
+
+
+def probes(case: Case, seed: int) -> tuple[Request, ...]:
+    """Make the questions: held-out ones have other values and, for several, another N."""
+    problems = []
+    for index, samples in enumerate(case.held_out if seed else case.sizes):
+        problems.append(case.probe(samples, (seed, index, 5)))
+    if case.repeated:  # what is kept shows when other numbers of the same shape come next
+        others = [case.probe(p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
+        problems = [*problems, *others, *problems, problems[0]]
+    return _asking(case, problems)
+
+
+def again(case: Case, failing: list[Problem]) -> tuple[Request, ...]:
+    """Ask the failing problems of a network again, of code that has kept nothing."""
+    return _asking(case, [p for p in failing if p.network == case.network][:AGAIN])
+
+
+def _asking(case: Case, problems: list[Problem]) -> tuple[Request, ...]:
+    requests = [
+        Request(
+            call,
+            problem,
+            learning_rate=RATES[index % 2] if call is Call.STEP else 0.0,
+            fresh=case.repeated,
+        )
+        for call in case.calls  # one after the other: who reuses arrays does so in one function
+        for index, problem in enumerate(problems)
+    ]
+    requests[0] = replace(requests[0], anew=True)  # a simulation knows of no earlier calls
+    return tuple(requests)
+
+
+def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Evidence]:
+    """Ask, and set the answers beside the right ones; what is not supported is left out."""
+    answers = []
+    kept = []
+    for request in requests:
+        answer = yield request
+        if answer.supported:
+            answers.append(answer)
+            kept.append(request)
+    return Evidence(tuple(kept), tuple(answers), simulate({}, tuple(kept)))

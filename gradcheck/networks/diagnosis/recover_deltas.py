@@ -1,0 +1,213 @@
+"""Which rule is wrong, in which layer: read off the gradients, no dictionary needed.
+
+From ``dW = s a^T D + l2 W`` and ``db = s sum D`` the code's own deltas D are recovered,
+layer by layer from the top, and each is held against what the textbook makes of the
+code's own delta *above*. So a wrong rule is seen where it stands, and does not make
+every layer below it look wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.comparison.compare import named
+from gradcheck.contract.protocol import Observation
+from gradcheck.networks.bugs.textbook import Pass, Rule, Textbook
+from gradcheck.networks.problem import Floats, Problem
+
+#: Two vectors closer than this part of their length are the same, in float64.
+SAME = 1e-8
+
+
+#: A factor closer to one is none.
+FACTOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something that is not what the textbook makes of the code's own numbers.
+
+    Attributes
+    ----------
+    part : str
+        ``delta``, ``weight`` or ``bias``.
+    layer : int
+    """
+
+    part: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the gradients of one problem give away.
+
+    Attributes
+    ----------
+    problem : Problem
+    deltas : dict of int to array
+        The code's own, (N, n[l]).
+    expected : dict of int to array
+        What the textbook makes of the code's delta above.
+    claims : dict of str to array
+    flags : tuple of Flag
+        From the top layer down.
+    blind_below : int
+        Deltas of layers below this one vanish, so that nothing shows there; 0 if none.
+    factor : float or None
+        When every data part of every tensor is off by one factor, that factor.
+    forward : mapping of str to callable or None
+        Rules of the code's forward, where that is known to be wrong.
+    """
+
+    problem: Problem
+    deltas: dict[int, Floats]
+    expected: dict[int, Floats]
+    claims: dict[str, Floats]
+    flags: tuple[Flag, ...]
+    blind_below: int = 0
+    factor: float | None = None
+    forward: Mapping[str, Rule] | None = None
+
+    def textbook(self) -> Pass:
+        """Run the forward on this problem, as far as it is known."""
+        return textbook_pass(self.problem, self.forward)
+
+
+def same(one: Floats, two: Floats, tolerance: float) -> bool:
+    """Whether two arrays agree within a part of their length."""
+    if one.shape != two.shape or not (np.isfinite(one).all() and np.isfinite(two).all()):
+        return False
+    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)))
+    return float(np.linalg.norm(one - two)) <= tolerance * size + 1e-13
+
+
+def textbook_pass(problem: Problem, forward: Mapping[str, Rule] | None = None) -> Pass:
+    """Run a forward on a problem; its backward is left to the caller.
+
+    Parameters
+    ----------
+    forward : mapping of str to callable, optional
+        Rules of a forward that is known to be wrong, and how.
+    """
+    code = Textbook(forward)
+    p = Pass(
+        problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
+    )
+    p.a[0] = problem.batch.x
+    p.run()
+    return p
+
+
+def survey(
+    problem: Problem,
+    observation: Observation,
+    tolerance: float = SAME,
+    factor: float | None = None,
+    forward: Mapping[str, Rule] | None = None,
+) -> Survey:
+    """Recover the code's deltas and flag what does not follow from them.
+
+    Parameters
+    ----------
+    tolerance : float
+        Part of its length by which a vector may be off.
+    factor : float, optional
+        By which every data part is known to be off.
+    forward : mapping of str to callable, optional
+        Rules of the code's forward, where that is known to be wrong.
+    """
+    p = textbook_pass(problem, forward)
+    claims = named(observation.tensors)
+    factor = factor or _common_factor(problem, claims, tolerance, forward)
+    scale = p.apply("scale") * (factor or 1.0)
+    flags: list[Flag] = []
+    deltas: dict[int, Floats] = {}
+    expected: dict[int, Floats] = {}
+    blind = 0
+    for layer in range(p.last, 0, -1):
+        predicted = p.apply("output_delta") if layer == p.last else p.apply("hidden_delta", layer)
+        data = (claims[f"W{layer}"] - p.apply("penalty_gradient", layer)) / scale
+        bias = claims[f"b{layer}"] / scale
+        delta, found = _layer(p.a[layer - 1], data, bias, predicted, layer, tolerance)
+        if (
+            predicted.any()
+            and _nothing(p, claims, layer)
+            and any(not _nothing(p, claims, below) for below in range(1, layer))
+        ):  # what reaches the layers below was here
+            delta, found = predicted, [Flag("weight", layer), Flag("bias", layer)]
+        flags += found
+        expected[layer] = predicted
+        if delta is None:
+            blind = blind or layer
+            break
+        deltas[layer] = p.delta[layer] = delta
+        p.grads[layer] = (claims[f"W{layer}"], claims[f"b{layer}"])
+        if layer > 1 and not delta.any():
+            blind = blind or layer
+    return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
+
+
+def _nothing(p: Pass, claims: dict[str, Floats], layer: int) -> bool:
+    """Whether all that a layer is given is zero, or the gradient of the penalty alone."""
+    w, b = claims[f"W{layer}"], claims[f"b{layer}"]
+    return not b.any() and (
+        not w.any() or np.array_equal(w, np.asarray(p.apply("penalty_gradient", layer)))
+    )
+
+
+def _layer(
+    a: Floats, data: Floats, bias: Floats, predicted: Floats, layer: int, tolerance: float
+) -> tuple[Floats | None, list[Flag]]:
+    """Decide between delta, weight and bias at one layer; no delta when none can be told."""
+    weight_fits = same(data, a.T @ predicted, tolerance)
+    bias_fits = same(bias, predicted.sum(axis=0), tolerance)
+    if weight_fits:
+        return predicted, [] if bias_fits else [Flag("bias", layer)]
+    recovered, solved = _recover(a, data, tolerance)
+    if solved and recovered is not None and same(recovered.sum(axis=0), bias, tolerance):
+        return recovered, [Flag("delta", layer)]
+    if bias_fits:
+        return predicted, [Flag("weight", layer)]
+    if len(a) == 1 and not solved:
+        return bias[None, :], [Flag("delta", layer), Flag("weight", layer)]
+    if solved:
+        return recovered, [Flag("delta", layer), Flag("bias", layer)]
+    return None, [Flag("delta", layer)]
+
+
+def _recover(a: Floats, data: Floats, tolerance: float) -> tuple[Floats | None, bool]:
+    """Solve ``a^T D = data`` for D; say whether it has a solution."""
+    if len(a) > a.shape[1] or np.linalg.matrix_rank(a) < len(a):
+        return None, False
+    solution: Floats = np.asarray(np.linalg.lstsq(a.T, data, rcond=None)[0], dtype=np.float64)
+    return solution, same(a.T @ solution, data, 10 * tolerance)
+
+
+def _common_factor(
+    problem: Problem,
+    claims: dict[str, Floats],
+    tolerance: float,
+    forward: Mapping[str, Rule] | None,
+) -> float | None:
+    """Return c when every data part is c times the true one, and c is not 1."""
+    code = Textbook(forward)
+    answer = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
+    right = named(tuple(answer[1]))
+    parts = []
+    for name, true in right.items():
+        if claims[name].shape != true.shape:
+            return None
+        penalty = np.zeros_like(true)
+        if name.startswith("W"):
+            penalty = problem.network.l2 * problem.params.pairs[int(name[1:]) - 1][0]
+        parts.append((claims[name] - penalty, true - penalty))
+    claimed = np.concatenate([c.ravel() for c, _ in parts])
+    true_all = np.concatenate([t.ravel() for _, t in parts])
+    square = float(true_all @ true_all)
+    if not square or not np.isfinite(claimed).all():
+        return None
+    c = float(claimed @ true_all) / square
+    every = all(same(one, c * two, tolerance) for one, two in parts)
+    return c if every and abs(c - 1) > FACTOR and c != 0 else None

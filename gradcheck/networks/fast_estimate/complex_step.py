@@ -1,0 +1,207 @@
+"""The primary estimate: the complex step, ``Im f(x + ih) / h``.
+
+No difference is formed, so nothing cancels and ``h`` can be tiny; the truncation
+error is of order h**2 and vanishes. (Squire and Trapp, SIAM Review 40, 1998;
+Martins, Sturdza and Alonso, ACM TOMS 29, 2003.)
+
+The step is taken at the pre-activations ``z[l][:, j]``. A loss is a sum over samples, so
+one move serves all samples, and ``dz/dW = a[l-1]`` is the definition of z:
+``dL/dW = a[l-1]^T dL/dz``. With h of 1e-50 a move leaves every real part as it is, to the
+last bit. So the forward is evaluated once for all moves (:func:`sloped`), and only
+imaginary parts are carried on: through an activation as its own complex step says, through
+a layer by its W, and at the end by the loss' complex step
+(:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
+all outputs, too; so it does for many that meet in one sum, as under a softmax
+(:mod:`gradcheck.networks.fast_estimate.one_sum`). Few are moved each by itself.
+
+The bar is measured, not assumed: the gradient is formed again at points that roundoff
+cannot tell from the problem's own (:mod:`gradcheck.networks.fast_estimate.points`), and
+how far it varies there is the measure (:mod:`gradcheck.networks.fast_estimate.chain`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.networks.fast_estimate.one_sum import by_one_sum, meet
+from gradcheck.networks.fast_estimate.points import Points
+from gradcheck.networks.forward_pass import (
+    Activate,
+    Evaluation,
+    activate,
+    output_terms,
+    resume,
+    sample_losses,
+    separable,
+    until_loss,
+)
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats, Problem
+from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.elementary import Array
+from gradcheck.oracle.estimate import Estimate
+
+#: The imaginary step. Its square is far below any roundoff; 1e-50 keeps products
+#: of it above underflow down to gradients of 1e-250.
+STEP = 1e-50
+
+#: From so many outputs on, those that meet in one sum are moved together: moving each by itself
+#: costs the square of their number.
+MANY = 32
+
+#: A stack of gradients: one (dW, db) a layer, with a leading axis.
+Stack = list[tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Sloped:
+    """A stack of forwards, and how steep each of their parts is.
+
+    Attributes
+    ----------
+    problem : Problem
+    points : Points
+    run : Evaluation
+        The forwards, (R, 1, N, n[l]); their ``a[l - 1]`` is the activation of layer l.
+    slopes : list of array
+        By hidden layer: derivative of each activation by its own z, (R, 1, N, n[l]).
+    delta : array
+        Derivative of the batch's loss by the output's pre-activation, (R, N, n[L]).
+    """
+
+    problem: Problem
+    points: Points
+    run: Evaluation
+    slopes: list[Floats]
+    delta: Floats
+
+    @property
+    def first(self) -> "Sloped":
+        """The exact point alone."""
+        run = Evaluation([z[:1] for z in self.run.z], [a[:1] for a in self.run.a])
+        slopes = [slope[:1] for slope in self.slopes]
+        return Sloped(self.problem, self.points.first, run, slopes, self.delta[:1])
+
+    def gradient(self, layer: int, delta: Floats) -> tuple[Array, Array]:
+        """Make ``dW = a^T delta + l2 W`` and ``db = sum delta``: the definition of z, and l2's.
+
+        Parameters
+        ----------
+        delta : array
+            By z[layer], (R, N, n[layer]).
+        """
+        inputs = self.run.a[layer - 2][:, 0] if layer > 1 else self.problem.batch.x
+        dw = np.swapaxes(inputs, -1, -2) @ delta
+        if self.problem.network.l2:
+            dw += self.problem.network.l2 * self.points.pairs[layer - 1][0][:, 0]
+        return dw, delta.sum(axis=-2)
+
+
+def sloped(
+    problem: Problem,
+    points: Points,
+    apply: Activate | None = None,
+    epsilon: float = 0.0,
+    tilt: Array | None = None,
+) -> Sloped:
+    """Run the forward at a stack of points, and take a complex step in each part of it.
+
+    Parameters
+    ----------
+    apply : callable, optional
+        Replaces the activations; sees z of shape (R, 1 or more, N, n[l]).
+    epsilon : float
+        Inside a logarithm of the loss.
+    tilt : array, optional
+        (R, 1, N, n[L]). Added to the derivative of the loss by the output's
+        pre-activation; see :mod:`gradcheck.networks.fast_estimate.rounding`.
+    """
+    network = problem.network
+    apply = apply or activate(network)
+    until = until_loss(network, apply, epsilon)
+    run = resume(network, points.pairs, {1: points.z}, until)
+    slopes = [
+        apply(layer, z + 1j * STEP).imag / STEP for layer, z in enumerate(run.z[:-1], start=1)
+    ]
+    delta = points.shares * _output(network, points.y, run.z[-1], until, epsilon, tilt)
+    return Sloped(problem, points, run, slopes, delta)
+
+
+def _output(
+    network: Network, y: Floats, z: Array, until: Activate, epsilon: float, tilt: Array | None
+) -> Floats:
+    """Return the derivative of each sample's loss by the output's z, (R, N, n[L])."""
+    if separable(network):  # then one move serves all units
+        moved = z + 1j * STEP
+        terms = output_terms(network, moved, until(network.depth, moved), y, epsilon)
+        delta = (terms.imag / STEP)[:, 0]
+    elif z.shape[-1] >= MANY and meet(network, epsilon):
+        delta = by_one_sum(network, y, z, until, epsilon, STEP)
+    else:
+        delta = _by_unit(network, y, z, until, epsilon)
+    return delta if tilt is None else delta + tilt[:, 0]
+
+
+def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: float) -> Floats:
+    """Move the units of the output one by one: each is felt in the terms of all."""
+    runs, _, samples, width = z.shape
+    delta = np.empty((runs, samples, width))
+    for units in blocks(width, runs * samples * width, size=16):
+        moved = np.empty((runs, units.stop - units.start, samples, width), dtype=np.complex128)
+        moved.real, moved.imag = z, STEP * np.eye(width)[units][:, None, :]
+        losses = sample_losses(network, moved, until(network.depth, moved), y, epsilon)
+        delta[:, :, units] = np.swapaxes(losses.imag / STEP, 1, 2)
+    return delta
+
+
+def by_preactivation(parts: Sloped) -> Stack:
+    """Follow a move of every pre-activation forwards to the loss.
+
+    Returns
+    -------
+    gradients : list of (dW, db)
+        dW of shape (R, n[l-1], n[l]).
+    """
+    depth = parts.problem.network.depth
+    return [parts.gradient(layer, _followed(parts, layer)) for layer in range(1, depth)] + [
+        parts.gradient(depth, parts.delta)
+    ]
+
+
+def _followed(parts: Sloped, layer: int) -> Floats:
+    """Return the derivative of the batch's loss by a hidden layer's z, (R, N, n[layer])."""
+    network = parts.problem.network
+    runs, _, samples, width = parts.run.z[layer - 1].shape
+    delta = np.empty((runs, samples, width))
+    columns = np.swapaxes(parts.slopes[layer - 1], 1, 3)  # (R, n, N, 1)
+    rows = np.swapaxes(parts.points.pairs[layer][0], 1, 2)  # (R, n, 1, m)
+    for units in blocks(width, runs * samples * max(network.widths[layer:])):
+        change = columns[:, units] * rows[:, units]  # of z[layer + 1], as each unit moves
+        for later in range(layer + 1, network.depth):
+            change = (change * parts.slopes[later - 1]) @ parts.points.pairs[later][0]
+        delta[:, :, units] = np.einsum("runk,rnk->rnu", change, parts.delta)
+    return delta
+
+
+def estimates(stack: Stack, bars: Stack) -> dict[str, Estimate]:
+    """Make estimates with bars, by tensor name.
+
+    Parameters
+    ----------
+    stack : Stack
+        Its first run is the estimate.
+    bars : Stack
+        Without the leading axis.
+    """
+    return {
+        f"{kind}{layer}": Estimate(runs[0], bar)
+        for layer, pairs in enumerate(zip(stack, bars, strict=True), start=1)
+        for kind, runs, bar in zip("Wb", *pairs, strict=True)
+    }
+
+
+def spread(runs: Floats) -> Floats:
+    """Return the largest distance of any run from the first, entry by entry."""
+    apart = runs[1:] - runs[:1]
+    largest: Floats = np.abs(apart, out=apart).max(axis=0)
+    return largest

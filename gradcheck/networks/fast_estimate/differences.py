@@ -1,0 +1,221 @@
+"""Real differences of the forward along many directions of its parameters at once.
+
+How far a direction V moves the pre-activation of its layer is seen on the forward with
+moved parameters, ``z(W + V) - z(W)``: that ``dz/dW = a`` is not taken on trust. From there the
+forward is resumed at both sides of every rung of a ladder, on the straight line through
+these two; z is linear in the parameters.
+
+Directions of all tensors go through the forward together; each joins in its own layer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.networks.fast_estimate.reach import RUNGS, first_steps, rungs_on_one_side
+from gradcheck.networks.forward_pass import (
+    Activate,
+    Evaluation,
+    penalty,
+    reduce,
+    resume,
+    sample_losses,
+    until_loss,
+)
+from gradcheck.networks.problem import Floats, Problem
+from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.elementary import Array
+from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.ladder import Slope, extrapolate_all, steps
+
+#: Half the step of the difference that says how steep an activation is: for steps only.
+_NEAR = 1e-6
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What a step of one along each of D directions does, before the loss.
+
+    Attributes
+    ----------
+    layer : int
+        The layer whose parameters move.
+    speed : array
+        How far its pre-activation moves, (D, N, n).
+    penalty, rounding : array
+        Slope of the weight penalty and what rounding may cost it, (D,).
+    """
+
+    layer: int
+    speed: Floats
+    penalty: Floats
+    rounding: Floats
+
+    def __len__(self) -> int:
+        """Return how many directions there are."""
+        return len(self.speed)
+
+    def __getitem__(self, rows: slice) -> "Moves":
+        """Return some of the directions."""
+        return Moves(self.layer, self.speed[rows], self.penalty[rows], self.rounding[rows])
+
+
+class Walk:
+    """A step of one along each of D directions of a layer's W, taken some rows of W at a time.
+
+    z is a sum over rows of W, which may be large: neither a whole direction nor a whole moved
+    W is ever held.
+
+    Parameters
+    ----------
+    run : Evaluation
+        The forward as it is.
+    count : int
+        How many directions.
+    """
+
+    def __init__(self, problem: Problem, run: Evaluation, layer: int, count: int) -> None:
+        self._network, self._layer = problem.network, layer
+        self._w, self._b = problem.params.pairs[layer - 1]
+        self._inputs = run.a[layer - 1]
+        self._speed = np.repeat((self._b - run.z[layer - 1])[None], count, axis=0)
+        self._ahead, self._behind = np.zeros((2, count))  # penalties at either side
+
+    def step(self, rows: slice, directions: Floats) -> None:
+        """Move some rows of W along their part of the directions, (D, rows, n[l])."""
+        w = self._w[rows]
+        there = w + directions
+        self._speed += self._inputs[:, rows] @ there
+        if self._network.l2:
+            self._ahead += penalty(self._network, [(there, self._b)])
+            self._behind += penalty(self._network, [(w - directions, self._b)])
+
+    def moves(self) -> Moves:
+        """Return what the steps so far do."""
+        # central differences over a step of one: a square has no third derivative
+        slope = (self._ahead - self._behind) / 2.0
+        rounding = 4.0 * UNIT * (self._ahead + self._behind)
+        return Moves(self._layer, self._speed, slope, rounding)
+
+
+def of_biases(problem: Problem, layer: int, directions: Floats) -> Moves:
+    """Move a layer's b along directions, (D, n[l])."""
+    speed = np.repeat(directions[:, None], problem.batch.size, axis=1)
+    return Moves(layer, speed, np.zeros(len(speed)), np.zeros(len(speed)))
+
+
+def slopes(
+    problem: Problem, run: Evaluation, apply: Activate, moves: list[Moves], reach: float
+) -> list[Slope]:
+    """Difference the loss along directions of each tensor.
+
+    Parameters
+    ----------
+    run : Evaluation
+        The forward as it is.
+    apply : callable
+        Its activations.
+    moves : list of Moves
+        In the order of their layers.
+    reach : float
+        How far a pre-activation may move at the first rung.
+
+    Returns
+    -------
+    slopes : list of Slope
+        Along all directions in their order.
+    """
+    steep = [
+        (apply(layer, z + _NEAR) - apply(layer, z - _NEAR)) / (2.0 * _NEAR)
+        for layer, z in enumerate(run.z[:-1], start=1)
+    ]
+    found = []
+    for together in _together(problem, _by_layer(moves)):
+        rates = _rates(problem, steep, together)
+        h = steps(first_steps(problem.network, run.z[-len(rates) :], rates, reach), RUNGS)
+        found += _told(problem, run, apply, together, h)
+    return found
+
+
+def _by_layer(moves: list[Moves]) -> list[Moves]:
+    """Join the moves of each layer."""
+    joined: dict[int, list[Moves]] = {}
+    for some in moves:
+        joined.setdefault(some.layer, []).append(some)
+    return [
+        Moves(
+            layer,
+            np.concatenate([m.speed for m in some]),
+            np.concatenate([m.penalty for m in some]),
+            np.concatenate([m.rounding for m in some]),
+        )
+        for layer, some in joined.items()
+    ]
+
+
+def _together(problem: Problem, layers: list[Moves]) -> Iterator[list[Moves]]:
+    """Cut all layers' directions so that the rungs of each part stay in bounds."""
+    rungs = 2 * RUNGS * problem.batch.size * max(problem.network.widths[1:])
+    for part in blocks(sum(map(len, layers)), rungs):
+        start, some = 0, []
+        for moves in layers:
+            some.append(moves[max(part.start - start, 0) : max(part.stop - start, 0)])
+            start += len(moves)
+        yield [moves for moves in some if len(moves)]
+
+
+def _rates(problem: Problem, steep: list[Floats], layers: list[Moves]) -> list[Array]:
+    """Return how fast each direction moves the pre-activations, from the first layer that moves.
+
+    Parameters
+    ----------
+    steep : list of array
+        By hidden layer, how steep its activations are, (N, n[l]).
+
+    Returns
+    -------
+    rates : list of array
+        By layer, (D, N, n[l]).
+    """
+    joining = {moves.layer: moves.speed for moves in layers}
+    first = min(joining)
+    rates = [joining[first]]
+    for layer in range(first + 1, problem.network.depth + 1):
+        carried = (rates[-1] * steep[layer - 2]) @ problem.params.pairs[layer - 1][0]
+        rates.append(np.concatenate([carried, joining[layer]]) if layer in joining else carried)
+    return rates
+
+
+def _told(
+    problem: Problem, run: Evaluation, apply: Activate, layers: list[Moves], h: Floats
+) -> list[Slope]:
+    """Difference the loss on ladders of steps h, (D, K), and extrapolate to zero."""
+    network, rungs, starts, end = problem.network, h.shape[1], {}, 0
+    for moves in layers:
+        start, end = end, end + len(moves)
+        signed = np.concatenate([h[start:end], -h[start:end]], axis=1)
+        starts[moves.layer] = _on_lines(run.z[moves.layer - 1], moves.speed, signed)
+    until = until_loss(network, apply)  # what comes after the last z does not count here
+    runs = resume(network, problem.params.pairs, starts, until)
+    losses = sample_losses(network, runs.z[-1], runs.a[-1], problem.batch.y)  # (D, 2 K, N)
+    apart = reduce(network, losses[:, :rungs] - losses[:, rungs:])
+    furthest = np.abs(losses[:, 0]) + np.abs(runs.z[-1][:, 0]).sum(axis=-1) + 1.0
+    noise = 4.0 * UNIT * reduce(network, furthest)
+    usable = rungs_on_one_side(network, runs.z)
+    value, error, step = extrapolate_all(h, apart / (2.0 * h), noise, usable)
+    value += np.concatenate([moves.penalty for moves in layers])
+    error += np.concatenate([moves.rounding for moves in layers])
+    error += noise / h[:, 0]  # z of moved parameters is rounded too
+    told = zip(value.tolist(), error.tolist(), step.tolist(), strict=True)
+    return [Slope(*slope) for slope in told]
+
+
+def _on_lines(z: Array, speed: Floats, signed: Floats) -> Array:
+    """Return ``z + step * speed`` for each direction and step, (D, S, N, n)."""
+    # as a product of [step, 1] and [speed, z]: numpy's sums take three times longer
+    lines = np.empty((len(speed), 2, z.size))
+    lines[:, 0], lines[:, 1] = speed.reshape(len(speed), -1), z.ravel()
+    along = np.stack((signed, np.ones_like(signed)), axis=-1)
+    points: Array = along @ lines
+    return points.reshape(*signed.shape, *z.shape)

@@ -1,0 +1,285 @@
+"""Parameters, a batch, and a problem: a network at one point.
+
+All three are frozen, their arrays are read-only float64, and ``str`` writes a
+text that ``parse`` reads back to the same bits.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.errors import UsageError
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+
+__all__ = ["Batch", "Floats", "Pair", "Params", "Problem"]
+
+
+@dataclass(frozen=True, eq=False)
+class Params:
+    """The parameters of a network, or anything shaped like them.
+
+    Parameters
+    ----------
+    pairs : iterable of (W, b)
+        ``W[l]`` of shape (n[l-1], n[l]) and ``b[l]`` of shape (n[l],).
+
+    Raises
+    ------
+    UsageError
+        When a shape does not chain, or an entry is not finite.
+    """
+
+    pairs: tuple[Pair, ...]
+
+    def __init__(self, pairs: Iterable[tuple[ArrayLike, ArrayLike]]) -> None:
+        frozen = tuple((_frozen(w), _frozen(b)) for w, b in pairs)
+        object.__setattr__(self, "pairs", frozen)
+        width = frozen[0][0].shape[0] if frozen and frozen[0][0].ndim == 2 else -1
+        for layer, (w, b) in enumerate(frozen, start=1):
+            if w.ndim != 2 or w.shape[0] != width or b.shape != w.shape[1:]:
+                raise UsageError(
+                    f"layer {layer}: W must have shape (n[{layer - 1}], n[{layer}]) and b "
+                    f"(n[{layer}],); got {w.shape} and {b.shape}"
+                )
+            width = w.shape[1]
+        for name, array in self.tensors():
+            _finite(name, array)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def tensors(self) -> Iterator[tuple[str, Floats]]:
+        """Yield ``("W1", W[1]), ("b1", b[1]), ("W2", W[2]), ...``."""
+        for layer, (w, b) in enumerate(self.pairs, start=1):
+            yield f"W{layer}", w
+            yield f"b{layer}", b
+
+    @property
+    def size(self) -> int:
+        """The number of entries over all tensors."""
+        return sum(array.size for _, array in self.tensors())
+
+    def copies(self) -> list[Pair]:
+        """Fresh, writable copies, as code under test receives them."""
+        return [(w.copy(), b.copy()) for w, b in self.pairs]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Params) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[bytes, ...]:
+        return tuple(_bits(array) for _, array in self.tensors())
+
+    def __str__(self) -> str:
+        return _write(self.tensors())
+
+    @classmethod
+    def parse(cls, text: str) -> "Params":
+        """Read the text form: a line ``W1 [[...]]``, a line ``b1 [...]``, and so on."""
+        return _params(_read(text))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Inputs and targets.
+
+    Parameters
+    ----------
+    x : array_like
+        (N, n[0]). Inputs, one row a sample.
+    y : array_like
+        (N, n[L]). Targets.
+
+    Raises
+    ------
+    UsageError
+        When they are not two matrices of as many rows, or not finite.
+    """
+
+    x: Floats
+    y: Floats
+
+    def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
+        object.__setattr__(self, "x", _frozen(x))
+        object.__setattr__(self, "y", _frozen(y))
+        if self.x.ndim != 2 or self.y.ndim != 2 or len(self.x) != len(self.y):
+            raise UsageError(
+                f"x must be (N, n[0]) and y (N, n[L]) with the same N; got shapes "
+                f"{self.x.shape} and {self.y.shape}"
+            )
+        if len(self.x) == 0:
+            raise UsageError("a batch needs at least one sample")
+        _finite("x", self.x)
+        _finite("y", self.y)
+
+    @property
+    def size(self) -> int:
+        """The number of samples, N."""
+        return len(self.x)
+
+    def select(self, rows: ArrayLike) -> "Batch":
+        """Return the batch of the given rows, in the given order."""
+        index = np.asarray(rows)
+        return Batch(self.x[index], self.y[index])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Batch) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[bytes, bytes]:
+        return _bits(self.x), _bits(self.y)
+
+    def __str__(self) -> str:
+        return _write((("x", self.x), ("y", self.y)))
+
+    @classmethod
+    def parse(cls, text: str) -> "Batch":
+        """Read the text form: a line ``x [[...]]`` and a line ``y [[...]]``."""
+        return _batch(_read(text))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A network at one point: what a loss and a gradient are asked of.
+
+    Raises
+    ------
+    UsageError
+        When parameters or batch do not fit the network, or the targets are not
+        what its loss needs (one-hot rows, zeros and ones).
+    """
+
+    network: Network
+    params: Params
+    batch: Batch
+
+    def __post_init__(self) -> None:
+        shapes = tuple(w.shape for w, _ in self.params)
+        if shapes != self.network.shapes:
+            raise UsageError(
+                f"{self.network} needs weights of shapes {self.network.shapes}; got {shapes}"
+            )
+        widths = (self.batch.x.shape[1], self.batch.y.shape[1])
+        ends = (self.network.widths[0], self.network.widths[-1])
+        if widths != ends:
+            raise UsageError(
+                f"{self.network} needs x with {ends[0]} and y with {ends[1]} columns; "
+                f"got {widths[0]} and {widths[1]}"
+            )
+        _check_targets(self.network.loss, self.batch.y)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.network, self.params, self.batch))
+
+    def __str__(self) -> str:
+        return f"network {self.network}\n{self.params}\n{self.batch}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Problem":
+        """Read the text form: the network's line, then one line a tensor.
+
+        Raises
+        ------
+        UsageError
+            When a line cannot be read or one is missing.
+        """
+        head, _, rest = text.strip().partition("\n")
+        word, _, network = head.partition(" ")
+        if word != "network":
+            raise UsageError("a problem starts with a line 'network 2-3-1 tanh,sigmoid ...'")
+        arrays = _read(rest)
+        return cls(Network.parse(network), _params(arrays), _batch(arrays))
+
+
+def _frozen(values: ArrayLike) -> Floats:
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        raise UsageError("an array needs rows of numbers, all of the same length") from None
+    if given.dtype.kind not in "fiub":
+        raise UsageError(f"an array needs real numbers; got entries of dtype {given.dtype}")
+    array = np.array(given, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+#: Bytes of an array from which on a digest stands for its bits: they would be held twice.
+_LONG = 2**20
+
+
+def _bits(array: Floats) -> bytes:
+    shape = repr(array.shape).encode()
+    if array.nbytes < _LONG:
+        return shape + array.tobytes()
+    return shape + hashlib.blake2b(np.ascontiguousarray(array).data).digest()
+
+
+def _finite(name: str, array: Floats) -> None:
+    if not np.isfinite(array).all():
+        raise UsageError(f"{name} has an entry that is not finite")
+
+
+def _check_targets(loss: str, y: Floats) -> None:
+    targets = LOSSES[loss].targets
+    zeros_and_ones = bool(((y == 0) | (y == 1)).all())
+    if targets == "binary" and not zeros_and_ones:
+        raise UsageError(f"{loss} needs targets that are 0 or 1")
+    if targets == "one_hot" and not (zeros_and_ones and (y.sum(axis=1) == 1).all()):
+        raise UsageError(f"{loss} needs one-hot targets: one 1 in each row, 0 elsewhere")
+
+
+def _write(arrays: Iterable[tuple[str, Floats]]) -> str:
+    return "\n".join(f"{name} {json.dumps(array.tolist())}" for name, array in arrays)
+
+
+def _read(text: str) -> dict[str, Floats]:
+    arrays = {}
+    for line in text.strip().splitlines():
+        name, _, values = line.strip().partition(" ")
+        try:
+            arrays[name] = _frozen(json.loads(values))
+        except (ValueError, RecursionError, UsageError):
+            raise UsageError(
+                f"cannot read the line {line[:60]!r}; write 'W1 [[0.5, 1.0]]'"
+            ) from None
+    return arrays
+
+
+def _params(arrays: dict[str, Floats]) -> Params:
+    pairs: list[Pair] = []
+    while f"W{len(pairs) + 1}" in arrays:
+        layer = len(pairs) + 1
+        pairs.append((arrays[f"W{layer}"], _named(arrays, f"b{layer}")))
+    if not pairs:
+        raise UsageError("there is no line for W1")
+    return Params(pairs)
+
+
+def _batch(arrays: dict[str, Floats]) -> Batch:
+    return Batch(_named(arrays, "x"), _named(arrays, "y"))
+
+
+def _named(arrays: dict[str, Floats], name: str) -> Floats:
+    if name not in arrays:
+        raise UsageError(f"there is no line for {name}")
+    return arrays[name]

@@ -1,0 +1,252 @@
+"""Problems drawn at random: ``problem(seed, index)``, replayable by the two numbers.
+
+Everything that is drawn comes from the tables below, which the Hypothesis
+strategies share. Values have two decimals, so that a failure reads well. Five
+problems in a row share an architecture, which lets code that compiles a network
+compile it once.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from gradcheck.contract.sizes import check_size
+from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
+from gradcheck.networks.forward_pass import activate, evaluate
+from gradcheck.networks.losses import LOSSES, REDUCTIONS
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
+
+MAX_DEPTH = 5
+MAX_WIDTH = 8
+MAX_BATCH = 8
+
+#: The gradient is judged on problems with no larger pre-activation than this.
+MAX_Z = 8.0
+
+#: Problems in a row that share an architecture.
+DRAWS = 5
+
+#: Output activation and loss, all pairs the definitions allow.
+PAIRINGS: tuple[tuple[str, str], ...] = tuple(
+    (output, name) for name, loss in LOSSES.items() for output in loss.outputs
+)
+
+#: What a problem is made to contain, and how many of ten.
+KINDS: dict[str, int] = {"ordinary": 6, "dead": 1, "steep": 1, "duplicates": 1, "small": 1}
+
+#: How the widths of a network relate, and how many of ten.
+SHAPES: dict[str, int] = {"free": 5, "square": 4, "one_output": 1}
+
+L2_VALUES = (0.0, 0.0, 0.1, 0.37, 0.02)
+
+
+@dataclass(frozen=True)
+class Support:
+    """What code under test handles: the problems it may be asked.
+
+    Attributes
+    ----------
+    activations : tuple of str
+        For hidden layers.
+    pairings : tuple of (str, str)
+        Output activation and loss.
+    reductions : tuple of str
+    l2 : bool
+        Whether a weight penalty is handled.
+    depths : tuple of int
+    batch_sizes : tuple of int
+    networks : tuple of Network
+        When not empty, exactly these and no others.
+    larger : tuple of Network
+        Beyond the sizes of those: networks that are asked once, not drawn at random.
+    one_hot : bool
+        Targets can only be one-hot rows, whatever the loss: the code takes labels.
+    """
+
+    activations: tuple[str, ...] = HIDDEN_ACTIVATIONS
+    pairings: tuple[tuple[str, str], ...] = PAIRINGS
+    reductions: tuple[str, ...] = REDUCTIONS
+    l2: bool = True
+    depths: tuple[int, ...] = tuple(range(1, MAX_DEPTH + 1))
+    batch_sizes: tuple[int, ...] = tuple(range(1, MAX_BATCH + 1))
+    networks: tuple[Network, ...] = field(default=())
+    larger: tuple[Network, ...] = field(default=())
+    one_hot: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all can be asked."""
+        general = self.pairings and self.reductions and self.depths
+        return not self.batch_sizes or not (self.networks or general)
+
+
+EVERYTHING = Support()
+
+
+def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
+    """Draw the problem of a given number.
+
+    Parameters
+    ----------
+    seed, index : int
+        The same two numbers and the same support give the same problem.
+    support : Support
+
+    Returns
+    -------
+    Problem
+        With every ``|z| <= 8``.
+    """
+    network, samples = _shared(seed, index // DRAWS, support)
+    rng = np.random.default_rng((seed, index // DRAWS, index % DRAWS))
+    return fill(rng, network, samples, _choose(rng, KINDS), support.one_hot)
+
+
+@lru_cache(maxsize=4)
+def _shared(seed: int, group: int, support: Support) -> tuple[Network, int]:
+    """Draw what problems in a row share."""
+    return architecture(np.random.default_rng((seed, group)), support)
+
+
+def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
+    """Draw problems 0, 1, 2, ... of a seed, without end."""
+    index = 0
+    while True:
+        yield problem(seed, index, support)
+        index += 1
+
+
+def architecture(rng: np.random.Generator, support: Support = EVERYTHING) -> tuple[Network, int]:
+    """Draw a network and a batch size."""
+    samples = int(rng.choice(support.batch_sizes))
+    if support.networks:
+        return support.networks[int(rng.integers(len(support.networks)))], samples
+    depths = [d for d in support.depths if d == 1 or support.activations]
+    depth = int(rng.choice(depths))
+    hidden = [str(rng.choice(support.activations)) for _ in range(depth - 1)]
+    loss = str(rng.choice(list(dict.fromkeys(loss for _, loss in support.pairings))))
+    output = str(rng.choice([output for output, name in support.pairings if name == loss]))
+    network = Network(
+        _widths(rng, depth),
+        (*hidden, output),
+        loss,
+        str(rng.choice(support.reductions)),
+        float(rng.choice(L2_VALUES)) if support.l2 else 0.0,
+    )
+    return network, samples
+
+
+def _widths(rng: np.random.Generator, depth: int) -> tuple[int, ...]:
+    shape = _choose(rng, SHAPES)
+    if shape == "square":
+        return (int(rng.integers(2, 6)),) * (depth + 1)
+    widths = rng.integers(1, MAX_WIDTH + 1, size=depth + 1)
+    if shape == "one_output":
+        widths[-1] = 1
+    return tuple(int(n) for n in widths)
+
+
+def fill(
+    rng: np.random.Generator,
+    network: Network,
+    samples: int,
+    kind: str = "ordinary",
+    one_hot: bool = False,
+) -> Problem:
+    """Draw parameters and a batch for a network.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
+        layer near ``|z| = 8``, ``duplicates`` repeats a sample, ``small`` makes
+        weights about 0.3.
+
+    Raises
+    ------
+    UsageError
+        When it is too large to be asked.
+    """
+    check_size(network, samples)
+    size = 0.3 if kind == "small" else 1.0
+    x = _short(rng.standard_normal((samples, network.widths[0])))
+    if kind == "duplicates" and samples > 1:
+        x[-1] = x[0]
+    y = targets(rng, network, samples, one_hot)
+    apply = activate(network)
+    pairs, a = [], x
+    for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
+        w = _short(size * rng.standard_normal((n_in, n_out)) * rng.uniform(0.5, 1.5))
+        b = _short(0.5 * size * rng.standard_normal(n_out))
+        if kind == "dead" and layer < network.depth:
+            w[:, 0], b[0] = 0.0, -0.5
+        w, b = _within(a, w, b, MAX_Z, at_least=kind == "steep" and layer == 1)
+        pairs.append((w, b))
+        a = apply(layer, a @ w + b)
+    return Problem(network, Params(pairs), Batch(x, y))
+
+
+def targets(
+    rng: np.random.Generator, network: Network, samples: int, one_hot: bool = False
+) -> Floats:
+    """Draw targets of the kind that the loss needs, (N, n[L]); one-hot rows if asked for."""
+    wanted, width = LOSSES[network.loss].targets, network.widths[-1]
+    if wanted == "one_hot" or one_hot:
+        return np.eye(width)[rng.integers(width, size=samples)]
+    if wanted == "binary":
+        return rng.integers(0, 2, size=(samples, width)).astype(float)
+    return _short(rng.standard_normal((samples, width)))
+
+
+def saturated(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
+    """Draw a problem with one layer whose largest |z| is 10, 20, 29, 100, 1000 or 10000."""
+    rng = np.random.default_rng((seed, index, 1))
+    base = problem(seed, index, support)
+    run = evaluate(base.network, base.params.pairs, base.batch.x)
+    layer = int(rng.integers(base.network.depth))
+    reach = float(rng.choice((10.0, 20.0, 29.0, 100.0, 1000.0, 10000.0)))
+    largest = float(np.abs(run.z[layer]).max())
+    factor = reach / largest if largest > 0 else 1.0
+    pairs = base.params.copies()
+    w, b = pairs[layer]
+    pairs[layer] = (_short(w * factor), _short(b * factor))
+    return replace(base, params=Params(pairs))
+
+
+def _within(a: Floats, w: Floats, b: Floats, bound: float, at_least: bool) -> tuple[Floats, Floats]:
+    """Scale a layer so that its largest |z| is below the bound (or just below it)."""
+    largest = float(np.abs(a @ w + b).max())
+    if largest > bound or (at_least and largest > 0.5):
+        factor = 0.95 * bound / largest
+        decimals = _decimals(factor * w)
+        w, b = _short(w * factor, decimals), _short(b * factor, decimals)
+        while np.abs(a @ w + b).max() > bound:  # rounding to so many decimals
+            w, b = _shorter(w, decimals), _shorter(b, decimals)
+    return w, b
+
+
+def _decimals(values: Floats) -> int:
+    """Two, or as many more as the small weights of a wide layer need, not to become zeros."""
+    typical = float(np.sqrt(np.mean(np.square(values))))
+    return 2 if typical > 0.02 or typical == 0 else 1 - math.floor(math.log10(typical))
+
+
+def _short(values: Floats, decimals: int = 2) -> Floats:
+    rounded: Floats = np.round(values, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return rounded
+
+
+def _shorter(values: Floats, decimals: int) -> Floats:
+    """Take a tenth away, and what is beyond the decimals: rounded up, 0.02 would stay 0.02."""
+    units = np.rint(values * 10.0**decimals)
+    return _short(np.trunc(0.9 * units) / 10.0**decimals, decimals)
+
+
+def _choose(rng: np.random.Generator, table: dict[str, int]) -> str:
+    shares = np.cumsum(list(table.values()), dtype=float)
+    # what rng.choice(..., p=...) does, without its checks: they take longer than a problem
+    return list(table)[int(np.searchsorted(shares / shares[-1], rng.random(), side="right"))]

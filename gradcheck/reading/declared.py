@@ -1,0 +1,271 @@
+"""Code read as its declaration says."""
+
+import contextlib
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.errors.lines import TrailedError, raised, trail_of
+from gradcheck.reading import step_to_gradient
+from gradcheck.reading.candidate import Reading
+from gradcheck.reading.declaration import Declaration, Function, meant_by
+from gradcheck.reading.foreign_call import UnsuitedError, arguments, calmly, first_line
+from gradcheck.reading.layout import Layout
+from gradcheck.reading.parameters import from_own, stepped, to_own
+from gradcheck.reading.paths import Path, read, single, write
+from gradcheck.reading.trial import Trial
+
+#: Layers of a network that are named at most.
+LAYERS = 6
+
+
+class Declared:
+    """Code read as its declaration says."""
+
+    def __init__(self, code: Any, declaration: Declaration, anything: bool = False) -> None:
+        self.anything = anything
+        self.code, self.declaration = code, declaration
+        self.own_layout = Layout(
+            declaration.layout, declaration.bias, declaration.samples, declaration.threshold
+        )
+        self._known = {n for text in declaration.networks() for n in meant_by(text)}
+        if declaration.forward is not None:
+            self.forward = self._forward
+        if declaration.train is not None and declaration.rate is None:
+            self.step = self._step
+
+    def _ready(
+        self, network: Network, params: list[Pair], x: Floats, y: Floats | None, rate: float = 0.5
+    ) -> tuple[Any, list[Pair], dict[str, Any]]:
+        if not self.anything and str(network) not in self._known:
+            raise NotImplementedError(f"declared are {', '.join(self.declaration.networks())}")
+        own, wide = to_own(self.own_layout, network, params, x)
+        return self._given(network, own, wide, y, rate)
+
+    def _given(
+        self, network: Network, own: list[Any], x: Floats, y: Floats | None, rate: float
+    ) -> tuple[Any, list[Any], dict[str, Any]]:
+        """Build the object, write the parameters, and list what functions may ask for."""
+        declaration = self.declaration
+        holder = self.code
+        if declaration.build is not None:
+            with self._under("build"):
+                holder = _call(declaration.build, self.code, {"network": network})
+        packed = [self.own_layout.pack(w, b) for w, b in own]
+        taken: list[Any] = []  # by other tensors
+        for index, (matrix, vector) in enumerate(packed):
+            if declaration.weights:
+                with self._under("weights"):
+                    write(holder, declaration.weights, index, self._by_units(matrix), taken)
+            if declaration.biases and vector is not None:
+                with self._under("biases"):
+                    write(holder, declaration.biases, index, vector, taken)
+        values: dict[str, Any] = {
+            "x": self.own_layout.give(x),
+            "rate": rate,
+            "params": packed,
+            "network": network,
+        }
+        if y is not None:
+            values["y"] = self.own_layout.give(y)
+        return holder, own, values
+
+    def _by_units(self, matrix: Floats) -> Floats:
+        """Paths of single numbers say j, then k, whatever the layout."""
+        alone = single(self.declaration.weights)
+        return matrix.T if alone and self.declaration.layout == "out x in" else matrix
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Ask as declared."""
+        declaration = self.declaration
+        with calmly():
+            holder, own, values = self._ready(network, params, batch.x, batch.y)
+            loss = float("nan")
+            if declaration.loss is not None:
+                with self._under("loss"):
+                    loss = _call(declaration.loss, holder, values)
+                holder, own, values = self._ready(network, params, batch.x, batch.y)
+            if declaration.gradients is None:
+                return loss, self._from_steps(network, params, batch)
+            with self._under("gradients"):
+                answer = _call(declaration.gradients, holder, values)
+            if declaration.weight_gradients:
+                pairs = self._left(holder, own)
+            else:
+                with self._under("gradients"):
+                    if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
+                        loss, answer = answer if declaration.loss is None else (loss, answer[1])
+                    pairs = self._unpacked(answer, own)
+        sign = declaration.sign
+        signed = [(sign * dw, sign * db) for dw, db in pairs]
+        return loss, from_own(self.own_layout, network, signed)
+
+    def _left(self, holder: Any, own: list[Pair]) -> list[Pair]:
+        """Read the gradient from where it was left."""
+        return self._read(holder, own, "weight_gradients", "bias_gradients")
+
+    def _unpacked(self, answer: Any, own: list[Pair]) -> list[Pair]:
+        """Read what a function returned, layer by layer."""
+        items = list(answer)
+        if len(items) != len(own):
+            raise UnsuitedError(f"{len(items)} items where there are {len(own)} layers")
+        return [
+            self.own_layout.unpack(*_two(item), *w.shape)
+            for item, (w, _) in zip(items, own, strict=True)
+        ]
+
+    @contextlib.contextmanager
+    def _under(self, word: str) -> Iterator[None]:
+        """Tell whatever is raised with the word of the declaration, and its line."""
+        try:
+            yield
+        except (KeyboardInterrupt, MemoryError, NotImplementedError):
+            raise
+        except BaseException as error:  # the code may raise anything, SystemExit too
+            file, line = _line(self.code, word)
+            trail = (((file, line),) if line else ()) + trail_of(error)
+            verb = ":" if isinstance(error, TrailedError) else " raised"
+            where = f"{word}= of the declaration{f' (line {line})' if line else ''}"
+            raise UnsuitedError(
+                f"{where}{verb} {raised(error, first_line(error))}", trail
+            ) from None
+
+    def _read(self, holder: Any, own: list[Pair], matrices: str, vectors: str) -> list[Pair]:
+        """Read tensors from where two words of the declaration say."""
+        weights: Path = getattr(self.declaration, matrices)
+        biases: Path = getattr(self.declaration, vectors)
+        pairs = []
+        for index, (w, b) in enumerate(own):
+            matrix, vector = self.own_layout.pack(w, b)
+            turned = single(weights) and self.declaration.layout == "out x in"
+            with self._under(matrices):
+                now = read(holder, weights, index, matrix.T.shape if turned else matrix.shape)
+            now = now.T if turned else now
+            bias = None
+            if vector is not None:
+                bias = np.zeros(b.shape)
+                if biases:
+                    with self._under(vectors):
+                        bias = read(holder, biases, index, vector.shape)
+            with self._under(matrices):
+                pairs.append(self.own_layout.unpack(now, bias, *w.shape))
+        return pairs
+
+    def _train(self, network: Network, own: list[Any], x: Floats, y: Floats, rate: float) -> Any:
+        holder, _, values = self._given(network, own, x, y, rate)
+        assert self.declaration.train is not None
+        with self._under("train"):
+            answer = _call(self.declaration.train, holder, values)
+        if self.declaration.weights:
+            return self._read(holder, own, "weights", "biases")
+        with self._under("train"):
+            return self._unpacked(values["params"] if answer is None else answer, own)
+
+    def _from_steps(self, network: Network, params: list[Pair], batch: Any) -> list[Pair]:
+        own, x = to_own(self.own_layout, network, params, batch.x)
+
+        def step(pairs: list[Any], rate: float) -> list[Any]:
+            after: list[Any] = self._train(network, pairs, x, batch.y, rate)
+            return after
+
+        grads = step_to_gradient.gradient(step, own, self.declaration.rate, len(own))
+        return from_own(self.own_layout, network, grads)
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        with calmly():
+            self._ready(network, params, batch.x, batch.y)
+            own, x = to_own(self.own_layout, network, params, batch.x)
+            after = self._train(network, own, x, batch.y, rate)
+        return stepped(self.own_layout, network, params, own, list(after), rate)
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        assert self.declaration.forward is not None
+        with calmly():
+            holder, own, values = self._ready(network, params, x, None)
+            with self._under("forward"):
+                answer = _call(self.declaration.forward, holder, values)
+                return self.own_layout.take(answer, own[-1][0].shape[1], len(x))
+
+
+def _line(code: Any, word: str) -> tuple[str, int]:
+    """Return the file of the declaration, and the line that a word of it stands on."""
+    known: tuple[str, dict[str, int]]
+    known = getattr(code, "__gradcheck_declaration_lines__", ("", {}))
+    return known[0], known[1].get(word, 0)
+
+
+def _two(item: Any) -> tuple[Any, Any]:
+    """A layer's weights and biases; where biases are inside or missing, weights alone will do."""
+    if isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], item[1]
+    return item, None
+
+
+def _call(function: Function, holder: Any, values: dict[str, Any]) -> Any:
+    """Give a function of the declaration what its arguments are named after."""
+    chosen = []
+    for index, parameter in enumerate(arguments(function)):
+        if parameter.name in values:
+            chosen.append(values[parameter.name])
+        elif index == 0:
+            chosen.append(holder)
+        else:
+            raise UnsuitedError(
+                f"an argument is named {parameter.name}; there are {', '.join(values)}"
+            )
+    return function(*chosen)
+
+
+def find(code: Any) -> Iterator[Reading]:
+    """Yield the reading that a declaration beside the code describes."""
+    declaration = getattr(code, "__gradcheck_declaration__", None)
+    if not isinstance(declaration, Declaration):
+        return
+    told = Layout(
+        declaration.layout, declaration.bias, declaration.samples, declaration.threshold
+    ).told()
+    told["networks"] = "; ".join(declaration.networks())
+    told["spelling"] = _spelling(declaration)
+    if declaration.samples.startswith("one ") and "row" not in declaration.samples:
+        told["batch"] = "1"
+    if declaration.loss is None and not _returns_loss(code, declaration):
+        told["loss"] = "none"
+    yield Reading("declaration", Declared(code, declaration), told)
+
+
+def _spelling(declaration: Declaration) -> str:
+    """Name the parameters as their paths do, where a path is that of a whole array."""
+    words = []
+    paths = (("W", declaration.weights), ("b", declaration.biases))
+    for layer in range(1, LAYERS + 1):
+        for quantity, path in paths:
+            if not isinstance(path, str):
+                each = path[layer - 1] if layer <= len(path) else ""
+            else:
+                each = path.replace("{i}", str(layer - 1)).replace("{l}", str(layer))
+            if each and "{" not in each:
+                words.append(f"{quantity}{layer}={each}")
+    return " ".join(words)
+
+
+def _returns_loss(code: Any, declaration: Declaration) -> bool:
+    """Whether the gradients come with a loss: seen on one small problem."""
+    text = declaration.networks()[0]
+    trial = Trial(tuple(int(n) for n in text.split()[0].split("-")))
+    pairs, batch = trial.question(1)
+    network = SimpleNamespace(**vars(trial), depth=trial.depth, shapes=trial.shapes)
+    network.activations = tuple(text.split()[1].split(","))
+    try:
+        code_read = Declared(code, declaration, anything=True)
+        loss, _ = code_read.loss_and_grads(network, pairs, batch)
+        return bool(np.isfinite(np.asarray(loss, dtype=float)).all())
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:  # told when it is asked
+        return True

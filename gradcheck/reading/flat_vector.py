@@ -1,0 +1,247 @@
+"""One flat vector: ``f(theta, X, y, ...) -> J, grad``.
+
+Andrew Ng's ``nnCostFunction(nn_params, input_layer_size, hidden_layer_size, num_labels, X,
+y, lambda)``, and what ``scipy.optimize.minimize(f, jac=True)`` takes.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.reading.broken import FORWARD, broken
+from gradcheck.reading.candidate import Reading
+from gradcheck.reading.foreign_call import (
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    calmly,
+    functions,
+    members,
+)
+from gradcheck.reading.function_pair import PENALTIES
+from gradcheck.reading.layout import Layout
+from gradcheck.reading.names import plain, plays, role_of
+from gradcheck.reading.no_bias import narrower
+from gradcheck.reading.parameters import from_own, to_own
+from gradcheck.reading.source_names import by_number, spelled
+from gradcheck.reading.targets import labels, single
+from gradcheck.reading.trial import Trial
+
+_VECTOR = (
+    "theta",
+    "nnparams",
+    "params",
+    "w",
+    "weights",
+    "thetas",
+    "p",
+    "thetavec",
+    "parameters",
+    "wvec",
+    "vector",
+    "flat",
+    "wb",
+    "initialparams",
+    "nnparameters",
+    "paramvec",
+    "x0",
+)
+
+#: How targets are given.
+TARGETS: dict[str, Callable[[Floats], Any]] = {
+    "as given": lambda y: y.copy(),
+    "one vector": single,
+    "labels from 0": labels,
+    "labels from 1": lambda y: labels(y) + 1,
+    "labels from 1, a column": lambda y: labels(y)[:, None] + 1,
+}
+
+#: In which order tensors stand in the vector.
+ORDERS = ("layer by layer", "weights, then biases")
+
+
+class Flat:
+    """A function of one vector, read as an implementation."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        layout: Layout,
+        order: str,
+        targets: str,
+        penalty: str,
+        module: Any = None,
+    ) -> None:
+        self.function, self.layout, self.order = function, layout, order
+        self.targets, self.penalty, self.module = targets, penalty, module
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Call the function with everything in one vector."""
+        if network.l2 and not self.penalty:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        theta = self._flat(own)
+        sizes = [own[0][0].shape[0], *(w.shape[1] for w, _ in own)]
+        name = arguments(self.function)[0].name
+        values: dict[str, Any] = {
+            name: theta,
+            "n_in": sizes[0],
+            "n_out": sizes[-1],
+            "sizes": sizes,
+            "hiddens": sizes[1:-1],
+            "x": self.layout.give(x),
+            "y": TARGETS[self.targets](batch.y)
+            if self.layout.samples == "rows" or self.targets != "as given"
+            else batch.y.T.copy(),
+        }
+        if len(sizes) == 3:
+            values["n_hidden"] = sizes[1]
+        values["reg"] = 0.0
+        if self.penalty:
+            values["reg"] = PENALTIES[self.penalty](network.l2, len(x))
+        kept = self._lend(values)
+        try:
+            with calmly():
+                answer = self.function(*bind(self.function, values))
+        finally:
+            for key, value in kept.items():
+                setattr(self.module, key, value)
+        loss, grad = answer
+        return loss, from_own(self.layout, network, self._pairs(np.asarray(grad), own))
+
+    def _lend(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Where the function reads its data from the module, put them there for a while."""
+        taken = {role_of(p.name, ("x", "y")) for p in arguments(self.function)}
+        kept = {}
+        for key, value in list(members(self.module).items()):
+            role = role_of(key, ("x", "y"))
+            if role and role not in taken and isinstance(value, np.ndarray):
+                kept[key] = value
+                setattr(self.module, key, values[role])
+        return kept
+
+    def _flat(self, own: list[Pair]) -> Floats:
+        packed = [self.layout.pack(w, b) for w, b in own]
+        weights = [w.ravel() for w, _ in packed]
+        biases = [b for _, b in packed if b is not None]
+        if not biases:
+            return np.concatenate(weights)
+        if self.order == ORDERS[0]:
+            return np.concatenate([a for pair in zip(weights, biases, strict=True) for a in pair])
+        return np.concatenate([*weights, *biases])
+
+    def _pairs(self, grad: Floats, own: list[Pair]) -> list[Pair]:
+        packed = [self.layout.pack(w, b) for w, b in own]
+        kinds = [a for w, b in packed for a in (w, b) if a is not None]
+        if self.order == ORDERS[1] and packed[0][1] is not None:
+            kinds = [w for w, _ in packed] + [b for _, b in packed if b is not None]
+        if grad.size != sum(a.size for a in kinds):
+            raise ValueError(
+                f"the gradient has {grad.size} numbers, as many as the vector expected"
+            )
+        grad, parts, start = grad.ravel(), [], 0
+        for array in kinds:
+            parts.append(grad[start : start + array.size].reshape(array.shape))
+            start += array.size
+        count = len(own)
+        cut: list[tuple[Floats, Floats | None]]
+        if packed[0][1] is None:
+            cut = [(w, None) for w in parts]
+        elif self.order == ORDERS[0]:
+            cut = list(zip(parts[::2], parts[1::2], strict=True))
+        else:
+            cut = list(zip(parts[:count], parts[count:], strict=True))
+        return [
+            self.layout.unpack(w, b, *true.shape, layer=str(number))
+            for number, ((w, b), (true, _)) in enumerate(zip(cut, own, strict=True), start=1)
+        ]
+
+
+def _layouts() -> Iterator[tuple[Layout, str]]:
+    for bias, weights, samples in itertools.product(
+        ("first", "apart", "last", "missing"), ("out x in", "in x out"), ("rows", "columns")
+    ):
+        for order in ORDERS if bias == "apart" else ORDERS[:1]:
+            yield Layout(weights, bias, samples), order
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of functions whose first argument is a vector of parameters."""
+    for name, function in functions(module).items():
+        try:
+            parameters = arguments(function)
+        except UnsuitedError:
+            continue
+        if not parameters or plain(parameters[0].name) not in _VECTOR:
+            continue
+        fixed = _sizes(module)
+        takes_sizes = any(role_of(p.name, ("sizes", "n_hidden", "hiddens")) for p in parameters[1:])
+        reg = any(plays(p.name, "reg") for p in parameters)
+        for (layout, order), targets in itertools.product(_layouts(), TARGETS):
+            code = Flat(function, layout, order, targets, "", module)
+            widths = None if takes_sizes else fixed
+            why = _tried(code, widths)
+            if why is not None:
+                yield broken("flat vector", why, FORWARD, {"function": name})
+                continue
+            for penalty in PENALTIES if reg else ("",):
+                told = layout.told() | {"order": order, "targets": targets, "function": name}
+                told["spelling"] = spelled([function], by_number, layout)
+                if penalty:
+                    told["penalty"] = penalty
+                if widths:
+                    told["widths"] = "-".join(map(str, _read_as(layout, widths)))
+                yield Reading(
+                    "flat vector", Flat(function, layout, order, targets, penalty, module), told
+                )
+
+
+def _read_as(layout: Layout, widths: tuple[int, ...]) -> tuple[int, ...]:
+    return narrower(widths) if layout.bias == "missing" else widths
+
+
+def _sizes(module: Any) -> tuple[int, ...] | None:
+    """The sizes a module states: ``sizes = [2, 3, 1]``, or a number each."""
+    found: dict[str, int] = {}
+    for name, value in members(module).items():
+        several = isinstance(value, list | tuple) and len(value) > 1
+        if several and plays(name, "sizes") and all(_size(n) for n in value):
+            return tuple(value)
+        role = role_of(name, ("n_in", "n_hidden", "n_out"))
+        if role and _size(value):
+            found[role] = value
+    if len(found) == 3:
+        return found["n_in"], found["n_hidden"], found["n_out"]
+    return None
+
+
+def _size(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1000
+
+
+def _tried(code: Flat, widths: tuple[int, ...] | None) -> UnsuitedError | None:
+    """Say why the function gives no number and as many derivatives as it was given numbers."""
+    why: UnsuitedError | None = None
+    trials = [_read_as(code.layout, widths)] if widths else [(3, 5, 2), (3, 5, 1), (3, 2), (3, 1)]
+    for sizes in trials:
+        if min(sizes) < 1:
+            continue
+        trial = Trial(sizes)
+        pairs, batch = trial.question(4)
+        try:
+            loss, grads = attempt(partial(code.loss_and_grads, trial, pairs, batch))
+            if np.asarray(loss, dtype=float).size == 1 and len(grads) == len(pairs):
+                return None
+        except UnsuitedError as error:
+            why = why or error
+        except (TypeError, ValueError):
+            continue
+    return why or UnsuitedError("it returns no (J, grad)")

@@ -1,0 +1,250 @@
+"""Calling foreign functions: arguments by name, seeded, silent, never trusted."""
+
+import contextlib
+import copy
+import inspect
+import io
+import math
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors.lines import Trail, TrailedError, raised, trail_of
+from gradcheck.reading.names import plays
+
+
+class UnsuitedError(TrailedError):
+    """A function or class that cannot be called with what there is; the text says why.
+
+    Attributes
+    ----------
+    what : str
+        What the code itself raised, or the text; its trail says where.
+    sure : bool
+        It would raise that whatever it were given.
+    """
+
+    def __init__(self, message: str, trail: Trail = (), what: str = "", sure: bool = False) -> None:
+        super().__init__(message, trail)
+        self.what = what or message
+        self.sure = sure
+
+    def told_of(self, what: str) -> "UnsuitedError":
+        """Say of what it is told."""
+        return UnsuitedError(f"{what} {self}", self.trail, f"{what} {self}", self.sure)
+
+
+class SearchEndedError(BaseException):
+    """The time for finding out how code can be asked is over."""
+
+
+_end: ContextVar[float] = ContextVar("_end", default=math.inf)
+
+
+@contextlib.contextmanager
+def searching(seconds: float) -> Iterator[None]:
+    """Let the code be tried for so long: then :class:`SearchEndedError` ends the search."""
+    token = _end.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _end.reset(token)
+
+
+class _Kept(io.StringIO):
+    """What was printed, and goes nowhere; how much it was is told to who listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._within = 0
+
+    def kept(self, count: int) -> None:
+        """Count what was kept within."""
+        self._within += count
+
+    @property
+    def count(self) -> int:
+        """How many characters were printed."""
+        return self.tell() + self._within
+
+
+@contextlib.contextmanager
+def calmly() -> Iterator[None]:
+    """Seed the random generators, and keep what is printed or warned to ourselves."""
+    numbers, draws = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    outer, kept = sys.stdout, _Kept()
+    try:
+        with (
+            contextlib.redirect_stdout(kept),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if (tell := getattr(outer, "kept", None)) is not None:
+            tell(kept.count)
+        random.setstate(numbers)
+        np.random.set_state(draws)  # noqa: NPY002
+
+
+def arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """List the parameters of a function. Raises :class:`UnsuitedError` when there is no telling."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except Exception:  # built in, or with a signature of its own making
+        raise UnsuitedError("has no signature") from None
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p for p in parameters if p.kind not in kinds]
+
+
+def bind(function: Callable[..., Any], values: Mapping[str, Any]) -> list[Any]:
+    """Choose the positional arguments of a function by their names.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        By role (see :mod:`gradcheck.reading.names`), or by the name itself.
+
+    Returns
+    -------
+    arguments : list
+        For every parameter up to the last one that something is known for.
+
+    Raises
+    ------
+    UnsuitedError
+        When a parameter without a default plays no role that is known.
+    """
+    chosen: list[Any] = []
+    known = 0
+    for parameter in arguments(function):
+        name = parameter.name
+        role = name if name in values else next((r for r in values if _fits(name, r)), None)
+        if role is not None:
+            chosen.append(values[role])
+            known = len(chosen)
+        elif parameter.default is not inspect.Parameter.empty:
+            chosen.append(parameter.default)
+        else:
+            called = getattr(function, "__name__", "it")
+            raise UnsuitedError(f"{called} has an argument {name} that is not known")
+    return chosen[:known]
+
+
+def _fits(name: str, role: str) -> bool:
+    from gradcheck.reading.names import ROLES
+
+    return role in ROLES and plays(name, role)
+
+
+def attempt(function: Callable[[], Any]) -> Any:
+    """Call something of the code's, and turn whatever it raises into :class:`UnsuitedError`."""
+    if monotonic() > _end.get():
+        raise SearchEndedError
+    try:
+        with calmly():
+            return function()
+    except (KeyboardInterrupt, MemoryError, UnsuitedError, SearchEndedError):
+        raise
+    except BaseException as error:  # the code may raise anything, SystemExit too
+        text = raised(error, first_line(error))
+        raise UnsuitedError(f"raised {text}", trail_of(error), text, _sure(error)) from None
+
+
+def _sure(error: BaseException) -> bool:
+    """Whether an exception has nothing to do with what the code was given."""
+    if isinstance(error, AttributeError):
+        kind = type(getattr(error, "obj", None))
+        return kind.__module__ not in ("builtins", "numpy") or kind is ModuleType
+    return isinstance(error, NameError | ImportError | SyntaxError | SystemExit)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's text, if it lets itself be written."""
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # its __str__ is the code's own
+        return ""
+    return lines[0][:200] if lines else ""
+
+
+def members(code: Any) -> dict[str, Any]:
+    """Return the public attributes of a module or object; properties are not run."""
+    try:
+        own = dict(vars(code))
+    except TypeError:
+        own = {}
+    return {name: value for name, value in own.items() if not name.startswith("__")}
+
+
+def functions(module: Any) -> dict[str, Callable[..., Any]]:
+    """Return the functions that a module defines itself."""
+    return {n: v for n, v in _defined(module) if inspect.isfunction(v)}
+
+
+def classes(module: Any) -> dict[str, type]:
+    """Return the classes that a module defines itself."""
+    return {n: v for n, v in _defined(module) if inspect.isclass(v)}
+
+
+def _defined(module: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a module defines itself; of a part, what was handed over."""
+    own = getattr(module, "__gradcheck_own__", None)
+    home = getattr(module, "__name__", None)
+    for name, value in members(module).items():
+        if name in own if own is not None else getattr(value, "__module__", None) == home:
+            yield name, value
+
+
+def methods(cls: type) -> dict[str, Callable[..., Any]]:
+    """Return the methods of a class and its bases, by name."""
+    found: dict[str, Callable[..., Any]] = {}
+    for base in cls.__mro__[:-1]:
+        for name, value in vars(base).items():
+            if inspect.isfunction(value):
+                found.setdefault(name, value)
+    return found
+
+
+#: Data of more items than this are no state of a training: they are left as they are.
+KEPT = 20_000
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.size
+    return len(value) if isinstance(value, list | dict | set) else 1
+
+
+class Shelf:
+    """Keeps the attributes of classes and modules as they were, and puts them back."""
+
+    def __init__(self, *owners: Any) -> None:
+        self._kept = [(owner, _data(owner)) for owner in owners]
+
+    def restore(self) -> None:
+        """Put every attribute that holds data back."""
+        for owner, data in self._kept:
+            for name, value in data.items():
+                with contextlib.suppress(Exception):
+                    setattr(owner, name, copy.deepcopy(value))
+
+
+def _data(owner: Any) -> dict[str, Any]:
+    kinds = (list, dict, set, np.ndarray, int, float)
+    data = {}
+    for name, value in members(owner).items():
+        if isinstance(value, kinds) and _length(value) <= KEPT:
+            with contextlib.suppress(Exception):
+                data[name] = copy.deepcopy(value)
+    return data

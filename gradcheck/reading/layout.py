@@ -1,0 +1,132 @@
+"""How code lays a layer's weights and biases out, and samples: there and back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import ContractError, Floats, Pair
+
+#: A code's own weights and biases of one layer; None where biases are inside or missing.
+Own = tuple[Floats, Floats | None]
+
+WEIGHTS = ("in x out", "out x in")
+BIASES = ("apart", "first", "last", "missing")
+SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the arrays of code relate to W of shape (n_in, n_out) and b of shape (n_out,).
+
+    Attributes
+    ----------
+    weights : {"in x out", "out x in"}
+    bias : {"apart", "first", "last", "missing"}
+        Of its own; as the first or last row (in x out) or column (out x in) of the
+        weights; or not there at all.
+    samples : {"rows", "columns", "one vector", "one column", "one list"}
+        How inputs and targets are given.
+    threshold : bool
+        The bias is subtracted.
+    outputs : str
+        How outputs come, where that is not how samples are given: ``columns``.
+    """
+
+    weights: str = "in x out"
+    bias: str = "apart"
+    samples: str = "rows"
+    threshold: bool = False
+    outputs: str = ""
+
+    def pack(self, w: Floats, b: Floats) -> Own:
+        """Lay a layer out as the code has it; linear, so it serves gradients too."""
+        b = -b if self.threshold else b
+        if self.bias == "first":
+            w = np.vstack((b[None, :], w))
+        elif self.bias == "last":
+            w = np.vstack((w, b[None, :]))
+        own = w.T.copy() if self.weights == "out x in" else w.copy()
+        return own, b.copy() if self.bias == "apart" else None
+
+    def unpack(self, own: Any, bias: Any, n_in: int, n_out: int, *, layer: str = "") -> Pair:
+        """Read a layer back: of gradients, where they are the ``layer`` of that number.
+
+        Raises ContractError when a shape is another.
+        """
+        inside = self.bias in ("first", "last")
+        shape = (n_in + inside, n_out)
+        matrix = np.asarray(own)
+        wanted = shape[::-1] if self.weights == "out x in" else shape
+        if matrix.shape != wanted:
+            if matrix.size != wanted[0] * wanted[1] or 1 not in (*wanted, *matrix.shape[:1]):
+                ours = matrix.T if self.weights == "out x in" else matrix
+                raise _other_shape(
+                    "W", layer, "weights", ours, f"{matrix.shape}, expected {wanted}"
+                )
+            matrix = matrix.reshape(wanted)
+        if self.weights == "out x in":
+            matrix = matrix.T
+        if self.bias == "first":
+            w, b = matrix[1:], matrix[0]
+        elif self.bias == "last":
+            w, b = matrix[:-1], matrix[-1]
+        elif self.bias == "missing":
+            w, b = matrix, np.zeros(n_out)
+        else:
+            w, b = matrix, np.asarray(bias)
+            if b.size == 1:  # one number for all units: what it does when it is subtracted
+                b = np.full(n_out, b.reshape(-1)[0])
+            if b.size != n_out:
+                raise _other_shape("b", layer, "biases", b, f"{b.shape}, expected {n_out} numbers")
+            b = b.reshape(n_out)
+        return w.copy(), (-b if self.threshold else b.copy())
+
+    def give(self, samples: Floats) -> Any:
+        """Give inputs or targets of shape (N, n) as the code wants them.
+
+        Raises NotImplementedError for several samples where it takes one.
+        """
+        if self.samples == "rows":
+            return samples.copy()
+        if self.samples == "columns":
+            return samples.T.copy()
+        if self.samples == "one number a row":
+            return samples[:, 0].copy()
+        if len(samples) != 1:
+            raise NotImplementedError("the code takes one sample a call")
+        if self.samples == "one list":
+            return samples[0].tolist()
+        return samples[0].copy() if self.samples == "one vector" else samples.T.copy()
+
+    def take(self, outputs: Any, n_out: int, n: int) -> Floats:
+        """Read outputs as (N, n_out). Raises ContractError for another number of them."""
+        array = np.asarray(outputs, dtype=np.float64)
+        if array.size != n * n_out:
+            raise ContractError(f"outputs have shape {array.shape}, expected {n} x {n_out}")
+        if (self.outputs or self.samples) == "columns":
+            return array.reshape(n_out, n).T.copy()
+        return array.reshape(n, n_out).copy()
+
+    def told(self) -> dict[str, str]:
+        """Say it in words, for the record."""
+        line = "row" if self.weights == "in x out" else "column"
+        words = {
+            "apart": "apart",
+            "first": f"first {line} of the weights",
+            "last": f"last {line} of the weights",
+            "missing": "missing: a unit that is always on stands in",
+        }[self.bias]
+        return {
+            "weights": self.weights,
+            "bias": f"{words}, subtracted" if self.threshold else words,
+            "samples": self.samples,
+        }
+
+
+def _other_shape(kind: str, layer: str, kinds: str, array: Floats, told: str) -> ContractError:
+    """Say what shape a tensor has; of a gradient, what it is, too: it may be seen from that."""
+    if not layer:
+        return ContractError(f"{kinds} have shape {told}")
+    name = f"d{kind}{layer}"
+    return ContractError(f"{name} has shape {told}", (name, array))

@@ -1,0 +1,234 @@
+"""Which arrays of foreign code are the weights and biases of which layer."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.reading import no_bias
+from gradcheck.reading.layout import Layout
+from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
+from gradcheck.reading.paths_to_arrays import Place, find
+
+Found = list[tuple[Place, Floats]]
+
+#: So many layers are looked for, and among so many arrays their biases.
+LAYERS = 12
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Where the parameters are, and how they are laid out.
+
+    Attributes
+    ----------
+    layout : Layout
+    weights, biases : tuple of Place
+        One a layer; no biases where they are inside the weights or missing.
+    widths : tuple of int
+        Of the network that the code is read as.
+    form : str
+        Of a bias: ``vector``, ``row`` or ``column``; empty where it cannot be told.
+    spare : tuple of Place
+        Arrays that are called biases, where biases are taken to be missing. They are given
+        numbers, so that code that adds them is not read as code that has none.
+    """
+
+    layout: Layout
+    weights: tuple[Place, ...]
+    biases: tuple[Place, ...]
+    widths: tuple[int, ...]
+    form: str = ""
+    spare: tuple[Place, ...] = ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where all parameters are."""
+        return (*self.weights, *self.biases)
+
+    def write(self, root: Any, own: list[Pair]) -> None:
+        """Write parameters where the code keeps them."""
+        for index, (w, b) in enumerate(own):
+            matrix, vector = self.layout.pack(w, b)
+            self.weights[index].set(root, matrix)
+            if vector is not None:
+                self.biases[index].set(root, vector)
+        for place in self.spare:
+            size = np.size(place.get(root))
+            place.set(root, np.linspace(0.3, 1.1, size))
+
+    def read(self, root: Any, own: list[Pair]) -> list[Pair]:
+        """Read the parameters as they are now, in the shapes of those written."""
+        pairs = []
+        for index, (w, _) in enumerate(own):
+            bias = self.biases[index].get(root) if self.biases else None
+            pairs.append(self.layout.unpack(self.weights[index].get(root), bias, *w.shape))
+        return pairs
+
+    def told(self) -> str:
+        """Say where the parameters are."""
+        return ", ".join(place.name for place in (*self.weights, *self.biases))
+
+
+def to_own(
+    layout: Layout, network: Network, params: list[Pair], x: Floats
+) -> tuple[list[Pair], Floats]:
+    """Return the parameters and inputs of the code's own network."""
+    if layout.bias != "missing":
+        return params, x
+    weights, wide = no_bias.widen(network, params, x)
+    return [(w, np.zeros(w.shape[1])) for w in weights], wide
+
+
+def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pair]:
+    """Return the gradient of the network from that of the code's own."""
+    if layout.bias != "missing":
+        return gradients
+    return no_bias.narrow(network, [w for w, _ in gradients])
+
+
+def stepped(
+    layout: Layout,
+    network: Network,
+    params: list[Pair],
+    own: list[Pair],
+    after: list[Pair],
+    rate: float,
+) -> list[Pair]:
+    """Return the parameters after a step, from those of the code's own network.
+
+    Where biases are missing, the gradient that the step implies is that of the weights
+    from the unit that is always on.
+    """
+    if layout.bias != "missing":
+        return after
+    implied = [
+        ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
+    ]
+    grads = from_own(layout, network, implied)
+    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
+
+
+def find_roles(root: Any) -> list[Roles]:
+    """Return the ways in which arrays of an object can be a network's parameters."""
+    found = _once(root, list(find(root)))
+    weights = [(p, a) for p, a in found if is_weight(p.name) and a.ndim == 2]
+    named = {plain(p.name)[1:] for p, _ in weights if plain(p.name).startswith("w")}
+    biases = [
+        (p, a)
+        for p, a in found
+        if a.size == max(a.shape) and (is_bias(p.name) or _beside(p.name, named))
+    ]
+    by_name = bool(biases)
+    if not by_name:  # by any name: one that is none gives outputs that fit nothing
+        biases = [
+            (p, a)
+            for p, a in found
+            if a.ndim and a.size == max(a.shape) and a.dtype.kind == "f" and not is_gradient(p.name)
+        ]
+        biases = [(p, a) for p, a in biases if p not in {place for place, _ in weights}]
+    every = list(assign(weights, biases))
+    apart = next((roles.biases for roles in every if roles.biases), ())
+    if not by_name or not apart:
+        return every
+    return [replace(r, spare=apart) if r.layout.bias == "missing" else r for r in every]
+
+
+def _once(root: Any, found: Found) -> Found:
+    """Leave out places of an array that is kept elsewhere, too: by layers, and in a dictionary."""
+    seen: set[int] = set()
+    kept = []
+    for place, array in found:
+        value = place.get(root)
+        if id(value) not in seen:
+            kept.append((place, array))
+        seen.add(id(value))
+    return kept
+
+
+def _beside(name: str, weights: set[str]) -> bool:
+    """Whether a bias is called as some weights are but for the letter: b_hidden, w_hidden."""
+    short = plain(name)
+    return short.startswith("b") and short[1:] in weights
+
+
+def assign(weights: Found, biases: Found) -> Iterator[Roles]:
+    """Yield every consistent way to read arrays as layers, in order."""
+    if not 0 < len(weights) <= LAYERS:
+        return
+    orders: Iterable[Found] = [_ordered(weights)]
+    if len(weights) <= 4:
+        orders = itertools.chain(orders, map(list, itertools.permutations(weights)))
+    seen = set()
+    for order in orders:
+        for layout in _layouts(bool(biases)):
+            widths = _widths([a.shape for _, a in order], layout)
+            if widths is None:
+                continue
+            places: tuple[Place, ...] = ()
+            if layout.bias == "apart":
+                fitting = _fitting(_ordered(biases), widths)
+                if fitting is None:
+                    continue
+                places = fitting
+            if layout.bias == "missing":
+                widths = no_bias.narrower(widths)
+            if min(widths) < 1 or layout in seen:
+                continue
+            seen.add(layout)
+            arrays = [array for place, array in biases if place in places]
+            yield Roles(layout, tuple(p for p, _ in order), places, widths, _form(arrays))
+        if seen:
+            return
+
+
+def _layouts(biases: bool) -> Iterator[Layout]:
+    for bias in ("apart", "missing", "first", "last") if biases else ("missing", "last", "first"):
+        for weights in ("in x out", "out x in"):
+            yield Layout(weights, bias)
+
+
+def _widths(shapes: list[tuple[int, ...]], layout: Layout) -> tuple[int, ...] | None:
+    inside = layout.bias in ("first", "last")
+    sides = [s if layout.weights == "in x out" else s[::-1] for s in shapes]
+    if any(out != into - inside for (_, out), (into, _) in itertools.pairwise(sides)):
+        return None
+    return (sides[0][0] - inside, *(out for _, out in sides))
+
+
+def _fitting(biases: Found, widths: tuple[int, ...]) -> tuple[Place, ...] | None:
+    """Choose one bias a layer, by size, in order."""
+    for chosen in itertools.combinations(biases[:LAYERS], len(widths) - 1):
+        if all(a.size == n for (_, a), n in zip(chosen, widths[1:], strict=True)):
+            return tuple(p for p, _ in chosen)
+    return None
+
+
+def _form(biases: list[Floats]) -> str:
+    """The shape that all biases have: one number a layer fits any."""
+    forms = {
+        "vector" if b.ndim == 1 else "row" if b.shape[0] == 1 else "column"
+        for b in biases
+        if b.size > 1 or b.ndim == 1
+    }
+    return forms.pop() if len(forms) == 1 else ""
+
+
+def _ordered(found: Found) -> Found:
+    """Order by the numbers in names and indices; those without stay as they were met."""
+
+    def key(item: tuple[int, tuple[Place, Floats]]) -> tuple[tuple[int, ...], int]:
+        index, (place, _) = item
+        numbers = []
+        for _, step in place.path:
+            if isinstance(step, int):
+                numbers.append(step)
+            elif isinstance(step, str) and (split := numbered(step)):
+                numbers.append(split[1])
+        return tuple(numbers), index
+
+    return [item for _, item in sorted(enumerate(found), key=key)]

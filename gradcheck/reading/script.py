@@ -1,0 +1,292 @@
+"""Plain scripts: the body of the training loop is one step.
+
+What stands before the loop is the set-up, and is run once. What one round of the loop
+changes are the parameters; data, learning rate, loss and outputs are known by their
+names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
+"""
+
+import ast
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import Floats
+from gradcheck.reading.broken import BACKWARD, broken
+from gradcheck.reading.candidate import Reading
+from gradcheck.reading.flat_lists import Family, families, listed
+from gradcheck.reading.foreign_call import Shelf, UnsuitedError, attempt, members
+from gradcheck.reading.loop_iteration import Data, Part, Round, Script, seen_in, set_rate
+from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
+from gradcheck.reading.own_loss import OwnLoss, own_losses, told_of_loss
+from gradcheck.reading.parameters import Roles, assign
+from gradcheck.reading.paths_to_arrays import Place, numeric
+from gradcheck.reading.paths_to_arrays import find as find_places
+from gradcheck.reading.rates import built_in
+from gradcheck.reading.shrinking import shares, told_of_share
+from gradcheck.reading.source import changed as changed_in
+from gradcheck.reading.source import one_round, stored
+from gradcheck.reading.source_names import spelled_at
+from gradcheck.reading.unread import changed, moved, unread
+
+#: Inputs and hidden units tried beside the script's own, where its weights are matrices.
+OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of a module that was loaded without its training loop."""
+    loop = getattr(module, "__gradcheck_loop__", None)
+    if not isinstance(loop, ast.For | ast.While):
+        return
+    shelf = Shelf(module)
+    for inner in (False, True):
+        if inner and not any(isinstance(node, ast.For) for node in loop.body):
+            return
+        script = _script(module, loop, inner)
+        shelf.restore()
+        before = _numbers(module)
+        try:
+            attempt(script.run)
+        except UnsuitedError as error:
+            shelf.restore()
+            if not inner:
+                yield broken("script", error.told_of("one round of the training loop"), BACKWARD)
+            continue
+        after = _numbers(module)
+        seen = dict(vars(module))
+        moved_places = moved(before, after)
+        shelf.restore()
+        others: dict[Any, tuple[str, ...]] = {}
+        for part in _parts(script, before, moved_places, seen):
+            if part.outputs is not None and part.roles not in others:
+                others[part.roles] = _unread(script, shelf, part, moved_places)
+            told = _told(script, part)
+            if others.get(part.roles):
+                told["unread"] = ", ".join(others[part.roles])
+            if isinstance(part.roles, Roles):
+                roles, lines = part.roles, [one_round(loop, inner)]
+                told["spelling"] = spelled_at(
+                    lines, roles.weights, roles.biases, roles.layout, "", roles.form
+                )
+            if inner:
+                told["loop"] = "the first round of each inner loop"
+            yield Reading("script", Round(script, part, shelf), told)
+
+
+def _unread(script: Script, shelf: Shelf, part: Part, trained: list[Place]) -> tuple[str, ...]:
+    """Name what the loop trains and its outputs depend on, and is neither weight nor bias."""
+    root = vars(script.module)
+
+    def outputs(place: Place | None) -> Any:
+        shelf.restore()
+        if place is not None:
+            place.set(root, changed(place.get(root)))
+        script.run()
+        return part.outputs.get(root)
+
+    names = unread(trained, part.roles.places, outputs)
+    shelf.restore()
+    return tuple(name for name in names if name not in part.zeroed)
+
+
+def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
+    tree = one_round(loop, inner)
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
+    stores = tuple(dict.fromkeys(stored(tree)))
+    loads |= changed_in(tree)
+    file = getattr(module, "__gradcheck_loop_file__", "script")
+    return Script(module, compile(tree, file, "exec"), loads, stores)
+
+
+def _numbers(module: Any) -> dict[Place, Floats]:
+    """Every number and array of a module, copied."""
+    own = {k: v for k, v in vars(module).items() if not k.startswith("__")}
+    found = {place: np.array(array) for place, array in find_places(own)}
+    for name, value in own.items():
+        if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+            found[Place((("item", name),))] = np.array(float(value))
+    return found
+
+
+def _parts(
+    script: Script, before: dict[Place, Floats], moved: list[Place], seen: dict[str, Any]
+) -> Iterator[Part]:
+    """Yield the consistent ways to understand a script, the likeliest first."""
+    read = [p for p in before if p.path[0][1] in script.loads]
+    still = [p for p in read if p not in moved]
+    settings = list(_settings(script, read, moved, before))
+    for x, y, n_in, n_out in _data(still, before):
+        for roles, zeroed in _roles(moved, still, before, n_in, n_out):
+            part = Part(roles, x, y, zeroed=zeroed)
+            outputs = list(_outputs(script, seen, before, part))
+            losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
+            losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
+            for setting in settings:
+                for output in [*outputs[:6], None]:
+                    made = replace(part, outputs=output, **setting)
+                    for loss in losses[:3]:
+                        yield replace(made, loss=loss)
+                    beside = [OwnLoss(loss) for loss in losses[:3]]
+                    if output is not None and not losses:
+                        values = seen_in(seen, made)
+                        beside = own_losses(script.module, script.module, values)
+                        for own in beside:
+                            if not own.raised:
+                                yield replace(made, loss=own.name, own=own)
+                    yield replace(made, beside=tuple(beside))
+
+
+def _settings(
+    script: Script, read: list[Place], moved: list[Place], before: dict[Place, Floats]
+) -> Iterator[dict[str, Any]]:
+    """Yield how the rate is set and what part of it the loop uses, or what it is."""
+    rates = [p for p in read if plays(p.name, "rate") and before[p].ndim == 0]
+    still = [p.name for p in rates if p not in moved]
+    keepers = () if still else tuple(_keepers(vars(script.module), script.loads))
+    if still or keepers:
+        name = still[0] if still else ""
+        for share in _shares(script, name, keepers):
+            yield {"rate": name, "keepers": keepers, "share": share}
+        return
+    yield from ({"built_in": rate} for rate in built_in(script.module))
+    for place in rates[:1]:  # one that the loop changes, which may be what it trains
+        for share in _shares(script, place.name, ()):
+            yield {"rate": place.name, "share": share}
+
+
+def _shares(script: Script, name: str, keepers: tuple[str, ...]) -> tuple[float | None, ...]:
+    root, shelf = vars(script.module), Shelf(script.module)
+
+    def step(rate: float) -> None:
+        shelf.restore()
+        set_rate(root, name, keepers, rate)
+        script.run()
+
+    found = shares(script.module, step)
+    shelf.restore()
+    return found
+
+
+def _keepers(values: dict[str, Any], loads: frozenset[str]) -> Iterator[str]:
+    """Name the objects of the script's own classes that keep the rate: ``net.lr``."""
+    for name in loads & set(values):
+        value = values[name]
+        own = type(value).__module__ == values.get("__name__")
+        if own and any(plays(n, "rate") and _scalar(v) for n, v in members(value).items()):
+            yield name
+
+
+def _scalar(value: Any) -> bool:
+    try:
+        return np.asarray(value, dtype=float).size == 1
+    except (TypeError, ValueError):
+        return False
+
+
+def _data(still: list[Place], before: dict[Place, Floats]) -> Iterator[tuple[Data, Data, int, int]]:
+    """Yield inputs and targets with their widths: by name, else by shape."""
+    groups = list(families(still, before))
+    single: list[Any] = [p for p in still if before[p].ndim in (1, 2) and len(p.path) == 1]
+
+    def values(place: Any) -> Floats:
+        return place.values(before) if isinstance(place, Family) else before[place]
+
+    xs = [p for p in (*single, *groups) if plays(p.name, "x")]
+    ys = [p for p in (*single, *groups) if plays(p.name, "y")]
+    if not xs or not ys:
+        pairs = itertools.permutations([p for p in single if not _parameter(p.name)], 2)
+    else:
+        pairs = itertools.product(xs, ys)  # type: ignore[assignment]
+    for px, py in pairs:
+        x, y = values(px), values(py)
+        if px == py:
+            continue
+        if x.ndim == 1:
+            yield Data(px, "one vector"), Data(py, "one vector"), x.size, y.size
+        elif y.ndim == 2 and len(x) == len(y):
+            yield Data(px, "rows"), Data(py, "rows"), x.shape[1], y.shape[1]
+        elif y.ndim == 2 and x.shape[1] == y.shape[1]:
+            yield Data(px, "columns"), Data(py, "columns"), len(x), len(y)
+        elif y.ndim == 1 and len(x) == len(y):
+            yield Data(px, "rows"), Data(py, "one number a row"), x.shape[1], 1
+
+
+def _parameter(name: str) -> bool:
+    return is_weight(name) or is_bias(name)
+
+
+def _roles(
+    moved: list[Place], still: list[Place], before: dict[Place, Floats], n_in: int, n_out: int
+) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Yield where the parameters are, and what shared biases are set to zero."""
+    biases = [p for p in (*moved, *still) if is_bias(p.name)]
+    shared = tuple(p.path[0][1] for p in biases if len(p.path) == 1)
+    matrices = [(p, before[p]) for p in moved if before[p].ndim == 2 and not is_bias(p.name)]
+    named = [(p, a) for p, a in matrices if is_weight(p.name)]
+    vectors = [(p, before[p]) for p in biases if before[p].ndim > 0]
+    for chosen in dict.fromkeys((tuple(p for p, _ in named), tuple(p for p, _ in matrices))):
+        ways = list(assign([(p, before[p]) for p in chosen], vectors))
+        apart = any(roles.layout.bias != "missing" for roles in ways)
+        for roles in ways:
+            own = roles.widths
+            missing = roles.layout.bias == "missing"
+            if missing and apart:
+                continue  # the biases that are there count
+            if (own[0] + missing, own[-1]) == (n_in, n_out):
+                yield roles, shared if missing else ()
+        if chosen:
+            break
+    yield from listed(moved, still, before, n_in, n_out)
+
+
+def _outputs(
+    script: Script, seen: dict[str, Any], before: dict[Place, Floats], part: Part
+) -> Iterator[Any]:
+    """Yield what the loop computes in the shape of the targets."""
+    target = part.y.place
+    wanted = target.values(before) if isinstance(target, Family) else before[target]
+    sizes = {wanted.size, wanted.shape[-1]} if wanted.ndim == 2 else {wanted.size}
+    changing = {p.path[0][1] for p in before}
+    fresh = {n: seen[n] for n in script.stores if n in seen and n not in changing}
+    fresh = {n: v for n, v in fresh.items() if not isinstance(v, int)}  # counters
+    single: list[Any] = []
+    for name, value in fresh.items():
+        array = numeric(value)
+        if array is None and _scalar(value) and 1 in sizes:
+            array = np.asarray(value, dtype=float)
+        if array is not None and array.size in sizes:
+            single.append(Place((("item", name),)))
+    scalars = {
+        Place((("item", n),)): np.array(float(v))
+        for n, v in fresh.items()
+        if isinstance(v, int | float | np.generic)
+    }
+    single += [f for f in families(list(scalars), scalars) if len(f.places) == wanted.size]
+    likely = [p for p in single if plays(p.name, "output")]
+    yield from [*likely, *(p for p in reversed(single) if p not in likely)]
+
+
+def _told(script: Script, part: Part) -> dict[str, str]:
+    told: dict[str, str] = dict(part.roles.layout.told())
+    told["samples"] = part.x.samples
+    told["parameters"] = part.roles.told()
+    told["inputs"], told["targets"] = part.x.place.name, part.y.place.name
+    told["loss"] = part.loss or "none"
+    told |= {} if part.loss else told_of_loss(None, part.beside)
+    told["rate"] = part.rate or ", ".join(part.keepers) or f"built in, {part.built_in:g}"
+    told["rate"] += told_of_share(part.share)
+    if part.outputs is not None:
+        told["outputs"] = part.outputs.name
+    if part.zeroed:
+        told["bias"] = "shared by a layer, or missing: a unit that is always on stands in"
+    if part.x.samples.startswith("one"):
+        told["batch"] = "1"
+    own = part.roles.widths
+    sizes = [own]
+    if isinstance(part.roles, Roles) and len(own) == 3:
+        sizes += [(*other, own[-1]) for other in OTHERS]
+    told["widths"] = " ".join("-".join(map(str, each)) for each in sizes)
+    return told

@@ -1,0 +1,315 @@
+"""Which problems are compared: drawn at random, probes that were answered, and a few far out.
+
+While the code under test works on the next one, the oracle works on the last.
+"""
+
+import itertools
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.sizes import MANY_TOGETHER, MAX_TOGETHER, numbers
+from gradcheck.execution.peers import Panel
+from gradcheck.networks import far_out, sampling
+from gradcheck.networks.discovery import Discovery, reason
+from gradcheck.networks.problem import Problem
+from gradcheck.networks.sampling import Support
+from gradcheck.networks.scope import Feature
+from gradcheck.run.cross_check import Hearing
+from gradcheck.run.own_time import OwnTime
+from gradcheck.run.settings import ENOUGH
+
+#: Problems drawn for each one compared, before giving up: some combinations of
+#: features may not be supported though each is.
+PATIENCE = 10
+
+#: Of so many problems compared one is a probe, and of so many one is far out.
+A_PROBE_IN = 5
+A_FAR_ONE_IN = 3
+
+#: Of so many one is kept free for combinations that nothing else had.
+A_LEFT_ONE_IN = 20
+
+#: How often a problem far out is drawn anew: where its combination of features is refused,
+#: and where what it was made from left no room for it.
+REFUSALS = 4
+TRIES = 24
+
+#: Problems far out take no longer than this, in seconds, or than this part of the time that
+#: those drawn at random took. Only code that takes a fifth of a second a call feels it.
+SECONDS = 5.0
+SHARE = 0.15
+
+
+#: Code that compiles what it is first asked takes so many times as long for a new shape. Where
+#: all shapes would take half of the time, with some that checks ask for, those that it was asked
+#: are asked again, with other numbers.
+COMPILES, SHAPES_OF_CHECKS, TIMED = 10.0, 25, 2
+
+#: Until this part of the time is left, problems of known shapes are asked.
+LEFT = 0.3
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The problems of a campaign.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        What the code handles; those drawn at random first.
+    unanswered : frozenset of Problem
+        Those among them that got a failure.
+    far_out : tuple of str
+        Kinds of problems far out that got an answer.
+    missed : mapping of tuple of str to str
+        Those that got none, and combinations drawn at random that were refused, and why.
+    stopped : str
+        Why no more were drawn, where time or memory was short.
+    """
+
+    problems: tuple[Problem, ...]
+    unanswered: frozenset[Problem] = frozenset()
+    far_out: tuple[str, ...] = ()
+    missed: Mapping[Feature, str] = field(default_factory=dict)
+    stopped: str = ""
+
+
+class Drawing:
+    """Asks for problems until there are enough.
+
+    Parameters
+    ----------
+    discovery : Discovery
+    panel : Panel
+    hearing : Hearing
+    seed, examples : int
+    own : OwnTime, optional
+        Nothing more is drawn when it is used up.
+    """
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        panel: Panel,
+        hearing: Hearing,
+        seed: int,
+        examples: int,
+        own: OwnTime | None = None,
+    ) -> None:
+        self._discovery, self._panel, self._hearing = discovery, panel, hearing
+        self._seed, self._examples, self._own = seed, examples, own or OwnTime()
+        self._numbers = 0
+        self._stopped = ""
+        self._kept: dict[Problem, None] = {}
+        self._unanswered: set[Problem] = set()
+        self._unheard: Problem | None = None
+        self._refused: dict[Feature, str] = {}
+        self._new: list[float] = []  # seconds for a shape that was not asked before
+        self._known: list[float] = []  # and for one that was
+        self._shapes = dict.fromkeys((p.network, p.batch.size) for p in discovery.probes)
+        self._thrifty = False
+        drawn = sampling.problems(seed, discovery.support)
+        self._drawn = itertools.islice(drawn, examples * PATIENCE)
+        self._following = next(self._drawn, None)
+
+    def draw(self) -> Drawn:
+        """Draw them all."""
+        support = self._discovery.support
+        probes = _probes(self._discovery)[: self._examples // A_PROBE_IN]
+        kinds = far_out.turns(self._examples // A_FAR_ONE_IN)
+        begin = time.perf_counter()
+        left = self._examples // A_LEFT_ONE_IN
+        self._at_random(self._examples - len(probes) - len(kinds) - left)
+        budget = max(SECONDS, SHARE * (time.perf_counter() - begin))
+        for problem in probes:
+            if not self._room(problem):
+                break
+            self._keep(problem, self._panel.ask(Request(Call.LOSS_AND_GRADS, problem)))
+        seen, missed = self._far_out(support, kinds, budget)
+        self._at_random(self._examples)  # what some of them left free
+        if self._thrifty:
+            missed["more", "shapes"] = "time"
+        return Drawn(
+            tuple(self._kept),
+            frozenset(self._unanswered),
+            tuple(seen),
+            self._refused | missed,
+            self._stopped,
+        )
+
+    def _at_random(self, count: int) -> None:
+        """Draw until so many are kept."""
+        problem = self._following if len(self._kept) < count else None
+        while problem is not None and len(self._kept) < count and self._room(problem):
+            following = self._following = next(self._drawn, None)
+            observation = self._panel.ask(Request(Call.LOSS_AND_GRADS, problem))
+            new = self._noted(problem, observation)
+            if observation.failure is not None and not observation.supported:
+                name = f"{problem.network}, N = {problem.batch.size}"
+                self._refused["combination", name] = reason(observation.failure)
+            if self._timed(problem, observation):
+                self._thrifty = True
+                self._drawn = itertools.islice(self._of_known_shapes(), count * PATIENCE)
+                following = self._following = next(self._drawn, None)
+            if following is not None and len(self._kept) < count:
+                self._panel.begin(Request(Call.LOSS_AND_GRADS, following))
+            if new:
+                self._hearing.hear(problem)
+            problem = following
+
+    def _timed(self, problem: Problem, observation: Observation) -> bool:
+        """Note how long a shape took; whether new ones would take too long from here on."""
+        shape = problem.network, problem.batch.size
+        (self._known if shape in self._shapes else self._new).append(observation.seconds)
+        if observation.failure is None:
+            self._shapes[shape] = None
+        few = min(len(self._new), len(self._known)) < TIMED
+        if few or self._thrifty or self._discovery.support.networks:
+            return False
+        each = statistics.median(self._new)
+        if each < COMPILES * statistics.median(self._known):
+            return False
+        left = (self._examples - len(self._kept)) / sampling.DRAWS + SHAPES_OF_CHECKS
+        return self._own.waited() + each * left > 0.5 * self._own.budget
+
+    def _of_known_shapes(self) -> Iterator[Problem]:
+        """Yield other problems of the shapes that were asked, in turn."""
+        kinds, one_hot = list(sampling.KINDS), self._discovery.support.one_hot
+        for index, (network, samples) in enumerate(itertools.cycle(list(self._shapes))):
+            rng = np.random.default_rng((self._seed, 11, index))
+            kind = "ordinary" if index % 2 else kinds[index // 2 % len(kinds)]
+            yield sampling.fill(rng, network, samples, kind, one_hot)
+
+    def _far_out(
+        self, support: Support, kinds: list[str], budget: float
+    ) -> tuple[list[str], dict[Feature, str]]:
+        seen: dict[str, None] = {}
+        missed: dict[Feature, str] = {}
+        answered = far_out.smallest_first(p for p in self._kept if p not in self._unanswered)
+        companions = far_out.Companions(self._seed, support, answered)
+        spent = 0.0
+        for number, kind in enumerate(kinds):
+            refused: list[str] = []
+            turn = kinds[:number].count(kind)
+            for problem in self._candidates(number, kind, answered, support, companions, turn):
+                if spent >= budget or self._own.over:
+                    refused = ["time"]
+                    break
+                if not self._room(problem):
+                    refused = ["size"]
+                    break
+                observation, seconds = self._asked(problem)
+                spent += seconds
+                if observation.failure is not None:
+                    refused.append(reason(observation.failure))
+                if self._noted(problem, observation):
+                    companions.had(problem)
+                    self._unheard = problem
+                    break
+                if len(refused) == REFUSALS:
+                    break
+            else:
+                continue  # there is no room for it in what the code is for
+            if not refused:
+                seen[kind] = None
+            elif kind not in seen:
+                missed["far out", kind] = refused[-1]
+        for number, combination in enumerate(companions.new):
+            if spent >= budget or self._own.over:
+                missed["combination", _named(combination)] = "time"
+                continue
+            if not self._wanting:
+                break
+            rng = np.random.default_rng((self._seed, 11, number))
+            combined = far_out.draw_plain(rng, combination, support, companions)
+            if combined is not None and self._room(combined):
+                observation, seconds = self._asked(combined)
+                spent += seconds
+                if self._noted(combined, observation):
+                    self._unheard = combined
+        self._hear()
+        return list(seen), missed
+
+    def _asked(self, problem: Problem) -> tuple[Observation, float]:
+        """Ask one problem, hear the one before meanwhile, and say how long was waited."""
+        request = Request(Call.LOSS_AND_GRADS, problem)
+        self._panel.begin(request)
+        before = time.perf_counter()
+        self._hear()
+        begin = time.perf_counter()
+        observation = self._panel.ask(request)
+        waited = time.perf_counter() - begin
+        return observation, max(waited, observation.seconds - (begin - before))
+
+    def _hear(self) -> None:
+        """Hear the witnesses on what was kept last."""
+        if self._unheard is not None:
+            self._hearing.hear(self._unheard)
+            self._unheard = None
+
+    @property
+    def _wanting(self) -> bool:
+        """Whether fewer problems are kept than are compared."""
+        return len(self._kept) < self._examples
+
+    def _candidates(
+        self,
+        number: int,
+        kind: str,
+        answered: list[Problem],
+        support: Support,
+        companions: far_out.Companions,
+        turn: int,
+    ) -> Iterator[Problem]:
+        chosen = far_out.KINDS[kind]
+        for attempt in range(TRIES):
+            rng = np.random.default_rng((self._seed, 9, number, attempt))
+            plain = attempt % REFUSALS == REFUSALS - 1 or (chosen.numbers_alone and not turn)
+            problem = far_out.draw(rng, chosen, answered, support, companions, turn, plain)
+            if problem is not None and problem not in self._kept:
+                yield problem
+
+    def _room(self, problem: Problem) -> bool:
+        """Whether time and memory are left for one more: once there are enough, for checks too."""
+        self._numbers += numbers(problem.network, problem.batch.size)
+        enough = len(self._kept) >= ENOUGH
+        if self._own.over:
+            self._stopped = self._own.used_up
+        elif enough and self._own.half and not (self._thrifty and self._own.left > LEFT):
+            self._stopped = f"half of the time was gone by then ({self._own.option} gives more)"
+        elif self._numbers > (MANY_TOGETHER if enough else MAX_TOGETHER):
+            self._stopped = "they are large; together they hold all the numbers that are kept"
+        return not self._stopped
+
+    def _noted(self, problem: Problem, observation: Observation) -> bool:
+        """Keep a problem that the code handles; whether it is a new one."""
+        if not observation.supported or problem in self._kept:
+            return False
+        self._kept[problem] = None
+        if observation.failure is not None:
+            self._unanswered.add(problem)
+        return True
+
+    def _keep(self, problem: Problem, observation: Observation) -> bool:
+        """Keep a problem that the code handles, and hear the witnesses on it."""
+        new = self._noted(problem, observation)
+        if new:
+            self._hearing.hear(problem)
+        return new
+
+
+def _named(combination: far_out.Combination) -> str:
+    output, loss, reduction = combination
+    return f"{output} with {loss} {reduction}"
+
+
+def _probes(discovery: Discovery) -> list[Problem]:
+    """Return the probes, first those of each pairing: at random many are never drawn."""
+    order = {"pairing": 0, "batch": 1}
+    probes = discovery.probes
+    return sorted(probes, key=lambda problem: order.get((*probes[problem], "")[0], 2))

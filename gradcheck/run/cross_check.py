@@ -1,0 +1,90 @@
+"""The two witnesses of the oracle, held against each other before anything is judged."""
+
+import time
+from collections.abc import Callable
+
+from gradcheck.errors import InternalError
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.problem import Problem
+from gradcheck.records.record import Entry
+
+
+class Stage(str):
+    """The name of what is being done; where it is known, with the part of it that is.
+
+    Attributes
+    ----------
+    part : float or None
+        Between zero and one.
+    """
+
+    __slots__ = ("part",)
+
+    part: float | None
+
+    def __new__(cls, name: str, part: float | None = None) -> "Stage":
+        """Name a stage."""
+        stage = super().__new__(cls, name)
+        stage.part = part
+        return stage
+
+
+#: Called with the name of what starts next: a :class:`Stage` where it is known how far it is.
+Progress = Callable[[str], None]
+
+#: What takes longer than this, in seconds, is said to.
+SAID = 1.0
+
+
+class Hearing:
+    """Holds the two witnesses of the oracle against each other, problem by problem.
+
+    Parameters
+    ----------
+    truths : Truths
+    seed : int
+        Of the run, for the message.
+    count : int
+        Problems to be heard.
+    progress : callable
+        Told how far this is and how long it takes, when that is more than a second.
+    """
+
+    def __init__(
+        self, truths: Truths, seed: int, count: int, progress: Progress = lambda what: None
+    ) -> None:
+        self._truths, self._seed, self._count, self._progress = truths, seed, count, progress
+        self._done = self._heard = self._silent = 0
+        self._start = time.perf_counter()
+
+    def hear(self, problem: Problem) -> None:
+        """Hear both on one problem.
+
+        Raises
+        ------
+        InternalError
+            When they disagree: then no verdict of this run can be believed.
+        """
+        total = (time.perf_counter() - self._start) * self._count / max(self._done, 1)
+        if total > SAID and self._done:
+            text = f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
+            self._progress(Stage(text, self._done / self._count))
+        truth = self._truths.of(problem)
+        for testimony in truth.testimonies:
+            self._heard += 1
+            self._silent += testimony.slope.error == float("inf")
+        for testimony in truth.disagreements:
+            raise InternalError(
+                f"the two witnesses of the oracle disagree on {testimony.tensor} of "
+                f"{problem.network} (seed {self._seed}): differences say "
+                f"{testimony.slope.value:.17g} ± {testimony.slope.error:.1e}, the complex step "
+                f"{testimony.expected:.17g} ± {testimony.error:.1e}; please report this"
+            )
+        self._done += 1
+
+    def entry(self) -> Entry:
+        """Say how many directions were differenced, and how many said nothing.
+
+        Those were too near a kink or too noisy.
+        """
+        return {"directions": self._heard, "silent": self._silent, "disagreements": 0}
