@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import Limits
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.start import Launch
 from gradcheck.networks import sampling
 from gradcheck.reading.target import parse_target
 

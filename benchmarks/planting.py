@@ -11,8 +11,7 @@ import numpy as np
 from gradcheck.checks import CHECKS
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gradcheck.execution import calling, channel
+from gradcheck.execution import calling, process
 from gradcheck.networks import diagnosis
 from tests.arithmetic.elsewhere import FUNCTIONS, moved, tilted
 from tests.forked import workers
@@ -18,7 +18,7 @@ from tests.forked import workers
 pytest_plugins = ["pytester"]
 
 # as many tests run at once as there are processors: who looks out takes one from the worker
-channel.AWAKE = 0.0
+process.AWAKE = 0.0
 
 settings.register_profile("dev", max_examples=25, deadline=None, print_blob=True)
 # a commit is judged by the same examples each time; .ci/seeds draws others

@@ -9,14 +9,12 @@ from pathlib import Path
 from gradcheck.commands.arguments import Parser, add_json, seconds, whole
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import DECLARATION
-from gradcheck.execution.launch import Launch
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
-from gradcheck.reading.load_options import Manner
-from gradcheck.reading.registry import check_name
+from gradcheck.execution.start import Launch
+from gradcheck.reading.registry import Manner, check_name
 from gradcheck.reading.target import Target, parse_target
 from gradcheck.records.redact import LEVELS, check_level, revealed
-from gradcheck.run.configuration import configured
-from gradcheck.run.settings import EXAMPLES, check_numbers
+from gradcheck.run.settings import EXAMPLES, check_numbers, configured
 
 
 def parser() -> Parser:

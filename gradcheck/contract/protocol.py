@@ -198,7 +198,7 @@ class Session(Protocol):
 
         Raises
         ------
-        gradcheck.execution.worker_lost.LostError
+        gradcheck.execution.limits.LostError
             When the code under test is gone for good; for nothing else that it does.
         """
         ...

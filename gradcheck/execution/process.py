@@ -1,24 +1,170 @@
-"""A worker's process: frames in, frames out, each within a deadline.
+"""Two pipes to a worker, read and written within a deadline.
 
-One thread swallows what the code prints, another watches what the worker uses up.
-Whatever goes wrong ends in one way: everything the worker started is killed, and a
-:class:`gradcheck.execution.worker_lost.LostError` says why.
+On POSIX a pipe can be polled. Windows has nothing of the kind for pipes: there threads
+do the blocking, and are left behind when a worker keeps them waiting. Both offer the
+same, and both work on POSIX, where both are tested.
 """
 
 import contextlib
+import os
+import queue
 import secrets
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any, Protocol
 
-from gradcheck.execution import channel, own_limits, process_tree, wire
-from gradcheck.execution.limits import Limits
+from gradcheck.execution import process_tree, wire
+from gradcheck.execution.limits import Limits, LostError
 from gradcheck.execution.sandbox import Command
-from gradcheck.execution.worker_lost import LostError
+
+#: Bytes taken from a pipe at once.
+_CHUNK = 2**18
+
+
+class Channel(Protocol):
+    """Bytes to and from a worker. ``deadline`` is a time of ``time.monotonic``."""
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write all of it; a worker that is gone is noticed when its answer is read.
+
+        Raises
+        ------
+        TimeoutError
+            When the worker does not take it in time.
+        """
+        ...
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Read at most so many bytes, none at the end.
+
+        Raises
+        ------
+        TimeoutError
+            When nothing comes in time.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close both pipes."""
+        ...
+
+
+#: Seconds for which an answer is looked out for before going to sleep: waking up takes as long
+#: as a small call does.
+AWAKE = 3e-4
+
+
+class Polled:
+    """Pipes that can be polled.
+
+    Parameters
+    ----------
+    incoming, outgoing : binary file
+        Without buffers of their own.
+    """
+
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+        self._files = (incoming, outgoing)
+        self._in, self._out = incoming.fileno(), outgoing.fileno()
+        os.set_blocking(self._out, False)
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(self._in, select.POLLIN)
+        self._writable.register(self._out, select.POLLOUT)
+        self._buffer = b""
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """See :class:`Channel`."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._out, view) :]
+            except BlockingIOError:
+                self._wait(self._writable, deadline)
+            except OSError:
+                return
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """See :class:`Channel`."""
+        if not self._buffer:
+            self._wait(self._readable, deadline)
+            self._buffer = os.read(self._in, _CHUNK)
+        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        return taken
+
+    def close(self) -> None:
+        """See :class:`Channel`."""
+        for file in self._files:
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _wait(self, poll: "select.poll", deadline: float) -> None:
+        now = time.monotonic()
+        awake = min(now + AWAKE, deadline)
+        while now < awake:
+            if poll.poll(0):
+                return
+            now = time.monotonic()
+        left = max(deadline - now, 0.0)  # what is there already is in time
+        if not poll.poll(left * 1000):
+            raise TimeoutError
+
+
+class Threaded:
+    """Pipes that block, each with a thread.
+
+    Parameters
+    ----------
+    incoming, outgoing : binary file
+        Without buffers of their own.
+    """
+
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+        self._incoming, self._outgoing = incoming, outgoing
+        self._wanted: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._given: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        for work in (self._read, self._write):
+            threading.Thread(target=work, name="gradcheck pipe", daemon=True).start()
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """See :class:`Channel`; how long it takes shows when the answer is read."""
+        self._given.put(data)
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """See :class:`Channel`."""
+        self._wanted.put(size)
+        try:
+            return self._received.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def close(self) -> None:
+        """See :class:`Channel`; a thread that is kept waiting closes its pipe later."""
+        self._wanted.put(None)
+        self._given.put(None)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError), self._incoming as pipe:
+            while (size := self._wanted.get()) is not None:
+                self._received.put(pipe.read(min(size, _CHUNK)) or b"")
+        self._received.put(b"")
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError, ValueError), self._outgoing as pipe:
+            while (data := self._given.get()) is not None:
+                view = memoryview(data)
+                while view:
+                    view = view[pipe.write(view) or 0 :]
+
+
+#: What this system can do.
+BEST: type[Polled] | type[Threaded] = Threaded if sys.platform == "win32" else Polled
+
 
 #: Seconds between two looks at what a worker uses up.
 _WATCH = 0.02
@@ -59,7 +205,7 @@ class Process:
         if environment:  # an empty one stays empty: it can be read inside the sandbox
             environment = environment | {process_tree.MARK: self._mark}
             process_tree.shield()
-        self._own_limits = own_limits.known()
+        self._own_limits = process_tree.known()
         self._popen = subprocess.Popen(
             command.arguments,
             stdin=subprocess.PIPE,
@@ -78,7 +224,7 @@ class Process:
         stdin, stdout = self._popen.stdin, self._popen.stdout
         assert stdin is not None
         assert stdout is not None
-        self._channel = channel.BEST(stdout, stdin)
+        self._channel = BEST(stdout, stdin)
         self._threads: list[threading.Thread] = []
         self._begin(self._drain)
 
@@ -201,7 +347,7 @@ class Process:
                 hidden = process_tree.hidden(tree)
             looks += 1
             memory += hidden
-            if changed := own_limits.changed(self._own_limits):
+            if changed := process_tree.changed(self._own_limits):
                 names = ", ".join(changed)
                 self._fail("sandbox", f"limits of gradcheck's own process were changed: {names}")
             self._count(tree)

@@ -14,10 +14,9 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MAX_TOGETHER, numbers
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
-from gradcheck.execution.launch import Launch
+from gradcheck.execution.limits import LostError
 from gradcheck.execution.staging import staged_name
-from gradcheck.execution.start import Started, Starting
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.start import Launch, Started, Starting
 from gradcheck.reading.registry import ADAPTERS
 
 #: Failures after which nothing more is asked: the next call would cost as much again.

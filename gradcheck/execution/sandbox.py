@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.execution.confinement import Confinement
-from gradcheck.execution.library import ARCHIVE
 from gradcheck.execution.limits import Limits
+from gradcheck.execution.staging import ARCHIVE
 from gradcheck.reading.target import is_installed
 
 #: The user that a worker of root becomes: none of these is given to people or services.

@@ -1,16 +1,17 @@
 """Starting a worker at the best level that works here."""
 
+import atexit
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradcheck.errors import SandboxError
 from gradcheck.execution import wire
-from gradcheck.execution.limits import Limits
+from gradcheck.execution.limits import Limits, LostError
 from gradcheck.execution.process import Process
 from gradcheck.execution.sandbox import LEVELS, Folders, Level
-from gradcheck.execution.staging import Submission
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.staging import Submission, stage
+from gradcheck.reading.target import Target
 
 #: Seconds that a worker has to be ready: Python and numpy are loaded, nothing else.
 _READY = 30.0
@@ -114,3 +115,41 @@ def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:
             yield level
         else:
             _FAILED.setdefault(level.number, f"{level.name} is not installed")
+
+
+class Launch:
+    """A copy of the code, and a worker that is getting ready for it.
+
+    Parameters
+    ----------
+    target : Target
+    limits : Limits
+
+    Raises
+    ------
+    UsageError
+        When the code cannot be read.
+    SandboxError
+        When no worker can be started, or none at the level asked for.
+    """
+
+    def __init__(self, target: Target, limits: Limits) -> None:
+        self.target = target
+        self.limits = limits
+        self.submission = stage(target)
+        atexit.register(self.close)
+        try:
+            self.starting = Starting(self.submission, limits)
+        except BaseException:
+            self.starting = None
+            self.close()
+            raise
+
+    starting: Starting | None
+
+    def close(self) -> None:
+        """End the worker, and remove what was copied; once is enough, twice does no harm."""
+        if self.starting:
+            self.starting.close()
+        self.submission.close()
+        atexit.unregister(self.close)

@@ -154,7 +154,7 @@ class _Server:
         from gradcheck.execution import wire
         from gradcheck.execution.calling import Caller
         from gradcheck.reading import loading
-        from gradcheck.reading.load_options import Manner
+        from gradcheck.reading.registry import Manner
 
         folder, name, module, dotted, adapter, imports_only, behind = frame.values
         if module:

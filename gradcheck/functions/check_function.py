@@ -14,10 +14,8 @@ import numpy as np
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.answers import Floats
 from gradcheck.errors import UsageError
-from gradcheck.functions.reestimate import heard_again
-from gradcheck.functions.tensors import FunctionCheck, TensorCheck, judged, summed_up
-from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one
-from gradcheck.oracle.reals import real, short_floats
+from gradcheck.functions.tensors import FunctionCheck, TensorCheck, heard_again, judged, summed_up
+from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one, real, short_floats
 
 #: Directions unless told otherwise: an error of 100 bars escapes them with 1e-14.
 DIRECTIONS = 7

@@ -10,16 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck.reading.candidate import Reading
-    from gradcheck.reading.declaration import Declaration
-    from gradcheck.reading.load_options import PLAIN, Manner
-    from gradcheck.reading.registry import check_name
+    from gradcheck.reading.declared import Declaration
+    from gradcheck.reading.foreign_call import Reading
+    from gradcheck.reading.registry import PLAIN, Manner, check_name
     from gradcheck.reading.search import readings
 
 _HOMES = {
-    "PLAIN": "load_options",
-    "Declaration": "declaration",
-    "Manner": "load_options",
+    "PLAIN": "registry",
+    "Declaration": "declared",
+    "Manner": "registry",
     "Reading": "candidate",
     "check_name": "registry",
     "readings": "search",

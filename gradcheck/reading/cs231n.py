@@ -13,23 +13,24 @@ import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
 from gradcheck.contract.protocol import NetworkLike as Network
-from gradcheck.reading.broken import BACKWARD, FORWARD, broken
-from gradcheck.reading.candidate import Reading
-from gradcheck.reading.construct import Model, models
 from gradcheck.reading.foreign_call import (
+    RAN_FORWARD,
+    WAS_CALLED,
+    Reading,
     UnsuitedError,
     arguments,
     attempt,
     bind,
+    broken,
     calmly,
     classes,
     methods,
 )
+from gradcheck.reading.holders import Model, models
+from gradcheck.reading.layout import Trial, labels
 from gradcheck.reading.names import plays
 from gradcheck.reading.parameters import from_own, to_own
 from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.targets import labels
-from gradcheck.reading.trial import Trial
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
 PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
@@ -96,10 +97,10 @@ def _tried(code: Course) -> tuple[int, UnsuitedError | None]:
     """
     trial = Trial(code.model.own)
     pairs, batch = trial.question(3)
-    stage = FORWARD
+    stage = WAS_CALLED
     with contextlib.suppress(UnsuitedError):
         attempt(lambda: code.forward(trial, pairs, batch.x))
-        stage = BACKWARD
+        stage = RAN_FORWARD
     try:
         attempt(lambda: _returned(code, trial, pairs, batch))
     except UnsuitedError as error:

@@ -12,17 +12,21 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from gradcheck.reading.broken import broken, works
-from gradcheck.reading.candidate import Reading
-from gradcheck.reading.foreign_call import UnsuitedError, arguments, attempt, functions
+from gradcheck.reading.foreign_call import (
+    Reading,
+    UnsuitedError,
+    arguments,
+    attempt,
+    broken,
+    functions,
+    works,
+)
 from gradcheck.reading.function_pair import PENALTIES, Chain, Chained, Style, has_reg
-from gradcheck.reading.layout import Layout
+from gradcheck.reading.layout import Layout, Trial
 from gradcheck.reading.names import plain, plays
 from gradcheck.reading.own_loss import OwnLoss, choices, number_of, told_of_loss
-from gradcheck.reading.returned import Picker
+from gradcheck.reading.returned import MEANINGS, WITHOUT_LOSS, Picker, told_of_meaning
 from gradcheck.reading.source_names import by_number, spelled
-from gradcheck.reading.trial import Trial
-from gradcheck.reading.upstream import MEANINGS, WITHOUT_LOSS, told_of_meaning
 
 #: Ways to lay parameters and samples out, the course's own first.
 STYLES = (

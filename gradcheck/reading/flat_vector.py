@@ -13,25 +13,23 @@ import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.protocol import NetworkLike as Network
-from gradcheck.reading.broken import FORWARD, broken
-from gradcheck.reading.candidate import Reading
 from gradcheck.reading.foreign_call import (
+    WAS_CALLED,
+    Reading,
     UnsuitedError,
     arguments,
     attempt,
     bind,
+    broken,
     calmly,
     functions,
     members,
 )
 from gradcheck.reading.function_pair import PENALTIES
-from gradcheck.reading.layout import Layout
+from gradcheck.reading.layout import Layout, Trial, labels, narrower, single
 from gradcheck.reading.names import plain, plays, role_of
-from gradcheck.reading.no_bias import narrower
 from gradcheck.reading.parameters import from_own, to_own
 from gradcheck.reading.source_names import by_number, spelled
-from gradcheck.reading.targets import labels, single
-from gradcheck.reading.trial import Trial
 
 _VECTOR = (
     "theta",
@@ -190,7 +188,7 @@ def find(module: Any) -> Iterator[Reading]:
             widths = None if takes_sizes else fixed
             why = _tried(code, widths)
             if why is not None:
-                yield broken("flat vector", why, FORWARD, {"function": name})
+                yield broken("flat vector", why, WAS_CALLED, {"function": name})
                 continue
             for penalty in PENALTIES if reg else ("",):
                 told = layout.told() | {"order": order, "targets": targets, "function": name}

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -248,3 +249,65 @@ def _data(owner: Any) -> dict[str, Any]:
             with contextlib.suppress(Exception):
                 data[name] = copy.deepcopy(value)
     return data
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand code as an implementation.
+
+    Attributes
+    ----------
+    adapter : str
+        ``native``, ``cs231n``, ...
+    implementation : object
+        Follows :class:`gradcheck.contract.protocol.Implementation`.
+    conventions : mapping of str to str
+        What this reading takes the code to do, such as
+        ``{"weights": "out x in", "samples": "columns"}``. Some of them are read by whoever
+        settles the reading: ``loss`` is ``none`` where the code has none, ``among`` says that
+        the next readings have other losses of the code, ``beside`` names those that a reading
+        without a loss leaves aside, ``widths`` lists
+        the sizes the code can be asked for, its own first, ``batch`` the only size of a
+        batch, ``networks`` what a declaration says the code computes, by semicolons, and
+        ``handles`` is ``batches`` where the source is written for them.
+    """
+
+    adapter: str
+    implementation: Any
+    conventions: Mapping[str, str] = field(default_factory=dict)
+
+
+#: How far a try came: an object was being made, the forward was called, it ran and the
+#: backward was called.
+WAS_MADE, WAS_CALLED, RAN_FORWARD = 1, 2, 3
+
+
+class Broken:
+    """Answers every question with the reason why the code cannot be asked.
+
+    Parameters
+    ----------
+    why : UnsuitedError
+        What was raised, and where.
+    stage : int
+        How far the try came.
+    """
+
+    def __init__(self, why: UnsuitedError, stage: int) -> None:
+        self.why, self.stage = why, stage
+
+    def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:
+        """Raise; the message is the reason."""
+        raise UnsuitedError(self.why.what, self.why.trail)
+
+
+def broken(
+    adapter: str, why: UnsuitedError, stage: int, told: Mapping[str, str] | None = None
+) -> Reading:
+    """Return a reading that says why the code does not run."""
+    return Reading(adapter, Broken(why, stage), told or {})
+
+
+def works(reading: Reading) -> bool:
+    """Whether the code answered when it was tried."""
+    return not isinstance(reading.implementation, Broken)

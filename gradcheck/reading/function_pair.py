@@ -12,9 +12,15 @@ from typing import Any
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.protocol import NetworkLike as Network
-from gradcheck.reading.broken import BACKWARD, FORWARD
-from gradcheck.reading.foreign_call import UnsuitedError, arguments, bind, calmly
-from gradcheck.reading.layout import Layout
+from gradcheck.reading.foreign_call import (
+    RAN_FORWARD,
+    WAS_CALLED,
+    UnsuitedError,
+    arguments,
+    bind,
+    calmly,
+)
+from gradcheck.reading.layout import Layout, labels, single
 from gradcheck.reading.names import ROLES, plays
 from gradcheck.reading.own_loss import OwnLoss, own_losses
 from gradcheck.reading.parameters import from_own, to_own
@@ -23,12 +29,12 @@ from gradcheck.reading.returned import (
     WEIGHT,
     Picker,
     arrays_in,
+    from_above,
     loss_in,
+    meant,
     parts_of,
     returned_names,
 )
-from gradcheck.reading.targets import labels, single
-from gradcheck.reading.upstream import from_above, meant
 
 Function = Callable[..., Any]
 
@@ -73,7 +79,7 @@ class Style:
         One of :data:`PENALTIES`, or empty.
     given : str
         What the one argument of the backward is given that no name says; a key of
-        :data:`~gradcheck.reading.upstream.MEANINGS`, or empty.
+        :data:`~gradcheck.reading.returned.MEANINGS`, or empty.
     """
 
     layout: Layout
@@ -116,7 +122,7 @@ class Chained:
     ) -> None:
         self.chain, self.style = chain, style
         self.picker, self.updated = picker or Picker(), updated or Picker()
-        self.stage = FORWARD
+        self.stage = WAS_CALLED
         self.unknown = ""
         self.returned = False  # whether the backward ever ran to its end
         if chain.forward is not None:
@@ -130,10 +136,10 @@ class Chained:
         """Call the forward, the cost and the backward."""
         with calmly():
             own, values = self._values(network, params, batch.x, batch.y)
-            self.stage = FORWARD
+            self.stage = WAS_CALLED
             outputs = self._forward(values)
             loss = self._loss(values)
-            self.stage = FORWARD if self.chain.forward is None else BACKWARD
+            self.stage = WAS_CALLED if self.chain.forward is None else RAN_FORWARD
             answer = self._backward(values, outputs)
             told = returned_names(self.chain.backward)
             if self.chain.loss is None:

@@ -1,14 +1,182 @@
-"""What holds the parameters of code that trains: an object of a class, or a module."""
+"""Building objects of foreign classes for given layer sizes, by the names of arguments."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from inspect import Parameter
 from typing import Any, Protocol
 
-from gradcheck.reading.construct import Model, models
-from gradcheck.reading.foreign_call import Shelf, classes, functions, members, methods
-from gradcheck.reading.names import plain, plays
-from gradcheck.reading.no_bias import wider
+import numpy as np
+
+from gradcheck.reading.foreign_call import (
+    Shelf,
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    classes,
+    functions,
+    members,
+    methods,
+)
+from gradcheck.reading.layout import narrower, wider
+from gradcheck.reading.names import ROLES, plain, plays, role_of
 from gradcheck.reading.parameters import Roles, find_roles
+
+#: What of a constructor's arguments says sizes; data has sizes too.
+_SIZED = ("sizes", "hiddens", "n_in", "n_hidden", "n_out", "x", "y")
+
+#: What arguments speak of that are the sizes of inputs, hidden units and outputs: n_hid, out_sz.
+_SPEAKS = tuple(
+    map(re.compile, (r"(?i)(^|_|n|num)in(p|_|$)", r"(?i)hid|(^|_)h_?(dim|size|$)", r"(?i)out"))
+)
+
+#: Sizes that are told apart by every shape they give.
+PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A class whose objects hold a network.
+
+    Attributes
+    ----------
+    cls : type
+    roles : Roles
+        As found in one object.
+    fixed : bool
+        The sizes cannot be chosen.
+    one_more : bool
+        An object has one more unit a layer than it is asked for: one that is always on.
+    """
+
+    cls: type
+    roles: Roles
+    fixed: bool
+    one_more: bool = False
+
+    def build(self, widths: tuple[int, ...], more: Mapping[str, Any] | None = None) -> Any:
+        """Make an object of given (own) sizes. Raises NotImplementedError for others."""
+        if self.fixed and widths != self.own:
+            raise NotImplementedError(f"the code is for {'-'.join(map(str, self.own))} only")
+        if len(widths) != len(self.own) and not self._any_depth():
+            raise NotImplementedError("the code has another number of layers")
+        if self.one_more:
+            widths = narrower(widths)
+        values = _values(widths, self.fixed, more)
+        guessed = {} if self.fixed else _guessed(self.cls, widths, values)
+        return self.cls(*bind(self.cls, values | guessed))
+
+    def roles_in(self, model: Any, widths: tuple[int, ...]) -> Roles:
+        """Find the parameters of an object of other sizes than the one looked at."""
+        if len(widths) == len(self.own):
+            return self.roles
+        for roles in find_roles(model):
+            if replace(roles.layout, samples=self.roles.layout.samples) == self.roles.layout:
+                return roles
+        raise NotImplementedError("the code has another number of layers")
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """The sizes of the code's own network."""
+        missing = self.roles.layout.bias == "missing"
+        return wider(self.roles.widths) if missing else self.roles.widths
+
+    def _any_depth(self) -> bool:
+        taken = (role_of(p.name, ("sizes", "hiddens")) for p in arguments(self.cls))
+        return any(taken) or len(_unnamed(self.cls, _values(self.own, False, None))) == 1
+
+
+def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is known when an object is made, by role."""
+    values: dict[str, Any] = dict(more or {})
+    if not fixed:
+        values |= {"sizes": list(widths), "n_in": widths[0], "n_out": widths[-1]}
+        values["hiddens"] = list(widths[1:-1])
+        if len(widths) == 3:
+            values["n_hidden"] = widths[1]
+    values.setdefault("rate", 0.5)
+    values.setdefault("dtype", np.float64)
+    values.setdefault("x", np.full((2, widths[0]), 0.5))
+    values.setdefault("y", np.full((2, widths[-1]), 0.5))
+    return values
+
+
+def models(cls: type) -> Iterator[Model]:
+    """Yield the ways in which objects of a class can be a network."""
+    own_sizes: list[Model] = []
+    fixed = not _takes_sizes(cls)
+    for widths in PROBES:
+        try:
+            found = [Model(cls, roles, fixed) for roles in _roles_of(cls, widths)]
+        except UnsuitedError:
+            continue
+        right = [model for model in found if model.own == widths]
+        right += [
+            replace(model, one_more=True)
+            for model in found
+            if model.own != widths and model.roles.widths == widths
+        ]
+        yield from right
+        if right:
+            return
+        own_sizes = own_sizes or [replace(model, fixed=True) for model in found]
+    yield from own_sizes
+
+
+def _takes_sizes(cls: type) -> bool:
+    try:
+        named = any(role_of(p.name, _SIZED) for p in arguments(cls))
+        return named or len(_unnamed(cls, _values(PROBES[0], False, None))) in (1, len(_SPEAKS))
+    except UnsuitedError:
+        return False
+
+
+def _unnamed(cls: type, values: Mapping[str, Any]) -> list[str]:
+    """Name the arguments that have to be given and may be sizes: those that no name explains."""
+    sizes = ("n_in", "n_hidden", "n_out")
+    given = [p for p in arguments(cls) if p.default is Parameter.empty]
+    others = tuple(role for role in values if role in ROLES and role not in sizes)
+    if any(role_of(p.name, ("sizes", "hiddens")) for p in given):
+        return []
+    asked = [p.name for p in given if role_of(p.name, others) is None]
+    return asked if any(role_of(name, sizes) is None for name in asked) else []
+
+
+def _guessed(cls: type, widths: tuple[int, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give sizes to arguments that no role goes by: one a kind of layer, or a list to the only one.
+
+    What is made has these sizes or is passed over. A number may also be a file's: it is given
+    only where names speak of inputs, hidden units and outputs.
+    """
+    unnamed = _unnamed(cls, values)
+    if len(unnamed) == 1:
+        return {unnamed[0]: list(widths)}
+    spoken = [next((at for at, of in enumerate(_SPEAKS) if of.search(n)), -1) for n in unnamed]
+    if sorted(spoken) != [0, 1, 2] or len(widths) != 3:
+        return {}
+    return {name: widths[at] for name, at in zip(unnamed, spoken, strict=True)}
+
+
+def _roles_of(cls: type, widths: tuple[int, ...], guess: bool = True) -> list[Roles]:
+    """Make an object, and find the parameters in it."""
+    values = _values(widths, False, None)
+    chosen = bind(cls, values | (_guessed(cls, widths, values) if guess else {}))
+    return list(attempt(lambda: find_roles(cls(*chosen))))
+
+
+def why_not(cls: type) -> UnsuitedError | None:
+    """Say why no object of a class can be made; None where one can."""
+    why: UnsuitedError | None = None
+    for widths in PROBES:
+        try:
+            _roles_of(cls, widths, guess=False)
+        except UnsuitedError as error:
+            why = why or error.told_of(f"{cls.__name__}()")
+            continue
+        return None
+    return why
+
 
 #: What classes of a part of a network are called.
 PARTS = ("layer", "dense", "linear", "neuron", "unit", "affine")

@@ -14,24 +14,34 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.reading import step_to_gradient
-from gradcheck.reading.broken import BACKWARD as BACKWARD_STAGE
-from gradcheck.reading.broken import FORWARD as FORWARD_STAGE
-from gradcheck.reading.broken import MAKING, broken
-from gradcheck.reading.call_sequence import BACKWARD, Plan, Trainer
-from gradcheck.reading.candidate import Reading
-from gradcheck.reading.construct import why_not
-from gradcheck.reading.foreign_call import UnsuitedError, attempt, classes, methods
-from gradcheck.reading.holders import Host, hosts
+from gradcheck.reading.foreign_call import RAN_FORWARD as BACKWARD_STAGE
+from gradcheck.reading.foreign_call import WAS_CALLED as FORWARD_STAGE
+from gradcheck.reading.foreign_call import (
+    WAS_MADE,
+    Reading,
+    UnsuitedError,
+    attempt,
+    broken,
+    classes,
+    methods,
+)
+from gradcheck.reading.holders import Host, hosts, why_not
+from gradcheck.reading.layout import wider
 from gradcheck.reading.names import plain
-from gradcheck.reading.no_bias import wider
-from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, number_of, told_of_loss
-from gradcheck.reading.paths_to_arrays import Place
-from gradcheck.reading.rates import built_in
+from gradcheck.reading.nearest import changed, moved, numbers, unread
+from gradcheck.reading.own_loss import (
+    OwnLoss,
+    built_in,
+    choices,
+    mentions_loss,
+    number_of,
+    told_of_loss,
+)
+from gradcheck.reading.paths import ArrayPath
+from gradcheck.reading.returned import MEANINGS, WITHOUT_LOSS, told_of_meaning
 from gradcheck.reading.shrinking import shares, told_of_share
 from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.unread import changed, moved, numbers, unread
-from gradcheck.reading.upstream import MEANINGS, WITHOUT_LOSS, told_of_meaning
+from gradcheck.reading.update_method import BACKWARD, SAME, Plan, Trainer, flat
 
 FORWARD = (
     "forward",
@@ -123,13 +133,13 @@ def find(module: Any) -> Iterator[Reading]:
         if set(map(plain, methods(cls))) & {*TRAIN, *BACKWARD, "loss"}:
             why = why_not(cls)
             if why is not None:
-                yield broken("in place", why, MAKING, {"class": cls.__name__})
+                yield broken("in place", why, WAS_MADE, {"class": cls.__name__})
 
 
 def stopped(adapter: str, trainer: Trainer, why: UnsuitedError) -> Reading:
     """Return a reading that says what one of its calls raised."""
     plan, host = trainer.plan, trainer.host
-    stage = MAKING
+    stage = WAS_MADE
     if trainer.calling:
         stage = FORWARD_STAGE if plain(trainer.calling) in FORWARD else BACKWARD_STAGE
     if stage == BACKWARD_STAGE and trainer.calling == plan.calls[0]:
@@ -236,20 +246,20 @@ def _unread(host: Host, plan: Plan) -> tuple[str, ...]:
     own, x, y = trial(host, plan)
     trainer = Trainer(host, plan)
 
-    def trained() -> list[Place]:
+    def trained() -> list[ArrayPath]:
         holder, values = trainer.ready(own, x, y)
         before = numbers(holder)
         trainer.calls(holder, values)
         return moved(before, numbers(holder))
 
-    def outputs(place: Place | None) -> Any:
+    def outputs(place: ArrayPath | None) -> Any:
         holder, values = trainer.ready(own, x, y)
         if place is not None:
             place.set(holder, changed(place.get(holder)))
         return np.array(trainer.run_forward(holder, values))
 
     try:
-        places: list[Place] = attempt(trained)
+        places: list[ArrayPath] = attempt(trained)
     except UnsuitedError:
         return ()
     roles = host.roles
@@ -304,10 +314,10 @@ def _trains(trainer: Trainer) -> bool | None:
     own, x, y = trial(host, plan)
     one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))
     two, _ = attempt(lambda: trainer.train(own, x, y, 0.25))
-    before, first, second = (step_to_gradient.flat(pairs) for pairs in (own, one, two))
+    before, first, second = (flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None
-    if np.abs(first - second).max() > step_to_gradient.SAME * np.abs(before - first).max():
+    if np.abs(first - second).max() > SAME * np.abs(before - first).max():
         return True
     return _has_rate(host, plan, own, x, y)
 

@@ -1,11 +1,14 @@
 """How code lays a layer's weights and biases out, and samples: there and back."""
 
+import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
+from gradcheck.contract.protocol import NetworkLike as Network
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]
@@ -130,3 +133,114 @@ def _other_shape(kind: str, layer: str, kinds: str, array: Floats, told: str) ->
         return ContractError(f"{kinds} have shape {told}")
     name = f"d{kind}{layer}"
     return ContractError(f"{name} has shape {told}", (name, array))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network made up to see whether code answers: sigmoid everywhere."""
+
+    widths: tuple[int, ...]
+    loss: str = "squared_error"
+    reduction: str = "mean"
+    l2: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.widths) - 1
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """One name a layer."""
+        return ("sigmoid",) * self.depth
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The shape of every W."""
+        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    def question(self, samples: int) -> tuple[list[Pair], Any]:
+        """Return parameters and a batch; targets are one-hot, or 0 and 1 in turn."""
+        rng = np.random.default_rng(0)
+        pairs = [(rng.normal(size=s), rng.normal(size=s[1])) for s in self.shapes]
+        rows, width = np.arange(samples), self.widths[-1]
+        y = np.eye(width)[rows % width] if width > 1 else (rows % 2 == 0)[:, None].astype(float)
+        return pairs, SimpleNamespace(x=rng.normal(size=(samples, self.widths[0])), y=y)
+
+
+#: What each hidden activation gives for an input of 1.
+AT_ONE: dict[str, float] = {
+    "identity": 1.0,
+    "sigmoid": 1.0 / (1.0 + math.exp(-1.0)),
+    "tanh": math.tanh(1.0),
+    "relu": 1.0,
+    "leaky_relu": 1.0,
+    "elu": 1.0,
+    "softplus": math.log1p(math.e),
+    "silu": 1.0 / (1.0 + math.exp(-1.0)),
+    "gelu": 0.5 * (1.0 + math.erf(math.sqrt(0.5))),
+}
+
+
+def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the widths of the code's own network."""
+    return (*(n + 1 for n in widths[:-1]), widths[-1])
+
+
+def narrower(widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the widths of the network that code of given widths is read as."""
+    return (*(n - 1 for n in widths[:-1]), widths[-1])
+
+
+def _on(network: Network) -> list[float]:
+    """What the unit that is always on gives, layer by layer: ``a[0]``, ``a[1]``, ..."""
+    return [1.0, *(AT_ONE[name] for name in network.activations[:-1])]
+
+
+def widen(network: Network, params: list[Pair], x: Floats) -> tuple[list[Floats], Floats]:
+    """Return the weights of the code's own network, and its inputs."""
+    if network.l2:
+        raise NotImplementedError("a weight penalty would count the biases too")
+    weights = []
+    for layer, ((w, b), on) in enumerate(zip(params, _on(network), strict=True), start=1):
+        wide = np.vstack((w, b[None, :] / on))
+        if layer < network.depth:
+            column = np.zeros((len(wide), 1))
+            column[-1] = 1.0 / on
+            wide = np.hstack((wide, column))
+        weights.append(wide)
+    return weights, np.hstack((x, np.ones((len(x), 1))))
+
+
+def narrow(network: Network, gradients: list[Floats]) -> list[Pair]:
+    """Return the gradient by W and b from that by the code's own weights."""
+    return [
+        (g[:-1, :n_out].copy(), g[-1, :n_out] / on)
+        for g, on, (_, n_out) in zip(gradients, _on(network), network.shapes, strict=True)
+    ]
+
+
+def single(y: Floats) -> Floats:
+    """Return the targets of one output, (N,).
+
+    Raises
+    ------
+    NotImplementedError
+        When there are several outputs.
+    """
+    if y.shape[1] != 1:
+        raise NotImplementedError("one output only")
+    return y[:, 0].copy()
+
+
+def labels(y: Floats) -> Any:
+    """Return the classes of one-hot rows, from 0, (N,).
+
+    Raises
+    ------
+    NotImplementedError
+        When they are no one-hot rows.
+    """
+    if y.shape[1] == 1 or not (y.sum(axis=1) == 1).all() or not ((y == 0) | (y == 1)).all():
+        raise NotImplementedError("targets are integer labels")
+    return np.argmax(y, axis=1)

@@ -15,8 +15,8 @@ from typing import Any
 from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.errors.lines import DECLARATION, LOADED, Place, Sources, raised, trail_of
 from gradcheck.errors.suggestion import meant
-from gradcheck.reading.load_options import PLAIN, Manner
 from gradcheck.reading.notebook import Cell, cells
+from gradcheck.reading.registry import PLAIN, Manner
 from gradcheck.reading.running import run
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from gradcheck.reading.candidate import Reading
+from gradcheck.reading.foreign_call import Reading
 from gradcheck.reading.names import is_gradient, is_weight, role_of
 
 #: Arguments of the optional functions.

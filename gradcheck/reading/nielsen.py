@@ -12,18 +12,21 @@ import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.protocol import NetworkLike as Network
-from gradcheck.reading.broken import BACKWARD, FORWARD, MAKING, broken
-from gradcheck.reading.candidate import Reading
-from gradcheck.reading.construct import Model, models
 from gradcheck.reading.foreign_call import (
+    RAN_FORWARD,
+    WAS_CALLED,
+    WAS_MADE,
+    Reading,
     UnsuitedError,
     arguments,
     attempt,
     bind,
+    broken,
     calmly,
     classes,
     methods,
 )
+from gradcheck.reading.holders import Model, models
 from gradcheck.reading.own_loss import OwnLoss, choices, own_losses, told_of_loss
 from gradcheck.reading.parameters import Roles, from_own, stepped, to_own
 
@@ -183,14 +186,14 @@ def _spelling(method: Any, roles: Roles) -> str:
 
 def _tried(model: Model) -> tuple[int, UnsuitedError | None]:
     """Say why ``backprop`` gives no two lists of as many items as there are layers."""
-    sizes, stage = model.own, MAKING
+    sizes, stage = model.own, WAS_MADE
     x, y = np.full((sizes[0], 1), 0.5), np.full((sizes[-1], 1), 0.5)
     try:
         code = attempt(lambda: model.build(sizes))
-        stage = FORWARD
+        stage = WAS_CALLED
         if "feedforward" in methods(model.cls):
             attempt(lambda: code.feedforward(x.copy()))
-            stage = BACKWARD
+            stage = RAN_FORWARD
         answer = attempt(lambda: code.backprop(x, y))
         if attempt(lambda: [len(part) for part in answer]) != [len(sizes) - 1] * 2:
             raise UnsuitedError("backprop returns no two lists with one item a layer")

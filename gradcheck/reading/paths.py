@@ -1,7 +1,10 @@
-"""Paths of a declaration: where a tensor, or each number of it, is in an object."""
+"""Where numbers live in foreign objects: found, read and written by their path."""
 
 import ast
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath as Parts
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +13,204 @@ import numpy as np
 from gradcheck.contract.answers import Floats
 from gradcheck.errors.suggestion import meant
 from gradcheck.reading.foreign_call import UnsuitedError, members
-from gradcheck.reading.paths_to_arrays import filled, held_elsewhere, like
+
+#: How deep objects are looked into, and how many items of a list.
+DEPTH, ITEMS = 4, 64
+
+#: Arrays larger than this are no parameters of a network to be checked.
+LARGEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class ArrayPath:
+    """A path from an object to an array: attributes, keys and indices.
+
+    Attributes
+    ----------
+    path : tuple of (str, object)
+        Each step is ``("attribute", name)`` or ``("item", key)``.
+    """
+
+    path: tuple[tuple[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """The last name on the path: ``W1`` of ``params["W1"]``, ``weights`` of ``weights[0]``."""
+        names = [str(key) for _, key in self.path if isinstance(key, str)]
+        return names[-1] if names else ""
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """For sorting by the indices on the path."""
+        return tuple(key for _, key in self.path if isinstance(key, int))
+
+    def written(self, root: str = "") -> str:
+        """Write the path as code does: ``self.params['W1']``."""
+        text = root
+        for kind, key in self.path:
+            if kind == "item" and (text or not isinstance(key, str)):
+                text += f"[{key!r}]"
+            else:
+                text += f".{key}" if text else str(key)
+        return text
+
+    def get(self, root: Any) -> Any:
+        """Follow the path, as it leads now."""
+        value = root
+        for kind, key in self.path:
+            value = getattr(value, key) if kind == "attribute" else value[key]
+        return value
+
+    def set(self, root: Any, array: Floats) -> None:
+        """Write an array where the path leads: of the kind and shape that is there now."""
+        owner = root
+        for kind, key in self.path[:-1]:
+            owner = getattr(owner, key) if kind == "attribute" else owner[key]
+        kind, key = self.path[-1]
+        old = self.get(root)
+        value = like(array, old)
+        if _takes(old, value):  # others may hold the same array: layers, and a dictionary
+            old[...] = value
+        elif kind == "attribute":
+            setattr(owner, key, value)
+        else:
+            owner[key] = value
+
+
+def held_elsewhere(root: Any, array: Any) -> bool:
+    """Whether an object holds an array in more than one place: a layer, say, and a dict."""
+    if not isinstance(array, np.ndarray):
+        return False
+    return sum(other is array or np.may_share_memory(other, array) for _, other in find(root)) > 1
+
+
+def filled(old: Any, value: Any, taken: list[Any]) -> bool:
+    """Write into the array or list that is there, where it fits; whether it did.
+
+    Parameters
+    ----------
+    taken : list
+        What was written into before: of one array for two tensors the second is another's.
+    """
+    if isinstance(old, list):
+        if not isinstance(value, list) or len(old) != len(value) or any(old is t for t in taken):
+            return False
+        inner = [isinstance(item, list) for item in old]
+        if any(inner) and not all(filled(o, v, taken) for o, v in zip(old, value, strict=True)):
+            return False
+        if not any(inner):
+            old[:] = value
+        taken.append(old)
+        return True
+    if not isinstance(old, np.ndarray) or old.dtype.kind != "f" or not old.flags.writeable:
+        return False
+    if old.shape != np.shape(value) or any(
+        isinstance(t, np.ndarray) and np.may_share_memory(old, t) and np.shares_memory(old, t)
+        for t in taken
+    ):
+        return False
+    old[...] = value
+    taken.append(old)
+    return True
+
+
+def _takes(old: Any, value: Any) -> bool:
+    """Whether an array can be written into as it is."""
+    if not isinstance(old, np.ndarray) or not isinstance(value, np.ndarray):
+        return False
+    return bool(old.dtype == value.dtype and old.shape == value.shape and old.flags.writeable)
+
+
+def like(array: Floats, old: Any) -> Any:
+    """Give an array the form of what it replaces: a list, a number, a row or a column."""
+    if isinstance(old, np.ndarray):
+        if array.ndim == 1 and old.ndim == 2:  # a vector kept as a row or a column
+            return array[None, :] if old.shape[0] == 1 else array[:, None]
+        if array.ndim == 2 and old.ndim == 1 and 1 in array.shape:
+            return array.ravel()
+        return array.copy()
+    if isinstance(old, list):
+        return array.tolist()
+    if isinstance(old, int | float | np.generic):
+        return array.reshape(-1)[0]
+    return array.copy()
+
+
+def find(root: Any) -> Iterator[tuple[ArrayPath, Floats]]:
+    """Yield every numeric array, or list of numbers, that an object holds."""
+    yield from _find(root, (), DEPTH, set())
+
+
+def _find(
+    value: Any, path: tuple[tuple[str, Any], ...], depth: int, seen: set[int]
+) -> Iterator[tuple[ArrayPath, Floats]]:
+    if path:
+        array = numeric(value)
+        if array is not None and not (isinstance(value, list) and _mixed(value)):
+            yield ArrayPath(path), array
+            return
+    if depth == 0 or id(value) in seen or callable(value) or _installed(value):
+        return
+    seen.add(id(value))
+    if isinstance(value, dict):
+        items = [("item", key) for key in list(value)[:ITEMS]]
+        children = [value[key] for _, key in items]
+    elif isinstance(value, list | tuple):
+        items = [("item", index) for index in range(min(len(value), ITEMS))]
+        children = list(value[:ITEMS])
+    else:
+        own = members(value)
+        items = [("attribute", name) for name in own]
+        children = list(own.values())
+    for step, child in zip(items, children, strict=True):
+        yield from _find(child, (*path, step), depth - 1, seen)
+
+
+def _installed(value: Any) -> bool:
+    """Whether a value is a module that is installed: numpy has arrays that are nobody's."""
+    if not isinstance(value, ModuleType):
+        return False
+    file = getattr(value, "__file__", None) or ""
+    library = value.__name__.partition(".")[0] in sys.stdlib_module_names
+    return library or not {"site-packages", "dist-packages"}.isdisjoint(Parts(file).parts)
+
+
+def numeric(value: Any) -> Floats | None:
+    """Return an array of real numbers; None for anything else."""
+    if isinstance(value, np.ndarray):
+        good = value.dtype.kind in "fiu" and 0 < value.size <= LARGEST
+        return value if good else None
+    if isinstance(value, list) and 0 < _size(value) <= LARGEST and _numbers(value):
+        try:
+            array = np.array(value, dtype=np.float64)
+        except (ValueError, TypeError):
+            return None
+        return array
+    return None
+
+
+def _size(value: Any, depth: int = 3) -> int:
+    """About how many numbers a list holds, from its first items."""
+    if not isinstance(value, list) or not value or not depth:
+        return 1
+    return len(value) * _size(value[0], depth - 1)
+
+
+def _numbers(value: Any, depth: int = 3) -> bool:
+    """Whether a list holds numbers, or lists of them, as far as its first items say."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float | np.floating | np.integer):
+        return True
+    if isinstance(value, list) and value and depth:
+        return all(_numbers(item, depth - 1) for item in value[:ITEMS])
+    return False
+
+
+def _mixed(value: list[Any]) -> bool:
+    """Whether a list is one of matrices, each a place of its own."""
+    return isinstance(value[0], list) and bool(value[0]) and isinstance(value[0][0], list)
+
 
 #: A path for every layer, or a list of one a layer.
 Path = str | Sequence[str]

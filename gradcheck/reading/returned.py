@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.contract.answers import ABSENT, ContractError, Floats
 from gradcheck.reading.names import is_gradient, numbered, plain
-from gradcheck.reading.paths_to_arrays import Place, find
+from gradcheck.reading.paths import ArrayPath, find
 
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
@@ -49,7 +49,7 @@ def loss_in(answer: Any, told: list[str]) -> Any:
     return float("nan")
 
 
-def arrays_in(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
+def arrays_in(answer: Any, told: list[str]) -> list[tuple[ArrayPath, Floats]]:
     """List the arrays of an answer, under the names they were returned by."""
     if isinstance(answer, tuple) and len(told) == len(answer):
         answer = dict(zip(told, answer, strict=True))
@@ -57,7 +57,7 @@ def arrays_in(answer: Any, told: list[str]) -> list[tuple[Place, Floats]]:
     if isinstance(answer, dict):
         for key, value in answer.items():
             if isinstance(value, int | float | np.generic):
-                found.append((Place((("item", ""), ("item", key))), np.asarray(float(value))))
+                found.append((ArrayPath((("item", ""), ("item", key))), np.asarray(float(value))))
     return found
 
 
@@ -80,7 +80,7 @@ class Picker:
 
     def __init__(self, backwards: bool = False) -> None:
         self.backwards, self.alike = backwards, False
-        self._places: dict[tuple[tuple[str, ...], int, int], Place] = {}
+        self._places: dict[tuple[tuple[str, ...], int, int], ArrayPath] = {}
         self._rows: dict[tuple[str, ...], _Row] = {}
         self._outputs: int | None = None
 
@@ -106,7 +106,7 @@ class Picker:
 
     def pick(
         self,
-        found: list[tuple[Place, Floats]],
+        found: list[tuple[ArrayPath, Floats]],
         stems: tuple[str, ...],
         number: int,
         shape: tuple[int, ...],
@@ -158,13 +158,13 @@ class _Row:
     after: tuple[tuple[str, Any], ...]
     backwards: bool
 
-    def place(self, index: int, layers: int) -> Place:
+    def place(self, index: int, layers: int) -> ArrayPath:
         """Return the place of a layer."""
         at = layers - 1 - index if self.backwards else index
-        return Place((*self.before, ("item", at), *self.after))
+        return ArrayPath((*self.before, ("item", at), *self.after))
 
 
-def _row(places: list[Place], layers: int) -> _Row | None:
+def _row(places: list[ArrayPath], layers: int) -> _Row | None:
     """Return the row that the places of all layers stand in, where one index counts them."""
     if layers < 2 or len(places) < layers:
         return None
@@ -180,14 +180,14 @@ def _row(places: list[Place], layers: int) -> _Row | None:
 
 
 def _place(
-    found: list[tuple[Place, Floats]],
+    found: list[tuple[ArrayPath, Floats]],
     stems: tuple[str, ...],
     number: int,
     shape: tuple[int, ...],
     index: int,
     layers: int,
     backwards: bool,
-) -> tuple[Place, str]:
+) -> tuple[ArrayPath, str]:
     """Choose the place of a layer's array: by its name, else by its shape and order.
 
     Returns
@@ -222,7 +222,7 @@ def _place(
     raise _missing(everything, stems, number, shape)
 
 
-def _numbers_of(found: list[tuple[Place, Floats]], stems: tuple[str, ...]) -> set[int]:
+def _numbers_of(found: list[tuple[ArrayPath, Floats]], stems: tuple[str, ...]) -> set[int]:
     """The layers of which something is named as a gradient: those of dW1, dW2, ..."""
     names = {prefix + stem for prefix in _PREFIXES if prefix for stem in stems}
     split = [numbered(_SUFFIX.sub("", place.name)) for place, _ in found]
@@ -230,7 +230,10 @@ def _numbers_of(found: list[tuple[Place, Floats]], stems: tuple[str, ...]) -> se
 
 
 def _missing(
-    found: list[tuple[Place, Floats]], stems: tuple[str, ...], number: int, shape: tuple[int, ...]
+    found: list[tuple[ArrayPath, Floats]],
+    stems: tuple[str, ...],
+    number: int,
+    shape: tuple[int, ...],
 ) -> ContractError:
     """Say what was looked for, and what there was."""
     name = f"d{'W' if stems is WEIGHT else 'b'}{number}"
@@ -263,3 +266,65 @@ def _returned(code: CodeType) -> list[str]:
     value = returns[-1]
     items = value.elts if isinstance(value, ast.Tuple) else [value]
     return [item.id if isinstance(item, ast.Name) else f"_{i}" for i, item in enumerate(items)]
+
+
+#: Made of outputs a, targets y, N samples and n outputs.
+Meaning = Callable[[Floats, Floats, int, int], Any]
+
+#: What is given, by what it is called.
+MEANINGS: dict[str, Meaning] = {
+    "a - y": lambda a, y, m, n: a - y,
+    "y": lambda a, y, m, n: y,
+    "y - a": lambda a, y, m, n: y - a,
+    "a": lambda a, y, m, n: a,
+    "-y / a": lambda a, y, m, n: -y / a,
+    "(a - y) / (a (1 - a))": lambda a, y, m, n: (a - y) / (a * (1 - a)),
+    "(a - y) / N": lambda a, y, m, n: (a - y) / m,
+    "2 (a - y)": lambda a, y, m, n: 2 * (a - y),
+    "2 (a - y) / N": lambda a, y, m, n: 2 * (a - y) / m,
+    "2 (a - y) / (N n)": lambda a, y, m, n: 2 * (a - y) / (m * n),
+    "(a - y) / (N n)": lambda a, y, m, n: (a - y) / (m * n),
+    "-y / a / N": lambda a, y, m, n: -y / a / m,
+    "(a - y) / (a (1 - a)) / N": lambda a, y, m, n: (a - y) / (a * (1 - a)) / m,
+}
+
+#: What becomes of logits before they are compared, by rows.
+_FUSED: dict[str, Callable[[Floats], Floats]] = {
+    "softmax": lambda z: (
+        np.exp(z - z.max(axis=-1, keepdims=True))
+        / np.exp(z - z.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True)
+    ),
+    "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)),
+}
+for _name in _FUSED:
+    MEANINGS[f"{_name}(a) - y"] = lambda a, y, m, n, f=_FUSED[_name]: f(a) - y  # type: ignore[misc]
+    MEANINGS[f"({_name}(a) - y) / N"] = lambda a, y, m, n, f=_FUSED[_name]: (f(a) - y) / m  # type: ignore[misc]
+
+#: Those that differ by more than a factor.
+WITHOUT_LOSS = tuple(MEANINGS)[:6]
+
+#: Names of what comes from above; ``dout`` is otherwise the number of outputs.
+_FROM_ABOVE = re.compile(
+    r"^d(a|al|out|output|y|yhat|h|o|loss|l|cost|prev|next|curr)?\d*$|^dl|grad|delta|err|upstream|deriv|loss|cost"
+)
+
+
+def from_above(name: str) -> bool:
+    """Whether a name is one for what a backward is given from the layers above."""
+    return _FROM_ABOVE.search(plain(name)) is not None
+
+
+def meant(meaning: str, outputs: Any, y: Any, samples: int, columns: bool) -> Any:
+    """Return what an argument is given, in the layout of the outputs."""
+    a = np.asarray(outputs, dtype=np.float64)
+    target = np.asarray(y, dtype=np.float64)
+    if target.shape != a.shape and target.size == a.size:
+        target = target.reshape(a.shape)
+    if columns:
+        return MEANINGS[meaning](a.T, target.T, samples, a.size // samples).T
+    return MEANINGS[meaning](a, target, samples, a.size // samples)
+
+
+def told_of_meaning(name: str, meaning: str) -> dict[str, str]:
+    """Say what an argument is given, where that is one of several meanings."""
+    return {"argument": f"{name} = {meaning}", "among": "several meanings"}

@@ -1,7 +1,14 @@
-"""Running a file's code in a module: all of it, or the part that was chosen."""
+"""What of a file is run when it is loaded: all of it, or less.
+
+A plain script trains at top level. Its training loop is not run on loading, and neither
+is what comes after it but for functions and classes: the loop's body becomes one step
+(:mod:`gradcheck.reading.script`). With ``imports_only`` nothing is run but imports,
+functions, classes and constants that are written out.
+"""
 
 import ast
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -10,11 +17,173 @@ from typing import TYPE_CHECKING, Any
 from gradcheck.errors import LoadError, UsageError
 from gradcheck.errors.lines import TrailedError
 from gradcheck.errors.suggestion import meant
-from gradcheck.reading.load_options import Manner
-from gradcheck.reading.source import to_run, training_loop
+from gradcheck.reading.registry import Manner
 
 if TYPE_CHECKING:
-    from gradcheck.reading.declaration import Declaration
+    from gradcheck.reading.declared import Declaration
+
+
+_DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+#: How the names of functions that train begin.
+_TRAINING = (
+    "train",
+    "fit",
+    "backprop",
+    "back_prop",
+    "backward",
+    "update",
+    "learn",
+    "step",
+    "gradient_descent",
+    "optimize",
+)
+
+
+def to_run(tree: ast.Module, imports_only: bool = False) -> ast.Module:
+    """Return the part of a file that is run when it is loaded."""
+    if imports_only:
+        body = [node for node in tree.body if _harmless(node)]
+    else:
+        loop = training_loop(tree)
+        if loop is None:
+            return tree
+        place = tree.body.index(loop)
+        later = tree.body[place + 1 :]
+        body = [node for node in tree.body[:place] if not _shows(node)]
+        body += [node for node in later if isinstance(node, _DEFINITIONS)]
+    return ast.Module(body=body, type_ignores=[])
+
+
+def training_loop(tree: ast.Module) -> ast.For | ast.While | None:
+    """Return the first loop at top level that changes numbers it found there, if any."""
+    if any(_native(node) for node in tree.body):
+        return None
+    known: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.For | ast.While) and (
+            _calls_training(node) or (changed(node) & known and _trains(node))
+        ):
+            return node
+        known |= set(stored(node)) if not isinstance(node, _DEFINITIONS) else set()
+    return None
+
+
+def _native(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == "loss_and_grads"
+
+
+def _trains(loop: ast.For | ast.While) -> bool:
+    """Whether a loop computes: it has products and differences, or calls to functions."""
+    operations = (ast.Mult, ast.MatMult, ast.Sub)
+    found = sum(isinstance(node, operations) for node in ast.walk(loop))
+    calls = sum(isinstance(node, ast.Call) for node in ast.walk(loop))
+    return found >= 2 or calls >= 3
+
+
+def _calls_training(loop: ast.AST) -> bool:
+    """Whether a loop calls something named after training: ``net.train(x, y)``."""
+    for node in ast.walk(loop):
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            if name.lower().startswith(_TRAINING):
+                return True
+    return False
+
+
+def one_round(loop: ast.For | ast.While, inner: bool = False) -> ast.Module:
+    """Return the body of a loop, to be run once: ``break`` and ``continue`` still work.
+
+    Parameters
+    ----------
+    inner : bool
+        Run the loops within it once too: those over samples.
+    """
+    body = [_Once().visit(copy.deepcopy(node)) for node in loop.body] if inner else loop.body
+    if isinstance(loop, ast.For):
+        target: ast.expr = loop.target
+        rounds: ast.expr = _first(loop.iter)
+    else:
+        target = ast.Name("_round", ast.Store())
+        rounds = ast.Tuple([ast.Constant(0)], ast.Load())
+    once = ast.For(target=target, iter=rounds, body=body, orelse=[])
+    return ast.fix_missing_locations(ast.Module(body=[once], type_ignores=[]))
+
+
+def first(rounds: Iterable[Any]) -> list[Any]:
+    """Return the first of some rounds alone: what a loop that is run once goes through."""
+    return [next(iter(rounds))]
+
+
+#: What :func:`first` is called in a script, whose own names may be those of Python's functions.
+FIRST = "__gradcheck_first__"
+
+
+def _first(rounds: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(FIRST, ast.Load()), [rounds], [])
+
+
+class _Once(ast.NodeTransformer):
+    """Makes the outermost loops of a body run once."""
+
+    def visit_For(self, node: ast.For) -> ast.For:
+        node.iter = _first(node.iter)
+        return node
+
+
+def _harmless(node: ast.stmt) -> bool:
+    if isinstance(node, _DEFINITIONS):
+        return True
+    if isinstance(node, ast.Expr):  # a docstring
+        return isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        return _literal(node.value)
+    if isinstance(node, ast.Try):  # an import that may fail
+        return all(isinstance(inner, ast.Import | ast.ImportFrom) for inner in node.body)
+    return False
+
+
+def _literal(value: ast.expr) -> bool:
+    try:
+        ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _shows(node: ast.stmt) -> bool:
+    """Whether a statement only shows something: print(...), plt.show()."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return False
+    function = node.value.func
+    if isinstance(function, ast.Name):
+        return function.id in ("print", "input", "display")
+    root = function
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    return isinstance(root, ast.Name) and root.id in ("plt", "pyplot", "matplotlib", "sns")
+
+
+def stored(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a statement binds."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
+
+
+def changed(loop: ast.AST) -> set[str]:
+    """Name what a loop assigns to, or assigns into: ``W``, ``w[0]``, ``p["W1"]``."""
+    names = set(stored(loop))
+    for inner in ast.walk(loop):
+        if isinstance(inner, ast.Subscript) and isinstance(inner.ctx, ast.Store):
+            root: ast.expr = inner
+            while isinstance(root, ast.Subscript | ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name):
+                names.add(root.id)
+    return names
+
 
 #: The text of a file or of a cell of a notebook, and what it is called in messages.
 Part = tuple[bytes | str, str]
@@ -88,7 +257,7 @@ def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any], mann
 
 def _declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:
     """Return what a file declares, and on which line each word of it stands."""
-    from gradcheck.reading.declaration import Declaration  # most files have none beside them
+    from gradcheck.reading.declared import Declaration  # most files have none beside them
 
     scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
     tree = ast.parse(path.read_bytes(), path)

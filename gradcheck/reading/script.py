@@ -1,35 +1,170 @@
-"""Plain scripts: the body of the training loop is one step.
-
-What stands before the loop is the set-up, and is run once. What one round of the loop
-changes are the parameters; data, learning rate, loss and outputs are known by their
-names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
-"""
+"""One round of a script's training loop, read as an implementation."""
 
 import ast
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
-from gradcheck.reading.broken import BACKWARD, broken
-from gradcheck.reading.candidate import Reading
-from gradcheck.reading.flat_lists import Family, families, listed
-from gradcheck.reading.foreign_call import Shelf, UnsuitedError, attempt, members
-from gradcheck.reading.loop_iteration import Data, Part, Round, Script, seen_in, set_rate
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.reading.foreign_call import (
+    RAN_FORWARD,
+    Reading,
+    Shelf,
+    UnsuitedError,
+    attempt,
+    broken,
+    calmly,
+    members,
+)
+from gradcheck.reading.holders import set_rates
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
-from gradcheck.reading.own_loss import OwnLoss, own_losses, told_of_loss
-from gradcheck.reading.parameters import Roles, assign
-from gradcheck.reading.paths_to_arrays import Place, numeric
-from gradcheck.reading.paths_to_arrays import find as find_places
-from gradcheck.reading.rates import built_in
+from gradcheck.reading.nearest import changed, moved, unread
+from gradcheck.reading.own_loss import OwnLoss, built_in, own_losses, told_of_loss
+from gradcheck.reading.parameters import Family, Roles, assign, families, listed, to_own
+from gradcheck.reading.paths import ArrayPath, numeric
+from gradcheck.reading.paths import find as find_places
+from gradcheck.reading.running import FIRST, first, one_round, stored
+from gradcheck.reading.running import changed as changed_in
 from gradcheck.reading.shrinking import shares, told_of_share
-from gradcheck.reading.source import changed as changed_in
-from gradcheck.reading.source import one_round, stored
 from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.unread import changed, moved, unread
+from gradcheck.reading.update_method import Stepper
+
+
+@dataclass(frozen=True)
+class Script:
+    """A module whose training loop was cut out.
+
+    Attributes
+    ----------
+    module : module
+        After its set-up.
+    body : code
+        One round of the loop.
+    loads, stores : set of str
+        The names that the loop reads and binds.
+    """
+
+    module: Any
+    body: CodeType
+    loads: frozenset[str]
+    stores: tuple[str, ...]
+
+    def run(self) -> None:
+        """Run one round in the module, where its functions look for their globals."""
+        scope = vars(self.module)
+        scope[FIRST] = first
+        exec(self.body, scope)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where a script keeps inputs or targets."""
+
+    place: Any
+    samples: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of a script.
+
+    Attributes
+    ----------
+    roles : Roles or Listed
+    x, y : Data
+    rate : str
+        The name of the learning rate, or empty.
+    built_in : float or None
+    loss, outputs : object
+        Places of what the loop computes, or None.
+    zeroed : tuple of str
+        Numbers set to zero: biases that a layer shares.
+    own : OwnLoss or None
+        A function of the outputs that gives the loss, where the loop keeps none.
+    beside : tuple of OwnLoss
+        Losses that are not used.
+    keepers : tuple of str
+        Names of objects that keep the rate.
+    share : float or None
+        How much of a rate that is set the loop uses; None where that is all of it for sure.
+    """
+
+    roles: Any
+    x: Data
+    y: Data
+    rate: str = ""
+    built_in: float | None = None
+    loss: str = ""
+    outputs: Any = None
+    zeroed: tuple[str, ...] = ()
+    own: OwnLoss | None = None
+    beside: tuple[OwnLoss, ...] = ()
+    keepers: tuple[str, ...] = ()
+    share: float | None = None
+
+
+def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
+    """Return what a function of the script may be given after a round."""
+    places = {"output": part.outputs, "y": part.y.place, "x": part.x.place}
+    return {role: place.get(root) for role, place in places.items() if place is not None}
+
+
+def set_rate(root: dict[str, Any], name: str, keepers: tuple[str, ...], rate: float) -> None:
+    """Set the rate under its name and in what keeps it."""
+    if name:
+        root[name] = rate
+    for keeper in keepers:
+        set_rates(root[keeper], rate)
+
+
+class Round(Stepper):
+    """One round of a script's loop, read as an implementation."""
+
+    def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
+        super().__init__(part.roles.layout, part.built_in, part.share)
+        self.script, self.part, self.shelf = script, part, shelf
+        if part.outputs is not None:
+            self.forward = self._forward
+
+    def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
+        """Return what the round leaves under the name of the loss."""
+        if not self.part.loss:
+            return float("nan")
+        self.after(own, x, y, 0.5)
+        root = vars(self.script.module)
+        if self.part.own is None:
+            return root.get(self.part.loss)
+        return self.part.own.value(self.script.module, seen_in(root, self.part))
+
+    def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
+        """Run one round from given parameters; return those after it."""
+        root = vars(self.script.module)
+        with calmly():
+            self.shelf.restore()
+            for name in self.part.zeroed:
+                root[name] = (
+                    np.zeros_like(numeric(root[name])) if numeric(root[name]) is not None else 0.0
+                )
+            self.part.roles.write(root, own)
+            for data, array in ((self.part.x, x), (self.part.y, y)):
+                data.place.set(root, replace(self.layout, samples=data.samples).give(array))
+            set_rate(root, self.part.rate, self.part.keepers, rate)
+            self.script.run()
+            after: list[Any] = self.part.roles.read(root, own)
+            return after
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        own, wide = to_own(self.layout, network, params, x)
+        n_out = own[-1][0].shape[1]
+        self.after(own, wide, np.zeros((len(x), n_out)), 0.5)
+        seen = self.part.outputs.get(vars(self.script.module))
+        return replace(self.layout, samples=self.part.y.samples).take(seen, n_out, len(x))
+
 
 #: Inputs and hidden units tried beside the script's own, where its weights are matrices.
 OTHERS = ((1, 1), (2, 2), (2, 3), (3, 2), (4, 5))
@@ -52,7 +187,7 @@ def find(module: Any) -> Iterator[Reading]:
         except UnsuitedError as error:
             shelf.restore()
             if not inner:
-                yield broken("script", error.told_of("one round of the training loop"), BACKWARD)
+                yield broken("script", error.told_of("one round of the training loop"), RAN_FORWARD)
             continue
         after = _numbers(module)
         seen = dict(vars(module))
@@ -75,11 +210,11 @@ def find(module: Any) -> Iterator[Reading]:
             yield Reading("script", Round(script, part, shelf), told)
 
 
-def _unread(script: Script, shelf: Shelf, part: Part, trained: list[Place]) -> tuple[str, ...]:
+def _unread(script: Script, shelf: Shelf, part: Part, trained: list[ArrayPath]) -> tuple[str, ...]:
     """Name what the loop trains and its outputs depend on, and is neither weight nor bias."""
     root = vars(script.module)
 
-    def outputs(place: Place | None) -> Any:
+    def outputs(place: ArrayPath | None) -> Any:
         shelf.restore()
         if place is not None:
             place.set(root, changed(place.get(root)))
@@ -101,18 +236,18 @@ def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
     return Script(module, compile(tree, file, "exec"), loads, stores)
 
 
-def _numbers(module: Any) -> dict[Place, Floats]:
+def _numbers(module: Any) -> dict[ArrayPath, Floats]:
     """Every number and array of a module, copied."""
     own = {k: v for k, v in vars(module).items() if not k.startswith("__")}
     found = {place: np.array(array) for place, array in find_places(own)}
     for name, value in own.items():
         if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
-            found[Place((("item", name),))] = np.array(float(value))
+            found[ArrayPath((("item", name),))] = np.array(float(value))
     return found
 
 
 def _parts(
-    script: Script, before: dict[Place, Floats], moved: list[Place], seen: dict[str, Any]
+    script: Script, before: dict[ArrayPath, Floats], moved: list[ArrayPath], seen: dict[str, Any]
 ) -> Iterator[Part]:
     """Yield the consistent ways to understand a script, the likeliest first."""
     read = [p for p in before if p.path[0][1] in script.loads]
@@ -140,7 +275,7 @@ def _parts(
 
 
 def _settings(
-    script: Script, read: list[Place], moved: list[Place], before: dict[Place, Floats]
+    script: Script, read: list[ArrayPath], moved: list[ArrayPath], before: dict[ArrayPath, Floats]
 ) -> Iterator[dict[str, Any]]:
     """Yield how the rate is set and what part of it the loop uses, or what it is."""
     rates = [p for p in read if plays(p.name, "rate") and before[p].ndim == 0]
@@ -186,7 +321,9 @@ def _scalar(value: Any) -> bool:
         return False
 
 
-def _data(still: list[Place], before: dict[Place, Floats]) -> Iterator[tuple[Data, Data, int, int]]:
+def _data(
+    still: list[ArrayPath], before: dict[ArrayPath, Floats]
+) -> Iterator[tuple[Data, Data, int, int]]:
     """Yield inputs and targets with their widths: by name, else by shape."""
     groups = list(families(still, before))
     single: list[Any] = [p for p in still if before[p].ndim in (1, 2) and len(p.path) == 1]
@@ -219,7 +356,11 @@ def _parameter(name: str) -> bool:
 
 
 def _roles(
-    moved: list[Place], still: list[Place], before: dict[Place, Floats], n_in: int, n_out: int
+    moved: list[ArrayPath],
+    still: list[ArrayPath],
+    before: dict[ArrayPath, Floats],
+    n_in: int,
+    n_out: int,
 ) -> Iterator[tuple[Any, tuple[str, ...]]]:
     """Yield where the parameters are, and what shared biases are set to zero."""
     biases = [p for p in (*moved, *still) if is_bias(p.name)]
@@ -243,7 +384,7 @@ def _roles(
 
 
 def _outputs(
-    script: Script, seen: dict[str, Any], before: dict[Place, Floats], part: Part
+    script: Script, seen: dict[str, Any], before: dict[ArrayPath, Floats], part: Part
 ) -> Iterator[Any]:
     """Yield what the loop computes in the shape of the targets."""
     target = part.y.place
@@ -258,9 +399,9 @@ def _outputs(
         if array is None and _scalar(value) and 1 in sizes:
             array = np.asarray(value, dtype=float)
         if array is not None and array.size in sizes:
-            single.append(Place((("item", name),)))
+            single.append(ArrayPath((("item", name),)))
     scalars = {
-        Place((("item", n),)): np.array(float(v))
+        ArrayPath((("item", n),)): np.array(float(v))
         for n, v in fresh.items()
         if isinstance(v, int | float | np.generic)
     }

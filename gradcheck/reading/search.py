@@ -7,9 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.errors.lines import Anywhere, Sources
-from gradcheck.reading.broken import works
-from gradcheck.reading.candidate import Reading
-from gradcheck.reading.foreign_call import SearchEndedError, searching
+from gradcheck.reading.foreign_call import Reading, SearchEndedError, searching, works
 from gradcheck.reading.registry import ADAPTERS, check_name
 
 #: More readings than these of one module are not looked at.
@@ -111,7 +109,7 @@ def _of_classes(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
     """Ask code that counts the classes of a batch those in which the last one occurs."""
     if not any("labels" in r.conventions.get("targets", "") for r in found):
         return found
-    from gradcheck.reading.last_class import WithLastClass, counts_classes
+    from gradcheck.reading.batching import WithLastClass, counts_classes
 
     if not counts_classes(code):
         return found

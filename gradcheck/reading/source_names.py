@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import numbered, plain, plays
-from gradcheck.reading.paths_to_arrays import Place
+from gradcheck.reading.paths import ArrayPath
 
 #: ``layer(text)`` is the layer whose weights an expression is, from 1; None for any other.
 LayerOf = Callable[[str], int | None]
@@ -103,8 +103,8 @@ def spelled(
 
 def spelled_at(
     functions: list[Any],
-    weights: tuple[Place, ...],
-    biases: tuple[Place, ...],
+    weights: tuple[ArrayPath, ...],
+    biases: tuple[ArrayPath, ...],
     layout: Layout,
     root: str = "self",
     form: str = "",

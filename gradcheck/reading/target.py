@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.errors import UsageError
-from gradcheck.reading.load_options import PLAIN, Manner
 from gradcheck.reading.loading import SUFFIXES, check_path
+from gradcheck.reading.registry import PLAIN, Manner
 
 _WITH_ATTRIBUTE = re.compile(r"(?P<where>.+):(?P<attribute>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
 #: What a file imports, and how much of it is looked for beside the file.

@@ -17,8 +17,15 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison.compare import named
-from gradcheck.comparison.outcome import Outcome, one_line
-from gradcheck.comparison.verdict import CounterExample, Finding, TensorFinding, Verdict, worst
+from gradcheck.comparison.verdict import (
+    CounterExample,
+    Finding,
+    Outcome,
+    TensorFinding,
+    Verdict,
+    one_line,
+    worst,
+)
 from gradcheck.contract.protocol import Failure
 from gradcheck.contract.version import __version__
 from gradcheck.errors import UsageError

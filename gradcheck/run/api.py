@@ -11,21 +11,19 @@ from typing import Any
 
 from gradcheck.contract.protocol import Failure
 from gradcheck.errors import SandboxError, UsageError
-from gradcheck.execution.launch import Launch
-from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, LostError
+from gradcheck.execution.start import Launch
 from gradcheck.networks.network import Network, left_open
-from gradcheck.reading.load_options import Manner
-from gradcheck.reading.registry import check_name
+from gradcheck.reading.registry import Manner, check_name
 from gradcheck.reading.target import Target, parse_target
 from gradcheck.records.record import Entry, Record, new_record, plain
 from gradcheck.run import replay
 from gradcheck.run.cross_check import Progress
 from gradcheck.run.entry import failed, faulty
 from gradcheck.run.examine import Examination
-from gradcheck.run.opening import absent, from_object, peers, submit
 from gradcheck.run.requirements import Requirements
 from gradcheck.run.settings import EXAMPLES
+from gradcheck.run.submission import absent, from_object, peers, submit
 
 
 def fresh_seed() -> int:

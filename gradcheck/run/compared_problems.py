@@ -13,14 +13,13 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MANY_TOGETHER, MAX_TOGETHER, numbers
-from gradcheck.execution.peers import Panel
+from gradcheck.execution.session import Panel
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.discovery import Discovery, reason
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Feature
-from gradcheck.run.cross_check import Hearing
-from gradcheck.run.own_time import OwnTime
+from gradcheck.run.cross_check import Hearing, OwnTime
 from gradcheck.run.settings import ENOUGH
 
 #: Problems drawn for each one compared, before giving up: some combinations of

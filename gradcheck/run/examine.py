@@ -17,9 +17,8 @@ from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Observation, Request, Session
 from gradcheck.contract.sizes import check_size
 from gradcheck.errors import UsageError
-from gradcheck.execution.peers import Panel
-from gradcheck.execution.run_generator import drive, drive_until
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.limits import LostError
+from gradcheck.execution.session import Panel, drive, drive_until
 from gradcheck.networks.calibration import calibrate
 from gradcheck.networks.context import Plan
 from gradcheck.networks.discovery import (
@@ -36,11 +35,9 @@ from gradcheck.networks.problem import Problem
 from gradcheck.networks.scope import Scope, scope_of
 from gradcheck.records.record import Entry
 from gradcheck.run.compared_problems import Drawing, Drawn
-from gradcheck.run.cross_check import Hearing, Progress
+from gradcheck.run.cross_check import Hearing, OwnTime, Progress
 from gradcheck.run.entry import examined, failed
-from gradcheck.run.optional_functions import left_out
-from gradcheck.run.own_time import OwnTime
-from gradcheck.run.requirements import Requirements
+from gradcheck.run.requirements import Requirements, left_out
 from gradcheck.run.settings import ENOUGH, EXAMPLES, check_numbers
 from gradcheck.run.submission import Subject
 from gradcheck.run.suspicions import cost_flags, library_flags, process_flags
@@ -115,7 +112,7 @@ class Examination:
         settlement = None
         if subject.session.readings[0].adapter != "native":
             # code that needs no reading does not pay for it
-            from gradcheck.networks.inference.inferred_session import Settled
+            from gradcheck.networks.inference.inferred import Settled
 
             settlement = self._settled(subject.session)
             if settlement.failure is not None:
@@ -322,7 +319,7 @@ def _explained(
     if all(finding.verdict is Verdict.CORRECT for finding in findings):
         return [], None
     from gradcheck.networks.diagnosis import diagnose
-    from gradcheck.networks.diagnosis.diagnosis_entry import diagnosis_entry
+    from gradcheck.networks.diagnosis.diagnosis import diagnosis_entry
     from gradcheck.networks.figure_data import illustrate
 
     diagnoses = yield from diagnose(plan, findings)

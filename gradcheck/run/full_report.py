@@ -17,10 +17,9 @@ from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Failure, Request
 from gradcheck.errors import InternalError, LoadError
-from gradcheck.execution.launch import Launch
-from gradcheck.execution.limits import Limits
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.session import drive
+from gradcheck.execution.start import Launch
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.worked_examples import EXAMPLES as WORKED_EXAMPLES
@@ -31,9 +30,8 @@ from gradcheck.records.record import Entry, Record, new_record
 from gradcheck.run.entry import failed
 from gradcheck.run.examine import Examination
 from gradcheck.run.mutation_score import prove
-from gradcheck.run.opening import SHIPPED, absent, is_own, own, peers, submit
 from gradcheck.run.settings import EXAMPLES
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import SHIPPED, Subject, absent, is_own, own, peers, submit
 
 #: Problems in a quick report.
 QUICK = 60

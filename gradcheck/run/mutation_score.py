@@ -12,8 +12,7 @@ from gradcheck.checks.step import judge_step
 from gradcheck.comparison.compare import loss_differs, named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import Bug
 from gradcheck.networks.bugs.bug import RATE

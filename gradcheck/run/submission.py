@@ -1,10 +1,22 @@
 """What is examined: code behind a session, and what is known of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from gradcheck.contract.protocol import Session
+from gradcheck.contract.protocol import Call, Described, Session
+from gradcheck.errors import UsageError
+from gradcheck.errors.lines import Place, raised
+from gradcheck.execution.calling import one_line
+from gradcheck.execution.limits import LostError
+from gradcheck.execution.remote import Remote
+from gradcheck.execution.session import InProcess
+from gradcheck.execution.start import Launch
 from gradcheck.networks.inference.inferred import Settlement
+from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.target import Target
 
 
 @dataclass(frozen=True)
@@ -50,3 +62,164 @@ class Subject:
     close: Callable[[], object] = object
     waited: Callable[[], float] = float
     settlement: Settlement | None = None
+
+
+#: What is told where no adapter reads the code; first which reading came nearest, if one did.
+_LACKING = (
+    "{} has no function loss_and_grads(network, params, batch); add one that returns "
+    "(loss, [(dW, db), ...]), or say in a declaration how the code is to be asked: no adapter "
+    "{}recognises it{}"
+)
+_NEAREST = (
+    "{} comes nearest to {}. If it is not meant so, add a function loss_and_grads(network, "
+    "params, batch) that returns (loss, [(dW, db), ...]), or say in a declaration how the code is "
+    "to be asked: no adapter {}recognises it{}"
+)
+
+#: Those that come with gradcheck, in the order of a report.
+SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
+
+
+def submit(launch: Launch) -> Subject:
+    """Ask code under test in its worker, which runs until the subject is closed.
+
+    Raises
+    ------
+    LostError
+        When it cannot be imported, or has nothing that could be asked.
+    SandboxError
+        When it cannot be shut in as well as was asked for.
+    """
+    session, target = Remote(launch), launch.target
+    if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
+        session.close()
+        nearest = session.readings[0]
+        raise LostError(
+            "contract",
+            _lacking(_whole(target), target.manner.adapter, nearest),
+            session.level,
+            launch.submission.place(_place(nearest)),
+        )
+    return Subject(
+        target.name,
+        shown(target),
+        session,
+        session.networks,
+        session.batch_sizes,
+        session.level,
+        session.notes,
+        session.libraries,
+        lambda: session.spawned,
+        lambda: session.printed,
+        session.close,
+        waited=lambda: session.waited,
+    )
+
+
+def _place(reading: Described) -> Place | None:
+    """Return the line that stopped the reading which came nearest."""
+    file, line = (reading.conventions.get(f"nearest_{part}", "") for part in ("file", "line"))
+    return Place(file, int(line)) if file and line.isdecimal() and len(line) < 9 else None
+
+
+def _whole(target: Target) -> str:
+    return f"{target.file}:{target.attribute}" if target.attribute else target.file
+
+
+def absent(target: Target, level: int = 0) -> Subject:
+    """Stand in for code that could not be loaded."""
+    nothing = InProcess(SimpleNamespace())
+    return Subject(target.name, shown(target), nothing, sandbox=level)
+
+
+def own(name: str) -> Subject:
+    """Load one of our own implementations into this process.
+
+    Raises
+    ------
+    LoadError
+        When it cannot be imported: jax may be missing.
+    """
+    return from_object(load(shipped(name)), name, f"implementations/{name}.py")
+
+
+def is_own(path: str) -> bool:
+    """Say whether a path is that of one of our own implementations."""
+    return any(Path(path).resolve() == shipped(name).resolve() for name in SHIPPED)
+
+
+def _lacking(what: str, adapter: str | None, reading: Described) -> str:
+    """Say what is missing, what was found, and which reading came nearest."""
+    told = reading.conventions
+    found = f". It has {told['found']}" if told.get("found") else ""
+    found += f"; {told['ended']}" if told.get("ended") else ""
+    mine = f"{adapter!r} " if adapter else ""
+    if told.get("nearest"):
+        return _NEAREST.format(what, told["nearest"], mine, found)
+    return _LACKING.format(what, mine, found)
+
+
+def shown(target: Target) -> str:
+    """Write a target as it was given; our own files by their place in the repository."""
+    if target.path is not None and is_own(str(target.path)):
+        return f"implementations/{target.path.name}"
+    return target.text
+
+
+def from_object(
+    implementation: Any,
+    name: str = "",
+    path: str = "",
+    renew: Callable[[], Any] | None = None,
+    adapter: str | None = None,
+) -> Subject:
+    """Wrap what is in this process: what follows the contract, or some adapter reads.
+
+    Parameters
+    ----------
+    implementation : module, class, object, function or sequence of functions
+    renew : callable, optional
+        Returns the implementation as it was before its first call.
+    adapter : str, optional
+        The only adapter to read it with.
+
+    Raises
+    ------
+    UsageError
+        When it has no ``loss_and_grads``, and no adapter reads it.
+    """
+    name = name or _name(implementation)
+    from gradcheck.reading.part import Part, readable  # files are no parts
+
+    try:
+        implementation = readable(implementation)
+    except UsageError:
+        raise
+    except Exception as error:  # a constructor may raise anything
+        told = raised(error, one_line(error))
+        raise UsageError(f"{name}() raised {told}; hand over an object that is made") from None
+    session = InProcess(implementation, renew, adapter)
+    if not session.offers(Call.LOSS_AND_GRADS):
+        raise UsageError(_lacking(path or name, adapter, session.readings[0]))
+    return Subject(
+        name,
+        path,
+        session,
+        getattr(implementation, "networks", None),
+        getattr(implementation, "batch_sizes", None),
+        printed=lambda: session.printed,
+        close=implementation.restore if isinstance(implementation, Part) else object,
+    )
+
+
+def _name(thing: Any) -> str:
+    if isinstance(thing, list | tuple):
+        return ", ".join(map(_name, thing))
+    return str(getattr(thing, "__name__", type(thing).__name__))
+
+
+def peers(names: Iterable[str] = ("matrix",), examined: str = "") -> dict[str, InProcess]:
+    """Return shipped implementations to compare with, but for the very file examined."""
+    files = {name: shipped(name) for name in names}
+    own = Path(examined).resolve() if examined else None
+    return {name: InProcess(load(file)) for name, file in files.items() if file.resolve() != own}

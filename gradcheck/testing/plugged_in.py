@@ -10,9 +10,8 @@ import pytest
 from gradcheck.errors.suggestion import meant
 from gradcheck.renderers.formatting import clean
 from gradcheck.run.api import fresh_seed
-from gradcheck.run.configuration import configured
 from gradcheck.run.requirements import Requirements
-from gradcheck.run.settings import EXAMPLES, check_numbers
+from gradcheck.run.settings import EXAMPLES, check_numbers, configured
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched

@@ -14,11 +14,11 @@ from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
-from gradcheck.reading import Declaration, no_bias, step_to_gradient
-from gradcheck.reading.layout import BIASES, SAMPLES, WEIGHTS, Layout
+from gradcheck.reading import Declaration
+from gradcheck.reading.layout import AT_ONE, BIASES, SAMPLES, WEIGHTS, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
-from gradcheck.reading.source import FIRST, first, one_round, to_run, training_loop
-from gradcheck.reading.trial import AT_ONE
+from gradcheck.reading.running import FIRST, first, one_round, to_run, training_loop
+from gradcheck.reading.update_method import gradient
 
 layouts = st.builds(
     Layout,
@@ -56,7 +56,7 @@ def test_transposed_weights_are_refused_and_not_reshaped():
 def test_what_an_activation_gives_for_one_is_known(name):
     wanted = float(ACTIVATIONS[name].forward(np.ones(1))[0])
     assert AT_ONE.get(name) == pytest.approx(wanted, rel=1e-15), (
-        f"AT_ONE in gradcheck/reading/trial.py has {AT_ONE.get(name)} for {name}(1), {wanted}"
+        f"AT_ONE in gradcheck/reading/layout.py has {AT_ONE.get(name)} for {name}(1), {wanted}"
     )
 
 
@@ -85,9 +85,9 @@ NETWORKS = ["2-3-1 tanh,sigmoid half_squared_error", "3-4-2-2 relu,elu,softmax c
 
 def bare_problem(problem):
     """The same problem on the wider network of code without biases."""
-    weights, x = no_bias.widen(problem.network, problem.params.copies(), problem.batch.x)
+    weights, x = widen(problem.network, problem.params.copies(), problem.batch.x)
     network = Network(
-        no_bias.wider(problem.network.widths),
+        wider(problem.network.widths),
         problem.network.activations,
         problem.network.loss,
         problem.network.reduction,
@@ -110,7 +110,7 @@ def test_the_gradient_of_code_without_biases_is_that_of_the_network_it_is_read_a
     problem = sampling.fill(np.random.default_rng(1), Network.parse(text), 4)
     wide = bare_problem(problem)
     _, grads = Textbook().loss_and_grads(wide.network, wide.params.copies(), wide.batch)
-    pairs = no_bias.narrow(problem.network, [dw for dw, _ in grads])
+    pairs = narrow(problem.network, [dw for dw, _ in grads])
     for layer, (dw, db) in enumerate(pairs, start=1):
         for name, got in ((f"W{layer}", dw), (f"b{layer}", db)):
             wanted = Truth(problem).gradient[name].value
@@ -138,7 +138,7 @@ def off(problem, pairs):
 
 def test_a_plain_step_gives_its_gradient_to_the_last_digits():
     problem = sampling.fill(np.random.default_rng(2), Network.parse(NETWORKS[0]), 4)
-    pairs = step_to_gradient.gradient(textbook_step(problem), problem.params.copies(), None, 2)
+    pairs = gradient(textbook_step(problem), problem.params.copies(), None, 2)
     assert off(problem, pairs) < 1e-15, f"off by {off(problem, pairs)}"
 
 
@@ -151,7 +151,7 @@ def test_a_tiny_gradient_is_read_off_the_step_at_a_huge_rate(size):
         both = zip(pairs, true, strict=True)
         return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in both]
 
-    pairs = step_to_gradient.gradient(step, given, None, 2)
+    pairs = gradient(step, given, None, 2)
     error = max(
         float(np.abs(one - two).max())
         for got, want in zip(pairs, true, strict=True)
@@ -164,7 +164,7 @@ def test_a_tiny_gradient_is_read_off_the_step_at_a_huge_rate(size):
 def test_a_rate_that_is_ignored_or_squared_leaves_the_gradient_right(power):
     problem = sampling.fill(np.random.default_rng(2), Network.parse(NETWORKS[0]), 4)
     plain = textbook_step(problem)
-    pairs = step_to_gradient.gradient(
+    pairs = gradient(
         lambda given, rate: plain(given, rate**power), problem.params.copies(), None, 2
     )
     assert off(problem, pairs) < 1e-14, f"off by {off(problem, pairs)}"
@@ -188,7 +188,7 @@ def test_weights_updated_before_they_are_read_leave_the_gradient_at_a_rate_of_ze
             delta = (delta @ pairs[layer][0].T) * (1 - a[layer] ** 2)
         return [tuple(pair) for pair in pairs]
 
-    pairs = step_to_gradient.gradient(step, problem.params.copies(), None, depth)
+    pairs = gradient(step, problem.params.copies(), None, depth)
     assert off(problem, pairs) < 1e-11, f"off by {off(problem, pairs)}"
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gradcheck.reading.declaration import Declaration
+from gradcheck.reading.declared import Declaration
 from gradcheck.reading.registry import ADAPTERS
 from tests.adapters.conftest import EXAMPLES, example
 

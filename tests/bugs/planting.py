@@ -4,8 +4,7 @@ import numpy as np
 
 from gradcheck.checks import contract, gradient, loss, purity, step
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.context import Plan

@@ -7,8 +7,7 @@ import pytest
 
 import gradcheck
 from gradcheck.checks import CHECKS
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in

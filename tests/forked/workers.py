@@ -18,10 +18,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gradcheck.execution import library, process, process_tree, sandbox, start
+from gradcheck.execution import process, sandbox, staging, start
+from gradcheck.execution.process_tree import MARK
 
 #: What differs from worker to worker in what it is told of the world.
-_OF_ONE = ("HOME", "TMPDIR", process_tree.MARK)
+_OF_ONE = ("HOME", "TMPDIR", MARK)
 
 #: Whether this machine can do it.
 POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
@@ -108,8 +109,8 @@ def _server(python: str, folders: tuple[str, ...], world: tuple[tuple[str, str],
     """Start what workers are forked off, once for each way in which they are started."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     folder = tempfile.TemporaryDirectory(prefix="forked_")
-    archive = Path(folder.name) / library.ARCHIVE
-    archive.write_bytes(library.archive())
+    archive = Path(folder.name) / staging.ARCHIVE
+    archive.write_bytes(staging.archive())
     script = Path(__file__).with_name("server.py")
     server = subprocess.Popen(
         [python, "-I", "-S", "-B", script, str(theirs.fileno()), str(archive), *folders],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-import gradcheck.run.opening
+import gradcheck.run.submission
 from gradcheck.execution import sandbox, start
 from gradcheck.execution.staging import MAX_NESTING
 from gradcheck.run import examine
@@ -172,7 +172,7 @@ def test_our_own_fault_with_a_single_object_is_raised(monkeypatch):
 
     monkeypatch.setattr(examine, "calibrate", fails)
     with pytest.raises(gradcheck.InternalError):
-        gradcheck.check(gradcheck.run.opening.own("matrix").session.readings[0].implementation)
+        gradcheck.check(gradcheck.run.submission.own("matrix").session.readings[0].implementation)
 
 
 def test_a_declaration_beside_a_file_that_is_named_is_no_submission(run, tmp_path):

@@ -9,8 +9,7 @@ from gradcheck.contract.sizes import numbers
 from gradcheck.execution.remote import Remote
 from gradcheck.networks.context import some
 from gradcheck.run import examine
-from gradcheck.run.cross_check import Hearing
-from gradcheck.run.own_time import OwnTime
+from gradcheck.run.cross_check import Hearing, OwnTime
 from tests.integration import students
 
 
@@ -143,8 +142,8 @@ def test_our_own_time_is_none_of_the_codes_and_the_other_way_round(write):
     import time
 
     from gradcheck.contract.protocol import Call, Request
-    from gradcheck.execution.launch import Launch
     from gradcheck.execution.limits import Limits
+    from gradcheck.execution.start import Launch
     from gradcheck.networks.network import Network
     from gradcheck.reading.target import parse_target
 

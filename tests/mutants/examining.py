@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
-from gradcheck.run.opening import from_object
+from gradcheck.run.submission import from_object
 from tests.mutants.mutants import FILES, Mutant, asked
 
 #: Of all mutants so many are found on each seed.

@@ -16,7 +16,7 @@ from gradcheck.networks.diagnosis.by_hand import by_hand
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.notation.coefficient import coefficient
+from gradcheck.networks.notation.formula import coefficient
 from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.reading import cs231n, deeplearning_ai, flat_vector, in_place
 from gradcheck.reading.layout import Layout

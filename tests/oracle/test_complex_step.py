@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling, strategies
-from gradcheck.networks.fast_estimate import Truth, chain, complex_step, kinks, points
+from gradcheck.networks.fast_estimate import Truth, kinks, points, rounding
 from gradcheck.networks.fast_estimate.by_parameter import by_parameter
-from gradcheck.networks.forward_pass import Evaluation, evaluate
-from gradcheck.networks.forward_pass.evaluation import Pairs
+from gradcheck.networks.fast_estimate.complex_step import (
+    Stack,
+    by_preactivation,
+    estimates,
+    sloped,
+    spread,
+)
+from gradcheck.networks.forward_pass import Evaluation, Pairs, evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Problem
 from gradcheck.oracle import Estimate, blocks
@@ -27,13 +33,13 @@ def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     on_kink = kinks.find(problem, plain_run(problem))
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
     near = points.near(problem, plain_run(problem).z[0], rng)
-    parts = complex_step.sloped(problem, near, apply)
-    stack = complex_step.by_preactivation(parts.first)
-    short = complex_step.estimates(stack, chain.bars(parts, stack))
+    parts = sloped(problem, near, apply)
+    stack = by_preactivation(parts.first)
+    short = estimates(stack, rounding.bars(parts, stack))
     pairs = points.moved(problem.params, rng)
     stack = by_parameter(problem, pairs, apply, points.moved_batch(problem.batch, rng))
-    bars = [tuple(chain.bar(complex_step.spread(t), chain.floor(t[0])) for t in p) for p in stack]
-    plain = complex_step.estimates(stack, bars)
+    bars = [tuple(rounding.bar(spread(t), rounding.floor(t[0])) for t in p) for p in stack]
+    plain = estimates(stack, bars)
     return [(name, short[name], plain[name]) for name in short]
 
 
@@ -41,8 +47,8 @@ def plain_run(problem: Problem) -> Evaluation:
     return evaluate(problem.network, problem.params.pairs, problem.batch.x)
 
 
-def at_preactivations(problem: Problem, pairs: Pairs) -> complex_step.Stack:
-    return complex_step.by_preactivation(complex_step.sloped(problem, points.of(problem, pairs)))
+def at_preactivations(problem: Problem, pairs: Pairs) -> Stack:
+    return by_preactivation(sloped(problem, points.of(problem, pairs)))
 
 
 def assert_both_ways_agree(problem: Problem, called: str) -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling, strategies
-from gradcheck.networks.fast_estimate import Truth, complex_step, differences
-from gradcheck.networks.fast_estimate.reach import REACH
+from gradcheck.networks.fast_estimate import Truth, differences
+from gradcheck.networks.fast_estimate.complex_step import Sloped
+from gradcheck.networks.fast_estimate.differences import REACH
 from gradcheck.networks.fast_estimate.witness import SLACK
-from gradcheck.networks.forward_pass import Evaluation, activate, evaluate
-from gradcheck.networks.forward_pass.objective import batch_loss
+from gradcheck.networks.forward_pass import Evaluation, activate, batch_loss, evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.oracle import blocks
@@ -96,12 +96,12 @@ def test_how_z_moves_is_seen_on_moved_parameters(monkeypatch: pytest.MonkeyPatch
     network = Network.parse("3-4-2 tanh,identity half_squared_error")
     problem = sampling.fill(np.random.default_rng(0), network, 4)
     truth = Truth(problem)
-    honest = complex_step.Sloped.gradient
+    honest = Sloped.gradient
 
-    def off(parts: complex_step.Sloped, layer: int, delta: np.ndarray) -> object:
+    def off(parts: Sloped, layer: int, delta: np.ndarray) -> object:
         dw, db = honest(parts, layer, delta)
         return (1.0 + 1e-7 * (layer == 1)) * dw, db
 
-    monkeypatch.setattr(complex_step.Sloped, "gradient", off)
+    monkeypatch.setattr(Sloped, "gradient", off)
     against = {testimony.tensor for testimony in truth.disagreements}
     assert against == {"W1"}, f"dW1 is off by 1e-7 of itself, contradicted are {against}"

@@ -17,9 +17,7 @@ from gradcheck import check
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.peers import Panel
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, Panel, drive
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook

@@ -11,8 +11,7 @@ from gradcheck.checks import gradient
 from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.aggregate import SET_ASIDE_IN, Tally
 from gradcheck.networks.context import Plan
 from gradcheck.networks.fast_estimate import Truth

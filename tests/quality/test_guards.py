@@ -9,8 +9,7 @@ from naive import Array, Naive, Pairs
 
 from gradcheck.checks import gradient, loss, saturation
 from gradcheck.comparison.verdict import Finding, Verdict, worst
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.calibration import calibrate
 from gradcheck.networks.context import Plan
 from gradcheck.networks.fast_estimate import Truths

@@ -23,7 +23,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.mutation_score import answers, flags, makes_no_difference
-from gradcheck.run.opening import from_object
+from gradcheck.run.submission import from_object
 
 SEED = 71
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.limits import Limits
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.limits import Limits, LostError
 from gradcheck.networks import sampling
 from gradcheck.networks.network import Network
 

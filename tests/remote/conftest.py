@@ -5,8 +5,8 @@ import textwrap
 import pytest
 
 from gradcheck.execution import sandbox, start
-from gradcheck.execution.launch import Launch
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.start import Launch
 from gradcheck.reading.target import parse_target
 from tests.remote.asking import PATIENT
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution import channel
-from gradcheck.execution.launch import Launch
-from gradcheck.execution.limits import Limits
+from gradcheck.execution import process
+from gradcheck.execution.limits import Limits, LostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.start import Launch
 from gradcheck.networks import sampling
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import parse_target
@@ -181,7 +180,7 @@ def test_an_attribute_that_is_not_there_is_named(session):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has the threads already")
 def test_a_channel_of_threads_does_the_same(session, monkeypatch):
-    monkeypatch.setattr(channel, "BEST", channel.Threaded)
+    monkeypatch.setattr(process, "BEST", process.Threaded)
     begun = session(shipped("matrix").read_text(encoding="utf-8"))
     here = InProcess(load(shipped("matrix"))).ask(GRADIENT)
     assert alike(here.loss, begun.ask(GRADIENT).loss), "answers differ"

@@ -11,9 +11,9 @@ import pytest
 from gradcheck import UsageError
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.errors import SandboxError
-from gradcheck.execution import process_tree, start
-from gradcheck.execution.limits import Limits
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.process_tree import hidden
+from gradcheck.execution.start import Starting
 from gradcheck.networks import sampling
 from gradcheck.networks.network import Network
 from tests.remote.asking import COUNTING, GRADIENT, PATIENT, PROBLEM, SHORT, lost
@@ -73,7 +73,7 @@ def test_a_spare_worker_that_cannot_start_spoils_no_answer(session, at_level_1, 
     def nothing_left(self):
         raise SandboxError("no process can be started")
 
-    monkeypatch.setattr(start.Starting, "_begin", nothing_left)
+    monkeypatch.setattr(Starting, "_begin", nothing_left)
     code.begin(GRADIENT)
     assert code.ask(GRADIENT).loss == 1.0, "the worker that runs was lost too"
     end = lost(code, Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True))
@@ -188,12 +188,12 @@ def test_a_limit_of_ours_that_somebody_lowers_is_put_back_and_ends_the_submissio
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory here")
 def test_a_file_in_memory_is_counted_though_nobody_maps_it():
-    before = process_tree.hidden([os.getpid()])
+    before = hidden([os.getpid()])
     held = os.memfd_create("held")
     try:
         os.write(held, bytes(5 * 2**20))
         again = os.dup(held)
-        seen = process_tree.hidden([os.getpid()]) - before
+        seen = hidden([os.getpid()]) - before
         os.close(again)
     finally:
         os.close(held)

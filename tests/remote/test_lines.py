@@ -7,11 +7,10 @@ import pytest
 
 from gradcheck.errors.lines import LONGEST, Place
 from gradcheck.execution import messages, wire
-from gradcheck.execution.launch import Launch
-from gradcheck.execution.limits import Limits
+from gradcheck.execution.limits import Limits, LostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.worker_lost import LostError
+from gradcheck.execution.start import Launch
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import parse_target
 from tests.remote.asking import GRADIENT

@@ -7,9 +7,9 @@ import tempfile
 import pytest
 
 from gradcheck import UsageError
-from gradcheck.execution import staging
-from gradcheck.execution.launch import Launch
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.staging import stage
+from gradcheck.execution.start import Launch
 from gradcheck.reading.loading import shipped
 from gradcheck.reading.target import parse_target
 from tests.remote.asking import GRADIENT, PATIENT
@@ -81,7 +81,7 @@ def test_closing_twice_does_no_harm_to_the_folder_for_temporary_files(tmp_path, 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are another thing there")
 def test_a_folder_without_rights_is_removed_too(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    submission = staging.stage(parse_target(str(shipped("matrix"))))
+    submission = stage(parse_target(str(shipped("matrix"))))
     locked = submission.scratch / "locked"
     (locked / "inside").mkdir(parents=True)
     locked.chmod(0)

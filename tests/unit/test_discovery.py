@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from gradcheck.errors import UsageError
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.discovery import NOTHING, Discovery, declared_support, discover

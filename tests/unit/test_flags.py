@@ -14,7 +14,7 @@ from gradcheck.networks.context import Plan
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import EVERYTHING, Support, fill
 from gradcheck.reading.foreign_call import calmly
-from gradcheck.run.opening import from_object
+from gradcheck.run.submission import from_object
 from gradcheck.run.suspicions import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
 
 PLAN = Plan(tuple(sampling.problem(0, index) for index in range(3)))

@@ -9,8 +9,7 @@ import gradcheck
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES
-from gradcheck.networks.figure_data.example_network import WINDOW
-from gradcheck.networks.figure_data.slopes import RULE, sampled
+from gradcheck.networks.figure_data import RULE, WINDOW, sampled
 
 
 def entry_of(code, **options):

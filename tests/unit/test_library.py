@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.execution.library import archive
+from gradcheck.execution.staging import archive
 
 
 @pytest.mark.parametrize(("writes", "suffix"), [(True, ".pyc"), (False, ".py")])

@@ -10,8 +10,7 @@ from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.inference.definitions import definitions, fitting, loss_from, outputs_of
 from gradcheck.networks.inference.infer import settle
-from gradcheck.networks.inference.inferred import Settlement
-from gradcheck.networks.inference.inferred_session import Settled
+from gradcheck.networks.inference.inferred import Settled, Settlement
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
 

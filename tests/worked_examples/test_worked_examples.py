@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.execution.run_generator import drive
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Outcome
 from gradcheck.networks.worked_examples.classification import VERIFIED_SAMPLES, share_right
 from gradcheck.networks.worked_examples.digits import digits

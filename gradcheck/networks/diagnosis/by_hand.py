@@ -23,7 +23,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.reading.trial import AT_ONE
+from gradcheck.reading.layout import AT_ONE
 
 #: Stands for a number of the code that cannot be known.
 UNKNOWN = "?"

@@ -1,8 +1,14 @@
 """What a diagnosis is."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from gradcheck.networks.bugs import CATALOGUE, Bug
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Floats
 
 
@@ -79,3 +85,80 @@ class Diagnosis:
     rival_residual: float = float("nan")
     implied: Implied | None = None
     network: str = ""
+
+
+def diagnosis_entry(diagnosis: Diagnosis, notation: Notation = NATIVE) -> dict[str, Any]:
+    """Return a diagnosis in the form of schema 1.
+
+    Parameters
+    ----------
+    notation : Notation, optional
+        In which its texts are told: until here their formulas stand in braces.
+    """
+    layer, words = diagnosis.name.layer, diagnosis.network.split()
+    depth = len(words[1].split(",")) if words else 0
+    factor = LOSSES[words[2]].factor if words else ""
+
+    def told(text: str) -> str:
+        return notation.tell(text, layer, depth, factor)
+
+    explanation, fix = told(diagnosis.explanation), told(diagnosis.fix)
+    if notation.l2 and "l2" in f"{explanation} {fix}":
+        explanation += f" Here l2 is {notation.l2}."
+    entry: dict[str, Any] = {
+        **_name(diagnosis.name),
+        **{field: told(text) for field, text in _formulas(diagnosis.name.bug).items()},
+        "certainty": diagnosis.certainty,
+        "also": [_name(name) for name in diagnosis.also],
+        "explanation": explanation,
+        "fix": fix,
+        "recovered": dict(diagnosis.recovered),
+        "residual": diagnosis.residual,
+        "rival_residual": diagnosis.rival_residual,
+    }
+    if diagnosis.network:
+        entry["network"] = diagnosis.network
+    if diagnosis.implied is not None:
+        points = vars(diagnosis.implied).items()
+        entry["implied"] = {name: values for name, values in points if values is not None}
+    return entry
+
+
+def _name(name: Name) -> dict[str, Any]:
+    return {"bug": name.bug or None, "site": name.site, "layer": name.layer}
+
+
+def _formulas(slug: str) -> dict[str, str]:
+    """What the catalogue says of a named bug, so that a reader of records needs no catalogue."""
+    if not slug:
+        return {}
+    bug = CATALOGUE[slug]
+    return {"title": bug.title, "wrong": bug.wrong, "right": bug.right, "why": bug.why}
+
+
+def explain(bug: Bug, name: Name, network: Network) -> str:
+    """Say in two sentences what is wrong and what is right."""
+    place = f"In layer {name.layer} your code" if name.layer else "Your code"
+    slope = name.site == "activation_derivative" and " = " not in bug.right.partition(",")[0]
+    verb = "multiplies by" if slope else "computes"
+    if name.site in ("state", "numerics"):
+        return f"{bug.title[0].upper()}{bug.title[1:]}: {bug.wrong}. It should be {bug.right}."
+    thing = "It should be"
+    if slope and name.layer:
+        thing = f"The derivative of {network.activations[name.layer - 1]} is"
+    text = f"{place} {verb} {bug.wrong}: {bug.title}. {thing} {bug.right}."
+    return _PHI.sub(_only_activation(name, network), text)
+
+
+def _only_activation(name: Name, network: Network) -> str:
+    """Return what phi is; the letter stays where a name may be given for layers that differ."""
+    if name.layer is None or name.site not in ("activation_derivative", "loss_derivative"):
+        return "phi"
+    layers = network.activations if name.layer == network.depth else network.activations[:-1]
+    alike = name.site == "loss_derivative" or len(set(layers)) == 1
+    return network.activations[name.layer - 1] if alike else "phi"
+
+
+_PHI = re.compile(r"\bphi\b")
+
+FIX_FIRST = "Fix this first: it leaves nothing to be seen in the layers below."

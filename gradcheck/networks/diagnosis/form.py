@@ -17,10 +17,19 @@ from gradcheck.contract.answers import ABSENT, Outline
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.networks.diagnosis.observations import Evidence
-from gradcheck.networks.diagnosis.products import wrong_product
+from gradcheck.networks.diagnosis.other_forms import (
+    LOST,
+    ORDERS,
+    TURNS,
+    Packing,
+    Turn,
+    as_array,
+    packings,
+    shape_of,
+    total,
+)
 from gradcheck.networks.diagnosis.recover_deltas import same, textbook_pass
-from gradcheck.networks.diagnosis.turns import LOST, TURNS, Turn, shape_of, total
-from gradcheck.networks.diagnosis.unpacking import ORDERS, Packing, as_array, packings
+from gradcheck.networks.diagnosis.whole_gradient import wrong_product
 from gradcheck.networks.problem import Floats, Problem
 
 Questions = Generator[Request, Observation, Any]

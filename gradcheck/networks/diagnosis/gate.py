@@ -12,16 +12,20 @@ from dataclasses import replace
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule, Textbook
 from gradcheck.networks.context import Plan
-from gradcheck.networks.diagnosis import residual
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis
-from gradcheck.networks.diagnosis.forward_fault import same_loss
-from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT
-from gradcheck.networks.diagnosis.naming import known_rules, named_bug
+from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, known_rules, named_bug
 from gradcheck.networks.diagnosis.observations import Evidence, Simulation, unexplained
 from gradcheck.networks.diagnosis.place import placed
 from gradcheck.networks.diagnosis.probe_setup import RATES, Case, gather, on, probes
-from gradcheck.networks.diagnosis.recover_deltas import Flag, Survey, survey
-from gradcheck.networks.diagnosis.without_biases import Bare
+from gradcheck.networks.diagnosis.recover_deltas import (
+    PARTS,
+    Flag,
+    Survey,
+    left_unexplained,
+    observed_at,
+    survey,
+)
+from gradcheck.networks.diagnosis.update_and_forward import Bare, same_loss
 from gradcheck.networks.network import Network
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
@@ -55,7 +59,7 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
         return (yield from _reduced_otherwise(plan, case, diagnoses))
     for network in _elsewhere(plan, case):
         there = on(plan, case, network)
-        if not any(d.name.bug and d.name.site in residual.PARTS for d in diagnoses):
+        if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
             break
         seen = yield from gather(_told_apart(there, probes(there, FRESH)))
         if _predicted(there, seen, diagnoses):
@@ -193,7 +197,7 @@ def _predicts(
     here = [d for d in diagnoses if _part(d) == part and d.name.layer == layer]
     flag = Flag(part, layer)
     flagged = [s for s in surveys if flag in s.flags]
-    return residual.left_unexplained(known_rules(here), flag, flagged, case.noise) <= ACCEPT
+    return left_unexplained(known_rules(here), flag, flagged, case.noise) <= ACCEPT
 
 
 def _predicts_whole(
@@ -222,7 +226,7 @@ def _refuted(
     part = _part(diagnosis)
     able = bug.layers(case.network)
     told = {
-        flag: [s for s in surveys if flag in s.flags and residual.observed_at(flag, s) is not None]
+        flag: [s for s in surveys if flag in s.flags and observed_at(flag, s) is not None]
         for flag in {f for s in surveys for f in s.flags if f.part == part and f.layer in able}
     }
     if not any(told.values()):
@@ -232,7 +236,7 @@ def _refuted(
         if other.name.bug and _part(other) == part:
             together |= named_bug(other).rules
     return all(
-        residual.left_unexplained(rules, flag, mine, case.noise) >= REJECT
+        left_unexplained(rules, flag, mine, case.noise) >= REJECT
         for flag, mine in told.items()
         if mine
         for rules in (bug.rules, together)
@@ -244,7 +248,7 @@ def _part(diagnosis: Diagnosis) -> str | None:
     if diagnosis.name.site == "regularisation":
         rules = named_bug(diagnosis).rules if diagnosis.name.bug else {}
         return "bias" if any(rule.startswith("bias") for rule in rules) else "weight"
-    return residual.PARTS.get(diagnosis.name.site)
+    return PARTS.get(diagnosis.name.site)
 
 
 def _elsewhere(plan: Plan, case: Case) -> Iterator[Network]:

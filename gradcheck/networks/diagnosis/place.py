@@ -15,7 +15,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Implied, Name
 from gradcheck.networks.diagnosis.implied import implied_derivative, implied_slope
-from gradcheck.networks.diagnosis.probes import other_targets, other_weights_above
+from gradcheck.networks.diagnosis.probe_setup import other_targets, other_weights_above
 from gradcheck.networks.diagnosis.recover_deltas import Flag, Survey, same, survey
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network

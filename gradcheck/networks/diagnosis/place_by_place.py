@@ -8,19 +8,30 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule
-from gradcheck.networks.diagnosis import residual
-from gradcheck.networks.diagnosis.advice import FIX_FIRST
-from gradcheck.networks.diagnosis.common_factor import common_factor
-from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
-from gradcheck.networks.diagnosis.forward_fault import forward_fault
-from gradcheck.networks.diagnosis.free_numbers import at_a_place
-from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, hypotheses
-from gradcheck.networks.diagnosis.naming import LARGEST_CLASS, of_class
+from gradcheck.networks.diagnosis.diagnosis import FIX_FIRST, Diagnosis, Name
+from gradcheck.networks.diagnosis.hypotheses import (
+    ACCEPT,
+    LARGEST_CLASS,
+    REJECT,
+    Hypothesis,
+    hypotheses,
+    of_class,
+)
 from gradcheck.networks.diagnosis.observations import Evidence
 from gradcheck.networks.diagnosis.place import is_multiple, localise
-from gradcheck.networks.diagnosis.plain_numbers import plain_number
 from gradcheck.networks.diagnosis.probe_setup import Case
-from gradcheck.networks.diagnosis.recover_deltas import FACTOR, Flag, Survey, same, survey
+from gradcheck.networks.diagnosis.recover_deltas import (
+    FACTOR,
+    SITES,
+    Flag,
+    Survey,
+    left_unexplained,
+    same,
+    survey,
+)
+from gradcheck.networks.diagnosis.recovered_numbers import at_a_place, plain_number
+from gradcheck.networks.diagnosis.update_and_forward import forward_fault
+from gradcheck.networks.diagnosis.whole_gradient import common_factor
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
@@ -122,21 +133,19 @@ def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosi
         return []  # of one number, 0.2, two bugs are made too easily: 2 and 0.1
     here = [
         h
-        for h in hypotheses(case.network, residual.SITES[flag.part])
+        for h in hypotheses(case.network, SITES[flag.part])
         if not h.everywhere and h.layer in (flag.layer, None)
     ]
     for one, two in itertools.combinations(here, 2):
         if set(one.bug.rules) & set(two.bug.rules):
             continue
-        alone = (
-            residual.left_unexplained(h.bug.rules, flag, surveys, case.noise) for h in (one, two)
-        )
+        alone = (left_unexplained(h.bug.rules, flag, surveys, case.noise) for h in (one, two))
         if min(alone) <= ACCEPT:
             continue  # the other would have no part in it
         rules = {**one.bug.rules, **two.bug.rules}
-        if residual.left_unexplained(rules, flag, surveys[:1], case.noise) > ACCEPT:
+        if left_unexplained(rules, flag, surveys[:1], case.noise) > ACCEPT:
             continue
-        left = residual.left_unexplained(rules, flag, surveys, case.noise)
+        left = left_unexplained(rules, flag, surveys, case.noise)
         if left <= ACCEPT:
             return [
                 of_class(h, [Name(h.bug.slug, h.bug.site, flag.layer)], case.network, left)
@@ -149,10 +158,10 @@ def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagn
     """Name the bug at a place, if one and only one function in the catalogue is it."""
     fitting: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
-    for hypothesis in hypotheses(case.network, residual.SITES[flag.part]):
+    for hypothesis in hypotheses(case.network, SITES[flag.part]):
         if hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
             continue
-        left = residual.left_unexplained(hypothesis.bug.rules, flag, surveys, case.noise)
+        left = left_unexplained(hypothesis.bug.rules, flag, surveys, case.noise)
         if left <= ACCEPT:
             fitting.append((left, hypothesis))
         else:

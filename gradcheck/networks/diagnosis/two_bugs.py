@@ -9,14 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gradcheck.contract.protocol import Call
 from gradcheck.networks.bugs.textbook import Rule
-from gradcheck.networks.diagnosis import residual
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
-from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis
-from gradcheck.networks.diagnosis.naming import LARGEST_CLASS, of_class
+from gradcheck.networks.diagnosis.hypotheses import (
+    ACCEPT,
+    LARGEST_CLASS,
+    REJECT,
+    Hypothesis,
+    of_class,
+)
 from gradcheck.networks.diagnosis.observations import Evidence, explained, unexplained
 from gradcheck.networks.diagnosis.place import is_multiple
 from gradcheck.networks.diagnosis.probe_setup import Case
-from gradcheck.networks.diagnosis.recover_deltas import Flag, survey
+from gradcheck.networks.diagnosis.recover_deltas import PARTS, Flag, survey
 
 #: Sites that take no part: what destroys digits explains too much together with anything else.
 LEFT_OUT = ("numerics",)
@@ -92,7 +96,7 @@ def _pairings(case: Case, evidence: Evidence, listed: Sequence[Hypothesis]) -> l
 def _one_number(case: Case, pairing: Pairing, parts: tuple[Evidence, ...]) -> bool:
     """Whether both stand in one place, and make one number there: 2 and 1/4 are a half."""
     one, two = pairing
-    parts_of = {residual.PARTS.get(h.bug.site) for h in pairing}
+    parts_of = {PARTS.get(h.bug.site) for h in pairing}
     if len(parts_of) > 1 or None in parts_of:
         return False
     (part,) = parts_of

@@ -3,7 +3,7 @@
 A bug that shows only in a batch of 33, nine layers or inputs of 200 lies beyond every
 problem of :mod:`gradcheck.networks.sampling`. Each kind below is drawn once or more often,
 each time with another output, loss and reduction
-(:mod:`gradcheck.networks.far_out.base_problem`). Weights are scaled so that ``|z| <= 8`` and
+(:mod:`gradcheck.networks.far_out.filling`). Weights are scaled so that ``|z| <= 8`` and
 so that gradients stay well above rounding, however deep.
 
 Where a combination is refused, and for code that handles certain networks only, a kind makes
@@ -16,11 +16,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.contract.sizes import numbers
-from gradcheck.networks.far_out import values
-from gradcheck.networks.far_out.base_problem import Accepts, Combination, Companions, Start
-from gradcheck.networks.far_out.filling import Manner, filled
-from gradcheck.networks.far_out.large_sizes import Make, batch, depth, single, square, width
-from gradcheck.networks.far_out.values import LARGEST_X, is_logarithmic, is_squared
+from gradcheck.networks.far_out import kinds
+from gradcheck.networks.far_out.filling import (
+    Accepts,
+    Combination,
+    Companions,
+    Manner,
+    Start,
+    filled,
+)
+from gradcheck.networks.far_out.kinds import (
+    LARGEST_X,
+    Make,
+    batch,
+    depth,
+    is_logarithmic,
+    is_squared,
+    single,
+    square,
+    width,
+)
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.losses import REDUCTIONS
 from gradcheck.networks.problem import Problem
@@ -100,8 +115,8 @@ class Kind:
         return accepts
 
 
-def _inputs(draw: values.Values, times: int = 2) -> Kind:
-    return Kind(values.inputs(draw), times, numbers_alone=True)
+def _inputs(draw: kinds.Values, times: int = 2) -> Kind:
+    return Kind(kinds.inputs(draw), times, numbers_alone=True)
 
 
 def _wide_outputs(*losses: str) -> Kind:
@@ -110,7 +125,7 @@ def _wide_outputs(*losses: str) -> Kind:
 
 
 def _sure_and_wrong(*losses: str) -> Kind:
-    return Kind(values.sure_and_wrong, 1, _of_loss(*losses))
+    return Kind(kinds.sure_and_wrong, 1, _of_loss(*losses))
 
 
 def _squared_elementwise(output: str, loss: str, reduction: str) -> bool:
@@ -130,54 +145,54 @@ KINDS: dict[str, Kind] = {
     "batch 33": Kind(batch(33, 33), 2),
     "batch 65": Kind(batch(65, 65), 2, in_turn=_CLASSES_FIRST),
     "depth 10": Kind(depth(DEEPEST, DEEPEST), 2),
-    "inputs to 1000": _inputs(values.large),
+    "inputs to 1000": _inputs(kinds.large),
     "hidden width 9 to 32": Kind(width("hidden", MAX_WIDTH + 1, 32), 2),
     "cross_entropy of 64 outputs": _wide_outputs("cross_entropy"),
     "squared errors of 64 outputs": Kind(
         width("last", WIDEST, WIDEST), 2, is_squared, in_turn=(_elementwise, _softmax)
     ),
-    "whole inputs": _inputs(values.whole),
-    "inputs not negative": _inputs(values.shares),
-    "z of 0": Kind(values.zero_z(0)),
-    "z of 0 again": Kind(values.zero_z(1)),
-    "z of 0 on a kink": Kind(values.on_a_kink),
-    "l2 over 1": Kind(values.penalty(1.1, 9.9)),
-    "l2 under 0.01": Kind(values.penalty(1.1e-4, 9e-3)),
+    "whole inputs": _inputs(kinds.whole),
+    "inputs not negative": _inputs(kinds.shares),
+    "z of 0": Kind(kinds.zero_z(0)),
+    "z of 0 again": Kind(kinds.zero_z(1)),
+    "z of 0 on a kink": Kind(kinds.on_a_kink),
+    "l2 over 1": Kind(kinds.penalty(1.1, 9.9)),
+    "l2 under 0.01": Kind(kinds.penalty(1.1e-4, 9e-3)),
     "batch 9 to 32": Kind(batch(MAX_BATCH + 1, 32), 2, in_turn=_CLASSES_FIRST),
     "batch 34 to 70": Kind(batch(34, LARGEST_BATCH), 2),
     "depth 6 to 9": Kind(depth(MAX_DEPTH + 1, DEEPEST - 1), 2, in_turn=_CLASSES_FIRST),
-    "l2 10": Kind(values.penalty(10.0, 10.0, alone=True)),
-    "l2 0.0001": Kind(values.penalty(1e-4, 1e-4, alone=True)),
+    "l2 10": Kind(kinds.penalty(10.0, 10.0, alone=True)),
+    "l2 0.0001": Kind(kinds.penalty(1e-4, 1e-4, alone=True)),
     "width 64": Kind(width("hidden", WIDEST, WIDEST)),
     "64 inputs": Kind(width("first", WIDEST, WIDEST)),
     "9 to 63 inputs": Kind(width("first", MAX_WIDTH + 1, WIDEST - 1)),
     "hidden width 33 to 63": Kind(width("hidden", 33, WIDEST - 1)),
     "9 to 63 outputs": Kind(width("last", MAX_WIDTH + 1, WIDEST - 1)),
     "binary_cross_entropy of 64 outputs": _wide_outputs("binary_cross_entropy"),
-    "softmax of one unit": Kind(values.one_softmax_unit, 1, _softmax),
+    "softmax of one unit": Kind(kinds.one_softmax_unit, 1, _softmax),
     "one input": Kind(width("first", 1, 1), 2),
     "one hidden unit": Kind(width("hidden", 1, 1)),
     "one output": Kind(width("last", 1, 1), 2, _elementwise),
-    "inputs 0 and 1": _inputs(values.bits),
-    "inputs to 255": _inputs(values.counts, 1),
-    "inputs with zeros": Kind(values.inputs(values.sparse)),
-    "inputs of 0": Kind(values.inputs(values.nothing)),
-    "samples alike": Kind(values.samples_alike),
-    "inputs under 0.001": Kind(values.inputs(values.small)),
-    "one-hot targets": Kind(values.given(values.one_hot), 2, is_squared),
-    "targets to 1000": Kind(values.given(values.large_targets), 2, is_squared),
-    "targets all the same": Kind(values.same_targets, 2),
-    "targets met": Kind(values.targets_met, 1, _squared_elementwise),
-    "all targets met": Kind(values.all_met, 1, _squared_elementwise),
-    "targets nearly met": Kind(values.nearly_met, 1, is_squared),
-    "z to 8": Kind(values.steep(0, 3)),
-    "z to 8 again": Kind(values.steep(1, 3)),
-    "z to 8 once more": Kind(values.steep(2, 3)),
+    "inputs 0 and 1": _inputs(kinds.bits),
+    "inputs to 255": _inputs(kinds.counts, 1),
+    "inputs with zeros": Kind(kinds.inputs(kinds.sparse)),
+    "inputs of 0": Kind(kinds.inputs(kinds.nothing)),
+    "samples alike": Kind(kinds.samples_alike),
+    "inputs under 0.001": Kind(kinds.inputs(kinds.small)),
+    "one-hot targets": Kind(kinds.given(kinds.one_hot), 2, is_squared),
+    "targets to 1000": Kind(kinds.given(kinds.large_targets), 2, is_squared),
+    "targets all the same": Kind(kinds.same_targets, 2),
+    "targets met": Kind(kinds.targets_met, 1, _squared_elementwise),
+    "all targets met": Kind(kinds.all_met, 1, _squared_elementwise),
+    "targets nearly met": Kind(kinds.nearly_met, 1, is_squared),
+    "z to 8": Kind(kinds.steep(0, 3)),
+    "z to 8 again": Kind(kinds.steep(1, 3)),
+    "z to 8 once more": Kind(kinds.steep(2, 3)),
     "cross_entropy of a sure and wrong output": _sure_and_wrong("cross_entropy"),
     "binary_cross_entropy of sure and wrong outputs": _sure_and_wrong("binary_cross_entropy"),
-    "outputs sure and right": Kind(values.sure_and_right, 1, is_logarithmic),
-    "biases of 0": Kind(values.parameters(lambda network: Manner(biases=False))),
-    "a layer of 0": Kind(values.parameters(lambda network: Manner(blank=(network.depth,)))),
+    "outputs sure and right": Kind(kinds.sure_and_right, 1, is_logarithmic),
+    "biases of 0": Kind(kinds.parameters(lambda network: Manner(biases=False))),
+    "a layer of 0": Kind(kinds.parameters(lambda network: Manner(blank=(network.depth,)))),
     "as many samples as units": Kind(square),
     "single units": Kind(single),
 }

@@ -8,8 +8,7 @@ width of a layer more. The suite holds that way against this one.
 import numpy as np
 
 from gradcheck.networks.fast_estimate.complex_step import STEP, Stack
-from gradcheck.networks.forward_pass import Activate, evaluate, sample_losses
-from gradcheck.networks.forward_pass.evaluation import Pairs
+from gradcheck.networks.forward_pass import Activate, Pairs, evaluate, sample_losses
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.elementary import Array

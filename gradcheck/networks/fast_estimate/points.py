@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.networks.forward_pass.evaluation import Pairs
+from gradcheck.networks.forward_pass import Pairs
 from gradcheck.networks.problem import Batch, Floats, Pair, Problem
 from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.elementary import Array

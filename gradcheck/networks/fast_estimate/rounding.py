@@ -1,23 +1,14 @@
-"""What honest backprop loses to its own arithmetic.
+"""How roundoff spreads: the gradient again, cheaply, at a stack of moved points.
 
-Textbook code forms ``1 - tanh(z)**2`` or ``a (1 - a)`` and loses digits where a unit
-saturates; that is no bug. How much is lost is not guessed but sampled, by Monte
-Carlo arithmetic (Parker, UCLA CSD-970002, 1997): the differentiated forward is run
-again with a random error of a few units of roundoff in
+Bars and grants need the gradient at several points that differ by roundoff, and only how
+far it varies there. For that, every layer's slopes are chained backwards:
 
-- every activation, absolute on the scale 1 + abs(z), because 1 + erf, log(1 + e^z) and
-  e^z - 1 cancel on that scale;
-- every local slope, likewise, because slopes are formed from activations;
-- the residual of a logarithmic loss, because ``a - y`` cancels; of binary cross-entropy by what
-  ``(a - y) / (a (1 - a))`` makes of an error of the slope that it is multiplied by;
-- every term of the sum over samples.
+    delta[l] = (delta[l+1] W[l+1]^T) * Im phi(z[l] + ih) / h
 
-The last run has the errors of the one before the other way round: where a z is next to zero, one
-of them comes to the other side of a kink.
-
-The spread over a few runs, times :data:`MARGIN`, is granted to the code under test
-on top of the oracle's own bar: once with the roundoff of float64, and, for code
-that is seen to compute in float32, with that of float32.
+which costs a backward pass, where following every unit's move costs one forward a unit.
+Values come from :mod:`~gradcheck.networks.fast_estimate.complex_step`, bars from here:
+:data:`SPREADS` times the largest change is what rounding may have done. Against 80-bit and
+mpmath truth the error has stayed within 19 spreads, with 8 u of the tensor's norm as a floor.
 """
 
 import copy
@@ -25,15 +16,98 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gradcheck.networks.fast_estimate.chain import deltas
-from gradcheck.networks.fast_estimate.complex_step import Sloped, sloped
+from gradcheck.networks.fast_estimate import points
+from gradcheck.networks.fast_estimate.complex_step import Sloped, Stack, sloped, spread
 from gradcheck.networks.fast_estimate.complex_step import spread as spread_of
-from gradcheck.networks.fast_estimate.points import Points, weighed
-from gradcheck.networks.forward_pass import Activate, activate, evaluate
+from gradcheck.networks.fast_estimate.points import FURTHEST, Points, weighed
+from gradcheck.networks.forward_pass import (
+    Activate,
+    activate,
+    evaluate,
+    output_terms,
+    sample_losses,
+    separable,
+)
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.elementary import Array
+from gradcheck.oracle.estimate import UNIT, length
+
+#: The bar is this many times the largest change among the moved runs.
+SPREADS = 30.0
+
+#: ... plus this many units of roundoff of the tensor's norm.
+FLOOR = 8.0
+
+
+def bars(parts: Sloped, stack: Stack) -> Stack:
+    """Return the error bars of a gradient.
+
+    Parameters
+    ----------
+    stack : Stack
+        The gradient, as its first run.
+
+    Returns
+    -------
+    bars : list of (dW, db)
+        One of each, without the leading axis.
+    """
+    found = [_bars(parts, layer, delta, stack[layer - 1]) for layer, delta in deltas(parts)]
+    return found[::-1]
+
+
+def floor(values: Floats) -> float:
+    """Return the part of a tensor's bars that is alike for all its entries."""
+    return FLOOR * UNIT * length(values)
+
+
+def bar(spread_: Floats, least: float) -> Floats:
+    """Return bars from how far roundoff moves each entry, and their :func:`floor`."""
+    return SPREADS * spread_ + least
+
+
+def _bars(
+    parts: Sloped, layer: int, delta: Floats, runs: tuple[Array, Array]
+) -> tuple[Floats, Floats]:
+    least_w, least_b = (floor(values[0]) for values in runs)
+    if layer == 1:
+        apart = delta[1:] - delta[:1]
+        spread_b = np.abs(apart.sum(axis=1)).max(axis=0)
+        return _bars_of_first_weights(parts, apart, least_w), bar(spread_b, least_b)
+    dw, db = parts.gradient(layer, delta)
+    return bar(spread(dw), least_w), bar(spread(db), least_b)
+
+
+def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats:
+    """Return the bars of dW[1], some rows at a time: it may be the largest tensor.
+
+    Parameters
+    ----------
+    apart : array
+        How far delta[1] is from the first run's, (R - 1, N, n[1]). The inputs are the same.
+    """
+    (w, _), x, l2 = parts.problem.params.pairs[0], parts.problem.batch.x, parts.problem.network.l2
+    bars_w = np.empty(w.shape)
+    for rows in rows_of(w, x, len(apart)):
+        moved = x[:, rows].T @ apart
+        furthest = np.abs(moved, out=moved).max(axis=0)
+        if l2:  # the one place where the first W itself is felt
+            furthest += FURTHEST * UNIT * l2 * np.abs(w[rows])
+        bars_w[rows] = bar(furthest, least)
+    return bars_w
+
+
+def deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:
+    """Yield each layer and the derivative by its z, (R, N, n[l]), from the last to the first."""
+    delta = parts.delta
+    for layer in range(parts.problem.network.depth, 0, -1):
+        yield layer, delta
+        if layer > 1:
+            w = parts.points.pairs[layer - 1][0][:, 0]
+            delta = (delta @ np.swapaxes(w, -1, -2)) * parts.slopes[layer - 2][:, 0]
+
 
 #: Runs with random roundoff, of their own and with the last one's the other way round.
 DRAWN, RUNS = 4, 5
@@ -180,3 +254,65 @@ def _granted(spread: Floats, largest: float, unit: float) -> Floats:
     spread += unit * largest
     spread *= MARGIN
     return spread
+
+
+#: Roundings of an output and of the constant beside it.
+FEW = 4.0
+
+
+def reach(problem: Problem, constant: float, unit: float) -> dict[str, Floats]:
+    """Return by tensor name how far each entry may move.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a logarithmic loss.
+    constant, unit : float
+        In the logarithms, and the code's unit roundoff.
+    """
+    parts = _forward(problem)
+    part = FEW * (constant + unit) / np.maximum(_seen(parts), np.finfo(float).tiny)
+    return _below(parts, np.minimum(1.0, part))
+
+
+def beyond(problem: Problem, cut: float) -> dict[str, Floats]:
+    """Return how far each entry may move where only outputs beyond a cut may.
+
+    Parameters
+    ----------
+    cut : float
+        Outputs are kept between this and 1 less it.
+    """
+    parts = _forward(problem)
+    seen = _seen(parts)
+    return _below(parts, ((seen < cut) | (seen > 1.0 - cut)).astype(np.float64))
+
+
+def _forward(problem: Problem) -> Sloped:
+    """Return the forward at the problem's own point."""
+    pairs = [(w[None], b[None]) for w, b in problem.params]
+    return sloped(problem, points.of(problem, pairs))
+
+
+def _seen(parts: Sloped) -> Floats:
+    """Return what the logarithms see: a, or 1 - a, (N, n[L]); one a sample under a softmax."""
+    network, y = parts.problem.network, parts.problem.batch.y
+    z, a = parts.run.z[-1][0, 0], parts.run.a[-1][0, 0]
+    if separable(network):
+        return np.asarray(np.exp(-output_terms(network, z, a, y)))
+    return np.asarray(np.exp(-sample_losses(network, z, a, y)))[:, None]
+
+
+def _below(parts: Sloped, part: Floats) -> dict[str, Floats]:
+    """Carry a part of the output's delta down to every tensor, all signs alike."""
+    problem = parts.problem
+    moved: Floats = np.abs(parts.delta[0]) * part
+    found = {}
+    for layer in range(problem.network.depth, 0, -1):
+        inputs = parts.run.a[layer - 2][0, 0] if layer > 1 else problem.batch.x
+        found[f"W{layer}"] = np.abs(inputs).T @ moved
+        found[f"b{layer}"] = moved.sum(axis=0)
+        if layer > 1:
+            w = problem.params.pairs[layer - 1][0]
+            moved = (moved @ np.abs(w).T) * np.abs(parts.slopes[layer - 2][0, 0])
+    return found

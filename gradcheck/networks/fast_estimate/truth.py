@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.networks.fast_estimate import (
-    chain,
     complex_step,
-    guarded,
     kinks,
     points,
-    reach,
     rounding,
     witness,
 )
+from gradcheck.networks.fast_estimate.differences import AGAIN, REACH
+from gradcheck.networks.fast_estimate.rounding import bars
 from gradcheck.networks.forward_pass import (
     Activate,
     Evaluation,
@@ -120,7 +119,7 @@ class Truth:
         """Return by tensor name how far cutting outputs off may move each entry."""
         if not LOSSES[self.problem.network.loss].logarithmic:
             return {name: np.zeros_like(w) for name, w in self.problem.params.tensors()}
-        return guarded.beyond(self.problem, cut)
+        return rounding.beyond(self.problem, cut)
 
     @property
     def largest_z(self) -> float:
@@ -214,7 +213,7 @@ class Truth:
         near = points.near(self.problem, self._run.z[0], self._rng(1))
         parts = complex_step.sloped(self.problem, near, apply, self.epsilon)
         stack = complex_step.by_preactivation(parts.first)
-        estimates = complex_step.estimates(stack, chain.bars(parts, stack))
+        estimates = complex_step.estimates(stack, bars(parts, stack))
         return self._with_biases(estimates) if self.biases else estimates
 
     def _with_biases(self, estimates: dict[str, Estimate]) -> dict[str, Estimate]:
@@ -243,7 +242,7 @@ class Truth:
     @cached_property
     def testimonies(self) -> list[witness.Testimony]:
         """What real differences say along random directions of each tensor."""
-        return [] if self.epsilon or self.biases else self._heard(5, reach.REACH)
+        return [] if self.epsilon or self.biases else self._heard(5, REACH)
 
     @property
     def disagreements(self) -> list[witness.Testimony]:
@@ -256,7 +255,7 @@ class Truth:
         against = [t for t in self.testimonies if not t.agrees]
         if not against:
             return []
-        still = {t.tensor for t in self._heard(6, reach.AGAIN) if not t.agrees}
+        still = {t.tensor for t in self._heard(6, AGAIN) if not t.agrees}
         return [t for t in against if t.tensor in still]
 
     def _heard(self, purpose: int, first: float) -> list[witness.Testimony]:
@@ -268,7 +267,7 @@ class Truth:
 
     def guarded(self, constant: float, unit: float = UNIT) -> dict[str, Floats]:
         """Return by tensor name how far a constant in the logarithms may move each entry."""
-        return guarded.reach(self.problem, constant, unit)
+        return rounding.reach(self.problem, constant, unit)
 
     def rounding(self, unit: float = UNIT) -> dict[str, Floats]:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""

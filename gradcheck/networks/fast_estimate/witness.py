@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.networks.fast_estimate.differences import Moves, Walk, of_biases, slopes
-from gradcheck.networks.fast_estimate.reach import REACH
+from gradcheck.networks.fast_estimate.differences import REACH, Moves, Walk, of_biases, slopes
 from gradcheck.networks.forward_pass import Activate, Evaluation, activate
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import rows_of

@@ -1,13 +1,196 @@
-"""Choosing among readings that fit as well: the gradient tells, where nothing else is left."""
+"""Mean or sum? Where a network is named without its reduction, the numbers of the code say.
 
+The loss says it first: it is that of one reduction, or (where it is none that is known) a
+batch's is the sum or the mean of its samples'. Else the gradient says it, likewise. What
+neither tells is asked for: assumed, it would make right code wrong.
+"""
+
+import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from gradcheck.contract.protocol import Described, Observation, Request
-from gradcheck.networks.inference import closeness
-from gradcheck.networks.inference.fit import missing, single_if_sequential
-from gradcheck.networks.inference.loss_of_gradient import infer
-from gradcheck.networks.inference.ranking import LOGITS, Fit
+import numpy as np
+
+from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
+from gradcheck.errors import UsageError
+from gradcheck.networks.fast_estimate.truth import Truth
+from gradcheck.networks.inference.definitions import SCALES, Activations, Definition, fused, layers
+from gradcheck.networks.inference.fit import (
+    ENOUGH,
+    LOGITS,
+    Fit,
+    missing,
+    share,
+    single_if_sequential,
+)
+from gradcheck.networks.losses import LOSSES, REDUCTIONS
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats, Problem
+
+#: Relative difference up to which two numbers are the same here.
+SAME = 1e-6
+
+Questions = Generator[Request, Observation, tuple[str, str]]
+
+
+def with_each(problem: Problem) -> dict[str, Problem]:
+    """Return a problem by each reduction."""
+    return {
+        name: replace(problem, network=replace(problem.network, reduction=name))
+        for name in REDUCTIONS
+    }
+
+
+def reduction(problem: Problem, reading: int) -> Questions:
+    """Find the reduction by which the code's numbers go together.
+
+    Returns
+    -------
+    reduction : str
+        Empty where they do not tell.
+    how : str
+        By what it was told.
+    """
+    if problem.batch.size == 1:
+        return "mean", "of one sample a call it is the sum, too"
+    whole = yield Request(Call.LOSS_AND_GRADS, problem, reading=reading)
+    if whole.failure is not None:
+        return "", ""
+    variants = with_each(problem)
+    fitting = [name for name, each in variants.items() if fits(each, whole)]
+    if len(fitting) == 1:
+        return fitting[0], "as its loss says"
+    singles = []
+    for n in range(problem.batch.size):
+        single = replace(problem, batch=problem.batch.select([n]))
+        answer = yield Request(Call.LOSS_AND_GRADS, single, reading=reading)
+        singles += [answer] if answer.failure is None else []
+    complete = len(singles) == problem.batch.size
+    if complete and np.isfinite(whole.loss):
+        penalty = Truth(problem).penalty
+        parts = np.array([answer.loss - penalty for answer in singles])
+        found = _made_of(np.array([whole.loss - penalty]), parts[:, None])
+        if found:
+            return found, "as its losses of a batch and of its samples say"
+    shares = {name: share(each, whole) for name, each in variants.items()}
+    best = max(shares, key=shares.__getitem__)
+    if shares[best] >= ENOUGH and min(shares.values()) < shares[best]:
+        return best, "as its gradient says"
+    if complete:
+        w = problem.network.l2 * problem.params.pairs[-1][0]
+        parts = np.array([answer.tensors[-1][0] - w for answer in singles])
+        found = _made_of(whole.tensors[-1][0] - w, parts)
+        if found:
+            return found, "as its gradients of a batch and of its samples say"
+    return "", ""
+
+
+def fits(problem: Problem, answer: Observation) -> bool:
+    """Whether a claimed loss is that of a problem."""
+    loss = Truth(problem).loss
+    return bool(abs(answer.loss - loss) <= SAME * abs(loss))
+
+
+def _made_of(whole: Floats, parts: Floats) -> str:
+    """Say whether something is the sum or the mean of its parts, along their first axis."""
+    for name, value in (("sum", parts.sum(axis=0)), ("mean", parts.mean(axis=0))):
+        size = float(np.abs(value).max())
+        if size and np.allclose(whole, value, rtol=SAME, atol=SAME * size):
+            return name
+    return ""
+
+
+def demanded(network: Network) -> Failure:
+    """Say that the reduction is needed, and how to write it."""
+    short = str(network).replace(f" {network.reduction}", "", 1)
+    text = (
+        f"the network {short!r} says neither mean nor sum, and the numbers of the code fit "
+        f"neither: write '{replace(network, reduction='mean')}' or "
+        f"'{replace(network, reduction='sum')}'"
+    )
+    return Failure("unsupported", text)
+
+
+#: Outputs tried where nothing is known of them, the commonest first.
+_OUTPUTS = ("sigmoid", "identity", "softmax", "tanh", "relu")
+
+#: Definitions tried, at most.
+MOST = 300
+
+
+def infer(
+    problem: Problem,
+    reading: int,
+    activations: list[Activations],
+    definitions: list[Definition],
+    missing: bool,
+    signs: tuple[int, ...] = (1,),
+) -> Generator[Request, Observation, tuple[float, Activations, Definition | None]]:
+    """Return the definition whose gradient comes nearest, and how near.
+
+    A constant before the loss cannot be told from one before the rate, so any simple one will
+    do where the code has no loss.
+
+    Parameters
+    ----------
+    activations : list of tuple of str
+        Those that are possible; all when empty. Where the last is the identity, what was seen
+        may have been logits.
+    definitions : list of Definition
+        Those that are possible; all when empty.
+    missing : bool
+        The code has no biases of its own.
+    signs : tuple of int
+        With -1 also gradients that point the other way: code that trains by them goes
+        uphill, whatever the constant.
+    """
+    depth, width = problem.network.depth, problem.network.widths[-1]
+    possible = activations or [(*hidden, output) for output in _OUTPUTS for hidden in layers(depth)]
+    if not definitions:
+        possible = [*possible, *_logits(activations, width)]
+    wanted = definitions or [
+        Definition(loss, reduction)
+        for loss in LOSSES
+        for reduction in (REDUCTIONS if problem.batch.size > 1 else REDUCTIONS[:1])
+    ]
+    answers: list[tuple[Problem, Activations, Definition, Observation]] = []
+    best: tuple[float, Activations, Definition | None] = (-1.0, (), None)
+    for acts, definition in itertools.product(possible, wanted):
+        try:
+            network = Network(problem.network.widths, acts, definition.loss, definition.reduction)
+            asked = replace(problem, network=network)
+        except UsageError:
+            continue
+        # only where a unit stands in for biases does the question depend on the network
+        question = asked if missing else problem
+        answer = yield Request(Call.LOSS_AND_GRADS, question, reading=reading)
+        if answer.failure is None:
+            answers.append((asked, acts, definition, answer))
+            score = share(asked, answer, SCALES[definition.scale](width))
+            if score > best[0]:
+                best = (score, acts, definition)
+        if best[0] == 1.0 or len(answers) == MOST:
+            break
+    for sign, scale in itertools.product(signs, SCALES):
+        for asked, acts, definition, answer in answers:
+            if best[0] == 1.0 or (definitions and sign == 1):
+                break
+            scaled = definition if definitions else replace(definition, scale=scale)
+            score = share(asked, answer, sign * SCALES[scaled.scale](width))
+            if score > best[0]:
+                best = (score, acts, scaled)
+    return best
+
+
+def _logits(activations: list[Activations], width: int) -> list[Activations]:
+    """Return the activations of networks whose logits would be what was seen."""
+    return [
+        (*acts[:-1], name)
+        for acts in activations
+        if acts[-1] == "identity"
+        for name in fused(width)
+    ]
+
 
 #: At most so many readings are told apart by their gradient.
 CANDIDATES = 40
@@ -87,7 +270,7 @@ def choose(
     if not scored:
         return None
     score, _, _, fit = max(scored, key=lambda item: item[:3])
-    if score >= closeness.ENOUGH:
+    if score >= ENOUGH:
         return fit
     if ARGUMENT in first.conventions:
         return (yield from _meant(fits, readings))
@@ -107,6 +290,6 @@ def _meant(
             score, _, _ = yield from infer(
                 fit.problem, fit.reading, fit.activations, [], missing(reading)
             )
-            if score >= closeness.ENOUGH:
+            if score >= ENOUGH:
                 return fit
     return None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.networks.discovery import reason
-from gradcheck.networks.inference import closeness
+from gradcheck.networks.inference.choosing import infer
 from gradcheck.networks.inference.definitions import (
     Activations,
     Definition,
@@ -14,10 +14,19 @@ from gradcheck.networks.inference.definitions import (
     outputs_of,
     penalised,
 )
-from gradcheck.networks.inference.fit import SAMPLES, missing, problem_for, sequential, widths_of
+from gradcheck.networks.inference.fit import (
+    CLASSES,
+    ENOUGH,
+    LOGITS,
+    OTHER,
+    SAMPLES,
+    Fit,
+    missing,
+    problem_for,
+    sequential,
+    widths_of,
+)
 from gradcheck.networks.inference.inferred import Settlement
-from gradcheck.networks.inference.loss_of_gradient import infer
-from gradcheck.networks.inference.ranking import CLASSES, LOGITS, OTHER, Fit
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import Notation
@@ -94,7 +103,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         score, acts, found = yield from infer(
             fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading), signs
         )
-        if found is None or score < closeness.ENOUGH:
+        if found is None or score < ENOUGH:
             return _unsupported(fit, reading, lossless)
         definition = found
         loss = f"inferred from the gradient: {definition.told()}"

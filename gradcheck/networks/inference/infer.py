@@ -8,13 +8,30 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.networks.inference import choosing, closeness
+from gradcheck.networks.inference.choosing import (
+    ambiguous,
+    choose,
+    demanded,
+    ends,
+    fits,
+    reduction,
+    with_each,
+)
 from gradcheck.networks.inference.completing import UNTOLD, batches, complete, logits_told
 from gradcheck.networks.inference.definitions import applied, fused, outputs_of
-from gradcheck.networks.inference.fit import LARGEST, SAMPLES, fit_of, parameters, problem_for
+from gradcheck.networks.inference.fit import (
+    BACKWARD_FAILS,
+    LARGEST,
+    LOGITS,
+    OUTPUTS,
+    SAMPLES,
+    Fit,
+    fit_of,
+    parameters,
+    problem_for,
+    share,
+)
 from gradcheck.networks.inference.inferred import Settlement
-from gradcheck.networks.inference.ranking import BACKWARD_FAILS, LOGITS, OUTPUTS, Fit
-from gradcheck.networks.inference.reduction import demanded, fits, reduction, with_each
 from gradcheck.networks.network import Network, left_open
 from gradcheck.networks.notation import Notation
 from gradcheck.networks.problem import Floats
@@ -58,7 +75,7 @@ def settle(
     failures: list[Failure] = []
     enough = 4
     for index, reading in enumerate(readings):
-        if fits and fits[-1].rank >= enough and choosing.ends(readings, index):
+        if fits and fits[-1].rank >= enough and ends(readings, index):
             break
         fit = yield from fit_of(index, reading, seed, failures)
         if fit is not None:
@@ -66,13 +83,13 @@ def settle(
         # outputs alone will do where no later reading has a loss
         rest = readings[index + 1 :]
         enough = 4 if any(r.conventions.get("loss") != "none" for r in rest) else 3
-        if fit is not None and fit.rank >= enough and not choosing.ambiguous(reading):
+        if fit is not None and fit.rank >= enough and not ambiguous(reading):
             break
     if not fits:
         return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
     best = max(fit.rank for fit in fits)
     equal = [fit for fit in fits if fit.rank == best]
-    fit = yield from choosing.choose(equal, readings, seed)
+    fit = yield from choose(equal, readings, seed)
     if fit is None and equal[0].rank >= 3:  # of several meanings of an argument
         failure = Failure("unsupported", _no_meaning(readings[equal[0].reading]))
         return Settlement(adapter=readings[0].adapter, failure=failure)
@@ -148,7 +165,7 @@ def _declared(
             wanted = outputs_of(problem, networks[0].activations)
             each = with_each(problem).values() if networks[0] in opened else (problem,)
             logits, part = _outputs_told(networks[0], wanted, seen)
-            score = part + max(fits(p, answer) + closeness.share(p, answer) for p in each)
+            score = part + max(fits(p, answer) + share(p, answer) for p in each)
             scored.append((score, -index, samples, logits))
             break
     if not scored:

@@ -1,8 +1,4 @@
-"""The layout and names of some code, and everything that is told in them.
-
-Texts for people hold formulas of :mod:`gradcheck.networks.notation.formula` in braces, and words
-that depend on the layout; :meth:`Notation.tell` fills them in.
-"""
+"""What code calls the quantities of backprop, as far as that is certain."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,14 +9,76 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck.networks.network import Network
-from gradcheck.networks.notation.spelling import Spelling
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
-from gradcheck.reading.layout import Layout
-from gradcheck.reading.no_bias import widen, wider
-from gradcheck.reading.trial import AT_ONE
+from gradcheck.reading.layout import AT_ONE, Layout, widen, wider
 
-if TYPE_CHECKING:  # right native code is told no formula, and does not pay for them
+if TYPE_CHECKING:
     from gradcheck.networks.notation.formula import Lay, Name
+
+
+#: What is said where the code's own names are not known.
+NEUTRAL: Mapping[str, str] = {"x": "x", "y": "y"}
+
+#: What may stand in a record as a name: an identifier, indices, keys. Nothing else is believed.
+_NAME = re.compile(r"[A-Za-z_][\w.]*(\[[\w'\"{}.:,-]+\])*(\{l\}|\{i\})?\w*")
+
+#: Longer ones help nobody.
+LONGEST = 40
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Names of quantities.
+
+    Attributes
+    ----------
+    names : mapping of str to str
+        By quantity and layer, ``W1``; by quantity alone, ``x``.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> tuple[str, "Spelling"]:
+        """Read the form of a bias, and names: ``column W1=wih W2=who``.
+
+        It comes from beside the code under test, so that what is no name is passed over.
+        """
+        form, names = "", dict[str, str]()
+        for word in text.split():
+            quantity, equals, name = word.partition("=")
+            if not equals and word in ("vector", "column", "row"):
+                form = word
+            elif equals and len(name) <= LONGEST and _NAME.fullmatch(name):
+                names[quantity] = name
+        return form, cls(names)
+
+    def at(self, quantity: str, layer: int) -> str:
+        """Return the name of a quantity of a layer."""
+        plain = quantity if quantity in NEUTRAL else f"{quantity}{layer}"
+        return self.names.get(plain, plain)
+
+    def stem(self, quantity: str) -> str:
+        """Return the name of a quantity of any layer: what all of them have in common."""
+        mine = [
+            (name, number)
+            for key, name in self.names.items()
+            if (number := key.removeprefix(quantity)).isdigit() and key.startswith(quantity)
+        ]
+        stems = {name.removesuffix(number) for name, number in mine if name.endswith(number)}
+        if mine and len(stems) == 1 and all(name.endswith(number) for name, number in mine):
+            return stems.pop()
+        return self.names.get(quantity, quantity) if quantity in NEUTRAL else quantity
+
+    def without(self, quantity: str) -> "Spelling":
+        """Return it without the names of a quantity."""
+        kept = {key: name for key, name in self.names.items() if not key.startswith(quantity)}
+        return Spelling(kept)
+
+    def told(self) -> dict[str, str]:
+        """Say them as they stand in a record."""
+        return dict(self.names)
+
 
 _SIZES = {"n_inputs": "0", "n_outputs": "L", "n_below": "l-1"}
 
@@ -241,7 +299,7 @@ class Notation:
                 return self.spelling.at(array[1], int(array[2]))
             error = _LOSS.fullmatch(part)
             if error:
-                from gradcheck.networks.notation.coefficient import coefficient
+                from gradcheck.networks.notation.formula import coefficient
 
                 parts = (self.scale, factor, _TIMES[error[1]])
                 return _with_factor(error[2], coefficient(*parts))

@@ -1,16 +1,17 @@
 """One factor on the whole gradient, or on every data part of it: the reduction, mostly."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from gradcheck.contract.protocol import Tensors
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass, Textbook
-from gradcheck.networks.diagnosis.advice import explain
-from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name, explain
 from gradcheck.networks.diagnosis.observations import Evidence
-from gradcheck.networks.diagnosis.recover_deltas import FACTOR, Survey
+from gradcheck.networks.diagnosis.recover_deltas import FACTOR, Survey, same, textbook_pass
 from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats
+from gradcheck.networks.problem import Floats, Problem
 
 #: Answers are one multiple of the right ones when nothing larger than this part is left.
 MULTIPLE = 1e-6
@@ -99,3 +100,92 @@ def _reduction(network: Network, factors: dict[int, float]) -> str:
         if fits:
             return bug.slug
     return ""
+
+
+def mixed_up(tolerance: float, *parts: Evidence) -> list[Diagnosis]:
+    """Say of which layers the entries are right and stand elsewhere; nothing if more is wrong."""
+    answered = [
+        (answer.tensors, right.tensors)
+        for part in parts
+        for answer, right in zip(part.answers, part.right, strict=True)
+        if answer.failure is None and right.failure is None
+    ]
+    if len(answered) < 2:
+        return []
+    wrong = [
+        layer
+        for layer in range(1, len(answered[0][1]) + 1)
+        if not all(same(_row(a, layer), _row(r, layer), tolerance) for a, r in answered)
+    ]
+    told = []
+    for layer in wrong:
+        if not all(same(_sorted(a, layer), _sorted(r, layer), tolerance) for a, r in answered):
+            return []
+        text = (
+            f"The gradients of layer {layer} have the right numbers in the wrong places: their "
+            "entries are mixed up."
+        )
+        fix = f"Look at the lines that reshape, flatten or stack the gradients of layer {layer}."
+        told.append(Diagnosis(Name("", "returned_gradient", layer), "localised", text, fix))
+    return told
+
+
+def _row(tensors: Tensors, layer: int) -> Floats:
+    return np.concatenate([tensor.ravel() for tensor in tensors[layer - 1]])
+
+
+def _sorted(tensors: Tensors, layer: int) -> Floats:
+    return np.sort(_row(tensors, layer))
+
+
+#: What a bug multiplies in place of the inputs and the delta of layer l: the layers of both.
+_FACTORS: dict[str, Callable[[int], tuple[int, int]]] = {
+    "own_output_for_input": lambda layer: (layer, layer),
+    "network_input_for_every_layer": lambda layer: (0, layer),
+    "weight_gradient_of_layer_above": lambda layer: (layer - 1, layer + 1),
+}
+
+
+def wrong_product(
+    answers: Sequence[tuple[Problem, Floats]], layer: int, tolerance: float
+) -> Diagnosis | None:
+    """Name the wrong factors of dW of a layer; None where no two factors explain every answer.
+
+    Parameters
+    ----------
+    answers : sequence of (Problem, array)
+        What was returned for dW of the layer, of any shape.
+    layer : int
+    tolerance : float
+        Numbers are right when they are so near.
+    """
+    passes = [_worked(problem) for problem, _ in answers]
+    for slug, factors in _FACTORS.items():
+        inputs, delta = factors(layer)
+        if delta > passes[0].last or not all(
+            _is(array, p, inputs, delta, tolerance)
+            for (_, array), p in zip(answers, passes, strict=True)
+        ):
+            continue
+        bug, name = CATALOGUE[slug], Name(slug, "weight_gradient", layer)
+        text = explain(bug, name, answers[0][0].network)
+        return Diagnosis(name, "named", text, bug.mend)
+    return None
+
+
+def _worked(problem: Problem) -> Pass:
+    p = textbook_pass(problem)
+    for layer in range(p.last, 0, -1):
+        p.propagate(layer)
+    return p
+
+
+def _is(array: Floats, p: Pass, inputs: int, delta: int, tolerance: float) -> bool:
+    left, right = p.a[inputs], p.delta[delta]
+    products = [float(p.apply("scale")) * (left.T @ right)]  # of the batch, or of one sample
+    products += [np.outer(a, d) for a, d in zip(left, right, strict=True)]
+    return any(
+        array.shape == turned.shape and same(array, turned, tolerance)
+        for product in products
+        for turned in (product, product.T)
+    )

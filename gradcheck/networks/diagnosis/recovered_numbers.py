@@ -1,25 +1,119 @@
-"""Bugs that are one plain number on the networks at hand, and another on wider ones.
+"""Bugs with a number in them that differs from code to code: the number is recovered.
 
-A mean over two outputs is a half, and a half that was written for another reason is the
-same function there. So the number takes part as a rival: a wider network, where the code
-handles one, tells them apart, and where it handles none the number is told, and no name.
+What such a bug computes is linear in its number, so that two simulations, with 0 and
+with 1, give the number that fits best. It is accepted as any other hypothesis is: if
+nothing of the error is left, on problems that it was not fitted to.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gradcheck.networks.bugs import CATALOGUE, Bug
-from gradcheck.networks.bugs.textbook import LAYERED, RULES, Textbook
-from gradcheck.networks.diagnosis.diagnosis import Diagnosis
-from gradcheck.networks.diagnosis.hypotheses import Hypothesis, Ranking
-from gradcheck.networks.diagnosis.observations import Evidence
+from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule, Textbook
+from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
+from gradcheck.networks.diagnosis.hypotheses import (
+    ACCEPT,
+    Hypothesis,
+    Ranking,
+    hypotheses,
+    of_class,
+)
+from gradcheck.networks.diagnosis.observations import Evidence, numbers, simulate, unexplained
 from gradcheck.networks.diagnosis.place import placed
-from gradcheck.networks.diagnosis.probe_setup import Case
-from gradcheck.networks.diagnosis.probes import probe
-from gradcheck.networks.diagnosis.recover_deltas import textbook_pass
+from gradcheck.networks.diagnosis.probe_setup import Case, probe
+from gradcheck.networks.diagnosis.recover_deltas import (
+    SITES,
+    Flag,
+    Survey,
+    left_unexplained,
+    observed_at,
+    predicted_by,
+    textbook_pass,
+)
 from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Floats, Problem
+
+#: Below this a number is none.
+SMALL = 1e-9
+
+
+def with_free_number(
+    case: Case, evidence: Evidence, held_out: Evidence, listed: Sequence[Hypothesis]
+) -> list[Diagnosis]:
+    """Name a bug of which only the number differs from the catalogue's.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The number is fitted to its first answer.
+    """
+    for hypothesis in listed:
+        number = _fitted(evidence, hypothesis)
+        if number is None:
+            continue
+        fitted = replace(hypothesis, bug=hypothesis.bug.having(number))
+        rules = fitted.rules()
+        left = max(unexplained(part, rules, case.noise) for part in (evidence, held_out))
+        if left <= ACCEPT:
+            names = list(fitted.names(case.network))[:1]
+            return [_told(of_class(fitted, names, case.network, left), fitted, number)]
+    return []
+
+
+def at_a_place(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+    """Name a bug at a flagged place by what the code's own numbers around it give."""
+    if len(surveys) < 2:
+        return []
+    for hypothesis in hypotheses(case.network, SITES[flag.part]):
+        free = hypothesis.bug.free
+        if free is None or hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
+            continue
+        seen = observed_at(flag, surveys[0])
+        zero, one = (predicted_by(free.rules(n), flag, surveys[0]) for n in (0.0, 1.0))
+        if seen is None or zero is None or one is None:
+            continue
+        number = _best_number(seen, zero, one)
+        if number is None:
+            continue
+        fitted = replace(hypothesis, bug=hypothesis.bug.having(number))
+        left = left_unexplained(fitted.bug.rules, flag, surveys, case.noise)
+        if left <= ACCEPT:
+            name = Name(fitted.bug.slug, fitted.bug.site, flag.layer)
+            return [_told(of_class(fitted, [name], case.network, left), fitted, number)]
+    return []
+
+
+def _fitted(evidence: Evidence, hypothesis: Hypothesis) -> float | None:
+    free = hypothesis.bug.free
+    request, answer = evidence.requests[0], evidence.answers[0]
+    if free is None or hypothesis.everywhere or answer.failure is not None:
+        return None
+
+    def computed(number: float) -> Floats:
+        rules: dict[str, Rule] = dict(
+            replace(hypothesis, bug=hypothesis.bug.having(number)).rules()
+        )
+        return numbers(request, simulate(rules, (request,))[0])
+
+    return _best_number(numbers(request, answer), computed(0.0), computed(1.0))
+
+
+def _best_number(seen: Floats, zero: Floats, one: Floats) -> float | None:
+    """Return v where ``seen = zero + v (one - zero)`` fits best; None where it says nothing."""
+    direction, off = one - zero, seen - zero
+    square = float((direction * direction).sum())
+    if not square or seen.shape != zero.shape or not np.isfinite(square):
+        return None
+    number = float((off * direction).sum()) / square
+    return number if np.isfinite(number) and abs(number) > SMALL else None
+
+
+def _told(diagnosis: Diagnosis, fitted: Hypothesis, number: float) -> Diagnosis:
+    assert fitted.bug.free is not None
+    return replace(diagnosis, recovered={fitted.bug.free.name: number})
+
 
 #: Numbers that are written for many reasons. Others, a third, are no accident.
 PLAIN = (0.5, 2.0, 0.1, 10.0)

@@ -1,0 +1,273 @@
+"""The derivative that the code implies: points of it, the true curve, and the wrong formula's."""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck.comparison.compare import Arithmetic, Judgement, named
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs.textbook import RULES, Rule
+from gradcheck.networks.context import Plan
+from gradcheck.networks.diagnosis import Diagnosis
+from gradcheck.networks.diagnosis.implied import implied_slope
+from gradcheck.networks.diagnosis.recover_deltas import SAME, Flag, Survey, survey, textbook_pass
+from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.oracle.ladder import extrapolate, steps
+
+RULE = "activation_derivative"
+
+#: More points than this make a picture no clearer.
+POINTS = 120
+
+#: A point is taken only where at least this part of the largest delta comes back:
+#: elsewhere it is a quotient of roundings.
+AUDIBLE = 1e-4
+
+#: Points further out than this say little: most activations are straight there.
+REACH = 4.5
+
+#: Where curves are sampled.
+SAMPLES = 161
+
+
+def tolerance(arithmetic: Arithmetic) -> float:
+    """Return what part of its length a vector may be off and still be the same."""
+    return max(SAME, 1e3 * arithmetic.unit)
+
+
+def slopes(
+    plan: Plan, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+) -> list[dict[str, Any]]:
+    """Recover points of the derivative, for each activation that is at fault.
+
+    Parameters
+    ----------
+    asked : sequence of (Problem, Observation)
+        Problems on which the gradient is wrong.
+    """
+    suspected = {d.name.bug for d in diagnoses if d.name.site == RULE}
+    if not suspected:
+        return []
+    points: dict[str, list[tuple[float, float]]] = {}
+    for problem, observation in asked:
+        found = survey(problem, observation, tolerance(plan.arithmetic))
+        for layer in range(problem.network.depth, 0, -1):
+            if Flag("delta", layer) in found.flags and layer in found.deltas:
+                activation = problem.network.activations[layer - 1]
+                points.setdefault(activation, []).extend(_implied(found, layer))
+    entries = []
+    for activation, seen in points.items():
+        if ACTIVATIONS[activation].derivative is None or not seen:
+            continue
+        bug = next((slug for slug in suspected if _concerns(slug, activation)), "")
+        entries.append(_entry(activation, bug, np.array(sorted(seen))))
+    return entries
+
+
+def _concerns(slug: str, activation: str) -> bool:
+    return bool(slug) and CATALOGUE[slug].activation in (None, activation)
+
+
+def _implied(found: Survey, layer: int) -> list[tuple[float, float]]:
+    """Points of the derivative that the code's deltas give, near enough to zero to be told."""
+    network = found.problem.network
+    if layer == network.depth and LOSSES[network.loss].cancels:
+        return []  # there the delta is a - y, and no slope is multiplied
+    slope = implied_slope(found, layer, AUDIBLE)
+    if slope is None:
+        return []
+    z = found.textbook().z[layer]
+    told = np.isfinite(slope) & (np.abs(z) <= REACH)
+    return list(zip(z[told].tolist(), slope[told].tolist(), strict=True))
+
+
+def _entry(activation: str, bug: str, points: Floats) -> dict[str, Any]:
+    kept = points[np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))]
+    reach = float(np.clip(1.1 * np.abs(kept[:, 0]).max(), 1.5, REACH))
+    grid = np.linspace(-reach, reach, SAMPLES)
+    wrong = CATALOGUE[bug].rules.get(RULE) if bug else None
+    return {
+        "activation": activation,
+        "bug": bug or None,
+        "z": kept[:, 0],
+        "derivative": kept[:, 1],
+        "grid": grid,
+        "right": sampled(RULES[RULE], activation, grid),
+        "wrong": None if wrong is None else sampled(wrong, activation, grid),
+    }
+
+
+def sampled(rule: Rule, activation: str, grid: Floats) -> Floats | None:
+    """Evaluate a rule for the derivative at single points.
+
+    Returns
+    -------
+    values : array or None
+        None when the rule is no function of z: it reaches for another layer, or mixes
+        the samples.
+    """
+    network = Network((1, 1), (activation,), "half_squared_error")
+    column = grid[:, None]
+    problem = Problem(network, Params([([[1.0]], [0.0])]), Batch(column, np.zeros_like(column)))
+    with np.errstate(all="ignore"):
+        try:
+            values = np.asarray(textbook_pass(problem, {RULE: rule}).apply(RULE, 1))
+        except LookupError:
+            return None
+    return values[:, 0] if values.shape == column.shape else None
+
+
+#: Steps of the picture, four a decade.
+SWEEP = 10.0 ** -np.arange(0.0, 13.0, 0.25)
+
+#: Of a large tensor, the rows and columns around its worst entry: at most so many.
+WINDOW = 12
+
+
+def specimen(
+    plan: Plan, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+) -> dict[str, Any] | None:
+    """Choose a failing network that shows the fault, and lay it out.
+
+    The one is chosen on which every diagnosed layer stands out and no other; of
+    those one with several units a layer, for a picture of one weight shows little;
+    of those the smallest.
+    """
+    wanted = {d.name.layer for d in diagnoses if d.name.layer}
+    candidates = [
+        (_fitness(problem, sites, wanted), index, sites)
+        for index, (problem, observation) in enumerate(asked)
+        for sites in [_sites(plan, problem, observation)]
+    ]
+    if not candidates:
+        return None
+    _, chosen, sites = min(candidates, key=lambda each: each[:2])
+    problem, observation = asked[chosen]
+    judgements = plan.judge(problem, observation.tensors)
+    worst = max(judgements, key=_severity)
+    truth = plan.truth(problem)
+    claims = named(observation.tensors)
+    tensors = {}
+    for j in judgements:
+        estimate = truth.gradient[j.tensor]
+        bars = estimate.error + estimate.interval + truth.rounding(plan.arithmetic.unit)[j.tensor]
+        arrays = {"claimed": claims[j.tensor], "expected": estimate.value, "error_bar": bars}
+        tensors[j.tensor] = {"verdict": j.verdict, "worst_entry": j.place, **_cut(arrays, j.entry)}
+    return {
+        "network": str(problem.network),
+        "samples": problem.batch.size,
+        "sites": [{"part": part, "layer": layer} for part, layer in sites],
+        "worst_entry": worst.place,
+        "tensors": tensors,
+        "sweep": _sweep(problem, worst),
+    }
+
+
+def _sites(plan: Plan, problem: Problem, observation: Observation) -> list[tuple[str, int]]:
+    found = survey(problem, observation, tolerance(plan.arithmetic))
+    return [(flag.part, flag.layer) for flag in found.flags]
+
+
+def _fitness(
+    problem: Problem, sites: Sequence[tuple[str, int]], wanted: set[int]
+) -> tuple[int, int, bool, bool, int]:
+    flagged = {layer for _, layer in sites}
+    narrow = min(problem.network.widths) < 2
+    size = problem.params.size * problem.batch.size
+    shallow = problem.network.depth < 2
+    return len(wanted - flagged), len(flagged - wanted), shallow, narrow, size
+
+
+def _severity(judgement: Judgement) -> tuple[int, float, float]:
+    """Worst first: the verdict, then the error as part of the entry, then its size."""
+    size = max(abs(judgement.expected), abs(judgement.claimed))
+    error = abs(judgement.claimed - judgement.expected)
+    share = error / size if size > 0 else 0.0
+    return judgement.verdict.rank, -1.0 if np.isnan(error) else round(share, 1), error
+
+
+def _cut(arrays: dict[str, Floats], entry: tuple[int, ...]) -> dict[str, Any]:
+    """Keep the window around an entry, and say where it lies."""
+    shape = arrays["claimed"].shape
+    starts = [max(0, min(at - WINDOW // 2, n - WINDOW)) for at, n in zip(entry, shape, strict=True)]
+    window = tuple(slice(start, start + WINDOW) for start in starts)
+    kept = {name: np.broadcast_to(array, shape)[window] for name, array in arrays.items()}
+    return {"shape": shape, "start": starts, **kept}
+
+
+def _sweep(problem: Problem, judgement: Judgement) -> dict[str, Any] | None:
+    """Difference the loss by one entry at many steps, and as the ladder does."""
+    if judgement.verdict is not Verdict.WRONG:
+        return None
+    rungs = steps(0.05)
+    moves = np.concatenate((SWEEP, rungs))
+    differences, noise = _differences(problem, judgement, moves)
+    slope = extrapolate(rungs, differences[len(SWEEP) :], noise)
+    return {
+        "entry": judgement.place,
+        "claimed": judgement.claimed,
+        "expected": judgement.expected,
+        "error_bar": judgement.bar,
+        "steps": SWEEP,
+        "errors": np.abs(differences[: len(SWEEP)] - judgement.expected),
+        "ladder": {
+            "steps": rungs,
+            "chosen_step": slope.step,
+            "error": abs(slope.value - judgement.expected),
+            "error_bar": slope.error,
+        },
+    }
+
+
+def _differences(problem: Problem, judgement: Judgement, moves: Floats) -> tuple[Floats, float]:
+    layer, which = int(judgement.tensor[1:]), judgement.tensor[0] == "b"
+    stack = [list(pair) for pair in problem.params.pairs]
+    tensor = stack[layer - 1][which]
+    moved = np.repeat(tensor[None], 2 * len(moves), axis=0)
+    flat = int(np.ravel_multi_index(judgement.entry, tensor.shape))
+    moved.reshape(len(moved), -1)[:, flat] += np.concatenate((moves, -moves))
+    stack[layer - 1][which] = moved
+    pairs = [(w, b) for w, b in stack]
+    losses = batch_loss(problem.network, pairs, problem.batch.x, problem.batch.y)
+    up, down = np.split(np.broadcast_to(losses, 2 * len(moves)), 2)
+    noise = 4 * 2.0**-53 * (1.0 + float(np.abs(losses).max()))
+    return (up - down) / (2 * moves), noise
+
+
+#: Of the problems on which the gradient is wrong, at most this many are looked at.
+MOST = 200
+
+Asked = list[tuple[Problem, Observation]]
+
+
+def illustrate(
+    plan: Plan, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
+) -> Generator[Request, Observation, dict[str, Any] | None]:
+    """Gather what pictures of a wrong gradient need.
+
+    Returns
+    -------
+    entry : dict or None
+        ``specimen``: one failing network, tensor by tensor; ``slopes``: for each
+        activation whose derivative is at fault, the points that the code's gradients
+        imply, and the curves they may lie on. None where no gradient is wrong.
+    """
+    wrong = [f for f in findings if f.check == "gradient" and f.verdict is Verdict.WRONG]
+    if not wrong:
+        return None
+    asked: Asked = []
+    for problem in wrong[0].failing[:MOST]:
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        if observation.failure is None:
+            asked.append((problem, observation))
+    return {
+        "specimen": specimen(plan, asked, diagnoses),
+        "slopes": slopes(plan, asked, diagnoses),
+    }
