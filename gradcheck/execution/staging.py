@@ -1,9 +1,10 @@
-"""The modules of gradcheck that run beside the code under test, in one archive.
+"""What a worker gets to see: copies in a private folder, and nothing else.
 
-Oracle, bugs, diagnosis and implementations are not among them. Python imports from a zip
-archive as from a folder; one file is written faster than a hundred. It holds bytecode, since
-a worker must not write, and would compile the modules every time. Where Python keeps no
-bytecode here either, it holds source: a worker compiles only what it uses.
+The modules of gradcheck that run beside the code under test lie there in one archive. Oracle,
+networks and implementations are not among them. Python imports from a zip archive as from a
+folder; one file is written faster than a hundred. It holds bytecode, since a worker must not
+write, and would compile the modules every time. Where Python keeps no bytecode here either,
+only what every worker loads is compiled, and the rest is source.
 """
 
 import contextlib
@@ -43,6 +44,22 @@ VISIBLE = (
     "execution/worker",
 )
 
+#: Of these, what reading native code takes: folders, and single modules.
+_EVERY = (
+    "contract",
+    "errors",
+    "execution",
+    "reading/__init__",
+    "reading/foreign_call",
+    "reading/loading",
+    "reading/names",
+    "reading/native",
+    "reading/notebook",
+    "reading/registry",
+    "reading/running",
+    "reading/search",
+)
+
 #: Name of the archive.
 ARCHIVE = "gradcheck.zip"
 
@@ -57,17 +74,24 @@ def archive() -> bytes:
             source = package / name
             files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
             for file in files:
-                suffix, content = _module(file)
-                place = Path("gradcheck") / file.relative_to(package).with_suffix(suffix)
+                inside = file.relative_to(package)
+                suffix, content = _module(file, _loaded_by_every(inside))
+                place = Path("gradcheck") / inside.with_suffix(suffix)
                 # without a date: equal bytes
                 zipped.writestr(zipfile.ZipInfo(place.as_posix()), content)
     return buffer.getvalue()
 
 
-def _module(file: Path) -> tuple[str, bytes]:
+def _loaded_by_every(inside: Path) -> bool:
+    return any(
+        name in _EVERY for name in (inside.parent.as_posix(), inside.with_suffix("").as_posix())
+    )
+
+
+def _module(file: Path, every: bool) -> tuple[str, bytes]:
     """Return a module's suffix and content: bytecode with a header (PEP 552), or its source."""
     kept = Path(importlib.util.cache_from_source(str(file)))
-    if sys.dont_write_bytecode and not kept.exists():
+    if sys.dont_write_bytecode and not every and not kept.exists():
         return ".py", file.read_bytes()
     code = importlib.machinery.SourceFileLoader(file.stem, str(file)).get_code(file.stem)
     return ".pyc", importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
