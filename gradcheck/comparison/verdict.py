@@ -1,4 +1,7 @@
-"""Verdicts and findings: what was judged, and how it came out."""
+"""Verdicts and findings: what was judged, and how it came out.
+
+What every result can be asked: is it right, and shall it raise if not?
+"""
 
 import json
 import math

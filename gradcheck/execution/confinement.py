@@ -1,4 +1,9 @@
-"""System calls that a worker gives up (Linux): a filter of seccomp, written by hand.
+"""What a worker gives up before it looks at the code under test.
+
+This runs inside the worker. Everything here is hardening on top of what the parent
+sets up around the process: see ``sandbox.py`` for the levels.
+
+System calls that a worker gives up (Linux): a filter of seccomp, written by hand.
 
 It is hardening in both levels, not the level 2 that is kept free: what it forbids is what no
 backprop needs, and what would get round a limit or at another process.

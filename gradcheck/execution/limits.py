@@ -1,4 +1,7 @@
-"""What code under test may use up."""
+"""What code under test may use up.
+
+The end of a submission that can be asked nothing more.
+"""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,10 @@
-"""Two pipes to a worker, read and written within a deadline.
+"""A worker's process: frames in, frames out, each within a deadline.
+
+One thread swallows what the code prints, another watches what the worker uses up.
+Whatever goes wrong ends in one way: everything the worker started is killed, and a
+:class:`gradcheck.execution.limits.LostError` says why.
+
+Two pipes to a worker, read and written within a deadline.
 
 On POSIX a pipe can be polled. Windows has nothing of the kind for pipes: there threads
 do the blocking, and are left behind when a worker keeps them waiting. Both offer the

@@ -4,6 +4,8 @@ On Linux the tree is read from /proc. Processes that turned themselves into daem
 no longer below the worker; gradcheck adopts them (it is their subreaper) and knows them
 by a word in the environment they were started with. Elsewhere a process group, or on
 Windows a job object, has to do.
+
+The limits of gradcheck's own process: a process of the same user can lower them.
 """
 
 import contextlib

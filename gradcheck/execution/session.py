@@ -3,6 +3,10 @@
 It hands out fresh copies, silences what the code prints, watches what the code
 does to its arguments, and turns every ending into an Observation. For our own
 implementations and for people who check their own code.
+
+Driving a generator that asks: its requests go to a session, the answers back.
+
+Several sessions behind one: requests that name a peer go to that peer.
 """
 
 import copy

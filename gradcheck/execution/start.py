@@ -1,4 +1,9 @@
-"""Starting a worker at the best level that works here."""
+"""Starting a worker at the best level that works here.
+
+Code under test on its way into a worker.
+
+This imports little: the worker starts while the rest of gradcheck is being imported.
+"""
 
 import atexit
 import time

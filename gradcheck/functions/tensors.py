@@ -1,4 +1,10 @@
-"""One tensor of a function's gradient, and what that says of the whole."""
+"""One tensor of a function's gradient, and what that says of the whole.
+
+A tensor that fails is heard again, where its claim may be right all the same.
+
+A gradient computed in float32 fails when it is held to the precision of float64. So its
+arithmetic is looked at, but only in what fails; of what stays wrong the worst entry is found.
+"""
 
 import math
 import pickle

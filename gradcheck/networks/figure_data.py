@@ -1,4 +1,12 @@
-"""The derivative that the code implies: points of it, the true curve, and the wrong formula's."""
+"""What a picture of a fault is drawn from: numbers, gathered while the code can still be asked.
+
+A renderer reads the record alone, so whatever it draws has to stand there. Nothing here
+takes part in a verdict.
+
+The derivative that the code implies: points of it, the true curve, and the wrong formula's.
+
+One failing network, tensor by tensor, and the loss differenced by its worst entry.
+"""
 
 from collections.abc import Generator, Sequence
 from typing import Any

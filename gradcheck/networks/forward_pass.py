@@ -1,4 +1,12 @@
-"""From inputs to outputs: ``z[l] = a[l-1] @ W[l] + b[l]``, ``a[l] = phi_l(z[l])``."""
+"""Evaluation of a network: the only mathematics a verdict rests on.
+
+Everything here works on real and complex numbers, and on stacks: any array may
+carry leading axes, so that one call evaluates many points.
+
+From inputs to outputs: ``z[l] = a[l-1] @ W[l] + b[l]``, ``a[l] = phi_l(z[l])``.
+
+From outputs to the loss of a batch.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,18 @@
-"""Reading numbers as float64, where nothing may be lost on the way."""
+"""Directional derivatives of any function of an array, by the ladder alone.
+
+Nothing is known of the function but its values, so kinks are guessed from them.
+With ``d(h)`` the central and ``S(h) = (f(h) - 2 f(0) + f(-h)) / h`` the second
+difference, a smooth function has ``d(h) - d(h/2) = 4 (d(h/2) - d(h/4))`` and
+``S(h) = 2 S(h/2)``; the first step is shrunk until both hold within noise. If they
+never do, the point sits on a kink and the derivative is an interval between the
+one-sided ones.
+
+A kink too small to stand out from the noise is not found, so what noise may hide is
+part of the bar. And a function that changes over long stretches but not at all over
+short ones looks like one cut to decimals: its slope there says nothing.
+
+Reading numbers as float64, where nothing may be lost on the way.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

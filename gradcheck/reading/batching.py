@@ -4,6 +4,13 @@ Whether a backward *runs* on a batch does not say whether it is meant to: one th
 the wrong axis fails there, and is right for a single sample as few others are. So it is
 what the file itself does that counts. Code that divides by the number of samples or sums
 over an axis handles a batch; code whose own loop hands it a sample at a time does not.
+
+Code that takes the number of classes from the labels of a batch: ``Y.max() + 1``.
+
+It is right for batches in which the last class occurs, as in a whole training set, and
+says nothing of others. So it is asked those. No batch is lost by it: where the last class
+is missing, it changes places with one that is there, in the targets and in the last layer,
+and the gradient is changed back. That is the same problem with its outputs in another order.
 """
 
 import ast

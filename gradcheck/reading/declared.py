@@ -1,4 +1,6 @@
-"""A declaration: a few lines that say how code no adapter knows is to be asked.
+"""Code read as its declaration says.
+
+A declaration: a few lines that say how code no adapter knows is to be asked.
 
 It stands in a file of its own, ``student.gradcheck.py`` beside ``student.py``::
 

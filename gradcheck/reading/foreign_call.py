@@ -1,4 +1,9 @@
-"""Calling foreign functions: arguments by name, seeded, silent, never trusted."""
+"""Calling foreign functions: arguments by name, seeded, silent, never trusted.
+
+A reading: one way to understand a module as an implementation.
+
+Code whose interface is known by its names, but which does not run: it says why.
+"""
 
 import contextlib
 import copy

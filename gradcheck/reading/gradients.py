@@ -1,4 +1,7 @@
-"""Methods that return gradients: of an object that holds its parameters."""
+"""Functions and methods that return gradients, with or without a loss.
+
+Methods that return gradients: of an object that holds its parameters.
+"""
 
 import itertools
 from collections.abc import Iterator

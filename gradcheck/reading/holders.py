@@ -1,4 +1,7 @@
-"""Building objects of foreign classes for given layer sizes, by the names of arguments."""
+"""What holds the parameters of code that trains: an object of a class, or a module.
+
+Building objects of foreign classes for given layer sizes, by the names of arguments.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

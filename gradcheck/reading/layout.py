@@ -1,4 +1,20 @@
-"""How code lays a layer's weights and biases out, and samples: there and back."""
+"""How code lays a layer's weights and biases out, and samples: there and back.
+
+What an adapter is asked about: a network's sizes and names, and trial questions.
+
+Adapters run where nothing of gradcheck's mathematics can be imported, so they know a
+network by what it says of itself, and make up small ones to see whether code answers.
+
+Code without biases, read as a network that has them.
+
+A unit that is always on stands in for the bias: one more input that is 1, and one more
+unit in every hidden layer whose own input is 1, so that it gives ``phi(1)``. Then ``b[l]``
+is the weight from that unit times ``phi(1)``, and every number of the code's gradient
+keeps its meaning: ``dL/db = dL/dw / phi(1)``. The code's own network is wider by one
+unit in each layer but the last.
+
+Targets as foreign code wants them: labels in place of one-hot rows, or one number a sample.
+"""
 
 import math
 from dataclasses import dataclass

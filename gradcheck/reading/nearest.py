@@ -1,4 +1,11 @@
-"""Where no adapter can read code: what there is in it, and which reading came nearest."""
+"""Where no adapter can read code: what there is in it, and which reading came nearest.
+
+What code trains and no reading reads: an array that takes part in its outputs.
+
+Slopes of its own, scales, running means: a verdict on weights and biases alone would pass
+over them in silence. They are found by what they do: training changes them, and the
+outputs change with them.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType

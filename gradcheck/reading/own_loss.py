@@ -3,6 +3,13 @@
 It may be a method, a function beside the class, a function or class in an attribute, or a
 number that training leaves. Arguments are known by their names; where those do not say which
 is the output and which the target, each order is a reading of its own, and numbers decide.
+
+Which learning rate may be built in: the numbers that the code itself multiplies by.
+
+What trains in place with a rate that cannot be set shows its gradient times that rate. Any
+number may stand there, so it is taken from the source, never from a list: what is
+multiplied where parameters are changed, or where nothing is, what is multiplied on the way
+there. Which of them it is, or whether there is none, numbers decide.
 """
 
 import ast

@@ -1,4 +1,7 @@
-"""Which arrays of foreign code are the weights and biases of which layer."""
+"""Which arrays of foreign code are the weights and biases of which layer.
+
+Weights in one list, or as numbers ``w1, w2, ...``: read as matrices.
+"""
 
 import itertools
 from collections.abc import Iterable, Iterator

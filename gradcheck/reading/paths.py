@@ -1,4 +1,7 @@
-"""Where numbers live in foreign objects: found, read and written by their path."""
+"""Paths of a declaration: where a tensor, or each number of it, is in an object.
+
+Where numbers live in foreign objects: found, read and written by their path.
+"""
 
 import ast
 import sys

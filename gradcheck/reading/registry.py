@@ -1,4 +1,7 @@
-"""The adapters there are, in the order in which they are tried."""
+"""The adapters there are, in the order in which they are tried.
+
+In which manner a file is to be read: what the user chose.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

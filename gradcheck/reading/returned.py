@@ -1,4 +1,11 @@
-"""What foreign functions return: the outputs, the loss and each gradient in it."""
+"""What foreign functions return: the outputs, the loss and each gradient in it.
+
+What an argument of a backward may be that no name says: target, error, upstream gradient.
+
+``backward(dA)``, ``backward(dout)``, ``backward(error)``: each meaning is a reading of its
+own, and numbers decide. The gradient is linear in what comes from above, so where code has
+no loss one meaning of each kind will do; beside a loss of its own its factor is needed too.
+"""
 
 import ast
 import inspect

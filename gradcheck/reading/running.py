@@ -1,4 +1,6 @@
-"""What of a file is run when it is loaded: all of it, or less.
+"""Running a file's code in a module: all of it, or the part that was chosen.
+
+What of a file is run when it is loaded: all of it, or less.
 
 A plain script trains at top level. Its training loop is not run on loading, and neither
 is what comes after it but for functions and classes: the loop's body becomes one step

@@ -1,4 +1,11 @@
-"""One round of a script's training loop, read as an implementation."""
+"""Plain scripts: the body of the training loop is one step.
+
+What stands before the loop is the set-up, and is run once. What one round of the loop
+changes are the parameters; data, learning rate, loss and outputs are known by their
+names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
+
+One round of a script's training loop, read as an implementation.
+"""
 
 import ast
 import itertools

@@ -1,10 +1,14 @@
-"""From a step to the gradient that it follows: ``(before - after) / rate``.
+"""Code that moves its weights when it is called: what all its shapes have in common.
+
+From a step to the gradient that it follows: ``(before - after) / rate``.
 
 Forming the difference costs digits. So the rate is huge where it can be chosen, and the
 weight's own digits vanish beside the change. Code that changes weights before it is done
 reading them takes a step that is no multiple of its rate: then the gradient is what is
 left as the rate goes to zero, and the rest shows in the check of the step. A rate that
 is built in cannot be chosen; then parameters are given in extended precision.
+
+A trainer: what changes its weights when it is called, read as an implementation.
 """
 
 import inspect

@@ -1,4 +1,7 @@
-"""The two witnesses of the oracle, held against each other before anything is judged."""
+"""The two witnesses of the oracle, held against each other before anything is judged.
+
+How long our own work on a submission has taken, beside the time that its code was waited for.
+"""
 
 import math
 import time

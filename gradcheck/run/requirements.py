@@ -2,6 +2,13 @@
 
 A requirement is met when something that has it was asked and answered; see
 :mod:`gradcheck.networks.scope`.
+
+Does an optional function follow the contract? One that only has its name is left out.
+
+``forward(network, params, x)`` and ``step(network, params, batch, learning_rate)`` may stand
+in a file for other purposes: a helper that returns all activations, an update with momentum
+that takes its state. Right code is no error by them. What follows the contract in form is
+judged: outputs of another shape, a step that raises in its own body.
 """
 
 import re

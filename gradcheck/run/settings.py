@@ -1,4 +1,10 @@
-"""The numbers of a run, refused before anything is run where they cannot be used."""
+"""The numbers of a run, refused before anything is run where they cannot be used.
+
+What stands in ``[tool.gradcheck]`` of a ``pyproject.toml``: options of ``check``, said for good.
+
+It is looked for from a folder upwards, as other tools do; the nearest file with that table
+counts, and no other. What is said on the command line goes before.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,7 @@
-"""What is examined: code behind a session, and what is known of it."""
+"""What is examined: code behind a session, and what is known of it.
+
+From what a user points at to something that can be examined.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,9 @@
-"""What a diagnosis is."""
+"""What a diagnosis is.
+
+A diagnosis as it stands in a record.
+
+What a diagnosis says to the author of the code.
+"""
 
 import re
 from collections.abc import Mapping

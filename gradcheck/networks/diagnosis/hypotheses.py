@@ -1,4 +1,12 @@
-"""Catalogued bugs as hypotheses, and how well each explains what was seen."""
+"""Catalogued bugs as hypotheses, and how well each explains what was seen.
+
+From hypotheses that fit to diagnoses that say so.
+
+Bugs that are one function on one network, told apart on another.
+
+Where the code handles several networks, each bug of a class is simulated on the others,
+which costs no call; then the code is asked on the one where they differ most.
+"""
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace

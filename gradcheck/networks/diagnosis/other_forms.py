@@ -1,6 +1,8 @@
 """The forms in which one tensor comes back for another, and how each is turned back.
 
 What a form looks like, what it is where every number is right so, and what to do.
+
+The ways in which a loss and a gradient can lie in what is returned.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""Problems made to tell bugs apart: generic values, one sample and several.
+"""What a diagnosis is made on: one network, its probes, and what was answered.
+
+Problems made to tell bugs apart: generic values, one sample and several.
 
 Values are not short here: on generic numbers two different formulas never agree by
 chance. Pre-activations spread to about 2.5, where derivatives have curvature; no

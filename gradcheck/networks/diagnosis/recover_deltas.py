@@ -4,6 +4,11 @@ From ``dW = s a^T D + l2 W`` and ``db = s sum D`` the code's own deltas D are re
 layer by layer from the top, and each is held against what the textbook makes of the
 code's own delta *above*. So a wrong rule is seen where it stands, and does not make
 every layer below it look wrong.
+
+A hypothesis at one flagged place, fed with the code's own numbers around it.
+
+Because everything above the place is taken from the code itself, other bugs elsewhere
+do not disturb: each place is judged alone.
 """
 
 from collections.abc import Mapping

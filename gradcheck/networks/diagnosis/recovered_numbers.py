@@ -3,6 +3,12 @@
 What such a bug computes is linear in its number, so that two simulations, with 0 and
 with 1, give the number that fits best. It is accepted as any other hypothesis is: if
 nothing of the error is left, on problems that it was not fitted to.
+
+Bugs that are one plain number on the networks at hand, and another on wider ones.
+
+A mean over two outputs is a half, and a half that was written for another reason is the
+same function there. So the number takes part as a rival: a wider network, where the code
+handles one, tells them apart, and where it handles none the number is told, and no name.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,9 @@
-"""The diagnoses of one code, read together: no two of them contradict, one cause has one name."""
+"""The order of a diagnosis: from cheap to expensive, stopping at what is sure.
+
+The diagnoses of one code, read together: no two of them contradict, one cause has one name.
+
+Faults of arithmetic, named from what calibration saw.
+"""
 
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace

@@ -1,4 +1,12 @@
-"""What is wrong with the forward pass or the loss, told from the losses alone."""
+"""A step that is not what the code's own gradient makes of it.
+
+What is wrong with the forward pass or the loss, told from the losses alone.
+
+The textbook without biases, where a unit that is always on stands in for them.
+
+What passes through that unit matters to a rule that reads what others have written: weights
+that are updated on the way back are those of the code's own, wider network.
+"""
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace

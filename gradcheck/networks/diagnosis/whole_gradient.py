@@ -1,4 +1,12 @@
-"""One factor on the whole gradient, or on every data part of it: the reduction, mostly."""
+"""One factor on the whole gradient, or on every data part of it: the reduction, mostly.
+
+Right numbers in wrong places: what is returned was put together in another order.
+
+A weight gradient of another shape, taken for a product of the wrong two factors.
+
+dW[l] is a product of what enters the layer and of its delta. Where the widths differ, a
+wrong factor gives another shape; the numbers then say which factor it was.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,10 @@
-"""Parameters and a batch whose signal reaches every layer, forth and back, however deep."""
+"""Parameters and a batch whose signal reaches every layer, forth and back, however deep.
+
+What a problem far out is made from: a small network, and what goes with its extreme.
+
+What goes with an extreme is taken in turn, not at random: each pairing of output and loss
+with each reduction, first those that no problem had by now, and each activation.
+"""
 
 from collections import deque
 from collections.abc import Callable, Collection, Sequence

@@ -1,4 +1,7 @@
-"""Batches, depths and widths beyond those drawn at random."""
+"""Inputs, targets, parameters and penalties unlike those drawn at random.
+
+Batches, depths and widths beyond those drawn at random.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

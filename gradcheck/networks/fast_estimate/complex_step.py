@@ -1,4 +1,24 @@
-"""The complex step where many outputs meet in one sum: all of them in one move.
+"""The primary estimate: the complex step, ``Im f(x + ih) / h``.
+
+No difference is formed, so nothing cancels and ``h`` can be tiny; the truncation
+error is of order h**2 and vanishes. (Squire and Trapp, SIAM Review 40, 1998;
+Martins, Sturdza and Alonso, ACM TOMS 29, 2003.)
+
+The step is taken at the pre-activations ``z[l][:, j]``. A loss is a sum over samples, so
+one move serves all samples, and ``dz/dW = a[l-1]`` is the definition of z:
+``dL/dW = a[l-1]^T dL/dz``. With h of 1e-50 a move leaves every real part as it is, to the
+last bit. So the forward is evaluated once for all moves (:func:`sloped`), and only
+imaginary parts are carried on: through an activation as its own complex step says, through
+a layer by its W, and at the end by the loss' complex step
+(:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
+all outputs, too; so it does for many that meet in one sum, as under a softmax
+(:mod:`gradcheck.networks.fast_estimate.complex_step`). Few are moved each by itself.
+
+The bar is measured, not assumed: the gradient is formed again at points that roundoff
+cannot tell from the problem's own (:mod:`gradcheck.networks.fast_estimate.points`), and
+how far it varies there is the measure (:mod:`gradcheck.networks.fast_estimate.rounding`).
+
+The complex step where many outputs meet in one sum: all of them in one move.
 
 Under a softmax each output is felt in every other, but only through the sum they share. So the
 loss is moved by each unit's own part, all at once, with the sum held; and by the sum, once, which

@@ -1,4 +1,13 @@
-"""How far differences may reach: the first step, and the rungs that stay on one side.
+"""Real differences of the forward along many directions of its parameters at once.
+
+How far a direction V moves the pre-activation of its layer is seen on the forward with
+moved parameters, ``z(W + V) - z(W)``: that ``dz/dW = a`` is not taken on trust. From there the
+forward is resumed at both sides of every rung of a ladder, on the straight line through
+these two; z is linear in the parameters.
+
+Directions of all tensors go through the forward together; each joins in its own layer.
+
+How far differences may reach: the first step, and the rungs that stay on one side.
 
 The first step lets no pre-activation move by more than :data:`REACH`, the scale on which
 activations curve, and keeps every unit of a piecewise activation on its own side. The

@@ -1,8 +1,12 @@
-"""Mean or sum? Where a network is named without its reduction, the numbers of the code say.
+"""Choosing among readings that fit as well: the gradient tells, where nothing else is left.
+
+Mean or sum? Where a network is named without its reduction, the numbers of the code say.
 
 The loss says it first: it is that of one reduction, or (where it is none that is known) a
 batch's is the sum or the mean of its samples'. Else the gradient says it, likewise. What
 neither tells is asked for: assumed, it would make right code wrong.
+
+Which loss is a gradient of? Asked only of code that has none that is known.
 """
 
 import itertools

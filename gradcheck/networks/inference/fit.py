@@ -1,4 +1,9 @@
-"""How far the outputs and the loss of one answer are those of a definition."""
+"""How well a reading fits: its outputs and its loss against every definition.
+
+How far the outputs and the loss of one answer are those of a definition.
+
+How near a gradient comes to the true one of a definition: tensor by tensor.
+"""
 
 import itertools
 import re

@@ -1,4 +1,7 @@
-"""What was settled: the reading, the networks, and what is special about the loss."""
+"""What was settled: the reading, the networks, and what is special about the loss.
+
+A session with foreign code once its reading is settled.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -4,6 +4,8 @@ It is written in Python for samples in rows and weights in x out, as the definit
 it: ``delta[l+1] @ W[l+1].T``. Where code keeps an array the other way, its name stands
 for the transposed array, and so does the result; the transposes are then pushed down to
 the names, where most of them cancel.
+
+Factors of losses and their derivatives: ``2``, ``1/n``, ``1/(2n)``.
 """
 
 import ast

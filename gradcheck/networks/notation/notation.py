@@ -1,4 +1,10 @@
-"""What code calls the quantities of backprop, as far as that is certain."""
+"""The layout and names of some code, and everything that is told in them.
+
+Texts for people hold formulas of :mod:`gradcheck.networks.notation.formula` in braces, and words
+that depend on the layout; :meth:`Notation.tell` fills them in.
+
+What code calls the quantities of backprop, as far as that is certain.
+"""
 
 import re
 from collections.abc import Callable, Mapping
