@@ -1,9 +1,12 @@
 """The house stays small: few rooms, few floors, no circle between rooms or modules."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 import gradcheck
 
@@ -103,6 +106,15 @@ def test_there_are_few_floors() -> None:
 def test_no_import_between_modules_runs_in_a_circle() -> None:
     graph = {name: set(imports(name, late=False)) - {name} for name in MODULES}
     assert not circle(graph), " -> ".join(circle(graph))
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "DESIGN.md", "docs/verdict.md", "README.md"])
+def test_every_file_that_a_document_names_is_there(page: str) -> None:
+    text = (PACKAGE.parent / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`(gradcheck/[\w/]+(?:\.py|/))`", text))
+    named.discard("gradcheck/shipped_implementations/")  # in a wheel alone
+    gone = sorted(path for path in named if not (PACKAGE.parent / path).exists())
+    assert not gone, f"{page} names what is not there: {gone}"
 
 
 def test_no_file_is_too_long_to_be_read_at_once() -> None:
