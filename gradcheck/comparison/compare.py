@@ -178,6 +178,8 @@ def judge_tensor(
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
     norm = length(estimate.value) + length(estimate.interval)
     noise = estimate.noise if bars is estimate.error else length(bars)
+    if excess <= 1 and estimate.noise <= RESOLVED * norm < noise and _close(claim, estimate, norm):
+        noise = RESOLVED * norm  # what it may have cost, it has not: the claim says as much
     zero = norm <= noise
     lost = excess <= 1 and norm > 0 and estimate.noise <= RESOLVED * norm < noise
     verdict, note = Verdict.CORRECT, ""
@@ -206,6 +208,11 @@ def judge_tensor(
         lost,
         excess > 1 and not claim.any(),
     )
+
+
+def _close(claim: Floats, estimate: Estimate, norm: float) -> bool:
+    """Whether a claim is as near the estimate as is asked of what is resolved."""
+    return length(claim - estimate.value) <= RESOLVED * norm
 
 
 def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float, tuple[int, ...]]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.comparison.compare import FLOAT64, Judgement, judge_tensor
+from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, judge_tensor
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth
@@ -68,3 +68,26 @@ def test_where_nothing_but_zero_is_right_zero_is_in_its_bar(block: int) -> None:
         small = judge_tensor("W1", np.full((3, 2), 1e-9), truth, FLOAT64)
     assert (zero.verdict, zero.excess) == (Verdict.CORRECT, 0.0), f"zero for zero: {zero}"
     assert small.verdict is Verdict.WRONG, f"1e-9 for zero: {small}"
+
+
+@pytest.mark.parametrize(
+    ("off", "verdict", "lost"),
+    [
+        (1e-7, Verdict.CORRECT, False),  # its digits might have been lost, and were not
+        (5e-3, Verdict.UNRESOLVED, True),
+        (1.0, Verdict.WRONG, False),
+    ],
+)
+def test_a_problem_says_nothing_only_where_digits_are_gone_and_not_where_they_may_be(
+    off: float, verdict: Verdict, lost: bool
+) -> None:
+    truth = Truth(TRUTH.problem)
+    norm = float(np.linalg.norm(TRUE.value))
+    allowed = np.full(TRUE.value.shape, 1e-2 * norm)
+    claim = TRUE.value.copy()
+    claim[0, 0] += off * norm
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(truth, "rounding", lambda unit: {"W1": allowed})
+        judgement = judge_tensor("W1", claim, truth, Arithmetic(unit=6e-8))
+    assert (judgement.verdict, judgement.lost) == (verdict, lost), judgement
+    assert off > 1e-7 or judgement.resolution <= 1e-3, judgement
