@@ -110,6 +110,7 @@ class Remote:
         self._launch = launch
         self._limits = launch.limits
         self._left = launch.limits.timeout
+        self._bound_by_all = False
         self._calls = self._number = self._spawned = self._printed = 0
         self._memory: dict[tuple[int, Request], Observation] = {}
         self._held = 0
@@ -295,7 +296,8 @@ class Remote:
         return replace(observation, failure=failure, seconds=seconds)
 
     def _seconds(self) -> float:
-        """How long the next call may take."""
+        """How long the next call may take; keep whether the budget of all is what ends it."""
+        self._bound_by_all = self._left < self._limits.call_timeout
         return min(self._limits.call_timeout, self._left)
 
     def _exchange(self, frame: wire.Frame, tags: tuple[bytes, ...]) -> wire.Frame:
@@ -397,7 +399,7 @@ class Remote:
         where = doing if isinstance(doing, str) else _place(doing)
         message = lost.message
         if lost.kind == "timeout":
-            whole = self._left <= 0
+            whole = self._bound_by_all or self._left <= 0
             seconds = self._limits.timeout if whole else self._limits.call_timeout
             option = "--timeout" if whole else "--call-timeout"
             message = f"{where} did not end within {seconds:g} s ({option})"

@@ -1,9 +1,11 @@
 """Code in another process comes to an end whatever it does, and the end has a kind."""
 
 import contextlib
+import itertools
 import os
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from gradcheck import UsageError
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.errors import SandboxError
+from gradcheck.execution import remote
 from gradcheck.execution.limits import Limits, LostError
 from gradcheck.execution.process_tree import hidden
 from gradcheck.execution.start import Starting
@@ -100,6 +103,23 @@ def test_all_calls_together_have_a_budget(session, at_level_1):
     begun._left = 0.5  # of what all calls may take; this one alone might take more
     end = lost(begun, fresh)
     assert end.kind == "timeout", f"the end is {end.kind}"
+    assert "all calls together" in end.message, end.message
+
+
+def test_a_question_that_took_long_to_send_ends_by_the_budget_of_all_calls(
+    session, at_level_1, monkeypatch
+):
+    code = """
+        def loss_and_grads(network, params, batch):
+            while True:
+                pass
+    """
+    begun = session(code)
+    begun._left = 0.5
+    ticks = itertools.count(0.0, 0.2)  # a fifth of a second passes between any two looks
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks), monotonic=time.monotonic)
+    monkeypatch.setattr(remote, "time", clock)
+    end = lost(begun, Request(Call.LOSS_AND_GRADS, PROBLEM, fresh=True))
     assert "all calls together" in end.message, end.message
 
 
