@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 _CLONE_NEWUSER = 0x10000000
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 
@@ -128,7 +128,7 @@ def give_up() -> bool:
         _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
     whole = Program(len(program) // 8, ctypes.addressof(code))
-    libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     return bool(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(whole), 0, 0) == 0)
 
 
@@ -163,7 +163,7 @@ def _program(architecture: int, numbers: dict[str, int]) -> bytes:
 OPEN_FILES = 256
 FILE_BYTES = 16 * 2**20
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG = 1
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 #: Of root's rights, that to read files is kept: Python may lie in a user's own folder.
