@@ -16,7 +16,7 @@ from naive import Form, Naive
 
 from gradcheck.execution.session import InProcess
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 SEEDS = 275
 
@@ -39,7 +39,7 @@ def told(name: str, forms: dict[str, Form], seeds: Iterable[int], sizes: object 
     seen: dict[str, list[int]] = {}
     aside = 0
     for seed in seeds:
-        subject = Subject(name, "", InProcess(Naive(forms=forms)), batch_sizes=sizes)
+        subject = Submission(name, "", InProcess(Naive(forms=forms)), batch_sizes=sizes)
         entry = Examination(seed).examine(subject)
         seen.setdefault(str(entry["verdict"]), []).append(seed)
         aside += any("set aside" in note for note in entry["notes"])

@@ -17,7 +17,7 @@ from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import RULES, Rule, Textbook, only_in
 from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.diagnosis import Diagnosis, Name, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
@@ -132,7 +132,7 @@ def examine_within(
     problems = problems_of(support)
     arithmetic = drive(calibrate(problems, TRUTHS), session)
     offers = tuple(call for call in Call if session.offers(call))
-    plan = Plan(problems, support, arithmetic, TRUTHS, SEED, offers)
+    plan = CheckContext(problems, support, arithmetic, TRUTHS, SEED, offers)
     findings = [
         f for check in CHECKS if check.slug in FINDERS for f in drive(check.run(plan), session)
     ]
@@ -232,7 +232,7 @@ def sight(slug: str, layer: int | None, problem) -> tuple[str, bool]:
     """Whether a planted bug is visible on a problem, and whether it is flagged there."""
     bug = CATALOGUE[slug]
     after = others(problem) if bug.site == "state" else ()
-    plan = Plan((), truths=TRUTHS)
+    plan = CheckContext((), truths=TRUTHS)
     said = answers(bug.planted(layer), problem, after)
     found = bool(flags(said, problem, plan))
     if bug.visible(problem, layer):

@@ -10,14 +10,14 @@ import numpy as np
 from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, Plan, Run
+from gradcheck.networks.context import Check, CheckContext, Run
 from gradcheck.networks.problem import Problem
 from gradcheck.oracle.estimate import UNIT
 
 SLUG = "agreement"
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Compare with every peer on every problem that both answer."""
     compared = 0
     failing: dict[str, list[tuple[Problem, str]]] = {peer: [] for peer in plan.peers}
@@ -50,7 +50,9 @@ def run(plan: Plan) -> Run:
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
-def _same(plan: Plan, problem: Problem, name: str, mine: np.ndarray, other: np.ndarray) -> bool:
+def _same(
+    plan: CheckContext, problem: Problem, name: str, mine: np.ndarray, other: np.ndarray
+) -> bool:
     truth = plan.truth(problem)
     estimate = truth.gradient[name]
     if plan.arithmetic.biases:  # what both claim of the loss as defined is compared

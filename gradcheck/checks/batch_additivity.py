@@ -12,7 +12,7 @@ from gradcheck.checks.metamorphic import grants, mismatches, usable
 from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.context import Check, CheckContext, Run, some
 from gradcheck.networks.problem import Floats, Problem
 
 SLUG = "batch_additivity"
@@ -21,7 +21,7 @@ SLUG = "batch_additivity"
 BATCHES = 8
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Take batches apart into single samples."""
     if 1 not in plan.support.batch_sizes:
         return []
@@ -71,7 +71,7 @@ def run(plan: Plan) -> Run:
 
 
 def _limits(
-    plan: Plan, problem: Problem, singles: list[Problem], weight: float
+    plan: CheckContext, problem: Problem, singles: list[Problem], weight: float
 ) -> dict[str, Floats]:
     """Return what arithmetic may cost the batch's gradient and its samples' together."""
     costs = [grants(plan, single) for single in singles]
@@ -91,7 +91,7 @@ def _spread(batches: list[Problem]) -> list[Problem]:
     return distinct + rest
 
 
-def _penalty(plan: Plan, problem: Problem) -> dict[str, Floats]:
+def _penalty(plan: CheckContext, problem: Problem) -> dict[str, Floats]:
     """The gradient of the weight penalty, as defined, or of the biases too where both agree."""
     every = plan.arithmetic.biases
     return {

@@ -17,7 +17,7 @@ from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.oracle.estimate import UNIT
 
 Questions = Generator[Request, Observation, bool]
@@ -27,7 +27,7 @@ PART = 1e-6
 
 
 def traced(
-    plan: Plan, findings: Sequence[Finding]
+    plan: CheckContext, findings: Sequence[Finding]
 ) -> Generator[Request, Observation, list[Finding]]:
     """Return the findings, each that follows from another with that one's check as its cause."""
     root, own_loss = _root(findings)
@@ -68,7 +68,7 @@ def _root(findings: Sequence[Finding]) -> tuple[Finding | None, Finding | None]:
     return replace(root, failing=own_loss.failing), own_loss
 
 
-def _within(plan: Plan, root: Finding, finding: Finding) -> Questions:
+def _within(plan: CheckContext, root: Finding, finding: Finding) -> Questions:
     """On each of its problems the gradient is itself not right.
 
     Of right gradients two implementations give the same, and a batch's is made of its
@@ -78,7 +78,7 @@ def _within(plan: Plan, root: Finding, finding: Finding) -> Questions:
     return set(finding.failing) <= set(root.failing)
 
 
-def _step(plan: Plan, root: Finding, finding: Finding) -> Questions:
+def _step(plan: CheckContext, root: Finding, finding: Finding) -> Questions:
     """Each step that is wrong goes down the gradient that the code itself gives."""
     for index, problem in enumerate(plan.problems[: step.STEPS]):
         if problem not in finding.failing:
@@ -98,7 +98,7 @@ def _step(plan: Plan, root: Finding, finding: Finding) -> Questions:
     return True
 
 
-def _saturation(plan: Plan, root: Finding, finding: Finding) -> Questions:
+def _saturation(plan: CheckContext, root: Finding, finding: Finding) -> Questions:
     """The gradient of the same networks is wrong, and as finite, without saturation."""
     known = {problem.network for problem in root.failing}
     for index in range(saturation.PROBLEMS):
@@ -124,7 +124,7 @@ def _finite(observation: Observation) -> bool:
 
 
 #: How it is seen that a check fails by the gradient alone.
-FOLLOWS: dict[str, Callable[[Plan, Finding, Finding], Questions]] = {
+FOLLOWS: dict[str, Callable[[CheckContext, Finding, Finding], Questions]] = {
     "agreement": _within,
     "batch_additivity": _within,
     "permutation": _within,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Request
-from gradcheck.networks.context import Check, Plan, Run
+from gradcheck.networks.context import Check, CheckContext, Run
 from gradcheck.networks.problem import Problem
 
 SLUG = "contract"
@@ -22,7 +22,7 @@ OPTIONAL = 20
 LINES = 5
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Ask for every problem's gradient, and some problems' outputs and step."""
     failures: list[tuple[Problem, Failure]] = list(plan.faults)
     notes: Counter[str] = Counter()

@@ -4,13 +4,13 @@ import numpy as np
 
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, Plan, Run, unjudged
+from gradcheck.networks.context import Check, CheckContext, Run, unjudged
 from gradcheck.networks.problem import Problem
 
 SLUG = "forward"
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Compare every problem's outputs with the reference's."""
     if plan.outputs_in_doubt:
         return [unjudged(SLUG, plan.outputs_in_doubt)]

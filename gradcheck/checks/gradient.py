@@ -14,8 +14,8 @@ import numpy as np
 from gradcheck.comparison.compare import loss_differs, named
 from gradcheck.comparison.verdict import Finding, Verdict, worst
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.aggregate import Tally
-from gradcheck.networks.context import Check, Plan, Run
+from gradcheck.networks.aggregate import Aggregate
+from gradcheck.networks.context import Check, CheckContext, Run
 from gradcheck.networks.problem import Params, Problem
 from gradcheck.oracle.directions import SLACK, drawn
 from gradcheck.oracle.ladder import extrapolate, steps
@@ -34,9 +34,9 @@ SHARP = 1e-4
 Questions = Generator[Request, Observation, bool]
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Judge every tensor of every problem."""
-    tally = Tally(plan.notation)
+    tally = Aggregate(plan.notation)
     foreign: list[tuple[Problem, Observation]] = []
     for problem in plan.problems:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
@@ -58,7 +58,9 @@ def run(plan: Plan) -> Run:
     return [finding]
 
 
-def _right_for_own_loss(plan: Plan, problem: Problem, observation: Observation) -> Questions:
+def _right_for_own_loss(
+    plan: CheckContext, problem: Problem, observation: Observation
+) -> Questions:
     """Difference the code's own loss along one direction a tensor."""
     claims = named(observation.tensors)
     rng = plan.rng(1)

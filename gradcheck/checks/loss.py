@@ -8,7 +8,7 @@ alone; code that knows nothing of them is not wrong by it.
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, Plan, Run, unjudged
+from gradcheck.networks.context import Check, CheckContext, Run, unjudged
 from gradcheck.networks.problem import Problem
 
 SLUG = "loss"
@@ -17,7 +17,7 @@ SLUG = "loss"
 BIASES = "the loss penalises the biases too, and so does the gradient: they agree"
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Compare every problem's loss with the reference's."""
     if plan.loss_in_doubt:
         return [unjudged(SLUG, plan.loss_in_doubt)]
@@ -55,7 +55,7 @@ def run(plan: Plan) -> Run:
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
-def _pattern(plan: Plan, failing: list[tuple[Problem, float]]) -> str:
+def _pattern(plan: CheckContext, failing: list[tuple[Problem, float]]) -> str:
     """Say it when the loss is off by one factor everywhere."""
     ratios = [claimed / plan.defined(p).loss for p, claimed in failing if plan.defined(p).loss]
     if len(ratios) > 2 and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]):

@@ -7,7 +7,7 @@ import numpy as np
 from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Tensors
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
 
@@ -20,7 +20,7 @@ NOTHING = 64
 GROSS = 1e-6
 
 
-def grants(plan: Plan, problem: Problem) -> dict[str, Floats]:
+def grants(plan: CheckContext, problem: Problem) -> dict[str, Floats]:
     """Return by tensor name what arithmetic may cost a gradient of this problem."""
     truth = plan.truth(problem)
     rounding = truth.rounding(plan.arithmetic.unit)
@@ -28,7 +28,7 @@ def grants(plan: Plan, problem: Problem) -> dict[str, Floats]:
 
 
 def mismatches(
-    plan: Plan, problem: Problem, one: Named, two: Named, granted: Callable[[], Named]
+    plan: CheckContext, problem: Problem, one: Named, two: Named, granted: Callable[[], Named]
 ) -> list[str]:
     """Name the tensors in which two gradients differ by more than their arithmetic.
 
@@ -67,7 +67,7 @@ def _apart(one: Floats, two: Floats) -> bool:
     return not float(np.abs(one - two).max()) <= NOTHING * UNIT * largest
 
 
-def usable(plan: Plan, problem: Problem, tensors: Tensors) -> bool:
+def usable(plan: CheckContext, problem: Problem, tensors: Tensors) -> bool:
     """Whether a relation can be judged here: finite, and off every kink."""
     finite = all(np.isfinite(array).all() for array in named(tensors).values())
     return finite and not plan.truth(problem).kinks.count

@@ -13,7 +13,7 @@ from gradcheck.checks.metamorphic import grants, mismatches, usable
 from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.context import Check, CheckContext, Run, some
 from gradcheck.networks.problem import Floats, Params, Problem
 
 SLUG = "permutation"
@@ -22,7 +22,7 @@ SLUG = "permutation"
 SHUFFLED = 20
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Shuffle samples, then hidden units."""
     rng = plan.rng(2)
     compared = 0
@@ -68,7 +68,9 @@ def run(plan: Plan) -> Run:
 Pairs = tuple[tuple[Floats, Floats], ...]
 
 
-def _limits(plan: Plan, problem: Problem, orders: list[np.ndarray] | None) -> dict[str, Floats]:
+def _limits(
+    plan: CheckContext, problem: Problem, orders: list[np.ndarray] | None
+) -> dict[str, Floats]:
     """Return what arithmetic may cost two gradients, units reordered where orders are given."""
     granted = {name: 2 * cost for name, cost in grants(plan, problem).items()}
     return granted if orders is None else _permute(_paired(granted), orders)

@@ -15,7 +15,7 @@ from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MAX_RELATED
-from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.context import Check, CheckContext, Run, some
 from gradcheck.networks.problem import Floats, Problem
 
 SLUG = "purity"
@@ -30,7 +30,7 @@ NEARLY = 1e-12
 COARSE = 1e-9
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Repeat questions in another order, and watch the arguments."""
     faults: dict[str, tuple[Problem, int]] = {}
     notes: dict[str, None] = {}
@@ -133,7 +133,7 @@ def _parts(before: Observation, after: Observation) -> list[tuple[Floats, Floats
     ]
 
 
-def _beyond(plan: Plan, request: Request, before: Observation, after: Observation) -> bool:
+def _beyond(plan: CheckContext, request: Request, before: Observation, after: Observation) -> bool:
     """Whether two answers to a question differ by more than arithmetic may cost both."""
     parts = _parts(before, after)
     costs = _costs(plan, request, before)
@@ -144,7 +144,7 @@ def _beyond(plan: Plan, request: Request, before: Observation, after: Observatio
     )
 
 
-def _costs(plan: Plan, request: Request, answer: Observation) -> list[Floats]:
+def _costs(plan: CheckContext, request: Request, answer: Observation) -> list[Floats]:
     """Return what arithmetic may cost the loss, the outputs and every tensor."""
     problem, unit = request.problem, plan.arithmetic.loss_unit
     truth = plan.truth(problem)

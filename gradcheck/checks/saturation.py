@@ -17,7 +17,7 @@ from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
-from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.context import Check, CheckContext, Run, some
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.guard import askable, guard
 from gradcheck.networks.losses import LOSSES
@@ -42,7 +42,7 @@ _GUARDED = (
 )
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Ask for gradients of saturated networks."""
     compared = 0
     failing: list[tuple[Problem, str]] = []
@@ -114,7 +114,7 @@ def _note(what: str, message: str) -> str:
     return f"{what} when an output saturates" + (f": {message}" if message else "")
 
 
-def _reach(plan: Plan, problem: Problem) -> float:
+def _reach(plan: CheckContext, problem: Problem) -> float:
     return plan.truth(problem).largest_z
 
 
@@ -128,7 +128,7 @@ def _norm(truth: Truth) -> float:
     return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
 
 
-def _constant(plan: Plan) -> Generator[Request, Observation, float]:
+def _constant(plan: CheckContext) -> Generator[Request, Observation, float]:
     """Return what keeps the code's logarithms from zero, or zero."""
     arithmetic = plan.arithmetic
     if arithmetic.epsilon or arithmetic.cut:
@@ -138,7 +138,9 @@ def _constant(plan: Plan) -> Generator[Request, Observation, float]:
     return found.value if found is not None else 0.0
 
 
-def _misses(plan: Plan, truth: Truth, observation: Observation, constant: float = 0.0) -> list[str]:
+def _misses(
+    plan: CheckContext, truth: Truth, observation: Observation, constant: float = 0.0
+) -> list[str]:
     """Name the tensors that are too far off.
 
     Parameters

@@ -15,7 +15,7 @@ from gradcheck.checks import step
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import CounterExample, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
@@ -57,7 +57,7 @@ TRIES = 1500
 Questions = Generator[Request, Observation, "CounterExample | None"]
 
 
-def search(plan: Plan, check: str, failing: tuple[Problem, ...]) -> Questions:
+def search(plan: CheckContext, check: str, failing: tuple[Problem, ...]) -> Questions:
     """Find the smallest problem on which a check fails.
 
     Parameters
@@ -76,32 +76,32 @@ def search(plan: Plan, check: str, failing: tuple[Problem, ...]) -> Questions:
     return None
 
 
-def _gradient(plan: Plan, problem: Problem, observation: Observation) -> bool:
+def _gradient(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
     if observation.failure:
         return False
     judgements = plan.judge(problem, observation.tensors)
     return any(j.verdict is Verdict.WRONG for j in judgements)
 
 
-def _step(plan: Plan, problem: Problem, observation: Observation) -> bool:
+def _step(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
     if observation.failure:
         return False
     judgements = step.judge_step(plan, problem, observation, RATE)
     return any(j.verdict is Verdict.WRONG for j in judgements)
 
 
-def _loss(plan: Plan, problem: Problem, observation: Observation) -> bool:
+def _loss(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
     if observation.failure:
         return False
     return loss_differs(observation.loss, plan.defined(problem), plan.arithmetic)
 
 
-def _contract(plan: Plan, problem: Problem, observation: Observation) -> bool:
+def _contract(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
     return observation.failure is not None
 
 
 #: What is asked, and when the answer is a counter-example, by check.
-SHOWS: dict[str, tuple[Call, Callable[[Plan, Problem, Observation], bool]]] = {
+SHOWS: dict[str, tuple[Call, Callable[[CheckContext, Problem, Observation], bool]]] = {
     "gradient": (Call.LOSS_AND_GRADS, _gradient),
     "step": (Call.STEP, _step),
     "loss": (Call.LOSS_AND_GRADS, _loss),
@@ -109,7 +109,7 @@ SHOWS: dict[str, tuple[Call, Callable[[Plan, Problem, Observation], bool]]] = {
 }
 
 
-def _enumerate(plan: Plan, failing: tuple[Problem, ...]) -> Iterator[Problem]:
+def _enumerate(plan: CheckContext, failing: tuple[Problem, ...]) -> Iterator[Problem]:
     """Yield small problems within the support, those like the failing ones only."""
     largest = max((p.params.size * p.batch.size for p in failing), default=10**9)
     cases = sorted(_cases(plan, failing), key=lambda case: _cost(*case))
@@ -123,7 +123,7 @@ def _enumerate(plan: Plan, failing: tuple[Problem, ...]) -> Iterator[Problem]:
                 yield problem
 
 
-def _cases(plan: Plan, failing: tuple[Problem, ...]) -> Iterator[tuple[Network, int]]:
+def _cases(plan: CheckContext, failing: tuple[Problem, ...]) -> Iterator[tuple[Network, int]]:
     support = plan.support
     sizes = [n for n in support.batch_sizes if n <= 3] or list(support.batch_sizes[:1])
     if support.networks:

@@ -9,8 +9,8 @@ import numpy as np
 from gradcheck.comparison.compare import Judgement, named
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.aggregate import Tally
-from gradcheck.networks.context import Check, Plan, Run, some
+from gradcheck.networks.aggregate import Aggregate
+from gradcheck.networks.context import Check, CheckContext, Run, some
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
 
@@ -23,11 +23,11 @@ RATES = (0.173, 1.37)
 STEPS = 40
 
 
-def run(plan: Plan) -> Run:
+def run(plan: CheckContext) -> Run:
     """Take a step on many problems and see where it led."""
     if Call.STEP not in plan.offers:
         return []
-    tally = Tally(plan.notation)
+    tally = Aggregate(plan.notation)
     added = 0
     for index, problem in enumerate(some(plan.problems, STEPS)):
         rate = RATES[index % len(RATES)]
@@ -52,14 +52,16 @@ def implied(problem: Problem, observation: Observation, rate: float) -> dict[str
 
 
 def judge_step(
-    plan: Plan, problem: Problem, observation: Observation, rate: float
+    plan: CheckContext, problem: Problem, observation: Observation, rate: float
 ) -> list[Judgement]:
     """Judge every tensor of the gradient that a step implies."""
     taken = implied(problem, observation, rate)
     return [_judge(plan, problem, name, g, rate) for name, g in taken.items()]
 
 
-def _judge(plan: Plan, problem: Problem, name: str, taken: Floats, rate: float) -> Judgement:
+def _judge(
+    plan: CheckContext, problem: Problem, name: str, taken: Floats, rate: float
+) -> Judgement:
     """Judge the gradient that a step implies; forming it has cost digits of its own."""
     truth = plan.truth(problem)
     parameter = dict(problem.params.tensors())[name]
@@ -86,7 +88,7 @@ def _judge(plan: Plan, problem: Problem, name: str, taken: Floats, rate: float) 
     )
 
 
-def _opposite(plan: Plan, problem: Problem, taken: dict[str, Floats]) -> bool:
+def _opposite(plan: CheckContext, problem: Problem, taken: dict[str, Floats]) -> bool:
     """Whether every tensor went the other way, by as much."""
     truth = plan.truth(problem)
     return all(

@@ -11,7 +11,7 @@ from gradcheck.errors import UsageError
 from gradcheck.errors.lines import DECLARATION
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.start import Launch
-from gradcheck.reading.registry import Manner, check_name
+from gradcheck.reading.registry import LoadOptions, check_name
 from gradcheck.reading.target import Target, parse_target
 from gradcheck.records.redact import LEVELS, check_level, revealed
 from gradcheck.run.settings import EXAMPLES, check_numbers, configured
@@ -83,7 +83,7 @@ def run(arguments: Namespace) -> int:
     check_numbers(arguments.examples, arguments.seed or 0)
     limits = Limits(arguments.call_timeout, arguments.timeout, arguments.min_sandbox)
     adapter = check_name(arguments.adapter) if arguments.adapter else None
-    manner = Manner(adapter, arguments.imports_only, arguments.declaration)
+    manner = LoadOptions(adapter, arguments.imports_only, arguments.declaration)
     # before any work, for all of them
     targets = [parse_target(path, manner) for path in _submitted(arguments.paths)]
     # the first worker gets ready while the rest is imported, which takes longer

@@ -149,7 +149,7 @@ def one_line(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     """Return plain data that equals itself."""
-    if isinstance(value, Outcome):
+    if isinstance(value, Judged):
         told = (each.name for each in fields(value) if each.compare)  # type: ignore[arg-type]
         return {name: _plain(getattr(value, name)) for name in told}
     if isinstance(value, Mapping):
@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class Outcome:
+class Judged:
     """A result with a verdict: true only when that is ``correct``.
 
     So ``assert check_function(...)`` means what it says.

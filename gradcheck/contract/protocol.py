@@ -198,7 +198,7 @@ class Session(Protocol):
 
         Raises
         ------
-        gradcheck.execution.limits.LostError
+        gradcheck.execution.limits.WorkerLostError
             When the code under test is gone for good; for nothing else that it does.
         """
         ...

@@ -72,7 +72,7 @@ class Limits:
         ]
 
 
-class LostError(GradcheckError):
+class WorkerLostError(GradcheckError):
     """Code under test is gone for good.
 
     Cause: it could not be imported, hung, crashed, flooded its output or went past

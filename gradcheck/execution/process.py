@@ -2,7 +2,7 @@
 
 One thread swallows what the code prints, another watches what the worker uses up.
 Whatever goes wrong ends in one way: everything the worker started is killed, and a
-:class:`gradcheck.execution.limits.LostError` says why.
+:class:`gradcheck.execution.limits.WorkerLostError` says why.
 
 Two pipes to a worker, read and written within a deadline.
 
@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import IO, Any, Protocol
 
 from gradcheck.execution import process_tree, wire
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.sandbox import Command
 
 #: Bytes taken from a pipe at once.
@@ -244,7 +244,7 @@ class Process:
 
         Raises
         ------
-        LostError
+        WorkerLostError
             When none comes in time, or something else than this frame does.
         """
         try:
@@ -268,7 +268,7 @@ class Process:
 
         Raises
         ------
-        LostError
+        WorkerLostError
             When the worker is gone, or takes nothing in so many seconds.
         """
         if self._failure or self._ended.is_set():
@@ -319,9 +319,9 @@ class Process:
         self._failure = self._failure or (kind, message)
         self.kill()
 
-    def _lost(self) -> LostError:
+    def _lost(self) -> WorkerLostError:
         kind, message = self._failure or ("crash", "the worker ended")
-        return LostError(kind, message)
+        return WorkerLostError(kind, message)
 
     def _find_out_why(self) -> None:
         """The pipe was closed: because the worker ended, or it is about to, or by the code."""

@@ -14,7 +14,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MAX_TOGETHER, numbers
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
-from gradcheck.execution.limits import LostError
+from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.staging import staged_name
 from gradcheck.execution.start import Launch, Started, Starting
 from gradcheck.reading.registry import ADAPTERS
@@ -94,7 +94,7 @@ class Remote:
 
     Raises
     ------
-    LostError
+    WorkerLostError
         When the code cannot be loaded.
     SandboxError
         When no worker gets ready, or none at the level asked for.
@@ -114,7 +114,7 @@ class Remote:
         self._calls = self._number = self._spawned = self._printed = 0
         self._memory: dict[tuple[int, Request], Observation] = {}
         self._held = 0
-        self._lost: LostError | None = None
+        self._lost: WorkerLostError | None = None
         self._libraries: tuple[str, ...] = ()
         self._worker: Started | None = None
         self._spares: list[Starting] = []
@@ -158,7 +158,7 @@ class Remote:
 
         Raises
         ------
-        LostError
+        WorkerLostError
             When the code is gone by that.
         """
         if self._following >= len(ADAPTERS) or self._launch.target.manner.adapter:
@@ -191,7 +191,7 @@ class Remote:
 
         Raises
         ------
-        LostError
+        WorkerLostError
             When the code hangs, crashes or goes past a limit, and ever after.
         """
         if self._lost:
@@ -220,7 +220,7 @@ class Remote:
         )
         assert self._worker is not None
         begun = _Begun(key, frame, time.perf_counter())
-        with self._charged(), contextlib.suppress(LostError):
+        with self._charged(), contextlib.suppress(WorkerLostError):
             self._worker.process.send(frame, self._seconds())
         return begun
 
@@ -253,7 +253,7 @@ class Remote:
     def libraries(self) -> tuple[str, ...]:
         """Return the libraries that differentiate by themselves and that the code imported."""
         if self._worker and not self._lost:
-            with contextlib.suppress(LostError):
+            with contextlib.suppress(WorkerLostError):
                 frame = self._exchange(wire.Frame(wire.SEEN, self._next()), (wire.SEEN,))
                 self._libraries = messages.texts(frame.values[0] if frame.values else ())
         return self._libraries
@@ -287,12 +287,12 @@ class Remote:
         try:
             observation = messages.read_answer(answer, request.call, request.problem)
         except wire.WireError as error:
-            raise LostError("protocol", f"the worker's answer is none: {error}") from None
+            raise WorkerLostError("protocol", f"the worker's answer is none: {error}") from None
         failure = observation.failure
         if failure is not None:
             failure = replace(failure, place=self._launch.submission.place(failure.place))
             if failure.kind in _FATAL:
-                raise LostError(failure.kind, failure.message, place=failure.place)
+                raise WorkerLostError(failure.kind, failure.message, place=failure.place)
         return replace(observation, failure=failure, seconds=seconds)
 
     def _seconds(self) -> float:
@@ -326,7 +326,7 @@ class Remote:
         try:
             self._worker = (self._spares.pop() if self._spares else self._another()).ready()
         except SandboxError as error:
-            raise LostError("sandbox", str(error)) from None
+            raise WorkerLostError("sandbox", str(error)) from None
         self._load()
         self._find()
 
@@ -359,10 +359,10 @@ class Remote:
             if answer.tag == wire.FAILED:
                 failure = messages.read_failure(answer.values)
                 place = self._launch.submission.place(failure.place)
-                raise LostError(failure.kind, failure.message, place=place)
+                raise WorkerLostError(failure.kind, failure.message, place=place)
             take(answer)
         except (wire.WireError, ValueError) as error:
-            raise LostError("protocol", f"the worker's answer is none: {error}") from None
+            raise WorkerLostError("protocol", f"the worker's answer is none: {error}") from None
 
     def _take(self, frame: wire.Frame) -> None:
         self.networks, self.batch_sizes, notes = frame.values
@@ -388,11 +388,11 @@ class Remote:
     def _latching(self, doing: Request | str) -> Iterator[None]:
         try:
             yield
-        except LostError as lost:
+        except WorkerLostError as lost:
             self._latch(lost, doing)
             raise self._lost or lost from None
 
-    def _latch(self, lost: LostError, doing: Request | str) -> None:
+    def _latch(self, lost: WorkerLostError, doing: Request | str) -> None:
         """Remember the end, told in words for the author of the code."""
         if self._worker:
             self._worker.process.close()
@@ -412,7 +412,7 @@ class Remote:
                 message = f"all calls together took more than {seconds:g} s ({option})"
         elif lost.kind in ("crash", "memory", "flood", "processes", "protocol"):
             message = f"{where}: {message}"
-        self._lost = LostError(lost.kind, message, self.level, lost.place)
+        self._lost = WorkerLostError(lost.kind, message, self.level, lost.place)
 
 
 def _place(request: Request) -> str:

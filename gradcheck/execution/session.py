@@ -160,7 +160,7 @@ def _driven(
     return []
 
 
-class Panel:
+class PeerSession:
     """A session with code under test and its peers.
 
     Parameters

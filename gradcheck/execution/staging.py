@@ -112,7 +112,7 @@ _PLAINLY = os.O_RDONLY | sum(
 
 
 @dataclass(frozen=True)
-class Submission:
+class StagedCode:
     """A copy of the code under test.
 
     Attributes
@@ -164,7 +164,7 @@ class Submission:
         _remove(self.root)
 
 
-def stage(target: Target) -> Submission:
+def stage(target: Target) -> StagedCode:
     """Copy the code under test to a private folder.
 
     Raises
@@ -195,7 +195,7 @@ def stage(target: Target) -> Submission:
     except BaseException:  # a signal may come at any time
         _remove(root)
         raise
-    return Submission(root, library, code, scratch, target, texts)
+    return StagedCode(root, library, code, scratch, target, texts)
 
 
 def _cell(notebook: bytes, file: str, name: str) -> str | bytes | None:

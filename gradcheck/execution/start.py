@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from gradcheck.errors import SandboxError
 from gradcheck.execution import wire
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.process import Process
 from gradcheck.execution.sandbox import LEVELS, Folders, Level
-from gradcheck.execution.staging import Submission, stage
+from gradcheck.execution.staging import StagedCode, stage
 from gradcheck.reading.target import Target
 
 #: Seconds that a worker has to be ready: Python and numpy are loaded, nothing else.
@@ -47,7 +47,7 @@ class Starting:
 
     Parameters
     ----------
-    submission : Submission
+    submission : StagedCode
     limits : Limits
     only : Level, optional
         The one level to try; else the first at which a worker says it is ready.
@@ -58,7 +58,7 @@ class Starting:
         When no level is left to try that is good enough.
     """
 
-    def __init__(self, submission: Submission, limits: Limits, only: Level | None = None) -> None:
+    def __init__(self, submission: StagedCode, limits: Limits, only: Level | None = None) -> None:
         self._submission = submission
         self._limits = limits
         self._levels = _candidates(limits, only)
@@ -77,7 +77,7 @@ class Starting:
             process, level = self._begun.process, self._begun.level
             try:
                 process.receive((wire.READY,), 0, time.monotonic() + _READY)
-            except LostError as lost:
+            except WorkerLostError as lost:
                 process.close()
                 said = " ".join(process.words_of_the_worker().split())[-200:]
                 self._note(level, said or lost.message)

@@ -154,13 +154,13 @@ class _Server:
         from gradcheck.execution import wire
         from gradcheck.execution.calling import Caller
         from gradcheck.reading import loading
-        from gradcheck.reading.registry import Manner
+        from gradcheck.reading.registry import LoadOptions
 
         folder, name, module, dotted, adapter, imports_only, behind = frame.values
         if module:
             loaded = loading.load_module(module, Path(folder))
         else:
-            manner = Manner(adapter or None, imports_only, left_behind=tuple(behind))
+            manner = LoadOptions(adapter or None, imports_only, left_behind=tuple(behind))
             loaded = loading.load_file(Path(folder) / name, manner)
         if dotted:
             loaded = loading.attribute(loaded, dotted, name or module)

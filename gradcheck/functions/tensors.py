@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison.compare import RESOLVED
-from gradcheck.comparison.verdict import Outcome, Verdict, one_line, worst
+from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
 from gradcheck.contract.answers import Floats
 from gradcheck.oracle.directions import SLACK, drawn, miss_probability, smallest_seen
 from gradcheck.oracle.estimate import UNIT
@@ -29,7 +29,7 @@ ENTRIES = 200
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class TensorCheck(Outcome):
+class TensorCheck(Judged):
     """How one tensor came out.
 
     Attributes
@@ -79,7 +79,7 @@ class TensorCheck(Outcome):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FunctionCheck(Outcome):
+class FunctionCheck(Judged):
     """How a claimed gradient of a function came out; true only when it is correct.
 
     Attributes

@@ -21,7 +21,7 @@ SET_ASIDE_IN = 10
 SWEEP = 10.0 ** -np.arange(1.0, 13.0)
 
 
-class Tally:
+class Aggregate:
     """Collects judgements and says how each tensor came out.
 
     Parameters

@@ -19,7 +19,7 @@ Run = Generator[Request, Observation, list[Finding]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class CheckContext:
     """The problems to judge on, and what is known of the code by now.
 
     Attributes
@@ -124,7 +124,7 @@ class Check:
 
     slug: str
     title: str
-    run: Callable[[Plan], Run]
+    run: Callable[[CheckContext], Run]
 
 
 def some(problems: Iterable[Problem], most: int, together: int = MAX_RELATED) -> Iterator[Problem]:

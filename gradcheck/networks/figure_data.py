@@ -19,10 +19,16 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Rule
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.implied import implied_slope
-from gradcheck.networks.diagnosis.recover_deltas import SAME, Flag, Survey, survey, textbook_pass
+from gradcheck.networks.diagnosis.recover_deltas import (
+    SAME,
+    RecoveredDeltas,
+    WrongRule,
+    survey,
+    textbook_pass,
+)
 from gradcheck.networks.forward_pass import batch_loss
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -51,7 +57,7 @@ def tolerance(arithmetic: Arithmetic) -> float:
 
 
 def slopes(
-    plan: Plan, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+    plan: CheckContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
 ) -> list[dict[str, Any]]:
     """Recover points of the derivative, for each activation that is at fault.
 
@@ -67,7 +73,7 @@ def slopes(
     for problem, observation in asked:
         found = survey(problem, observation, tolerance(plan.arithmetic))
         for layer in range(problem.network.depth, 0, -1):
-            if Flag("delta", layer) in found.flags and layer in found.deltas:
+            if WrongRule("delta", layer) in found.flags and layer in found.deltas:
                 activation = problem.network.activations[layer - 1]
                 points.setdefault(activation, []).extend(_implied(found, layer))
     entries = []
@@ -83,7 +89,7 @@ def _concerns(slug: str, activation: str) -> bool:
     return bool(slug) and CATALOGUE[slug].activation in (None, activation)
 
 
-def _implied(found: Survey, layer: int) -> list[tuple[float, float]]:
+def _implied(found: RecoveredDeltas, layer: int) -> list[tuple[float, float]]:
     """Points of the derivative that the code's deltas give, near enough to zero to be told."""
     network = found.problem.network
     if layer == network.depth and LOSSES[network.loss].cancels:
@@ -140,7 +146,7 @@ WINDOW = 12
 
 
 def specimen(
-    plan: Plan, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+    plan: CheckContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
 ) -> dict[str, Any] | None:
     """Choose a failing network that shows the fault, and lay it out.
 
@@ -178,7 +184,7 @@ def specimen(
     }
 
 
-def _sites(plan: Plan, problem: Problem, observation: Observation) -> list[tuple[str, int]]:
+def _sites(plan: CheckContext, problem: Problem, observation: Observation) -> list[tuple[str, int]]:
     found = survey(problem, observation, tolerance(plan.arithmetic))
     return [(flag.part, flag.layer) for flag in found.flags]
 
@@ -256,7 +262,7 @@ Asked = list[tuple[Problem, Observation]]
 
 
 def illustrate(
-    plan: Plan, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
+    plan: CheckContext, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
 ) -> Generator[Request, Observation, dict[str, Any] | None]:
     """Gather what pictures of a wrong gradient need.
 

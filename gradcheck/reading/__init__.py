@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradcheck.reading.declared import Declaration
     from gradcheck.reading.foreign_call import Reading
-    from gradcheck.reading.registry import PLAIN, Manner, check_name
+    from gradcheck.reading.registry import PLAIN, LoadOptions, check_name
     from gradcheck.reading.search import readings
 
 _HOMES = {
     "PLAIN": "registry",
     "Declaration": "declared",
-    "Manner": "registry",
+    "LoadOptions": "registry",
     "Reading": "candidate",
     "check_name": "registry",
     "readings": "search",
 }
 
-__all__ = ["PLAIN", "Declaration", "Manner", "Reading", "check_name", "readings"]
+__all__ = ["PLAIN", "Declaration", "LoadOptions", "Reading", "check_name", "readings"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from gradcheck.contract.protocol import NetworkLike as Network
 from gradcheck.reading.deeplearning_ai import read
 from gradcheck.reading.foreign_call import Reading, UnsuitedError, attempt, calmly, functions, works
 from gradcheck.reading.function_pair import Chain
-from gradcheck.reading.holders import Host, hosts
+from gradcheck.reading.holders import Holder, hosts
 from gradcheck.reading.in_place import (
     FORWARD,
     SAMPLES,
@@ -37,13 +37,13 @@ from gradcheck.reading.returned import (
     returned_names,
 )
 from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.update_method import Plan, Trainer
+from gradcheck.reading.update_method import CallSequence, UpdateMethod
 
 
-class Returner(Trainer):
+class GradientMethod(UpdateMethod):
     """An object whose method returns the gradient, read as an implementation."""
 
-    def __init__(self, host: Host, plan: Plan, picker: Picker) -> None:
+    def __init__(self, host: Holder, plan: CallSequence, picker: Picker) -> None:
         super().__init__(host, replace(plan, rate=1.0))  # it takes no step
         self.picker = picker
 
@@ -88,10 +88,10 @@ def find_methods(module: Any) -> Iterator[Reading]:
         between = [name for name in host.methods if mentions_loss(name)]
         lines += [(f, loss, n) for f in forward[:1] for loss in between[:1] for n in names]
         for calls, samples in itertools.product(lines, SAMPLES):
-            plan = Plan(calls, forward[0] if forward else "", "", samples)
+            plan = CallSequence(calls, forward[0] if forward else "", "", samples)
             own, x, y = trial(host, plan)
             picker = Picker()
-            returner = Returner(host, plan, picker)
+            returner = GradientMethod(host, plan, picker)
             try:
                 loss, _ = attempt(lambda r=returner, q=(own, x, y): r.ask(*q))  # type: ignore[misc]
             except UnsuitedError as error:
@@ -119,9 +119,9 @@ def _orders(picker: Picker) -> Iterator[tuple[Picker, dict[str, str]]]:
         yield Picker(order == BACKWARDS), told
 
 
-def _reading(host: Host, plan: Plan, picker: Picker, said: dict[str, str]) -> Reading:
+def _reading(host: Holder, plan: CallSequence, picker: Picker, said: dict[str, str]) -> Reading:
     """Return a reading with what is told of it."""
-    code = Returner(host, plan, picker)
+    code = GradientMethod(host, plan, picker)
     told = code.layout.told() | {"calls": ", ".join(plan.calls)}
     told["spelling"] = spelled_at(
         [host.methods[name] for name in plan.calls],

@@ -24,7 +24,7 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.layout import narrower, wider
 from gradcheck.reading.names import ROLES, plain, plays, role_of
-from gradcheck.reading.parameters import Roles, find_roles
+from gradcheck.reading.parameters import ParameterRoles, find_roles
 
 #: What of a constructor's arguments says sizes; data has sizes too.
 _SIZED = ("sizes", "hiddens", "n_in", "n_hidden", "n_out", "x", "y")
@@ -45,7 +45,7 @@ class Model:
     Attributes
     ----------
     cls : type
-    roles : Roles
+    roles : ParameterRoles
         As found in one object.
     fixed : bool
         The sizes cannot be chosen.
@@ -54,7 +54,7 @@ class Model:
     """
 
     cls: type
-    roles: Roles
+    roles: ParameterRoles
     fixed: bool
     one_more: bool = False
 
@@ -70,7 +70,7 @@ class Model:
         guessed = {} if self.fixed else _guessed(self.cls, widths, values)
         return self.cls(*bind(self.cls, values | guessed))
 
-    def roles_in(self, model: Any, widths: tuple[int, ...]) -> Roles:
+    def roles_in(self, model: Any, widths: tuple[int, ...]) -> ParameterRoles:
         """Find the parameters of an object of other sizes than the one looked at."""
         if len(widths) == len(self.own):
             return self.roles
@@ -161,7 +161,7 @@ def _guessed(cls: type, widths: tuple[int, ...], values: Mapping[str, Any]) -> d
     return {name: widths[at] for name, at in zip(unnamed, spoken, strict=True)}
 
 
-def _roles_of(cls: type, widths: tuple[int, ...], guess: bool = True) -> list[Roles]:
+def _roles_of(cls: type, widths: tuple[int, ...], guess: bool = True) -> list[ParameterRoles]:
     """Make an object, and find the parameters in it."""
     values = _values(widths, False, None)
     chosen = bind(cls, values | (_guessed(cls, widths, values) if guess else {}))
@@ -187,11 +187,11 @@ PARTS = ("layer", "dense", "linear", "neuron", "unit", "affine")
 Methods = dict[str, Callable[..., Any]]
 
 
-class Host(Protocol):
+class Holder(Protocol):
     """Something with parameters and functions that use them."""
 
     name: str
-    roles: Roles
+    roles: ParameterRoles
     fixed: bool
     module: Any
 
@@ -200,7 +200,9 @@ class Host(Protocol):
         """Its functions; those of a class are called with the object first."""
         ...
 
-    def fresh(self, own: tuple[int, ...], rate: float, data: dict[str, Any]) -> tuple[Any, Roles]:
+    def fresh(
+        self, own: tuple[int, ...], rate: float, data: dict[str, Any]
+    ) -> tuple[Any, ParameterRoles]:
         """Return it as if nothing had been called, and where its parameters are."""
         ...
 
@@ -220,7 +222,7 @@ def set_rates(owner: Any, rate: float) -> bool:
 
 
 @dataclass
-class ClassHost:
+class ClassHolder:
     """Objects of a class, a fresh one for every question.
 
     Momentum and other state begins at zero, as in the first step of a training.
@@ -241,7 +243,9 @@ class ClassHost:
         """Of the class and its bases."""
         return methods(self.model.cls)
 
-    def fresh(self, own: tuple[int, ...], rate: float, data: dict[str, Any]) -> tuple[Any, Roles]:
+    def fresh(
+        self, own: tuple[int, ...], rate: float, data: dict[str, Any]
+    ) -> tuple[Any, ParameterRoles]:
         """Build an object."""
         self._shelf.restore()
         holder = self.model.build(own, {"rate": rate, **data})
@@ -260,11 +264,11 @@ class ClassHost:
 
 
 @dataclass
-class ModuleHost:
+class ModuleHolder:
     """A module whose global variables are the parameters."""
 
     module: Any
-    roles: Roles
+    roles: ParameterRoles
 
     def __post_init__(self) -> None:
         self.name = "the module"
@@ -276,7 +280,9 @@ class ModuleHost:
         """The module's functions."""
         return functions(self.module)
 
-    def fresh(self, own: tuple[int, ...], rate: float, data: dict[str, Any]) -> tuple[Any, Roles]:
+    def fresh(
+        self, own: tuple[int, ...], rate: float, data: dict[str, Any]
+    ) -> tuple[Any, ParameterRoles]:
         """Put the module's variables back."""
         widths = self.roles.widths
         mine = wider(widths) if self.roles.layout.bias == "missing" else widths
@@ -290,7 +296,7 @@ class ModuleHost:
         return set_rates(self.module, rate)
 
 
-def hosts(module: Any) -> Iterator[Host]:
+def hosts(module: Any) -> Iterator[Holder]:
     """Yield everything in a module that can hold a network's parameters, the deepest first.
 
     A class of one layer that is named so is a part of a network, and no network.
@@ -298,7 +304,7 @@ def hosts(module: Any) -> Iterator[Host]:
     found = [model for cls in classes(module).values() for model in models(cls)]
     for model in sorted(found, key=lambda model: -len(model.own)):
         if len(model.own) > 2 or not any(part in plain(model.cls.__name__) for part in PARTS):
-            yield ClassHost(model, module)
+            yield ClassHolder(model, module)
     if functions(module):
         for roles in find_roles(module):
-            yield ModuleHost(module, roles)
+            yield ModuleHolder(module, roles)

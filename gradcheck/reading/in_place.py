@@ -25,7 +25,7 @@ from gradcheck.reading.foreign_call import (
     classes,
     methods,
 )
-from gradcheck.reading.holders import Host, hosts, why_not
+from gradcheck.reading.holders import Holder, hosts, why_not
 from gradcheck.reading.layout import wider
 from gradcheck.reading.names import plain
 from gradcheck.reading.nearest import changed, moved, numbers, unread
@@ -41,7 +41,7 @@ from gradcheck.reading.paths import ArrayPath
 from gradcheck.reading.returned import MEANINGS, WITHOUT_LOSS, told_of_meaning
 from gradcheck.reading.shrinking import shares, told_of_share
 from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.update_method import BACKWARD, SAME, Plan, Trainer, flat
+from gradcheck.reading.update_method import BACKWARD, SAME, CallSequence, UpdateMethod, flat
 
 FORWARD = (
     "forward",
@@ -107,13 +107,13 @@ def find(module: Any) -> Iterator[Reading]:
         for plan in _plans(host, failed):
             others = _unread(host, plan)
             for made, said in _with_loss(host, plan):
-                told = Trainer(host, made).layout.told() | {"calls": ", ".join(made.calls)}
+                told = UpdateMethod(host, made).layout.told() | {"calls": ", ".join(made.calls)}
                 told["trains"] = host.name
                 told["spelling"] = spelled_at(
                     [host.methods[name] for name in made.calls],
                     host.roles.weights,
                     host.roles.biases,
-                    Trainer(host, made).layout,
+                    UpdateMethod(host, made).layout,
                     "" if host.name == "the module" else "self",
                     host.roles.form,
                 )
@@ -126,7 +126,7 @@ def find(module: Any) -> Iterator[Reading]:
                 told["rate"] += told_of_share(made.share)
                 if host.fixed:
                     told["widths"] = "-".join(map(str, host.roles.widths))
-                yield Reading("in place", Trainer(host, made), told)
+                yield Reading("in place", UpdateMethod(host, made), told)
 
     yield from failed
     for cls in classes(module).values():
@@ -136,7 +136,7 @@ def find(module: Any) -> Iterator[Reading]:
                 yield broken("in place", why, WAS_MADE, {"class": cls.__name__})
 
 
-def stopped(adapter: str, trainer: Trainer, why: UnsuitedError) -> Reading:
+def stopped(adapter: str, trainer: UpdateMethod, why: UnsuitedError) -> Reading:
     """Return a reading that says what one of its calls raised."""
     plan, host = trainer.plan, trainer.host
     stage = WAS_MADE
@@ -147,7 +147,7 @@ def stopped(adapter: str, trainer: Trainer, why: UnsuitedError) -> Reading:
     return broken(adapter, why, stage, {"calls": ", ".join(plan.calls), "class": host.name})
 
 
-def _runs_forward(trainer: Trainer) -> bool:
+def _runs_forward(trainer: UpdateMethod) -> bool:
     """Whether the forward runs by itself, where the training does not."""
     if not trainer.plan.forward:
         return False
@@ -159,7 +159,7 @@ def _runs_forward(trainer: Trainer) -> bool:
     return True
 
 
-def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
+def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
     """Yield what trains, in the first form of samples in which it does; keep why others fail."""
     names = {plain(name): name for name in host.methods}
     forward = [names[n] for n in FORWARD if n in names]
@@ -175,8 +175,8 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
     seen = False
     for calls in lines:
         for samples, targets in itertools.product(SAMPLES, ("as given", "one number")):
-            plan = Plan(calls, forward[0] if forward else "", "", samples, targets)
-            trainer = Trainer(host, plan)
+            plan = CallSequence(calls, forward[0] if forward else "", "", samples, targets)
+            trainer = UpdateMethod(host, plan)
             try:
                 moved = _trains(trainer)
             except UnsuitedError as error:
@@ -193,10 +193,10 @@ def _plans(host: Host, failed: list[Reading]) -> Iterator[Plan]:
             return
 
 
-def losses_of(host: Host, plan: Plan) -> list[OwnLoss]:
+def losses_of(host: Holder, plan: CallSequence) -> list[OwnLoss]:
     """Return the ways to have the loss of code that trains, or returns its gradient."""
     own, x, y = trial(host, plan)
-    trainer = Trainer(host, plan)
+    trainer = UpdateMethod(host, plan)
     try:
         found: list[OwnLoss] = attempt(lambda: trainer.own_losses(own, x, y))
     except UnsuitedError:
@@ -204,17 +204,17 @@ def losses_of(host: Host, plan: Plan) -> list[OwnLoss]:
     return found
 
 
-def _returns_loss(host: Host, plan: Plan) -> bool:
+def _returns_loss(host: Holder, plan: CallSequence) -> bool:
     """Whether the training returns a number, or a list of one."""
     own, x, y = trial(host, plan)
-    trainer = Trainer(host, replace(plan, loss="returned"))
+    trainer = UpdateMethod(host, replace(plan, loss="returned"))
     try:
         return number_of(attempt(lambda: trainer.loss_of(own, x, y))) is not None
     except UnsuitedError:
         return False
 
 
-def _with_loss(host: Host, plan: Plan) -> Iterator[tuple[Plan, dict[str, str]]]:
+def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[CallSequence, dict[str, str]]]:
     """Yield a plan with each way to have a loss, then without one; and what is told of it."""
     losses = losses_of(host, plan)
     if _returns_loss(host, plan):
@@ -226,10 +226,10 @@ def _with_loss(host: Host, plan: Plan) -> Iterator[tuple[Plan, dict[str, str]]]:
             yield replace(made, given=meaning), told_of_loss(own, losses) | told
 
 
-def meanings(host: Host, plan: Plan, loss: bool) -> Iterator[tuple[str, dict[str, str]]]:
+def meanings(host: Holder, plan: CallSequence, loss: bool) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield what the argument may be given that no name says, and what is told of it."""
     own, x, y = trial(host, plan)
-    trainer = Trainer(host, plan)
+    trainer = UpdateMethod(host, plan)
     with contextlib.suppress(UnsuitedError):
         attempt(lambda: trainer.train(own, x, y, 1.0))
     if not trainer.unknown:
@@ -239,12 +239,12 @@ def meanings(host: Host, plan: Plan, loss: bool) -> Iterator[tuple[str, dict[str
         yield meaning, told_of_meaning(trainer.unknown, meaning)
 
 
-def _unread(host: Host, plan: Plan) -> tuple[str, ...]:
+def _unread(host: Holder, plan: CallSequence) -> tuple[str, ...]:
     """Name what the plan trains and the forward uses, and is neither weight nor bias."""
     if not plan.forward:
         return ()
     own, x, y = trial(host, plan)
-    trainer = Trainer(host, plan)
+    trainer = UpdateMethod(host, plan)
 
     def trained() -> list[ArrayPath]:
         holder, values = trainer.ready(own, x, y)
@@ -266,12 +266,12 @@ def _unread(host: Host, plan: Plan) -> tuple[str, ...]:
     return unread(places, (*roles.weights, *roles.biases), outputs)
 
 
-def oriented(host: Host, plan: Plan) -> Plan:
+def oriented(host: Holder, plan: CallSequence) -> CallSequence:
     """See whether the forward runs, and whether outputs come in columns where samples are rows."""
     if not plan.forward:
         return plan
     own, x, _ = trial(host, plan)
-    trainer = Trainer(host, plan)
+    trainer = UpdateMethod(host, plan)
     try:
         answer = np.asarray(attempt(lambda: trainer.outputs(own, x)))
     except UnsuitedError:
@@ -282,7 +282,7 @@ def oriented(host: Host, plan: Plan) -> Plan:
     return replace(plan, outputs="columns") if answer.shape == sizes else plan
 
 
-def trial(host: Host, plan: Plan) -> tuple[list[Pair], Floats, Floats]:
+def trial(host: Holder, plan: CallSequence) -> tuple[list[Pair], Floats, Floats]:
     """Make up parameters and a batch of the host's own sizes, to see whether it answers."""
     rng = np.random.default_rng(0)
     widths = host.roles.widths
@@ -297,7 +297,7 @@ def trial(host: Host, plan: Plan) -> tuple[list[Pair], Floats, Floats]:
     return pairs, rng.normal(size=(n, own[0])), y
 
 
-def _trains(trainer: Trainer) -> bool | None:
+def _trains(trainer: UpdateMethod) -> bool | None:
     """Whether the weights change by this plan, in a way that the rate can be set for.
 
     Returns
@@ -322,7 +322,7 @@ def _trains(trainer: Trainer) -> bool | None:
     return _has_rate(host, plan, own, x, y)
 
 
-def _shares(trainer: Trainer) -> tuple[float | None, ...]:
+def _shares(trainer: UpdateMethod) -> tuple[float | None, ...]:
     """Return what part of the rate the trainer may use."""
     own, x, y = trial(trainer.host, trainer.plan)
 
@@ -333,7 +333,7 @@ def _shares(trainer: Trainer) -> tuple[float | None, ...]:
     return shares(trainer.host.module, step)
 
 
-def _has_rate(host: Host, plan: Plan, own: list[Pair], x: Floats, y: Floats) -> bool:
+def _has_rate(host: Holder, plan: CallSequence, own: list[Pair], x: Floats, y: Floats) -> bool:
     """A rate that is there and changes nothing is a fault to be shown, not built in."""
     sizes = (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
     try:

@@ -16,7 +16,7 @@ from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.errors.lines import DECLARATION, LOADED, Place, Sources, raised, trail_of
 from gradcheck.errors.suggestion import meant
 from gradcheck.reading.notebook import Cell, cells
-from gradcheck.reading.registry import PLAIN, Manner
+from gradcheck.reading.registry import PLAIN, LoadOptions
 from gradcheck.reading.running import run
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
@@ -83,7 +83,7 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
 
 
-def load(path: Path, manner: Manner = PLAIN) -> ModuleType:
+def load(path: Path, manner: LoadOptions = PLAIN) -> ModuleType:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
@@ -101,7 +101,7 @@ def load(path: Path, manner: Manner = PLAIN) -> ModuleType:
     return module
 
 
-def load_file(path: Path, manner: Manner = PLAIN) -> Loaded:
+def load_file(path: Path, manner: LoadOptions = PLAIN) -> Loaded:
     """Import a file as :func:`load` does, and say what was left out of it."""
     check_path(path)
     module = ModuleType(f"{LOADED}{path.stem}")
@@ -182,7 +182,7 @@ def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
 
 @contextlib.contextmanager
 def _importing(
-    name: str, beside: Path | None, sources: Sources, manner: Manner = PLAIN
+    name: str, beside: Path | None, sources: Sources, manner: LoadOptions = PLAIN
 ) -> Iterator[None]:
     """Run the code's own top level: keep its prints away, and say what it raises."""
     folder = [str(beside)] if beside else []
@@ -202,7 +202,7 @@ def _importing(
 
 
 def _import_message(
-    file: str, error: BaseException, place: Place | None, main: str, manner: Manner
+    file: str, error: BaseException, place: Place | None, main: str, manner: LoadOptions
 ) -> str:
     declared = place is not None and place.file.endswith(DECLARATION)
     missing = getattr(error, "name", None)

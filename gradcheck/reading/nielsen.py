@@ -28,7 +28,7 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.holders import Model, models
 from gradcheck.reading.own_loss import OwnLoss, choices, own_losses, told_of_loss
-from gradcheck.reading.parameters import Roles, from_own, stepped, to_own
+from gradcheck.reading.parameters import ParameterRoles, from_own, stepped, to_own
 
 
 class Book:
@@ -45,7 +45,7 @@ class Book:
 
     def _object(
         self, network: Network, params: list[Pair], x: Floats
-    ) -> tuple[Any, list[Pair], Floats, Roles]:
+    ) -> tuple[Any, list[Pair], Floats, ParameterRoles]:
         if network.l2:
             raise NotImplementedError("no weight penalty")
         own, wide = to_own(self.model.roles.layout, network, params, x)
@@ -168,7 +168,7 @@ _LISTS = {"dW": ("nabla_w", 1), "db": ("nabla_b", 1), "z": ("zs", 1), "a": ("act
 _LAYERS = 6
 
 
-def _spelling(method: Any, roles: Roles) -> str:
+def _spelling(method: Any, roles: ParameterRoles) -> str:
     """Name what the book keeps in lists, where the method has lists of those names."""
     names = {"W": (roles.weights[0].written("self").rpartition("[")[0], 1)}
     if roles.biases:

@@ -23,7 +23,7 @@ LAYERS = 12
 
 
 @dataclass(frozen=True)
-class Roles:
+class ParameterRoles:
     """Where the parameters are, and how they are laid out.
 
     Attributes
@@ -115,7 +115,7 @@ def stepped(
     return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
 
 
-def find_roles(root: Any) -> list[Roles]:
+def find_roles(root: Any) -> list[ParameterRoles]:
     """Return the ways in which arrays of an object can be a network's parameters."""
     found = _once(root, list(find(root)))
     weights = [(p, a) for p, a in found if is_weight(p.name) and a.ndim == 2]
@@ -158,7 +158,7 @@ def _beside(name: str, weights: set[str]) -> bool:
     return short.startswith("b") and short[1:] in weights
 
 
-def assign(weights: Found, biases: Found) -> Iterator[Roles]:
+def assign(weights: Found, biases: Found) -> Iterator[ParameterRoles]:
     """Yield every consistent way to read arrays as layers, in order."""
     if not 0 < len(weights) <= LAYERS:
         return
@@ -183,7 +183,7 @@ def assign(weights: Found, biases: Found) -> Iterator[Roles]:
                 continue
             seen.add(layout)
             arrays = [array for place, array in biases if place in places]
-            yield Roles(layout, tuple(p for p, _ in order), places, widths, _form(arrays))
+            yield ParameterRoles(layout, tuple(p for p, _ in order), places, widths, _form(arrays))
         if seen:
             return
 
@@ -281,7 +281,7 @@ def families(places: list[ArrayPath], numbers: dict[ArrayPath, Floats]) -> Itera
 
 
 @dataclass(frozen=True)
-class Listed:
+class ParameterLists:
     """All weights in one row, layer after layer, and all biases in another.
 
     Attributes
@@ -340,7 +340,7 @@ def listed(
     numbers: dict[ArrayPath, Floats],
     n_in: int,
     n_out: int,
-) -> Iterator[tuple[Listed, tuple[str, ...]]]:
+) -> Iterator[tuple[ParameterLists, tuple[str, ...]]]:
     """Yield the ways to read one list of weights as layers, and what is set to zero."""
 
     def rows(places: list[ArrayPath]) -> list[Any]:
@@ -357,11 +357,16 @@ def listed(
             fitting = [b for b in biases if _count(b, numbers) == units]
             for order in ("out x in", "in x out"):
                 for bias in fitting[:1]:
-                    yield Listed(Layout(order, "apart", "one vector"), weight, bias, own), ()
+                    yield (
+                        ParameterLists(Layout(order, "apart", "one vector"), weight, bias, own),
+                        (),
+                    )
                 read_as = (*(n - 1 for n in own[:-1]), own[-1])
                 if not fitting and min(read_as) > 0:
                     yield (
-                        Listed(Layout(order, "missing", "one vector"), weight, None, read_as),
+                        ParameterLists(
+                            Layout(order, "missing", "one vector"), weight, None, read_as
+                        ),
                         shared,
                     )
 

@@ -43,7 +43,7 @@ def _short(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Manner:
+class LoadOptions:
     """What the user says of a file.
 
     Attributes
@@ -89,4 +89,4 @@ class Manner:
         return words + (["--declaration", str(self.declaration)] if self.declaration else [])
 
 
-PLAIN = Manner()
+PLAIN = LoadOptions()

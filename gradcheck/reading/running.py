@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck.errors import LoadError, UsageError
 from gradcheck.errors.lines import TrailedError
 from gradcheck.errors.suggestion import meant
-from gradcheck.reading.registry import Manner
+from gradcheck.reading.registry import LoadOptions
 
 if TYPE_CHECKING:
     from gradcheck.reading.declared import Declaration
@@ -191,7 +191,7 @@ def changed(loop: ast.AST) -> set[str]:
 Part = tuple[bytes | str, str]
 
 
-def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: Manner) -> None:
+def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: LoadOptions) -> None:
     """Run a file in a module, and its declaration beside it.
 
     A training loop at top level is not run: it is kept for the script adapter.
@@ -242,7 +242,9 @@ class _StandIn:
         raise ImportError(self._told)
 
 
-def _run_with_stand_ins(tree: ast.Module, name: str, scope: dict[str, Any], manner: Manner) -> None:
+def _run_with_stand_ins(
+    tree: ast.Module, name: str, scope: dict[str, Any], manner: LoadOptions
+) -> None:
     """Run statement by statement; an import that fails is left for whoever uses it."""
     for node in tree.body:
         part = ast.Module(body=[node], type_ignores=[])

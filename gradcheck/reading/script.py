@@ -32,14 +32,14 @@ from gradcheck.reading.holders import set_rates
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
 from gradcheck.reading.nearest import changed, moved, unread
 from gradcheck.reading.own_loss import OwnLoss, built_in, own_losses, told_of_loss
-from gradcheck.reading.parameters import Family, Roles, assign, families, listed, to_own
+from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, listed, to_own
 from gradcheck.reading.paths import ArrayPath, numeric
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST, first, one_round, stored
 from gradcheck.reading.running import changed as changed_in
 from gradcheck.reading.shrinking import shares, told_of_share
 from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.update_method import Stepper
+from gradcheck.reading.update_method import Stepping
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Part:
 
     Attributes
     ----------
-    roles : Roles or Listed
+    roles : ParameterRoles or ParameterLists
     x, y : Data
     rate : str
         The name of the learning rate, or empty.
@@ -129,7 +129,7 @@ def set_rate(root: dict[str, Any], name: str, keepers: tuple[str, ...], rate: fl
         set_rates(root[keeper], rate)
 
 
-class Round(Stepper):
+class LoopIteration(Stepping):
     """One round of a script's loop, read as an implementation."""
 
     def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
@@ -207,14 +207,14 @@ def find(module: Any) -> Iterator[Reading]:
             told = _told(script, part)
             if others.get(part.roles):
                 told["unread"] = ", ".join(others[part.roles])
-            if isinstance(part.roles, Roles):
+            if isinstance(part.roles, ParameterRoles):
                 roles, lines = part.roles, [one_round(loop, inner)]
                 told["spelling"] = spelled_at(
                     lines, roles.weights, roles.biases, roles.layout, "", roles.form
                 )
             if inner:
                 told["loop"] = "the first round of each inner loop"
-            yield Reading("script", Round(script, part, shelf), told)
+            yield Reading("script", LoopIteration(script, part, shelf), told)
 
 
 def _unread(script: Script, shelf: Shelf, part: Part, trained: list[ArrayPath]) -> tuple[str, ...]:
@@ -434,7 +434,7 @@ def _told(script: Script, part: Part) -> dict[str, str]:
         told["batch"] = "1"
     own = part.roles.widths
     sizes = [own]
-    if isinstance(part.roles, Roles) and len(own) == 3:
+    if isinstance(part.roles, ParameterRoles) and len(own) == 3:
         sizes += [(*other, own[-1]) for other in OTHERS]
     told["widths"] = " ".join("-".join(map(str, each)) for each in sizes)
     return told

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradcheck.errors import UsageError
 from gradcheck.reading.loading import SUFFIXES, check_path
-from gradcheck.reading.registry import PLAIN, Manner
+from gradcheck.reading.registry import PLAIN, LoadOptions
 
 _WITH_ATTRIBUTE = re.compile(r"(?P<where>.+):(?P<attribute>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
 #: What a file imports, and how much of it is looked for beside the file.
@@ -35,7 +35,7 @@ class Target:
         Where the module's topmost package is, if it is not installed.
     attribute : str
         What of it to take; all of it when empty.
-    manner : Manner
+    manner : LoadOptions
         How it is to be read.
     """
 
@@ -44,7 +44,7 @@ class Target:
     module: str = ""
     package: Path | None = None
     attribute: str = ""
-    manner: Manner = PLAIN
+    manner: LoadOptions = PLAIN
 
     @property
     def declaration(self) -> Path | None:
@@ -75,13 +75,13 @@ class Target:
         return self.path.name if self.path else self.module
 
 
-def parse_target(text: str, manner: Manner = PLAIN, folder: Path = Path()) -> Target:
+def parse_target(text: str, manner: LoadOptions = PLAIN, folder: Path = Path()) -> Target:
     """Read ``file.py``, ``file.ipynb``, ``file.py:attribute`` or ``package.module:attribute``.
 
     Parameters
     ----------
     text : str
-    manner : Manner
+    manner : LoadOptions
         How it is to be read.
     folder : Path
         What the text is relative to.

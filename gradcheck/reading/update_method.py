@@ -21,7 +21,7 @@ import numpy as np
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.protocol import NetworkLike as Network
 from gradcheck.reading.foreign_call import UnsuitedError, bind, calmly
-from gradcheck.reading.holders import ClassHost, Host
+from gradcheck.reading.holders import ClassHolder, Holder
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import plain
 from gradcheck.reading.own_loss import OwnLoss, mentions_loss, own_losses
@@ -122,7 +122,7 @@ def _at_small_rates(step: Step, pairs: list[Pair], depth: int) -> tuple[Any, Any
     return (*changes, limit)
 
 
-class Stepper:
+class Stepping:
     """Code that takes steps, read as an implementation.
 
     Attributes
@@ -190,7 +190,7 @@ BACKWARD = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class CallSequence:
     """What is called to train once.
 
     Attributes
@@ -228,7 +228,7 @@ class Plan:
     given: str = ""
 
 
-class Trainer(Stepper):
+class UpdateMethod(Stepping):
     """Code that trains in place, read as an implementation.
 
     Attributes
@@ -239,7 +239,7 @@ class Trainer(Stepper):
         The argument that no name says; empty where there is none.
     """
 
-    def __init__(self, host: Host, plan: Plan) -> None:
+    def __init__(self, host: Holder, plan: CallSequence) -> None:
         layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
         super().__init__(layout, plan.rate, plan.share)
         self.host, self.plan, self.calling, self.unknown = host, plan, "", ""
@@ -284,7 +284,7 @@ class Trainer(Stepper):
 
     def _call(self, holder: Any, name: str, values: dict[str, Any]) -> Any:
         function = self.host.methods[name]
-        if isinstance(self.host, ClassHost):
+        if isinstance(self.host, ClassHolder):
             function = getattr(holder, name)
         try:
             chosen = bind(function, values)

@@ -20,7 +20,7 @@ from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import (
     CounterExample,
     Finding,
-    Outcome,
+    Judged,
     TensorFinding,
     Verdict,
     one_line,
@@ -48,7 +48,7 @@ Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Record(Outcome):
+class Record(Judged):
     """A run's findings in the form of schema 1; true only when all are correct.
 
     Attributes

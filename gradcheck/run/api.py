@@ -11,10 +11,10 @@ from typing import Any
 
 from gradcheck.contract.protocol import Failure
 from gradcheck.errors import SandboxError, UsageError
-from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, LostError
+from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, WorkerLostError
 from gradcheck.execution.start import Launch
 from gradcheck.networks.network import Network, left_open
-from gradcheck.reading.registry import Manner, check_name
+from gradcheck.reading.registry import LoadOptions, check_name
 from gradcheck.reading.target import Target, parse_target
 from gradcheck.records.record import Entry, Record, new_record, plain
 from gradcheck.run import replay
@@ -108,7 +108,7 @@ def check(
     examination = Examination(
         seed, examples, only, left_open(named), progress=progress, require=required
     )
-    manner = Manner(
+    manner = LoadOptions(
         check_name(adapter) if adapter else None,
         imports_only,
         Path(declaration) if declaration is not None else None,
@@ -135,7 +135,7 @@ def _is_path(target: Any) -> bool:
     return isinstance(target, str | os.PathLike)
 
 
-def _read(target: Any, manner: Manner) -> Any:
+def _read(target: Any, manner: LoadOptions) -> Any:
     """Read what is a path; what is none has been run already."""
     if _is_path(target):
         return parse_target(os.fspath(target), manner)
@@ -154,7 +154,7 @@ def _together(target: Sequence[Any]) -> bool:
 
 
 def _entries(
-    targets: Sequence[Any], examination: Examination, limits: Limits, manner: Manner
+    targets: Sequence[Any], examination: Examination, limits: Limits, manner: LoadOptions
 ) -> list[Entry]:
     """Examine several targets; nothing that one causes here reaches the entries of the others."""
     entries: list[Entry] = []
@@ -175,7 +175,7 @@ def _none_can_be_run(fault: Exception, entries: Sequence[Entry]) -> bool:
     return isinstance(fault, SandboxError) and not entries
 
 
-def _entry(target: Any, examination: Examination, limits: Limits, manner: Manner) -> Entry:
+def _entry(target: Any, examination: Examination, limits: Limits, manner: LoadOptions) -> Entry:
     if not isinstance(target, Target | Launch):
         examination.peers, examination.budget = peers(), math.inf
         subject = from_object(target, adapter=manner.adapter)
@@ -189,7 +189,7 @@ def _entry(target: Any, examination: Examination, limits: Limits, manner: Manner
     examination.peers = peers(examined=str(target.path or ""))
     try:
         subject = submit(launch)
-    except LostError as lost:
+    except WorkerLostError as lost:
         return failed(absent(target, lost.level), lost.failure)
     with contextlib.closing(subject):
         return examination.examine(subject)

@@ -13,13 +13,13 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MANY_TOGETHER, MAX_TOGETHER, numbers
-from gradcheck.execution.session import Panel
+from gradcheck.execution.session import PeerSession
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.discovery import Discovery, reason
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Feature
-from gradcheck.run.cross_check import Hearing, OwnTime
+from gradcheck.run.cross_check import CrossCheck, OwnTime
 from gradcheck.run.settings import ENOUGH
 
 #: Problems drawn for each one compared, before giving up: some combinations of
@@ -84,8 +84,8 @@ class Drawing:
     Parameters
     ----------
     discovery : Discovery
-    panel : Panel
-    hearing : Hearing
+    panel : PeerSession
+    hearing : CrossCheck
     seed, examples : int
     own : OwnTime, optional
         Nothing more is drawn when it is used up.
@@ -94,8 +94,8 @@ class Drawing:
     def __init__(
         self,
         discovery: Discovery,
-        panel: Panel,
-        hearing: Hearing,
+        panel: PeerSession,
+        hearing: CrossCheck,
         seed: int,
         examples: int,
         own: OwnTime | None = None,

@@ -41,7 +41,7 @@ Progress = Callable[[str], None]
 SAID = 1.0
 
 
-class Hearing:
+class CrossCheck:
     """Holds the two witnesses of the oracle against each other, problem by problem.
 
     Parameters

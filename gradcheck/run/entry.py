@@ -8,7 +8,7 @@ import numpy as np
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict, worst
 from gradcheck.contract.protocol import Failure
 from gradcheck.errors import GradcheckError, SandboxError
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Problem
@@ -23,12 +23,12 @@ from gradcheck.records.record import (
     finding_entry,
     support_entry,
 )
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 
 def examined(
-    subject: Subject,
-    plan: Plan,
+    subject: Submission,
+    plan: CheckContext,
     scope: Scope,
     findings: list[Finding],
     example: CounterExample | None,
@@ -72,7 +72,7 @@ def examined(
     }
 
 
-def _vast(problem: Problem, plan: Plan) -> tuple[str, ...]:
+def _vast(problem: Problem, plan: CheckContext) -> tuple[str, ...]:
     """Say of a counter-example that is too large to be written out that it is left out."""
     if problem.params.size <= TOLD:
         return ()
@@ -87,7 +87,7 @@ def _error(finding: Finding) -> Entry:
     return failure_entry(Failure(finding.kind, finding.message, place))
 
 
-def _worked(plan: Plan, example: CounterExample) -> Entry:
+def _worked(plan: CheckContext, example: CounterExample) -> Entry:
     """Return the counter-example with every step written out, where it is of a gradient."""
     truth = (plan.defined if example.check == "loss" else plan.truth)(example.problem)
     entry = counterexample_entry(example, truth)
@@ -126,7 +126,7 @@ def _entries(entry: Entry, network: Network, notation: Notation) -> list[Entry]:
     return entries
 
 
-def _head(subject: Subject) -> Entry:
+def _head(subject: Submission) -> Entry:
     return {
         "name": subject.name,
         "path": subject.path,
@@ -136,20 +136,20 @@ def _head(subject: Subject) -> Entry:
     }
 
 
-def _adapter(subject: Subject) -> Entry:
+def _adapter(subject: Submission) -> Entry:
     if subject.settlement is not None:
         conventions = dict(subject.settlement.conventions)
         return {"name": subject.settlement.adapter, "conventions": conventions}
     return {"name": subject.session.readings[0].adapter, "conventions": {}}
 
 
-def _notation(subject: Subject) -> Entry:
+def _notation(subject: Submission) -> Entry:
     """Say how the code writes things; native code writes them as they are defined."""
     settled = subject.settlement
     return {} if settled is None or settled.failure else {"notation": settled.notation.told()}
 
 
-def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
+def failed(subject: Submission, failure: Failure, seconds: float = 0.0) -> Entry:
     """Return the entry of an implementation of which nothing could be asked."""
     return {
         **_head(subject),
@@ -168,7 +168,7 @@ def failed(subject: Subject, failure: Failure, seconds: float = 0.0) -> Entry:
     }
 
 
-def faulty(subject: Subject, fault: Exception, seconds: float = 0.0) -> Entry:
+def faulty(subject: Submission, fault: Exception, seconds: float = 0.0) -> Entry:
     """Return the entry of an implementation on which gradcheck itself, or the machine, failed.
 
     That is no fault of the submission: nobody can tell what its gradient is.

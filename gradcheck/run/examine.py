@@ -17,10 +17,10 @@ from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Observation, Request, Session
 from gradcheck.contract.sizes import check_size
 from gradcheck.errors import UsageError
-from gradcheck.execution.limits import LostError
-from gradcheck.execution.session import Panel, drive, drive_until
+from gradcheck.execution.limits import WorkerLostError
+from gradcheck.execution.session import PeerSession, drive, drive_until
 from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.discovery import (
     Discovery,
     declared_support,
@@ -29,17 +29,17 @@ from gradcheck.networks.discovery import (
     unsupported,
 )
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.inference.inferred import Settlement
+from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.scope import Scope, scope_of
 from gradcheck.records.record import Entry
 from gradcheck.run.compared_problems import Drawing, Drawn
-from gradcheck.run.cross_check import Hearing, OwnTime, Progress
+from gradcheck.run.cross_check import CrossCheck, OwnTime, Progress
 from gradcheck.run.entry import examined, failed
 from gradcheck.run.requirements import Requirements, left_out
 from gradcheck.run.settings import ENOUGH, EXAMPLES, check_numbers
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 from gradcheck.run.suspicions import cost_flags, library_flags, process_flags
 
 
@@ -86,7 +86,7 @@ class Examination:
         if self.only:
             check_size(self.only)
 
-    def examine(self, subject: Subject) -> Entry:
+    def examine(self, subject: Submission) -> Entry:
         """Examine one implementation and return its entry in the record.
 
         Raises
@@ -97,7 +97,7 @@ class Examination:
         start = time.perf_counter()
         try:
             return self._examine(subject, start)
-        except LostError as lost:
+        except WorkerLostError as lost:
             failure = lost.failure
         except UsageError as error:  # about what it declares: our settings were tried before
             failure = Failure("contract", str(error))
@@ -105,30 +105,30 @@ class Examination:
             failure = Failure("memory", "gradcheck ran out of memory on problems of its sizes")
         return failed(subject, failure, time.perf_counter() - start)
 
-    def _examine(self, subject: Subject, start: float) -> Entry:
+    def _examine(self, subject: Submission, start: float) -> Entry:
         own = OwnTime(self.budget, subject.waited)
         declared = declared_support(subject.networks, subject.batch_sizes)
         self.progress("support")
         settlement = None
         if subject.session.readings[0].adapter != "native":
             # code that needs no reading does not pay for it
-            from gradcheck.networks.inference.inferred import Settled
+            from gradcheck.networks.inference.inferred import InferredSession
 
             settlement = self._settled(subject.session)
             if settlement.failure is not None:
                 subject = replace(subject, settlement=settlement)
                 return failed(subject, settlement.failure, time.perf_counter() - start)
             subject = replace(
-                subject, session=Settled(subject.session, settlement), settlement=settlement
+                subject, session=InferredSession(subject.session, settlement), settlement=settlement
             )
-        panel = Panel(subject.session, self.peers)
+        panel = PeerSession(subject.session, self.peers)
         if settlement is None:
             discovery = drive(discover(declared, self.only, self.seed), panel)
         else:
             discovery = Discovery(settlement.support, (), settlement.refused)
         if discovery.support.empty:
             return failed(subject, _nothing(discovery), time.perf_counter() - start)
-        hearing = Hearing(self.truths, self.seed, self.examples, self.progress)
+        hearing = CrossCheck(self.truths, self.seed, self.examples, self.progress)
         plan, drawn = self._plan(discovery, panel, hearing, own)
         if settlement is not None:
             plan = replace(
@@ -196,8 +196,8 @@ class Examination:
 
     def _scope(
         self,
-        subject: Subject,
-        plan: Plan,
+        subject: Submission,
+        plan: CheckContext,
         drawn: Drawn,
         discovery: Discovery,
         declined: Mapping[str, str],
@@ -225,11 +225,11 @@ class Examination:
             else 0.0,
         )
 
-    def _settled(self, session: Session) -> Settlement:
+    def _settled(self, session: Session) -> Inferred:
         """Find the reading that holds; of adapters that find none, the first says why."""
         from gradcheck.networks.inference.infer import settle
 
-        first: Settlement | None = None
+        first: Inferred | None = None
         while True:
             settlement = drive(
                 settle(session.readings, self.only, self.seed, self.any_reduction), session
@@ -240,15 +240,15 @@ class Examination:
             try:
                 if not session.more():
                     return first
-            except LostError:  # while it looked on: what was found before is told
+            except WorkerLostError:  # while it looked on: what was found before is told
                 return first
 
     def _plan(
-        self, discovery: Discovery, panel: Panel, hearing: Hearing, own: OwnTime
-    ) -> tuple[Plan, Drawn]:
+        self, discovery: Discovery, panel: PeerSession, hearing: CrossCheck, own: OwnTime
+    ) -> tuple[CheckContext, Drawn]:
         self.progress("problems")
         drawn = Drawing(discovery, panel, hearing, self.seed, self.examples, own).draw()
-        plan = Plan(
+        plan = CheckContext(
             drawn.problems,
             discovery.support,
             truths=self.truths,
@@ -261,13 +261,13 @@ class Examination:
         return plan, drawn
 
 
-def _aside(subject: Subject) -> dict[str, str]:
+def _aside(subject: Submission) -> dict[str, str]:
     """Return what only has the name of an optional function, as its reading says."""
     told = subject.session.readings[0].conventions
     return {k.removeprefix("aside "): v for k, v in told.items() if k.startswith("aside ")}
 
 
-def _refused(plan: Plan, panel: Panel) -> dict[Problem, str]:
+def _refused(plan: CheckContext, panel: PeerSession) -> dict[Problem, str]:
     """What the code refuses by its numbers, where they are no excuse for it."""
     return {
         problem: message
@@ -301,7 +301,7 @@ def _enough(finding: Finding, fewer: str = "") -> Finding:
 
 
 def _counterexample(
-    plan: Plan, findings: list[Finding]
+    plan: CheckContext, findings: list[Finding]
 ) -> Generator[Request, Observation, CounterExample | None]:
     """Look for the smallest problem that shows the first thing that is wrong."""
     own = [finding for finding in findings if not finding.cause]
@@ -313,7 +313,7 @@ def _counterexample(
 
 
 def _explained(
-    plan: Plan, findings: list[Finding]
+    plan: CheckContext, findings: list[Finding]
 ) -> Generator[Request, Observation, tuple[list[Entry], Entry | None]]:
     """Name what is wrong, and gather what pictures need. Right code does not pay for the import."""
     if all(finding.verdict is Verdict.CORRECT for finding in findings):

@@ -17,7 +17,7 @@ from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Failure, Request
 from gradcheck.errors import InternalError, LoadError
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.session import drive
 from gradcheck.execution.start import Launch
 from gradcheck.networks.bugs import CATALOGUE, Bug
@@ -31,7 +31,7 @@ from gradcheck.run.entry import failed
 from gradcheck.run.examine import Examination
 from gradcheck.run.mutation_score import prove
 from gradcheck.run.settings import EXAMPLES
-from gradcheck.run.submission import SHIPPED, Subject, absent, is_own, own, peers, submit
+from gradcheck.run.submission import SHIPPED, Submission, absent, is_own, own, peers, submit
 
 #: Problems in a quick report.
 QUICK = 60
@@ -195,13 +195,13 @@ def carry_out(task: Task) -> list[Entry]:
 
 
 @cache
-def _subject(path: str) -> Subject | Failure:
+def _subject(path: str) -> Submission | Failure:
     """Load our own file, or start a worker for another one, once in each process."""
     try:
         return own(Path(path).stem) if is_own(path) else submit(Launch(parse_target(path), PATIENT))
     except LoadError as error:
         return Failure("import", str(error), error.place)
-    except LostError as lost:
+    except WorkerLostError as lost:
         return lost.failure
 
 
@@ -236,7 +236,7 @@ def _work_through(task: Task) -> list[Entry]:
         if reason.unsupported:
             return [{"not_run": str(reason)}]
         return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
-    except LostError as reason:
+    except WorkerLostError as reason:
         return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
     entries = [
         _result(

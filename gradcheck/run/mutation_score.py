@@ -18,7 +18,7 @@ from gradcheck.networks.bugs import Bug
 from gradcheck.networks.bugs.bug import RATE
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.diagnosis import Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
@@ -66,7 +66,7 @@ def prove(bug: Bug, seed: int, truths: Truths) -> Proof:
     session = InProcess(bug.planted())
     problems = tuple(dict.fromkeys(_problems(bug, seed)))
     arithmetic = drive(calibrate(problems, truths), session)
-    plan = Plan(problems, arithmetic=arithmetic, truths=truths, seed=seed)
+    plan = CheckContext(problems, arithmetic=arithmetic, truths=truths, seed=seed)
     findings: list[Finding] = []
     for slugs in (FINDERS, LAST):
         if not _bad(findings):
@@ -119,7 +119,7 @@ def answers(code: Any, problem: Problem, after: tuple[Problem, ...] = ()) -> Ans
     return Answers(last[0], last[1], impure)
 
 
-def flags(said: Answers, problem: Problem, plan: Plan) -> list[str]:
+def flags(said: Answers, problem: Problem, plan: CheckContext) -> list[str]:
     """Say by what code with these answers is found out on this very problem."""
     found = ["purity"] if said.impure else []
     if said.gradient.failure:

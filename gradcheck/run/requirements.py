@@ -22,7 +22,7 @@ from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.far_out import DEEPEST, WIDEST
 from gradcheck.networks.losses import LOSSES, REDUCTIONS
 from gradcheck.networks.problem import Problem
@@ -130,7 +130,7 @@ OWN_FAULTS = ("NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundEr
 
 
 def left_out(
-    plan: Plan, aside: Mapping[str, str]
+    plan: CheckContext, aside: Mapping[str, str]
 ) -> Generator[Request, Observation, dict[Call, str]]:
     """Find the optional functions that do not follow their contract, and say why.
 
@@ -162,7 +162,7 @@ def _said(failure: Failure) -> str:
     return failure.message.removesuffix(".")
 
 
-def _another(plan: Plan, call: Call, problem: Problem, seen: Observation) -> bool:
+def _another(plan: CheckContext, call: Call, problem: Problem, seen: Observation) -> bool:
     """Whether an answer is that of a function with another purpose."""
     if seen.failure is None or not seen.supported:
         return False

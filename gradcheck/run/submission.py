@@ -13,17 +13,17 @@ from gradcheck.contract.protocol import Call, Described, Session
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import Place, raised
 from gradcheck.execution.calling import one_line
-from gradcheck.execution.limits import LostError
+from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
 from gradcheck.execution.start import Launch
-from gradcheck.networks.inference.inferred import Settlement
+from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import Target
 
 
 @dataclass(frozen=True)
-class Subject:
+class Submission:
     """What is examined.
 
     Attributes
@@ -48,7 +48,7 @@ class Subject:
         Returns for how many seconds its code was waited for.
     close : callable
         Ends what runs for it.
-    settlement : Settlement or None
+    settlement : Inferred or None
         How foreign code is read, once that is settled; None for native code.
     """
 
@@ -64,7 +64,7 @@ class Subject:
     printed: Callable[[], int] = int
     close: Callable[[], object] = object
     waited: Callable[[], float] = float
-    settlement: Settlement | None = None
+    settlement: Inferred | None = None
 
 
 #: What is told where no adapter reads the code; first which reading came nearest, if one did.
@@ -83,12 +83,12 @@ _NEAREST = (
 SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
 
 
-def submit(launch: Launch) -> Subject:
+def submit(launch: Launch) -> Submission:
     """Ask code under test in its worker, which runs until the subject is closed.
 
     Raises
     ------
-    LostError
+    WorkerLostError
         When it cannot be imported, or has nothing that could be asked.
     SandboxError
         When it cannot be shut in as well as was asked for.
@@ -97,13 +97,13 @@ def submit(launch: Launch) -> Subject:
     if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
         session.close()
         nearest = session.readings[0]
-        raise LostError(
+        raise WorkerLostError(
             "contract",
             _lacking(_whole(target), target.manner.adapter, nearest),
             session.level,
             launch.submission.place(_place(nearest)),
         )
-    return Subject(
+    return Submission(
         target.name,
         shown(target),
         session,
@@ -129,13 +129,13 @@ def _whole(target: Target) -> str:
     return f"{target.file}:{target.attribute}" if target.attribute else target.file
 
 
-def absent(target: Target, level: int = 0) -> Subject:
+def absent(target: Target, level: int = 0) -> Submission:
     """Stand in for code that could not be loaded."""
     nothing = InProcess(SimpleNamespace())
-    return Subject(target.name, shown(target), nothing, sandbox=level)
+    return Submission(target.name, shown(target), nothing, sandbox=level)
 
 
-def own(name: str) -> Subject:
+def own(name: str) -> Submission:
     """Load one of our own implementations into this process.
 
     Raises
@@ -175,7 +175,7 @@ def from_object(
     path: str = "",
     renew: Callable[[], Any] | None = None,
     adapter: str | None = None,
-) -> Subject:
+) -> Submission:
     """Wrap what is in this process: what follows the contract, or some adapter reads.
 
     Parameters
@@ -204,7 +204,7 @@ def from_object(
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
         raise UsageError(_lacking(path or name, adapter, session.readings[0]))
-    return Subject(
+    return Submission(
         name,
         path,
         session,

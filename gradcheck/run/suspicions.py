@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 
@@ -47,7 +47,7 @@ _LEAST = 0.75
 
 
 @dataclass(frozen=True)
-class Flag:
+class Suspicion:
     """A sign, with what it rests on.
 
     Attributes
@@ -61,25 +61,25 @@ class Flag:
     evidence: str
 
 
-Timings = Generator[Request, Observation, list[Flag]]
+Timings = Generator[Request, Observation, list[Suspicion]]
 
 
-def library_flags(libraries: Sequence[str]) -> list[Flag]:
+def library_flags(libraries: Sequence[str]) -> list[Suspicion]:
     """Flag libraries that differentiate by themselves."""
     if not libraries:
         return []
-    return [Flag(AUTOMATIC, f"the code imports {', '.join(libraries)}")]
+    return [Suspicion(AUTOMATIC, f"the code imports {', '.join(libraries)}")]
 
 
-def process_flags(spawned: int) -> list[Flag]:
+def process_flags(spawned: int) -> list[Suspicion]:
     """Flag processes that the code started."""
     if not spawned:
         return []
     plural = "processes" if spawned > 1 else "process"
-    return [Flag(PROCESSES, f"the code started {spawned} {plural} of its own; all were ended")]
+    return [Suspicion(PROCESSES, f"the code started {spawned} {plural} of its own; all were ended")]
 
 
-def cost_flags(plan: Plan) -> Timings:
+def cost_flags(plan: CheckContext) -> Timings:
     """Time the gradient with more parameters, then with more samples.
 
     Silent where the code handles one network or one batch size only: then there is
@@ -103,7 +103,7 @@ def cost_flags(plan: Plan) -> Timings:
         steepness = _steepness(problems, fastest)
         shown += steepness >= _STEEP
         if shown >= _SHOWN:
-            return [Flag(NUMERICAL, _evidence(problems, fastest))]
+            return [Suspicion(NUMERICAL, _evidence(problems, fastest))]
         if steepness < _FLAT and rounds >= _SHOWN:
             return []
     return []
@@ -133,7 +133,7 @@ def _evidence(problems: Sequence[Problem], seconds: Sequence[float]) -> str:
     )
 
 
-def _problems(plan: Plan) -> tuple[Problem, ...]:
+def _problems(plan: CheckContext) -> tuple[Problem, ...]:
     """Return a small problem, one with more parameters, one with more samples; or nothing."""
     support = plan.support
     if support.networks or not plan.problems or len(support.batch_sizes) < _ANY_BATCH:

@@ -9,8 +9,8 @@ import pytest
 from gradcheck.checks import CHECKS
 from gradcheck.errors import InternalError
 from gradcheck.run.replay import quoted
-from gradcheck.testing.examinations import Examinations, Outcome
-from gradcheck.testing.selected import Target
+from gradcheck.testing.examinations import CheckOutcome, Examinations
+from gradcheck.testing.selected import Selected
 
 #: The property of a test that says what its implementation's verdict covers.
 SCOPE = "gradcheck_scope"
@@ -26,7 +26,7 @@ def test_id(name: str, slug: str) -> str:
 class ImplementationFile(pytest.File):
     """A file in which there is an implementation, or several."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[Selected, ...]
     examinations: Examinations
 
     @classmethod
@@ -34,7 +34,7 @@ class ImplementationFile(pytest.File):
         cls,
         parent: pytest.Collector,
         path: Path,
-        targets: tuple[Target, ...],
+        targets: tuple[Selected, ...],
         examinations: Examinations,
     ) -> "ImplementationFile":
         """Make the node of a file."""
@@ -54,14 +54,14 @@ class ImplementationFile(pytest.File):
 class CheckItem(pytest.Item):
     """One check of one implementation."""
 
-    target: Target
+    target: Selected
     slug: str
     examinations: Examinations
-    outcome: Outcome | InternalError
+    outcome: CheckOutcome | InternalError
 
     @classmethod
     def of(
-        cls, parent: pytest.Collector, target: Target, slug: str, examinations: Examinations
+        cls, parent: pytest.Collector, target: Selected, slug: str, examinations: Examinations
     ) -> "CheckItem":
         """Make a test."""
         item: CheckItem = cls.from_parent(parent, name=test_id(target.name, slug))
@@ -78,10 +78,10 @@ class CheckItem(pytest.Item):
             self.outcome = self.examinations.outcome(self.target, self.slug, replay)
         except InternalError as fault:
             self.outcome = fault
-        if isinstance(self.outcome, Outcome) and self.outcome.scope:
+        if isinstance(self.outcome, CheckOutcome) and self.outcome.scope:
             # a property goes into JUnit's XML, and from a process of pytest-xdist to the first one
             self.user_properties.append((SCOPE, self.outcome.scope))
-        if isinstance(self.outcome, Outcome) and self.outcome.verdict == "error":
+        if isinstance(self.outcome, CheckOutcome) and self.outcome.verdict == "error":
             demand(self.outcome)
 
     def runtest(self) -> None:
@@ -103,7 +103,7 @@ class CheckItem(pytest.Item):
         return self.path, 0, self.name
 
 
-def demand(outcome: Outcome, examinations: Examinations | None = None, name: str = "") -> None:
+def demand(outcome: CheckOutcome, examinations: Examinations | None = None, name: str = "") -> None:
     """End a test as its check came out; no traceback, for the fault is not in the test.
 
     ``unresolved`` fails: a test that passes says that the gradient is right. What fails by

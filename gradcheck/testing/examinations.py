@@ -11,11 +11,11 @@ from gradcheck.renderers import failure
 from gradcheck.run.api import check, fresh_seed
 from gradcheck.run.replay import quoted
 from gradcheck.run.settings import EXAMPLES
-from gradcheck.testing.selected import Target, find
+from gradcheck.testing.selected import Selected, find
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """How one check of one implementation came out.
 
     Attributes
@@ -66,12 +66,12 @@ class Examinations:
             text += f" --gradcheck-examples {self.examples}"
         return f"{text} --gradcheck-require {quoted(self.require)}" if self.require else text
 
-    def outcome(self, implementation: Any, slug: str, replay: str = "") -> Outcome:
+    def outcome(self, implementation: Any, slug: str, replay: str = "") -> CheckOutcome:
         """Return what a check found; the implementation is examined when first asked for.
 
         Parameters
         ----------
-        implementation : Target, path, module or object
+        implementation : Selected, path, module or object
         slug : str
             The check's.
         replay : str
@@ -88,14 +88,14 @@ class Examinations:
         if isinstance(done, InternalError):
             raise done
         if isinstance(done, GradcheckError):
-            return Outcome("error", f"error: {done}\nReplay: {replay}")
+            return CheckOutcome("error", f"error: {done}\nReplay: {replay}")
         entry = done.data["implementations"][0]
         verdict, scope = failure.verdict_of(entry, slug), failure.covers(entry)
         if verdict in ("correct", ""):
             text = "" if verdict else failure.nothing_to_check(entry, slug)
-            return Outcome(verdict, text, scope)
+            return CheckOutcome(verdict, text, scope)
         text = failure.render(entry, slug, replay, done.data["command"])
-        return Outcome(verdict, text, scope, failure.cause_of(entry, slug))
+        return CheckOutcome(verdict, text, scope, failure.cause_of(entry, slug))
 
     def _examined(self, implementation: Any) -> Record | GradcheckError:
         key = _key(implementation)
@@ -107,7 +107,7 @@ class Examinations:
         with warnings.catch_warnings():
             warnings.simplefilter("default")  # a filter of "error" must not change the verdict
             try:
-                if isinstance(implementation, Target):
+                if isinstance(implementation, Selected):
                     implementation = implementation.submitted
                 return check(
                     implementation, examples=self.examples, seed=self.seed, require=self.require
@@ -120,6 +120,6 @@ class Examinations:
 
 
 def _key(implementation: Any) -> Any:
-    if isinstance(implementation, Target):
+    if isinstance(implementation, Selected):
         return str(implementation.path), implementation.submitted.attribute
     return id(implementation)

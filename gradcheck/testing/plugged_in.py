@@ -15,7 +15,7 @@ from gradcheck.run.settings import EXAMPLES, check_numbers, configured
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched
-from gradcheck.testing.selected import Target, find
+from gradcheck.testing.selected import Selected, find
 
 
 class UnmatchedWarning(pytest.PytestWarning):
@@ -125,7 +125,7 @@ def _case(nodeid: str) -> str:
     return nodeid.partition("[")[2].removesuffix("]")
 
 
-def _targets(config: pytest.Config) -> Iterator[Target]:
+def _targets(config: pytest.Config) -> Iterator[Selected]:
     for text in config.option.gradcheck_impl:
         yield find(text, config.invocation_params.dir)
     if config.args_source is not pytest.Config.ArgsSource.ARGS:

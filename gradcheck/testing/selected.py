@@ -11,7 +11,7 @@ from gradcheck.reading.target import parse_target
 
 
 @dataclass(frozen=True)
-class Target:
+class Selected:
     """An implementation, found but not yet loaded.
 
     Attributes
@@ -32,7 +32,7 @@ class Target:
     submitted: Submitted
 
 
-def find(text: str, folder: Path) -> Target:
+def find(text: str, folder: Path) -> Selected:
     """Find what a text points at; nothing of it is run.
 
     Parameters
@@ -52,7 +52,7 @@ def find(text: str, folder: Path) -> Target:
     if "[" in str(path) or "::" in str(path):
         raise UsageError(f"{text}: pytest cannot be given a path with [ or :: in it; rename it")
     name = submitted.attribute.rpartition(".")[2] or path.stem
-    return Target(text, name, path.resolve(), submitted)
+    return Selected(text, name, path.resolve(), submitted)
 
 
 def _file_of(submitted: Submitted, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from rich.console import Console
 from gradcheck.commands import delivery
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.run.cross_check import Hearing, Stage
+from gradcheck.run.cross_check import CrossCheck, Stage
 
 
 def told(monkeypatch, seconds):
@@ -16,7 +16,7 @@ def told(monkeypatch, seconds):
     clock = iter(seconds * n for n in range(1000))
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     said = []
-    hearing = Hearing(Truths(), 3, 20, said.append)
+    hearing = CrossCheck(Truths(), 3, 20, said.append)
     for index in range(20):
         hearing.hear(sampling.problem(3, index))
     return said

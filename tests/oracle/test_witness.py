@@ -40,7 +40,7 @@ def drawn(name: str, seed: int) -> Problem:
     return Problem(network, Params(pairs), Batch(x, y))
 
 
-def told(testimony: witness.Testimony) -> str:
+def told(testimony: witness.SecondEstimate) -> str:
     return (
         f"{testimony.tensor}: differences say {testimony.slope.value:.15g} ± "
         f"{testimony.slope.error:.1e}, the estimate {testimony.expected:.15g} ± "
@@ -129,20 +129,20 @@ FALSIFICATIONS = {
 }
 
 
-def falsified(truth: Truth, name: str, how: str) -> list[witness.Testimony]:
+def falsified(truth: Truth, name: str, how: str) -> list[witness.SecondEstimate]:
     estimate = truth.gradient[name]
     false = Estimate(FALSIFICATIONS[how](estimate.value), estimate.error)
     estimates = {**truth.gradient, name: false}
     return heard(truth, estimates)
 
 
-def heard(truth: Truth, estimates: dict[str, Estimate]) -> list[witness.Testimony]:
+def heard(truth: Truth, estimates: dict[str, Estimate]) -> list[witness.SecondEstimate]:
     problem = truth.problem
     run = evaluate(problem.network, problem.params.pairs, problem.batch.x)
     return witness.testimonies(problem, run, estimates, None, np.random.default_rng(0))
 
 
-def too_coarse(honest: list[witness.Testimony], off: float) -> bool:
+def too_coarse(honest: list[witness.SecondEstimate], off: float) -> bool:
     """Whether three directions would overlook so small an error once in a million times."""
     bar = max(SLACK * (t.slope.error + t.error) for t in honest)
     return not off > bar or miss_probability(off / bar, DIRECTIONS) > 1e-6
@@ -184,20 +184,22 @@ def test_a_falsified_complex_step_shows_as_a_disagreement(monkeypatch: pytest.Mo
 
 def test_a_contradiction_by_accident_is_gone_when_the_witness_is_heard_again() -> None:
     truth = Truth(sampling.problem(15, 0))
-    accident = witness.Testimony("W1", Slope(1.0, 1e-12, 0.01), 2.0, 1e-12)
+    accident = witness.SecondEstimate("W1", Slope(1.0, 1e-12, 0.01), 2.0, 1e-12)
     truth.__dict__["testimonies"] = [accident]
     assert not accident.agrees, "the testimony made up for this test agrees"
     assert not truth.disagreements, "an accident of one ladder counts as our own fault"
 
 
 def test_a_silent_witness_contradicts_nobody() -> None:
-    silent = witness.Testimony("W1", Slope(float("nan"), float("inf"), float("nan")), 3.0, 1e-16)
+    silent = witness.SecondEstimate(
+        "W1", Slope(float("nan"), float("inf"), float("nan")), 3.0, 1e-16
+    )
     assert silent.agrees, "a witness without a usable rung counts as a contradiction"
 
 
 @pytest.mark.parametrize(("off", "agrees"), [(9.0, True), (11.0, False)])
 def test_the_witnesses_agree_up_to_ten_joint_bars(off: float, agrees: bool) -> None:
-    testimony = witness.Testimony("W1", Slope(1.0 + off * 3e-10, 2e-10, 0.01), 1.0, 1e-10)
+    testimony = witness.SecondEstimate("W1", Slope(1.0 + off * 3e-10, 2e-10, 0.01), 1.0, 1e-10)
     assert testimony.agrees is agrees, f"{off} joint bars apart: agrees is {testimony.agrees}"
 
 

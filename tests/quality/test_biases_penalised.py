@@ -11,7 +11,7 @@ from gradcheck.execution.session import InProcess
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 TRUTHS = Truths()
 CONVENTION = "It is a convention: the loss penalises the biases too, and so does the gradient"
@@ -40,7 +40,7 @@ class Penalised(Naive):
 def examined(code: Any) -> Entry:
     examination = Examination(3, examples=40, truths=TRUTHS)
     with np.errstate(all="ignore"):
-        return examination.examine(Subject("penalised", "", InProcess(code)))
+        return examination.examine(Submission("penalised", "", InProcess(code)))
 
 
 def bad(entry: Entry) -> dict[str, str]:

@@ -17,7 +17,7 @@ from gradcheck import check
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.session import InProcess, Panel, drive
+from gradcheck.execution.session import InProcess, PeerSession, drive
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
@@ -30,7 +30,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.records.record import Entry
 from gradcheck.run.compared_problems import Drawing, Drawn
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,7 +144,7 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
 
 @cache
 def drawn(seed: int) -> Drawn:
-    panel = Panel(InProcess(Textbook()), {})
+    panel = PeerSession(InProcess(Textbook()), {})
     return Drawing(drive(discover(None, None, seed), panel), panel, DEAF, seed, 200).draw()
 
 
@@ -240,7 +240,7 @@ def test_code_for_layers_of_any_size_is_asked_wide_and_deep_ones() -> None:
 
 def test_as_many_problems_are_compared_as_were_asked_for() -> None:
     for examples in (1, 5, 20, 60, 200):
-        panel = Panel(InProcess(Textbook()), {})
+        panel = PeerSession(InProcess(Textbook()), {})
         discovery = drive(discover(None, None, 0), panel)
         found = Drawing(discovery, panel, DEAF, 0, examples).draw()
         assert len(found.problems) == examples, f"{len(found.problems)} for {examples}"
@@ -292,7 +292,7 @@ class Mutant(Textbook):
 
 def examined(code: Any, seed: int = 0, **attributes: Any) -> Entry:
     session = InProcess(code, renew=lambda: code)
-    subject = Subject("mutant", "", session, attributes.get("networks"), attributes.get("sizes"))
+    subject = Submission("mutant", "", session, attributes.get("networks"), attributes.get("sizes"))
     return Examination(seed).examine(subject)
 
 

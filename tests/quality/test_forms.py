@@ -12,18 +12,18 @@ from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess, drive
-from gradcheck.networks.aggregate import SET_ASIDE_IN, Tally
-from gradcheck.networks.context import Plan
+from gradcheck.networks.aggregate import SET_ASIDE_IN, Aggregate
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.sampling import EVERYTHING, problem
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 from tests.tiers import telling
 
 
 def examined(code: Any, seed: int, examples: int = 200, sizes: list[int] | None = None) -> Entry:
-    subject = Subject("form", "", InProcess(code), batch_sizes=sizes)
+    subject = Submission("form", "", InProcess(code), batch_sizes=sizes)
     return Examination(seed, examples=examples).examine(subject)
 
 
@@ -31,7 +31,7 @@ def compared(code: Any, seed: int, activation: str, sizes: tuple[int, ...]) -> F
     """Judge the gradient of networks whose hidden layers have one activation."""
     support = replace(EVERYTHING, activations=(activation,), batch_sizes=sizes)
     problems = tuple(problem(seed, index, support) for index in range(60))
-    findings = drive(gradient.run(Plan(problems, support)), InProcess(code))
+    findings = drive(gradient.run(CheckContext(problems, support)), InProcess(code))
     return findings[-1]
 
 
@@ -79,7 +79,7 @@ def test_a_tensor_that_is_lost_too_often_is_unresolved(problems: int) -> None:
     few = max(1, problems // SET_ASIDE_IN)
     verdicts = []
     for lost in (few, few + 1):
-        tally = Tally()
+        tally = Aggregate()
         for index in range(problems):
             tally.add(problem(1, index), [judgement(index < lost)])
         finding = tally.finding("gradient", "right", "wrong")
@@ -93,7 +93,7 @@ def test_a_tensor_that_is_lost_too_often_is_unresolved(problems: int) -> None:
 
 
 def test_a_tensor_that_is_always_lost_is_unresolved() -> None:
-    tally = Tally()
+    tally = Aggregate()
     tally.add(problem(1, 0), [judgement(True)])
     assert tally.finding("gradient", "right", "wrong").verdict is Verdict.UNRESOLVED
 

@@ -11,12 +11,12 @@ from gradcheck.checks import gradient, loss, saturation
 from gradcheck.comparison.verdict import Finding, Verdict, worst
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.guard import Guard, askable, guard
 from gradcheck.networks.sampling import PAIRINGS, Support, problem
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 LOGARITHMIC = ("cross_entropy", "binary_cross_entropy")
 SUPPORT = Support(pairings=tuple(pair for pair in PAIRINGS if pair[1] in LOGARITHMIC))
@@ -81,7 +81,7 @@ PROBLEMS = tuple(problem(1, index, SUPPORT) for index in range(40))
 
 def findings(code: Any) -> list[Finding]:
     """Make the checks that know of a logarithm."""
-    plan = Plan(PROBLEMS, SUPPORT, truths=TRUTHS, seed=1)
+    plan = CheckContext(PROBLEMS, SUPPORT, truths=TRUTHS, seed=1)
     session = InProcess(code)
     with np.errstate(all="ignore"):
         plan = replace(plan, arithmetic=drive(calibrate(plan.problems, TRUTHS), session))
@@ -135,7 +135,7 @@ def test_a_bug_beside_such_a_constant_is_wrong(name: str) -> None:
 
 
 def test_a_constant_is_told() -> None:
-    subject = Subject("guarded", "", InProcess(Clipped(1e-7)))
+    subject = Submission("guarded", "", InProcess(Clipped(1e-7)))
     with np.errstate(all="ignore"):
         entry = Examination(1, examples=40).examine(subject)
     assert entry["verdict"] is Verdict.CORRECT

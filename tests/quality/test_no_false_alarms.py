@@ -20,7 +20,7 @@ from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.reading.loading import load, shipped
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 IMPLEMENTATIONS = ("matrix", "scalar_loops", "jax_autodiff")
 
@@ -182,7 +182,7 @@ def examinations() -> dict[int, Examination]:
 
 
 def examined(code: Any, seed: int, examinations: dict[int, Examination]) -> Entry:
-    return examinations[seed].examine(Subject(type(code).__name__, "", InProcess(code)))
+    return examinations[seed].examine(Submission(type(code).__name__, "", InProcess(code)))
 
 
 def bad_findings(entry: Entry) -> str:

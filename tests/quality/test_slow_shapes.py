@@ -14,7 +14,7 @@ from gradcheck.execution.session import InProcess
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
-from gradcheck.run.submission import Subject
+from gradcheck.run.submission import Submission
 
 TRUTHS = Truths()
 
@@ -67,7 +67,7 @@ class OnOneActivation(Naive):
 
 def examined(code: Any, compiling: float) -> tuple[Entry, Compiling]:
     session = Compiling(code, compiling)
-    subject = Subject("compiling", "", session, waited=lambda: session.waited)
+    subject = Submission("compiling", "", session, waited=lambda: session.waited)
     return Examination(7, truths=TRUTHS, budget=TIMEOUT).examine(subject), session
 
 

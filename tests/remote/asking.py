@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.networks import sampling
 from gradcheck.networks.network import Network
 
@@ -29,6 +29,6 @@ COUNTING = """
 
 
 def lost(session, request=GRADIENT):
-    with pytest.raises(LostError) as end:
+    with pytest.raises(WorkerLostError) as end:
         session.ask(request)
     return end.value

@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import process
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
 from gradcheck.execution.start import Launch
@@ -174,7 +174,7 @@ def test_an_attribute_of_a_file_can_be_examined(session, attribute, code):
 
 
 def test_an_attribute_that_is_not_there_is_named(session):
-    with pytest.raises(LostError, match="no attribute missing"):
+    with pytest.raises(WorkerLostError, match="no attribute missing"):
         session("x = 1", attribute=":missing")
 
 

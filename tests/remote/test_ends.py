@@ -14,7 +14,7 @@ from gradcheck import UsageError
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.errors import SandboxError
 from gradcheck.execution import remote
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.process_tree import hidden
 from gradcheck.execution.start import Starting
 from gradcheck.networks import sampling
@@ -141,7 +141,7 @@ def test_memory_in_use_is_watched_over_all_processes(session, level):
 
 
 def test_a_file_that_cannot_be_imported_is_lost_with_its_reason(session, level):
-    with pytest.raises(LostError) as end:
+    with pytest.raises(WorkerLostError) as end:
         session("import nosuchpackage")
     assert end.value.kind == "import", end.value.kind
     assert "nosuchpackage" in end.value.message, end.value.message
@@ -178,7 +178,7 @@ def test_code_that_writes_to_its_worker_reaches_no_other_submission(session, at_
     hostile = session(code)
     assert hostile.ask(GRADIENT).loss == 1.0, "it could not do what it is to be held against"
     anew = Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True)
-    with contextlib.suppress(LostError):  # the spare worker may have read the file in time
+    with contextlib.suppress(WorkerLostError):  # the spare worker may have read the file in time
         hostile.ask(anew)
     end = lost(hostile, anew)
     assert end.kind in ("sandbox", "crash"), f"a worker that cannot start is {end.kind}"

@@ -7,7 +7,7 @@ import pytest
 
 from gradcheck.errors.lines import LONGEST, Place
 from gradcheck.execution import messages, wire
-from gradcheck.execution.limits import Limits, LostError
+from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.session import InProcess
 from gradcheck.execution.start import Launch
@@ -109,7 +109,7 @@ def test_a_line_of_another_file_of_a_package_is_told_with_its_file(tmp_path, mon
 def test_a_file_that_cannot_be_imported_is_told_with_its_line(tmp_path, text, place):
     path = tmp_path / "student.py"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(LostError) as end:
+    with pytest.raises(WorkerLostError) as end:
         Remote(Launch(parse_target(str(path)), Limits()))
     assert end.value.place == place, f"told {end.value.place}: {end.value}"
 

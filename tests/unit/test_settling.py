@@ -10,7 +10,7 @@ from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.inference.definitions import definitions, fitting, loss_from, outputs_of
 from gradcheck.networks.inference.infer import settle
-from gradcheck.networks.inference.inferred import Settled, Settlement
+from gradcheck.networks.inference.inferred import Inferred, InferredSession
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
 
@@ -180,7 +180,7 @@ class Session:
 
 def test_a_constant_of_the_own_loss_leaves_loss_gradient_and_step_alike():
     session = Session()
-    wrapped = Settled(session, Settlement(scale="2"))
+    wrapped = InferredSession(session, Inferred(scale="2"))
     problem = Problem(
         NETWORK,
         Params([(np.ones(s), np.ones(s[1])) for s in NETWORK.shapes]),

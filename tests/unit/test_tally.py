@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.networks.aggregate import Tally
+from gradcheck.networks.aggregate import Aggregate
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import Support, problem
 
@@ -27,7 +27,7 @@ def judgement(tensor, verdict, claimed, *, all_zero):
     ],
 )
 def test_a_tensor_that_is_trained_anywhere_is_not_called_never_trained(others, said):
-    tally = Tally()
+    tally = Aggregate()
     for each in [judgement("W1", Verdict.WRONG, 0.0, all_zero=True), *others]:
         tally.add(ONE, [each, judgement("b1", Verdict.CORRECT, 1.0, all_zero=False)])
     message = tally.finding("gradient", "right.", "wrong:").message

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradcheck.execution.session import InProcess, drive
-from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Outcome
+from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Reproduction
 from gradcheck.networks.worked_examples.classification import VERIFIED_SAMPLES, share_right
 from gradcheck.networks.worked_examples.digits import digits
 from gradcheck.networks.worked_examples.least_squares import fit
@@ -45,7 +45,7 @@ def implementation_named(name: str) -> ModuleType:
     return load(shipped(name))
 
 
-def outcome(code: Any, name: str, extent: str = "full") -> Outcome:
+def outcome(code: Any, name: str, extent: str = "full") -> Reproduction:
     return drive(BY_NAME[name].run(extent), InProcess(code))
 
 

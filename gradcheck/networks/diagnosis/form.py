@@ -16,7 +16,7 @@ from gradcheck.comparison.compare import named
 from gradcheck.contract.answers import ABSENT, Outline
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
-from gradcheck.networks.diagnosis.observations import Evidence
+from gradcheck.networks.diagnosis.observations import Observations
 from gradcheck.networks.diagnosis.other_forms import (
     LOST,
     ORDERS,
@@ -117,7 +117,7 @@ class Form:
         return self.loss and len(self.right) == len(self.turns)
 
 
-def read_form(evidence: Evidence) -> tuple[list[Diagnosis], Form | None]:
+def read_form(evidence: Observations) -> tuple[list[Diagnosis], Form | None]:
     """Say what is wrong with the form of the answers.
 
     Returns

@@ -11,16 +11,16 @@ from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule, Textbook
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, known_rules, named_bug
-from gradcheck.networks.diagnosis.observations import Evidence, Simulation, unexplained
+from gradcheck.networks.diagnosis.observations import Observations, Simulation, unexplained
 from gradcheck.networks.diagnosis.place import placed
-from gradcheck.networks.diagnosis.probe_setup import RATES, Case, gather, on, probes
+from gradcheck.networks.diagnosis.probe_setup import RATES, ProbeSetup, gather, on, probes
 from gradcheck.networks.diagnosis.recover_deltas import (
     PARTS,
-    Flag,
-    Survey,
+    RecoveredDeltas,
+    WrongRule,
     left_unexplained,
     observed_at,
     survey,
@@ -37,7 +37,7 @@ FRESH = 7
 ELSEWHERE = 2
 
 
-def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
+def gated(plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
     """Take back every name that does not predict what it was not chosen on."""
     if not any(d.name.bug for d in diagnoses) or case.repeated:
         return diagnoses
@@ -72,7 +72,9 @@ def gated(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
     return diagnoses
 
 
-def _reduced_otherwise(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
+def _reduced_otherwise(
+    plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+) -> Questions:
     """Take a name of the mean back that does not hold where the loss is a sum, or the other way."""
     mine = case.network
     others = (p.network for p in plan.problems if p.network.depth == mine.depth)
@@ -86,7 +88,9 @@ def _reduced_otherwise(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Qu
     return [taken_back(case, d) for d in diagnoses]
 
 
-def _penalised_otherwise(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> Questions:
+def _penalised_otherwise(
+    plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+) -> Questions:
     """Take a name of the penalty back that does not hold with another strength of it.
 
     All that a name was chosen on has one l2, and of one l2 a constant is some multiple.
@@ -114,11 +118,11 @@ def _of_penalty(diagnosis: Diagnosis) -> bool:
 
 
 def _holds(
-    case: Case,
+    case: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
-    seen: Evidence,
-    surveys: list[Survey],
+    seen: Observations,
+    surveys: list[RecoveredDeltas],
 ) -> bool:
     """Whether its part is wrong here too, and so as it says."""
     layer, part = diagnosis.name.layer, _part(diagnosis)
@@ -128,7 +132,7 @@ def _holds(
     return shown and _predicts(case, diagnosis, diagnoses, seen, surveys)
 
 
-def _predicted(case: Case, fresh: Evidence, diagnoses: list[Diagnosis]) -> bool:
+def _predicted(case: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis]) -> bool:
     """Whether all that was named, together, is what the code does; with biases or without.
 
     What was named in some layers may stand in others too, where it did not show.
@@ -144,7 +148,9 @@ def _predicted(case: Case, fresh: Evidence, diagnoses: list[Diagnosis]) -> bool:
     )
 
 
-def _requests(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> tuple[Request, ...]:
+def _requests(
+    plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+) -> tuple[Request, ...]:
     """Other values, and where it can be had another number of samples; steps for an update."""
     asked = _told_apart(case, probes(case, FRESH))
     used = {request.problem.batch.size for request in (*asked, *probes(case, 0))}
@@ -159,7 +165,7 @@ def _requests(plan: Plan, case: Case, diagnoses: list[Diagnosis]) -> tuple[Reque
     return asked
 
 
-def _told_apart(case: Case, asked: tuple[Request, ...]) -> tuple[Request, ...]:
+def _told_apart(case: ProbeSetup, asked: tuple[Request, ...]) -> tuple[Request, ...]:
     """Add a problem of several samples that each layer tells apart, where there is none."""
     sizes = [request.problem.batch.size for request in asked]
     able = next((n for n in case.sizes if n > 1), 1)
@@ -168,12 +174,14 @@ def _told_apart(case: Case, asked: tuple[Request, ...]) -> tuple[Request, ...]:
     return (*asked, _of_size(case, asked[-1], able, 8))
 
 
-def _of_size(case: Case, request: Request, samples: int, index: int) -> Request:
+def _of_size(case: ProbeSetup, request: Request, samples: int, index: int) -> Request:
     """Ask about other values and so many samples."""
     return replace(request, problem=case.probe(samples, (FRESH, index, 5)), anew=False)
 
 
-def _surveyed(case: Case, evidence: Evidence, diagnoses: list[Diagnosis]) -> list[Survey]:
+def _surveyed(
+    case: ProbeSetup, evidence: Observations, diagnoses: list[Diagnosis]
+) -> list[RecoveredDeltas]:
     """Survey what was answered, with the forward that was named."""
     forward = known_rules(d for d in diagnoses if d.name.site == "forward")
     return [
@@ -184,24 +192,24 @@ def _surveyed(case: Case, evidence: Evidence, diagnoses: list[Diagnosis]) -> lis
 
 
 def _predicts(
-    case: Case,
+    case: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
-    fresh: Evidence,
-    surveys: list[Survey],
+    fresh: Observations,
+    surveys: list[RecoveredDeltas],
 ) -> bool:
     """Whether a name predicts its own place, whatever is wrong elsewhere."""
     layer, part = diagnosis.name.layer, _part(diagnosis)
     if part is None or layer is None:
         return _predicts_whole(case, diagnosis, diagnoses, fresh)
     here = [d for d in diagnoses if _part(d) == part and d.name.layer == layer]
-    flag = Flag(part, layer)
+    flag = WrongRule(part, layer)
     flagged = [s for s in surveys if flag in s.flags]
     return left_unexplained(known_rules(here), flag, flagged, case.noise) <= ACCEPT
 
 
 def _predicts_whole(
-    case: Case, diagnosis: Diagnosis, diagnoses: list[Diagnosis], fresh: Evidence
+    case: ProbeSetup, diagnosis: Diagnosis, diagnoses: list[Diagnosis], fresh: Observations
 ) -> bool:
     """Whether what a name of no layer concerns is as it says: the loss, the step, or all."""
     site = diagnosis.name.site
@@ -219,7 +227,10 @@ def _predicts_whole(
 
 
 def _refuted(
-    case: Case, diagnosis: Diagnosis, diagnoses: list[Diagnosis], surveys: list[Survey]
+    case: ProbeSetup,
+    diagnosis: Diagnosis,
+    diagnoses: list[Diagnosis],
+    surveys: list[RecoveredDeltas],
 ) -> bool:
     """Whether its part is wrong on another network, in no layer so as it says."""
     bug = named_bug(diagnosis)
@@ -251,7 +262,7 @@ def _part(diagnosis: Diagnosis) -> str | None:
     return PARTS.get(diagnosis.name.site)
 
 
-def _elsewhere(plan: Plan, case: Case) -> Iterator[Network]:
+def _elsewhere(plan: CheckContext, case: ProbeSetup) -> Iterator[Network]:
     """Networks of as many layers with other activations in them; those that differ most first."""
     mine = case.network
     others = [
@@ -268,7 +279,7 @@ def _elsewhere(plan: Plan, case: Case) -> Iterator[Network]:
     yield from sorted(others, key=different, reverse=True)[:ELSEWHERE]
 
 
-def taken_back(case: Case, diagnosis: Diagnosis) -> Diagnosis:
+def taken_back(case: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:
     """Keep the place of a diagnosis, and no name."""
     name = replace(diagnosis.name, bug="")
     also = tuple(dict.fromkeys(replace(n, bug="") for n in diagnosis.also))

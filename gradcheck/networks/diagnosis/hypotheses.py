@@ -17,8 +17,8 @@ from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name, explain
-from gradcheck.networks.diagnosis.observations import Evidence, numbers, simulate, unexplained
-from gradcheck.networks.diagnosis.probe_setup import Case, gather, probes
+from gradcheck.networks.diagnosis.observations import Observations, numbers, simulate, unexplained
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup, gather, probes
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats
 
@@ -103,7 +103,7 @@ class Ranking:
     rival: float
 
 
-def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
+def rank(evidence: Observations, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
     """Simulate each hypothesis and compare."""
     fitting: list[tuple[float, Hypothesis]] = []
     near: list[tuple[float, Hypothesis]] = []
@@ -123,7 +123,7 @@ def rank(evidence: Evidence, candidates: Iterable[Hypothesis], noise: float) -> 
 LARGEST_CLASS = 4
 
 
-def confirmed(ranking: Ranking, held_out: Evidence, noise: float) -> Ranking:
+def confirmed(ranking: Ranking, held_out: Observations, noise: float) -> Ranking:
     """Keep what also explains problems that it was not chosen on.
 
     Nor is a rival one any more that explains those worse.
@@ -146,7 +146,7 @@ def classes(ranking: Ranking, network: Network) -> int:
     return len({name for _, h in ranking.fitting for name in h.names(network)[:1]})
 
 
-def name_fitting(ranking: Ranking, network: Network, evidence: Evidence) -> list[Diagnosis]:
+def name_fitting(ranking: Ranking, network: Network, evidence: Observations) -> list[Diagnosis]:
     """One diagnosis for each layer where the best hypothesis shows, from the top down."""
     left, best = ranking.fitting[0]
     rivals = [
@@ -244,7 +244,7 @@ SEARCHED = 40
 
 
 def separate(
-    case: Case, networks: Iterable[Network], ranking: Ranking
+    case: ProbeSetup, networks: Iterable[Network], ranking: Ranking
 ) -> Generator[Request, Observation, Ranking]:
     """Drop from a class what another network shows it not to be.
 
@@ -285,7 +285,7 @@ def _applies(hypothesis: Hypothesis, network: Network) -> bool:
     return hypothesis.everywhere or hypothesis.layer in hypothesis.bug.layers(network)
 
 
-def _groups(case: Case, members: list[Hypothesis]) -> int:
+def _groups(case: ProbeSetup, members: list[Hypothesis]) -> int:
     """Count how many different answers the members give on a network; 0 if one has no place."""
     if not all(_applies(h, case.network) for h in members):
         return 0

@@ -12,8 +12,8 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Implied
-from gradcheck.networks.diagnosis.probe_setup import Case
-from gradcheck.networks.diagnosis.recover_deltas import Survey, same, survey
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
+from gradcheck.networks.diagnosis.recover_deltas import RecoveredDeltas, same, survey
 from gradcheck.networks.problem import Floats
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
@@ -25,7 +25,7 @@ MOST = 9
 PICTURED = ("activation_derivative", "delta_recursion")
 
 
-def with_pictures(case: Case, diagnoses: list[Diagnosis]) -> Questions:
+def with_pictures(case: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
     """Fill in the implied derivative or matrix where a diagnosis is of one."""
     if not any(_pictured(d) for d in diagnoses) or any(d.name.site == "forward" for d in diagnoses):
         return diagnoses
@@ -40,7 +40,7 @@ def _pictured(diagnosis: Diagnosis) -> bool:
     return diagnosis.name.site in PICTURED and diagnosis.name.layer is not None
 
 
-def _samples(case: Case) -> Generator[Request, Observation, list[Survey]]:
+def _samples(case: ProbeSetup) -> Generator[Request, Observation, list[RecoveredDeltas]]:
     """Ask about single samples of one point; about batches where one sample cannot be had."""
     size = min(case.sizes)
     units = max(case.network.widths[1:])
@@ -55,14 +55,14 @@ def _samples(case: Case) -> Generator[Request, Observation, list[Survey]]:
     return surveys
 
 
-def _implied(diagnosis: Diagnosis, surveys: list[Survey]) -> Implied | None:
+def _implied(diagnosis: Diagnosis, surveys: list[RecoveredDeltas]) -> Implied | None:
     layer = diagnosis.name.layer or 0
     if diagnosis.name.site == "activation_derivative":
         return implied_derivative(layer, surveys)
     return implied_matrix(layer, surveys)
 
 
-def implied_derivative(layer: int, surveys: Iterable[Survey]) -> Implied | None:
+def implied_derivative(layer: int, surveys: Iterable[RecoveredDeltas]) -> Implied | None:
     """Return points (z, derivative) in order of z; None where there are none."""
     zs, slopes = [], []
     for found in surveys:
@@ -79,7 +79,7 @@ def implied_derivative(layer: int, surveys: Iterable[Survey]) -> Implied | None:
     return Implied(z=z[order], derivative=slope[order])
 
 
-def implied_slope(found: Survey, layer: int, audible: float = 1e-7) -> Floats | None:
+def implied_slope(found: RecoveredDeltas, layer: int, audible: float = 1e-7) -> Floats | None:
     """Return what the code's delta is of what comes back; NaN where nothing comes back.
 
     Parameters
@@ -97,7 +97,7 @@ def implied_slope(found: Survey, layer: int, audible: float = 1e-7) -> Floats | 
     return slope
 
 
-def implied_matrix(layer: int, surveys: list[Survey]) -> Implied | None:
+def implied_matrix(layer: int, surveys: list[RecoveredDeltas]) -> Implied | None:
     """Return the matrix M, (n[l], n[l+1]), with ``what comes back = delta[l+1] M^T``.
 
     None where samples do not determine it, or no matrix does that.

@@ -22,7 +22,7 @@ from gradcheck.networks.problem import Floats, Problem
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Observations:
     """A sequence of questions and the answers to it.
 
     Attributes
@@ -50,7 +50,7 @@ def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[
 
 
 def unexplained(
-    evidence: Evidence,
+    evidence: Observations,
     rules: Mapping[str, Rule],
     noise: float,
     enough: float = float("inf"),
@@ -80,13 +80,13 @@ def unexplained(
     return worst
 
 
-def explained(evidence: Evidence, rules: Mapping[str, Rule], noise: float) -> int:
+def explained(evidence: Observations, rules: Mapping[str, Rule], noise: float) -> int:
     """Count the tensors, over all answers, of which a hypothesis leaves nothing."""
     return sum(int((lefts == 0.0).sum()) for lefts in _lefts(evidence, rules, noise))
 
 
 def _lefts(
-    evidence: Evidence,
+    evidence: Observations,
     rules: Mapping[str, Rule],
     noise: float,
     simulation: Simulation = Textbook,

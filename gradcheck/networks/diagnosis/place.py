@@ -16,7 +16,7 @@ from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Implied, Name
 from gradcheck.networks.diagnosis.implied import implied_derivative, implied_slope
 from gradcheck.networks.diagnosis.probe_setup import other_targets, other_weights_above
-from gradcheck.networks.diagnosis.recover_deltas import Flag, Survey, same, survey
+from gradcheck.networks.diagnosis.recover_deltas import RecoveredDeltas, WrongRule, same, survey
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Problem
@@ -69,20 +69,20 @@ _WHOLE = {
 
 
 def localise(
-    flag: Flag, surveys: list[Survey], others: list[Survey], tolerance: float
+    flag: WrongRule, surveys: list[RecoveredDeltas], others: list[RecoveredDeltas], tolerance: float
 ) -> Questions:
     """Find the site of a flag; asks one more problem.
 
     Parameters
     ----------
-    surveys : list of Survey
+    surveys : list of RecoveredDeltas
         Those in which it is raised.
-    others : list of Survey
+    others : list of RecoveredDeltas
         Those in which it is not. A number is told that holds in every one: what several
         samples have and one has not is none.
     """
     found = next((s for s in surveys if flag.layer in s.deltas), surveys[0])
-    other: Survey | None = None
+    other: RecoveredDeltas | None = None
     problem = (
         other_weights_above(found.problem, flag.layer, 3)
         if flag.part == "delta" and flag.layer < found.problem.network.depth
@@ -99,7 +99,11 @@ def localise(
 
 
 def _delta(
-    flag: Flag, found: Survey, other: Survey | None, every: list[Survey], tolerance: float
+    flag: WrongRule,
+    found: RecoveredDeltas,
+    other: RecoveredDeltas | None,
+    every: list[RecoveredDeltas],
+    tolerance: float,
 ) -> Diagnosis:
     layer, last = flag.layer, found.problem.network.depth
     loose = 1e3 * tolerance
@@ -124,7 +128,11 @@ def _delta(
 
 
 def _tensor(
-    flag: Flag, found: Survey, other: Survey | None, every: list[Survey], tolerance: float
+    flag: WrongRule,
+    found: RecoveredDeltas,
+    other: RecoveredDeltas | None,
+    every: list[RecoveredDeltas],
+    tolerance: float,
 ) -> Diagnosis:
     """Is what the code adds to the right tensor independent of the targets?"""
     site = "weight_gradient" if flag.part == "weight" else "bias_gradient"
@@ -196,14 +204,14 @@ def _told(
     return replace(diagnosis, implied=implied)
 
 
-def is_multiple(flag: Flag, surveys: list[Survey], tolerance: float) -> bool:
+def is_multiple(flag: WrongRule, surveys: list[RecoveredDeltas], tolerance: float) -> bool:
     """Whether what is wrong is one number times what is right, the same in every survey."""
     if flag.part == "delta":
         return bool(_agreed("factor", surveys, lambda s: _constant(s, flag.layer, tolerance)))
     return bool(_agreed("factor", surveys, lambda s: _factor(flag, s, tolerance)))
 
 
-def _pass(found: Survey) -> Pass:
+def _pass(found: RecoveredDeltas) -> Pass:
     p = found.textbook()
     p.delta = dict(found.deltas)
     return p
@@ -215,7 +223,7 @@ def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
 
 
 def _agreed(
-    name: str, surveys: list[Survey], number: Callable[[Survey], float | None]
+    name: str, surveys: list[RecoveredDeltas], number: Callable[[RecoveredDeltas], float | None]
 ) -> dict[str, float]:
     """Recover a number where every survey has it, and the same one: one sample has some always.
 
@@ -230,7 +238,7 @@ def _agreed(
     return {name: found[0]} if np.ptp(found) <= 1e-4 * np.abs(found).max() else {}
 
 
-def _constant(found: Survey, layer: int, tolerance: float) -> float | None:
+def _constant(found: RecoveredDeltas, layer: int, tolerance: float) -> float | None:
     """Recover the factor when the delta is a multiple of the right one."""
     if layer not in found.deltas:
         return None
@@ -247,7 +255,7 @@ def _output_has_slope(problem: Problem) -> bool:
     return not cancels and problem.network.activations[-1] != "softmax"
 
 
-def _extra(flag: Flag, found: Survey) -> Floats | None:
+def _extra(flag: WrongRule, found: RecoveredDeltas) -> Floats | None:
     if flag.layer not in found.deltas:
         return None
     p = _pass(found)
@@ -257,7 +265,7 @@ def _extra(flag: Flag, found: Survey) -> Floats | None:
     return found.claims[name] - right
 
 
-def _coefficient(flag: Flag, found: Survey, tolerance: float) -> float | None:
+def _coefficient(flag: WrongRule, found: RecoveredDeltas, tolerance: float) -> float | None:
     """Recover c where the penalty's gradient is c times the parameter, and c is not l2."""
     extra = _extra(flag, found)
     if extra is None:
@@ -268,7 +276,7 @@ def _coefficient(flag: Flag, found: Survey, tolerance: float) -> float | None:
     return l2 + c if same(extra, c * parameter, tolerance) else float("nan")
 
 
-def _factor(flag: Flag, found: Survey, tolerance: float) -> float | None:
+def _factor(flag: WrongRule, found: RecoveredDeltas, tolerance: float) -> float | None:
     """Return c when the data part is c times the right one."""
     extra = _extra(flag, found)
     if extra is None:

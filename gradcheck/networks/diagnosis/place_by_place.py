@@ -17,14 +17,14 @@ from gradcheck.networks.diagnosis.hypotheses import (
     hypotheses,
     of_class,
 )
-from gradcheck.networks.diagnosis.observations import Evidence
+from gradcheck.networks.diagnosis.observations import Observations
 from gradcheck.networks.diagnosis.place import is_multiple, localise
-from gradcheck.networks.diagnosis.probe_setup import Case
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
 from gradcheck.networks.diagnosis.recover_deltas import (
     FACTOR,
     SITES,
-    Flag,
-    Survey,
+    RecoveredDeltas,
+    WrongRule,
     left_unexplained,
     same,
     survey,
@@ -46,7 +46,7 @@ _HOPELESS = Diagnosis(
 )
 
 
-def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questions:
+def place_by_place(case: ProbeSetup, evidence: Observations, held_out: Observations) -> Questions:
     """Recover the code's deltas, and judge each rule alone."""
     result, forward = forward_fault(case, evidence, held_out)
     surveys = _surveys(case, evidence, held_out, forward=forward)
@@ -77,14 +77,16 @@ def place_by_place(case: Case, evidence: Evidence, held_out: Evidence) -> Questi
     return result
 
 
-def _either(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Flag]:
+def _either(
+    case: ProbeSetup, surveys: list[RecoveredDeltas], flags: list[WrongRule]
+) -> list[WrongRule]:
     """Weight flags that stand for a delta's as well; that one is taken away.
 
     Where samples are mixed up in the product, some batches look as if the deltas were.
     """
     found = []
     for flag in [f for f in flags if f.part == "weight"]:
-        delta = Flag("delta", flag.layer)
+        delta = WrongRule("delta", flag.layer)
         raised = [s for s in surveys if delta in s.flags]
         if not raised or any(flag in s.flags for s in raised):
             continue
@@ -94,12 +96,14 @@ def _either(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Flag]:
     return found
 
 
-def _bias_fits(found: Survey, layer: int, tolerance: float) -> bool:
+def _bias_fits(found: RecoveredDeltas, layer: int, tolerance: float) -> bool:
     scale = found.textbook().apply("scale") * (found.factor or 1.0)
     return same(found.claims[f"b{layer}"], scale * found.expected[layer].sum(axis=0), tolerance)
 
 
-def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Diagnosis]:
+def _untrained(
+    case: ProbeSetup, surveys: list[RecoveredDeltas], flags: list[WrongRule]
+) -> list[Diagnosis]:
     """Layers whose gradient is all zeros, the penalty's part too; their flags are taken away.
 
     Without a penalty a delta that is cut off looks the same, and is left to its own flag.
@@ -108,7 +112,9 @@ def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Dia
         layer
         for layer in range(1, case.network.depth + 1)
         if not any(s.claims[f"{kind}{layer}"].any() for s in surveys for kind in "Wb")
-        and (case.network.l2 or {Flag("weight", layer), Flag("bias", layer)} <= set(flags))
+        and (
+            case.network.l2 or {WrongRule("weight", layer), WrongRule("bias", layer)} <= set(flags)
+        )
     ]
     if not layers:
         return []
@@ -119,7 +125,7 @@ def _untrained(case: Case, surveys: list[Survey], flags: list[Flag]) -> list[Dia
     return [Diagnosis(Name("", "returned_gradient", None), "localised", text, mend)]
 
 
-def _hopeless(case: Case, flags: list[Flag]) -> bool:
+def _hopeless(case: ProbeSetup, flags: list[WrongRule]) -> bool:
     """Whether in every layer two things or more are wrong: then no place stands out."""
     layers = range(1, case.network.depth + 1)
     return case.network.depth > 1 and all(
@@ -127,7 +133,9 @@ def _hopeless(case: Case, flags: list[Flag]) -> bool:
     )
 
 
-def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+def _two_at_once(
+    case: ProbeSetup, flag: WrongRule, surveys: list[RecoveredDeltas]
+) -> list[Diagnosis]:
     """Two bugs in one place: of different rules that make one tensor."""
     if len(surveys) < 2 or is_multiple(flag, surveys, case.tolerance):
         return []  # of one number, 0.2, two bugs are made too easily: 2 and 0.1
@@ -154,7 +162,9 @@ def _two_at_once(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosi
     return []
 
 
-def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+def _from_catalogue(
+    case: ProbeSetup, flag: WrongRule, surveys: list[RecoveredDeltas]
+) -> list[Diagnosis]:
     """Name the bug at a place, if one and only one function in the catalogue is it."""
     fitting: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
@@ -177,8 +187,8 @@ def _from_catalogue(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagn
 
 
 def _surveys(
-    case: Case, *parts: Evidence, forward: Mapping[str, Rule] | None = None
-) -> list[Survey]:
+    case: ProbeSetup, *parts: Observations, forward: Mapping[str, Rule] | None = None
+) -> list[RecoveredDeltas]:
     """Survey every probe; a factor that only batches have is taken out first."""
     answered = [
         (request.problem, answer)
@@ -187,14 +197,14 @@ def _surveys(
         if answer.failure is None and request.call is Call.LOSS_AND_GRADS
     ]
     answered.sort(key=lambda item: item[0].batch.size)
-    surveys: list[Survey] = []
+    surveys: list[RecoveredDeltas] = []
     clean_top = False
     for problem, answer in answered:
         found = survey(problem, answer, case.tolerance, forward=forward)
         top = case.network.depth
         if problem.batch.size == 1:
-            clean_top = clean_top or Flag("delta", top) not in found.flags
-        elif clean_top and Flag("delta", top) in found.flags and top in found.deltas:
+            clean_top = clean_top or WrongRule("delta", top) not in found.flags
+        elif clean_top and WrongRule("delta", top) in found.flags and top in found.deltas:
             c = _multiple(found, top, case.tolerance)
             scaled = survey(problem, answer, case.tolerance, c, forward) if c else found
             if len(scaled.flags) < len(found.flags):
@@ -203,7 +213,7 @@ def _surveys(
     return surveys
 
 
-def _multiple(found: Survey, layer: int, tolerance: float) -> float | None:
+def _multiple(found: RecoveredDeltas, layer: int, tolerance: float) -> float | None:
     delta, expected = found.deltas[layer], found.expected[layer]
     square = float((expected * expected).sum())
     c = float((delta * expected).sum()) / square if square else 0.0

@@ -15,8 +15,8 @@ import numpy as np
 from gradcheck.comparison.verdict import Finding
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.context import Plan
-from gradcheck.networks.diagnosis.observations import Evidence, simulate
+from gradcheck.networks.context import CheckContext
+from gradcheck.networks.diagnosis.observations import Observations, simulate
 from gradcheck.networks.diagnosis.recover_deltas import SAME
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.losses import LOSSES
@@ -126,7 +126,7 @@ AGAIN = 3
 
 
 @dataclass(frozen=True)
-class Case:
+class ProbeSetup:
     """The network a diagnosis is made on, and how the code computes.
 
     Attributes
@@ -163,11 +163,11 @@ class Case:
         return probe(self.network, samples, seed, self.one_hot)
 
 
-def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Case:
+def make_case(plan: CheckContext, bad: dict[str, Finding], failing: list[Problem]) -> ProbeSetup:
     """Choose the network that tells most, among those on which something is wrong."""
     ordered = sorted(dict.fromkeys(p.network for p in failing), key=_telling, reverse=True)
     network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
-    case = Case(
+    case = ProbeSetup(
         network,
         sizes=(),
         held_out=(),
@@ -181,7 +181,7 @@ def make_case(plan: Plan, bad: dict[str, Finding], failing: list[Problem]) -> Ca
     return case if plan.arithmetic.unit == UNIT else loosened(case)
 
 
-def on(plan: Plan, case: Case, network: Network) -> Case:
+def on(plan: CheckContext, case: ProbeSetup, network: Network) -> ProbeSetup:
     """Ask about another network.
 
     More samples than a layer has inputs do not give away what each was told, and of one number of
@@ -202,12 +202,12 @@ def on(plan: Plan, case: Case, network: Network) -> Case:
     return replace(case, network=network, sizes=sizes, held_out=held_out)
 
 
-def loosened(case: Case) -> Case:
+def loosened(case: ProbeSetup) -> ProbeSetup:
     """Allow for what float32 arithmetic costs."""
     return replace(case, noise=3e-6, tolerance=1e-3)
 
 
-def _calls(plan: Plan, bad: dict[str, Finding]) -> tuple[Call, ...]:
+def _calls(plan: CheckContext, bad: dict[str, Finding]) -> tuple[Call, ...]:
     """Ask for gradients; for steps where only those are wrong; for both of state."""
     if "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad):
         return (Call.STEP,)
@@ -223,7 +223,7 @@ def _telling(network: Network) -> tuple[int, int, int]:
     return 3 * min(network.depth, 3) + len(set(network.widths)) - flat, min(network.widths), -size
 
 
-def probes(case: Case, seed: int) -> tuple[Request, ...]:
+def probes(case: ProbeSetup, seed: int) -> tuple[Request, ...]:
     """Make the questions: held-out ones have other values and, for several, another N."""
     problems = []
     for index, samples in enumerate(case.held_out if seed else case.sizes):
@@ -234,12 +234,12 @@ def probes(case: Case, seed: int) -> tuple[Request, ...]:
     return _asking(case, problems)
 
 
-def again(case: Case, failing: list[Problem]) -> tuple[Request, ...]:
+def again(case: ProbeSetup, failing: list[Problem]) -> tuple[Request, ...]:
     """Ask the failing problems of a network again, of code that has kept nothing."""
     return _asking(case, [p for p in failing if p.network == case.network][:AGAIN])
 
 
-def _asking(case: Case, problems: list[Problem]) -> tuple[Request, ...]:
+def _asking(case: ProbeSetup, problems: list[Problem]) -> tuple[Request, ...]:
     requests = [
         Request(
             call,
@@ -254,7 +254,7 @@ def _asking(case: Case, problems: list[Problem]) -> tuple[Request, ...]:
     return tuple(requests)
 
 
-def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Evidence]:
+def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Observations]:
     """Ask, and set the answers beside the right ones; what is not supported is left out."""
     answers = []
     kept = []
@@ -263,4 +263,4 @@ def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Evi
         if answer.supported:
             answers.append(answer)
             kept.append(request)
-    return Evidence(tuple(kept), tuple(answers), simulate({}, tuple(kept)))
+    return Observations(tuple(kept), tuple(answers), simulate({}, tuple(kept)))

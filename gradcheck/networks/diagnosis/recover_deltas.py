@@ -30,7 +30,7 @@ FACTOR = 1e-3
 
 
 @dataclass(frozen=True)
-class Flag:
+class WrongRule:
     """Something that is not what the textbook makes of the code's own numbers.
 
     Attributes
@@ -45,7 +45,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Survey:
+class RecoveredDeltas:
     """What the gradients of one problem give away.
 
     Attributes
@@ -56,7 +56,7 @@ class Survey:
     expected : dict of int to array
         What the textbook makes of the code's delta above.
     claims : dict of str to array
-    flags : tuple of Flag
+    flags : tuple of WrongRule
         From the top layer down.
     blind_below : int
         Deltas of layers below this one vanish, so that nothing shows there; 0 if none.
@@ -70,7 +70,7 @@ class Survey:
     deltas: dict[int, Floats]
     expected: dict[int, Floats]
     claims: dict[str, Floats]
-    flags: tuple[Flag, ...]
+    flags: tuple[WrongRule, ...]
     blind_below: int = 0
     factor: float | None = None
     forward: Mapping[str, Rule] | None = None
@@ -111,7 +111,7 @@ def survey(
     tolerance: float = SAME,
     factor: float | None = None,
     forward: Mapping[str, Rule] | None = None,
-) -> Survey:
+) -> RecoveredDeltas:
     """Recover the code's deltas and flag what does not follow from them.
 
     Parameters
@@ -127,7 +127,7 @@ def survey(
     claims = named(observation.tensors)
     factor = factor or _common_factor(problem, claims, tolerance, forward)
     scale = p.apply("scale") * (factor or 1.0)
-    flags: list[Flag] = []
+    flags: list[WrongRule] = []
     deltas: dict[int, Floats] = {}
     expected: dict[int, Floats] = {}
     blind = 0
@@ -141,7 +141,7 @@ def survey(
             and _nothing(p, claims, layer)
             and any(not _nothing(p, claims, below) for below in range(1, layer))
         ):  # what reaches the layers below was here
-            delta, found = predicted, [Flag("weight", layer), Flag("bias", layer)]
+            delta, found = predicted, [WrongRule("weight", layer), WrongRule("bias", layer)]
         flags += found
         expected[layer] = predicted
         if delta is None:
@@ -151,7 +151,7 @@ def survey(
         p.grads[layer] = (claims[f"W{layer}"], claims[f"b{layer}"])
         if layer > 1 and not delta.any():
             blind = blind or layer
-    return Survey(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
+    return RecoveredDeltas(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
 
 
 def _nothing(p: Pass, claims: dict[str, Floats], layer: int) -> bool:
@@ -164,22 +164,22 @@ def _nothing(p: Pass, claims: dict[str, Floats], layer: int) -> bool:
 
 def _layer(
     a: Floats, data: Floats, bias: Floats, predicted: Floats, layer: int, tolerance: float
-) -> tuple[Floats | None, list[Flag]]:
+) -> tuple[Floats | None, list[WrongRule]]:
     """Decide between delta, weight and bias at one layer; no delta when none can be told."""
     weight_fits = same(data, a.T @ predicted, tolerance)
     bias_fits = same(bias, predicted.sum(axis=0), tolerance)
     if weight_fits:
-        return predicted, [] if bias_fits else [Flag("bias", layer)]
+        return predicted, [] if bias_fits else [WrongRule("bias", layer)]
     recovered, solved = _recover(a, data, tolerance)
     if solved and recovered is not None and same(recovered.sum(axis=0), bias, tolerance):
-        return recovered, [Flag("delta", layer)]
+        return recovered, [WrongRule("delta", layer)]
     if bias_fits:
-        return predicted, [Flag("weight", layer)]
+        return predicted, [WrongRule("weight", layer)]
     if len(a) == 1 and not solved:
-        return bias[None, :], [Flag("delta", layer), Flag("weight", layer)]
+        return bias[None, :], [WrongRule("delta", layer), WrongRule("weight", layer)]
     if solved:
-        return recovered, [Flag("delta", layer), Flag("bias", layer)]
-    return None, [Flag("delta", layer)]
+        return recovered, [WrongRule("delta", layer), WrongRule("bias", layer)]
+    return None, [WrongRule("delta", layer)]
 
 
 def _recover(a: Floats, data: Floats, tolerance: float) -> tuple[Floats | None, bool]:
@@ -230,7 +230,7 @@ PARTS = {site: part for part, sites in SITES.items() for site in sites}
 
 
 def left_unexplained(
-    rules: Mapping[str, Rule], flag: Flag, surveys: list[Survey], noise: float
+    rules: Mapping[str, Rule], flag: WrongRule, surveys: list[RecoveredDeltas], noise: float
 ) -> float:
     """Return what wrong rules leave of the error at a flagged place, at worst over surveys."""
     worst = 0.0
@@ -253,7 +253,7 @@ def left_unexplained(
     return worst if told else float("inf")
 
 
-def observed_at(flag: Flag, survey: Survey) -> Floats | None:
+def observed_at(flag: WrongRule, survey: RecoveredDeltas) -> Floats | None:
     """Return what the code has at a place; None where that cannot be told."""
     if flag.part == "delta":
         return survey.deltas.get(flag.layer)
@@ -262,7 +262,9 @@ def observed_at(flag: Flag, survey: Survey) -> Floats | None:
     return survey.claims[f"{'W' if flag.part == 'weight' else 'b'}{flag.layer}"]
 
 
-def predicted_by(rules: Mapping[str, Rule], flag: Flag, survey: Survey) -> Floats | None:
+def predicted_by(
+    rules: Mapping[str, Rule], flag: WrongRule, survey: RecoveredDeltas
+) -> Floats | None:
     """Apply rules at one place, to the code's own numbers above it."""
     p = _prepared(rules, flag, survey)
     if p is None:
@@ -278,7 +280,7 @@ def predicted_by(rules: Mapping[str, Rule], flag: Flag, survey: Survey) -> Float
     return np.asarray(value)
 
 
-def _prepared(rules: Mapping[str, Rule], flag: Flag, survey: Survey) -> Pass | None:
+def _prepared(rules: Mapping[str, Rule], flag: WrongRule, survey: RecoveredDeltas) -> Pass | None:
     p = survey.textbook()
     p.rules = {**p.rules, **rules}
     lowest = flag.layer + 1 if flag.part == "delta" else flag.layer

@@ -26,13 +26,13 @@ from gradcheck.networks.diagnosis.hypotheses import (
     hypotheses,
     of_class,
 )
-from gradcheck.networks.diagnosis.observations import Evidence, numbers, simulate, unexplained
+from gradcheck.networks.diagnosis.observations import Observations, numbers, simulate, unexplained
 from gradcheck.networks.diagnosis.place import placed
-from gradcheck.networks.diagnosis.probe_setup import Case, probe
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup, probe
 from gradcheck.networks.diagnosis.recover_deltas import (
     SITES,
-    Flag,
-    Survey,
+    RecoveredDeltas,
+    WrongRule,
     left_unexplained,
     observed_at,
     predicted_by,
@@ -46,13 +46,13 @@ SMALL = 1e-9
 
 
 def with_free_number(
-    case: Case, evidence: Evidence, held_out: Evidence, listed: Sequence[Hypothesis]
+    case: ProbeSetup, evidence: Observations, held_out: Observations, listed: Sequence[Hypothesis]
 ) -> list[Diagnosis]:
     """Name a bug of which only the number differs from the catalogue's.
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : Observations
         The number is fitted to its first answer.
     """
     for hypothesis in listed:
@@ -68,7 +68,9 @@ def with_free_number(
     return []
 
 
-def at_a_place(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]:
+def at_a_place(
+    case: ProbeSetup, flag: WrongRule, surveys: list[RecoveredDeltas]
+) -> list[Diagnosis]:
     """Name a bug at a flagged place by what the code's own numbers around it give."""
     if len(surveys) < 2:
         return []
@@ -91,7 +93,7 @@ def at_a_place(case: Case, flag: Flag, surveys: list[Survey]) -> list[Diagnosis]
     return []
 
 
-def _fitted(evidence: Evidence, hypothesis: Hypothesis) -> float | None:
+def _fitted(evidence: Observations, hypothesis: Hypothesis) -> float | None:
     free = hypothesis.bug.free
     request, answer = evidence.requests[0], evidence.answers[0]
     if free is None or hypothesis.everywhere or answer.failure is not None:
@@ -128,7 +130,7 @@ PLAIN = (0.5, 2.0, 0.1, 10.0)
 SAME = 1e-9
 
 
-def with_plain_numbers(case: Case, ranking: Ranking, evidence: Evidence) -> Ranking:
+def with_plain_numbers(case: ProbeSetup, ranking: Ranking, evidence: Observations) -> Ranking:
     """Set the plain number that a hypothesis comes to here beside it, as a rival."""
     problems = [request.problem for request in evidence.requests]
     numbers = [plain_number(case, h, problems) for _, h in ranking.fitting]
@@ -149,7 +151,7 @@ def without_plain_numbers(ranking: Ranking) -> tuple[Ranking, float | None]:
 
 
 def plain_number(
-    case: Case, hypothesis: Hypothesis, problems: list[Problem]
+    case: ProbeSetup, hypothesis: Hypothesis, problems: list[Problem]
 ) -> tuple[float | None, bool]:
     """Return the plain number that a bug comes to, and whether wider layers give another."""
     number = _number(hypothesis, problems)
@@ -201,7 +203,7 @@ def _as_number(bug: Bug, number: float) -> Bug:
     )
 
 
-def only_a_number(case: Case, diagnosis: Diagnosis, number: float) -> Diagnosis:
+def only_a_number(case: ProbeSetup, diagnosis: Diagnosis, number: float) -> Diagnosis:
     """Tell the place and the number, and what else it may be, for nothing tells them apart."""
     name = diagnosis.name
     text, mend = placed(name.site, name.layer, case.network)

@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.context import Plan
+from gradcheck.networks.context import CheckContext
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.networks.diagnosis.form import read_as, read_form
 from gradcheck.networks.diagnosis.gate import gated, taken_back
@@ -30,11 +30,11 @@ from gradcheck.networks.diagnosis.hypotheses import (
     separate,
 )
 from gradcheck.networks.diagnosis.implied import with_pictures
-from gradcheck.networks.diagnosis.observations import Evidence, numbers, simulate, unexplained
+from gradcheck.networks.diagnosis.observations import Observations, numbers, simulate, unexplained
 from gradcheck.networks.diagnosis.place_by_place import place_by_place
 from gradcheck.networks.diagnosis.probe_setup import (
     RATES,
-    Case,
+    ProbeSetup,
     again,
     gather,
     loosened,
@@ -89,7 +89,9 @@ IN_ONE_LAYER = {
 }
 
 
-def consistent(case: Case, bad: Collection[str], diagnoses: list[Diagnosis]) -> list[Diagnosis]:
+def consistent(
+    case: ProbeSetup, bad: Collection[str], diagnoses: list[Diagnosis]
+) -> list[Diagnosis]:
     """Merge what is one thing, and take back names that cannot all be so.
 
     Parameters
@@ -127,7 +129,7 @@ def _merged_in(layer: int, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
     return diagnoses
 
 
-def _merged(case: Case, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
+def _merged(case: ProbeSetup, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
     """Tell a loss and a gradient that go together as one thing."""
     for pair, (text, mend) in TOGETHER.items():
         members = [d for d in diagnoses if d.name.bug in pair]
@@ -219,7 +221,7 @@ _KEPT = Diagnosis(
 )
 
 
-def _seldom(evidence: Evidence, failing: list[Problem]) -> Diagnosis:
+def _seldom(evidence: Observations, failing: list[Problem]) -> Diagnosis:
     """What is known where all that is asked is right, to what rounding costs, and state is not it.
 
     Code that is pure is not accused of keeping anything.
@@ -242,12 +244,12 @@ def _seldom(evidence: Evidence, failing: list[Problem]) -> Diagnosis:
     )
 
 
-def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
+def diagnose(plan: CheckContext, findings: list[Finding]) -> Questions:
     """Name what is wrong, or say how far it can be told.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CheckContext
     findings : list of Finding
         Of every check.
 
@@ -286,8 +288,8 @@ def diagnose(plan: Plan, findings: list[Finding]) -> Questions:
 
 
 def _of_numbers(
-    plan: Plan,
-    case: Case,
+    plan: CheckContext,
+    case: ProbeSetup,
     bad: dict[str, Finding],
     fault: str,
     requests: tuple[Request, ...],
@@ -349,7 +351,7 @@ def _of_numbers(
     return [_on(case, diagnosis) for diagnosis in result]
 
 
-def _on(case: Case, diagnosis: Diagnosis) -> Diagnosis:
+def _on(case: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:
     """Say on which network, and with which rate a step was found to go wrong inside."""
     rate = {"learning_rate": RATES[0]}
     inside = case.calls == (Call.STEP,) and diagnosis.name.site != "update"
@@ -357,11 +359,13 @@ def _on(case: Case, diagnosis: Diagnosis) -> Diagnosis:
     return replace(diagnosis, network=str(case.network), recovered=recovered)
 
 
-def _of_steps(case: Case, evidence: Evidence, listed: list[Hypothesis]) -> list[Hypothesis]:
+def _of_steps(
+    case: ProbeSetup, evidence: Observations, listed: list[Hypothesis]
+) -> list[Hypothesis]:
     """Keep the bugs that leave the gradient as it is, where only steps are wrong."""
     asked = tuple(replace(r, call=Call.LOSS_AND_GRADS) for r in evidence.requests)
     right = simulate({}, asked)
-    gradients = Evidence(asked, right, right)
+    gradients = Observations(asked, right, right)
     return [h for h in listed if unexplained(gradients, h.rules(), case.noise, REJECT) == 0.0]
 
 
@@ -380,7 +384,7 @@ def _some(answers: Sequence[Observation]) -> bool:
     return any(tensor.any() for tensor in _returned(answers))
 
 
-def _penalty_alone(case: Case, evidence: Evidence) -> bool:
+def _penalty_alone(case: ProbeSetup, evidence: Observations) -> bool:
     """Whether nothing else is in what is returned."""
     return bool(case.network.l2) and not any(
         db.any() or not np.allclose(dw, case.network.l2 * w, rtol=1e-12, atol=0.0)
@@ -389,7 +393,7 @@ def _penalty_alone(case: Case, evidence: Evidence) -> bool:
     )
 
 
-def _in_float32(evidence: Evidence) -> bool:
+def _in_float32(evidence: Observations) -> bool:
     """Whether every number is one that float32 holds: a bug may hide the rounding."""
     with np.errstate(over="ignore"):
         return all(
@@ -398,5 +402,5 @@ def _in_float32(evidence: Evidence) -> bool:
         )
 
 
-def _all_right(evidence: Evidence, noise: float) -> bool:
+def _all_right(evidence: Observations, noise: float) -> bool:
     return unexplained(evidence, {}, noise) == 0.0

@@ -17,10 +17,10 @@ from gradcheck.networks.diagnosis.hypotheses import (
     Hypothesis,
     of_class,
 )
-from gradcheck.networks.diagnosis.observations import Evidence, explained, unexplained
+from gradcheck.networks.diagnosis.observations import Observations, explained, unexplained
 from gradcheck.networks.diagnosis.place import is_multiple
-from gradcheck.networks.diagnosis.probe_setup import Case
-from gradcheck.networks.diagnosis.recover_deltas import PARTS, Flag, survey
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
+from gradcheck.networks.diagnosis.recover_deltas import PARTS, WrongRule, survey
 
 #: Sites that take no part: what destroys digits explains too much together with anything else.
 LEFT_OUT = ("numerics",)
@@ -32,13 +32,13 @@ Pairing = tuple[Hypothesis, Hypothesis]
 
 
 def two_bugs(
-    case: Case, evidence: Evidence, held_out: Evidence, listed: Sequence[Hypothesis]
+    case: ProbeSetup, evidence: Observations, held_out: Observations, listed: Sequence[Hypothesis]
 ) -> list[Diagnosis]:
     """Name two bugs that together explain everything; nothing if that is not sure.
 
     Parameters
     ----------
-    held_out : Evidence
+    held_out : Observations
         Problems on which the pair has to hold without being chosen on them.
     listed : sequence of Hypothesis
         None of which explains everything alone.
@@ -66,7 +66,9 @@ def two_bugs(
     return sorted(told, key=lambda d: -(d.name.layer or 0))
 
 
-def _shown(hypothesis: Hypothesis, first: Name, case: Case, evidence: Evidence) -> Iterator[Name]:
+def _shown(
+    hypothesis: Hypothesis, first: Name, case: ProbeSetup, evidence: Observations
+) -> Iterator[Name]:
     """Every layer in which a bug that is everywhere shows."""
     if not hypothesis.everywhere:
         yield first
@@ -77,7 +79,9 @@ def _shown(hypothesis: Hypothesis, first: Name, case: Case, evidence: Evidence) 
             yield name
 
 
-def _pairings(case: Case, evidence: Evidence, listed: Sequence[Hypothesis]) -> list[Pairing]:
+def _pairings(
+    case: ProbeSetup, evidence: Observations, listed: Sequence[Hypothesis]
+) -> list[Pairing]:
     alone = explained(evidence, {}, case.noise)
     scores = [(explained(evidence, h.rules(), case.noise), h) for h in listed]
     telling = [(score, h) for score, h in scores if score > alone]
@@ -93,7 +97,7 @@ def _pairings(case: Case, evidence: Evidence, listed: Sequence[Hypothesis]) -> l
     return found
 
 
-def _one_number(case: Case, pairing: Pairing, parts: tuple[Evidence, ...]) -> bool:
+def _one_number(case: ProbeSetup, pairing: Pairing, parts: tuple[Observations, ...]) -> bool:
     """Whether both stand in one place, and make one number there: 2 and 1/4 are a half."""
     one, two = pairing
     parts_of = {PARTS.get(h.bug.site) for h in pairing}
@@ -109,11 +113,11 @@ def _one_number(case: Case, pairing: Pairing, parts: tuple[Evidence, ...]) -> bo
     ]
     return any(
         is_multiple(flag, [s for s in surveys if flag in s.flags], case.tolerance)
-        for flag in (Flag(str(part), layer) for layer in shared)
+        for flag in (WrongRule(str(part), layer) for layer in shared)
     )
 
 
-def _simplest(pairings: list[Pairing], case: Case) -> list[Pairing]:
+def _simplest(pairings: list[Pairing], case: ProbeSetup) -> list[Pairing]:
     """Keep the pairings that strike in the fewest places: the others need more coincidences."""
 
     def places(pairing: Pairing) -> int:
@@ -127,7 +131,7 @@ def _merged(pairing: Pairing) -> Mapping[str, Rule]:
     return {**pairing[0].rules(), **pairing[1].rules()}
 
 
-def _side(case: Case, best: Pairing, pairings: list[Pairing], place: int) -> list[Name]:
+def _side(case: ProbeSetup, best: Pairing, pairings: list[Pairing], place: int) -> list[Name]:
     """The names that one half of the best pairing has, the other half staying."""
     other = best[1 - place]
     halves = [p[0] if p[1] is other else p[1] for p in pairings if other in p]
@@ -135,7 +139,7 @@ def _side(case: Case, best: Pairing, pairings: list[Pairing], place: int) -> lis
     return list(dict.fromkeys(names))
 
 
-def _one_story(pairings: list[Pairing], sides: list[list[Name]], case: Case) -> bool:
+def _one_story(pairings: list[Pairing], sides: list[list[Name]], case: ProbeSetup) -> bool:
     """Whether every pairing that fits is made of the names that are told."""
     told = {name for side in sides for name in side}
     return all(h.names(case.network)[0] in told for pairing in pairings for h in pairing)

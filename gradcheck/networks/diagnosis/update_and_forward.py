@@ -27,8 +27,8 @@ from gradcheck.networks.diagnosis.hypotheses import (
     named_bug,
     of_class,
 )
-from gradcheck.networks.diagnosis.observations import Evidence, simulate, unexplained
-from gradcheck.networks.diagnosis.probe_setup import RATES, Case, probes
+from gradcheck.networks.diagnosis.observations import Observations, simulate, unexplained
+from gradcheck.networks.diagnosis.probe_setup import RATES, ProbeSetup, probes
 from gradcheck.networks.diagnosis.recover_deltas import textbook_pass
 from gradcheck.networks.diagnosis.recovered_numbers import with_free_number
 from gradcheck.networks.network import Network
@@ -40,7 +40,7 @@ FORWARD = {"pre_activation", "activation", "loss"}
 
 
 def forward_fault(
-    case: Case, evidence: Evidence, held_out: Evidence
+    case: ProbeSetup, evidence: Observations, held_out: Observations
 ) -> tuple[list[Diagnosis], Mapping[str, Rule] | None]:
     """Name what is wrong in the forward.
 
@@ -73,7 +73,9 @@ def forward_fault(
     return [of_class(fitting[0], names, case.network)], fitting[0].rules()
 
 
-def same_loss(problem: Problem, claimed: float, rules: Mapping[str, Rule], case: Case) -> bool:
+def same_loss(
+    problem: Problem, claimed: float, rules: Mapping[str, Rule], case: ProbeSetup
+) -> bool:
     """Whether a loss is what the forward by some rules gives."""
     loss = float(textbook_pass(problem, rules).apply("loss"))
     return abs(claimed - loss) <= 30 * case.noise * (1.0 + abs(loss))
@@ -112,7 +114,7 @@ def _widened(
 
 
 def in_all_layers(
-    case: Case, evidence: Evidence, held_out: Evidence, diagnoses: list[Diagnosis]
+    case: ProbeSetup, evidence: Observations, held_out: Observations, diagnoses: list[Diagnosis]
 ) -> list[Diagnosis]:
     """Name in every layer what was named in one, if so it is all that is wrong without biases.
 
@@ -139,7 +141,7 @@ def in_all_layers(
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
 
-def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
+def update_fault(case: ProbeSetup, known: Mapping[str, Rule]) -> Questions:
     """Is the step what the code's own gradient makes of it?
 
     Parameters
@@ -163,7 +165,7 @@ def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
     ]
     if not fitting:
         requests = tuple(Request(Call.STEP, p, learning_rate=rate) for p, _, _, rate in seen)
-        steps = Evidence(requests, tuple(s for _, _, s, _ in seen), simulate({}, requests))
+        steps = Observations(requests, tuple(s for _, _, s, _ in seen), simulate({}, requests))
         listed = [
             h
             for h in hypotheses(case.network, ("update", "delta_recursion"))
@@ -193,19 +195,19 @@ def update_fault(case: Case, known: Mapping[str, Rule]) -> Questions:
     ]
 
 
-def _halved(steps: Evidence) -> tuple[Evidence, Evidence]:
+def _halved(steps: Observations) -> tuple[Observations, Observations]:
     """What a number is fitted to, and what it is confirmed on: another rate, other values."""
     half = len(steps.requests) // 2
     return (
-        Evidence(steps.requests[:half], steps.answers[:half], steps.right[:half]),
-        Evidence(steps.requests[half:], steps.answers[half:], steps.right[half:]),
+        Observations(steps.requests[:half], steps.answers[:half], steps.right[:half]),
+        Observations(steps.requests[half:], steps.answers[half:], steps.right[half:]),
     )
 
 
 def _updates_by(
     rules: Mapping[str, Rule],
     seen: list[tuple[Problem, Observation, Observation, float]],
-    case: Case,
+    case: ProbeSetup,
 ) -> bool:
     """Whether an update rule, fed with the code's own gradient, gives the code's own step."""
     for problem, gradient, step, rate in seen:

@@ -16,8 +16,8 @@ from gradcheck.contract.protocol import Tensors
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass, Textbook
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name, explain
-from gradcheck.networks.diagnosis.observations import Evidence
-from gradcheck.networks.diagnosis.recover_deltas import FACTOR, Survey, same, textbook_pass
+from gradcheck.networks.diagnosis.observations import Observations
+from gradcheck.networks.diagnosis.recover_deltas import FACTOR, RecoveredDeltas, same, textbook_pass
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Problem
 
@@ -25,7 +25,7 @@ from gradcheck.networks.problem import Floats, Problem
 MULTIPLE = 1e-6
 
 
-def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
+def common_factor(surveys: list[RecoveredDeltas]) -> list[Diagnosis]:
     """Is every data part off by one factor?"""
     known = [(s.problem.batch.size, s.factor) for s in surveys if s.factor is not None]
     if not known:
@@ -63,7 +63,7 @@ def common_factor(surveys: list[Survey]) -> list[Diagnosis]:
     ]
 
 
-def whole_multiple(*parts: Evidence) -> list[Diagnosis]:
+def whole_multiple(*parts: Observations) -> list[Diagnosis]:
     """Is the whole gradient, with what the penalty gives, one multiple of the right one?"""
     answered = [
         (answer.tensors, truth.tensors)
@@ -110,7 +110,7 @@ def _reduction(network: Network, factors: dict[int, float]) -> str:
     return ""
 
 
-def mixed_up(tolerance: float, *parts: Evidence) -> list[Diagnosis]:
+def mixed_up(tolerance: float, *parts: Observations) -> list[Diagnosis]:
     """Say of which layers the entries are right and stand elsewhere; nothing if more is wrong."""
     answered = [
         (answer.tensors, right.tensors)

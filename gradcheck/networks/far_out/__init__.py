@@ -21,7 +21,7 @@ from gradcheck.networks.far_out.filling import (
     Accepts,
     Combination,
     Companions,
-    Manner,
+    Filling,
     Start,
     filled,
 )
@@ -191,8 +191,8 @@ KINDS: dict[str, Kind] = {
     "cross_entropy of a sure and wrong output": _sure_and_wrong("cross_entropy"),
     "binary_cross_entropy of sure and wrong outputs": _sure_and_wrong("binary_cross_entropy"),
     "outputs sure and right": Kind(kinds.sure_and_right, 1, is_logarithmic),
-    "biases of 0": Kind(kinds.parameters(lambda network: Manner(biases=False))),
-    "a layer of 0": Kind(kinds.parameters(lambda network: Manner(blank=(network.depth,)))),
+    "biases of 0": Kind(kinds.parameters(lambda network: Filling(biases=False))),
+    "a layer of 0": Kind(kinds.parameters(lambda network: Filling(blank=(network.depth,)))),
     "as many samples as units": Kind(square),
     "single units": Kind(single),
 }

@@ -31,7 +31,7 @@ _NEAR = 0.95
 
 
 @dataclass(frozen=True)
-class Manner:
+class Filling:
     """What parameters are made to contain.
 
     Attributes
@@ -52,7 +52,7 @@ class Manner:
     biases: bool = True
 
 
-PLAIN = Manner()
+PLAIN = Filling()
 
 
 def filled(
@@ -62,7 +62,7 @@ def filled(
     support: Support,
     x: Floats | None = None,
     y: Floats | None = None,
-    manner: Manner = PLAIN,
+    manner: Filling = PLAIN,
 ) -> Problem:
     """Draw parameters and a batch.
 
@@ -70,7 +70,7 @@ def filled(
     ----------
     x, y : array, optional
         Inputs and targets to take.
-    manner : Manner, optional
+    manner : Filling, optional
     """
     if x is None:
         x = np.round(rng.standard_normal((samples, network.widths[0])), 2) + 0.0

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.far_out.filling import Companions, Manner, Start, digits, filled, resized
+from gradcheck.networks.far_out.filling import Companions, Filling, Start, digits, filled, resized
 from gradcheck.networks.forward_pass import activate, evaluate
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -258,7 +258,7 @@ def targets_met(
         return None
     if network.widths[-1] == 1 and not support.networks:
         network = replace(network, widths=(*network.widths[:-1], 2))
-    problem = filled(rng, network, samples, support, manner=Manner(zero=(network.depth,)))
+    problem = filled(rng, network, samples, support, manner=Filling(zero=(network.depth,)))
     y = problem.batch.y.copy()
     y[:, 0] = activate(network)(network.depth, np.zeros((1, network.widths[-1])))[0, 0]
     return _with(problem, y)
@@ -275,7 +275,7 @@ def all_met(
     if not output.elementwise or output.slopes is not None or not is_squared("", network.loss):
         return None
     network = replace(network, l2=network.l2 or 0.37)
-    problem = filled(rng, network, samples, support, manner=Manner(blank=(network.depth,)))
+    problem = filled(rng, network, samples, support, manner=Filling(blank=(network.depth,)))
     pairs = problem.params.copies()
     pairs[-1][1][:] = 0.0
     y = np.broadcast_to(output.forward(np.zeros(1)), problem.batch.y.shape)
@@ -305,7 +305,7 @@ def _with(problem: Problem, y: Floats) -> Problem:
 # --- parameters -------------------------------------------------------------------------------
 
 
-def parameters(manner: Callable[[Network], Manner]) -> Make:
+def parameters(manner: Callable[[Network], Filling]) -> Make:
     """Parameters of a kind."""
 
     def make(
@@ -330,7 +330,7 @@ def steep(part: int, parts: int) -> Make:
         if network is None:
             return None
         every = range(1, network.depth)
-        manner = Manner(steep=every or (network.depth,))
+        manner = Filling(steep=every or (network.depth,))
         return filled(rng, network, start.samples, support, manner=manner)
 
     return make
@@ -351,7 +351,7 @@ def zero_z(part: int) -> Make:
             return None
         hidden_or_all = network.activations[:-1] or network.activations
         zero = [n for n, name in enumerate(hidden_or_all, start=1) if _smooth(name)]
-        manner = Manner(zero=zero)
+        manner = Filling(zero=zero)
         return filled(rng, network, start.samples, support, manner=manner) if zero else None
 
     return make
@@ -368,7 +368,7 @@ def on_a_kink(
     if network is None:
         return None
     zero = [n for n, name in enumerate(network.activations[:-1], start=1) if not _smooth(name)]
-    manner = Manner(zero=zero)
+    manner = Filling(zero=zero)
     return filled(rng, network, 1, support, manner=manner) if zero else None
 
 
@@ -401,7 +401,7 @@ def sure_and_right(
     if not support.networks:
         network = replace(network, l2=0.0)
     samples = 1 if 1 in support.batch_sizes else samples
-    problem = filled(rng, network, samples, support, manner=Manner(steep=(network.depth,)))
+    problem = filled(rng, network, samples, support, manner=Filling(steep=(network.depth,)))
     outputs = evaluate(network, problem.params.pairs, problem.batch.x).a[-1]
     return _with(problem, _likeliest(outputs, network, support))
 

@@ -240,12 +240,12 @@ class Truth:
         return {name: _hull([corner[name] for corner in corners]) for name in self._one_sided}
 
     @cached_property
-    def testimonies(self) -> list[witness.Testimony]:
+    def testimonies(self) -> list[witness.SecondEstimate]:
         """What real differences say along random directions of each tensor."""
         return [] if self.epsilon or self.biases else self._heard(5, REACH)
 
     @property
-    def disagreements(self) -> list[witness.Testimony]:
+    def disagreements(self) -> list[witness.SecondEstimate]:
         """The directions along which the two witnesses contradict each other.
 
         Two entries of a ladder agree by accident once in a million, and its bar is then too
@@ -258,7 +258,7 @@ class Truth:
         still = {t.tensor for t in self._heard(6, AGAIN) if not t.agrees}
         return [t for t in against if t.tensor in still]
 
-    def _heard(self, purpose: int, first: float) -> list[witness.Testimony]:
+    def _heard(self, purpose: int, first: float) -> list[witness.SecondEstimate]:
         problem, pinned = self.problem, self._pinned
         run = self._run
         if pinned is not None:

@@ -22,7 +22,7 @@ DIRECTIONS = 3
 
 
 @dataclass(frozen=True)
-class Testimony:
+class SecondEstimate:
     """What differences say along one direction, beside the primary estimate.
 
     Attributes
@@ -56,7 +56,7 @@ def testimonies(
     apply: Activate | None,
     rng: np.random.Generator,
     reach: float = REACH,
-) -> list[Testimony]:
+) -> list[SecondEstimate]:
     """Difference the plain forward along random directions of each tensor.
 
     Parameters
@@ -81,7 +81,7 @@ def testimonies(
             named += [(name, value, error) for value in values.tolist()]
     found = slopes(problem, run, apply, moves, reach)
     return [
-        Testimony(name, slope, value, error)
+        SecondEstimate(name, slope, value, error)
         for (name, value, error), slope in zip(named, found, strict=True)
     ]
 

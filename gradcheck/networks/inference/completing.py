@@ -26,7 +26,7 @@ from gradcheck.networks.inference.fit import (
     sequential,
     widths_of,
 )
-from gradcheck.networks.inference.inferred import Settlement
+from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import Notation
@@ -78,7 +78,7 @@ UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", "unread
 PENALTIES = (0.0, 0.1, 0.37)
 
 
-Questions = Generator[Request, Observation, Settlement]
+Questions = Generator[Request, Observation, Inferred]
 
 
 def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
@@ -153,7 +153,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     support = replace(
         EVERYTHING, networks=networks, larger=larger, batch_sizes=sizes, one_hot=labels
     )
-    return Settlement(
+    return Inferred(
         index,
         support,
         reading.adapter,
@@ -212,7 +212,7 @@ def _aside(fit: Fit) -> str:
     return ""
 
 
-def _unsupported(fit: Fit, reading: Described, lossless: bool) -> Settlement:
+def _unsupported(fit: Fit, reading: Described, lossless: bool) -> Inferred:
     """Say that nothing is known that the gradient is of: what is assumed makes nothing wrong."""
     outputs = ",".join(fit.activations[0]) if fit.activations and fit.rank >= 2 else ""
     known = f"its outputs are those of a network ({outputs})" if outputs else "it runs"
@@ -224,7 +224,7 @@ def _unsupported(fit: Fit, reading: Described, lossless: bool) -> Settlement:
         f"none that was tried ({', '.join(LOSSES)}); give it a function that returns its loss, "
         f"say what it computes with --network, or write a declaration (docs/plug-in.md)"
     )
-    return Settlement(adapter=reading.adapter, failure=Failure("unsupported", text))
+    return Inferred(adapter=reading.adapter, failure=Failure("unsupported", text))
 
 
 def _condition(definition: Definition) -> str:

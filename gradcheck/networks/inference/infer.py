@@ -31,14 +31,14 @@ from gradcheck.networks.inference.fit import (
     problem_for,
     share,
 )
-from gradcheck.networks.inference.inferred import Settlement
+from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.networks.network import Network, left_open
 from gradcheck.networks.notation import Notation
 from gradcheck.networks.problem import Floats
 from gradcheck.networks.sampling import EVERYTHING
 from gradcheck.networks.scope import Feature
 
-Questions = Generator[Request, Observation, Settlement]
+Questions = Generator[Request, Observation, Inferred]
 
 
 def settle(
@@ -86,20 +86,20 @@ def settle(
         if fit is not None and fit.rank >= enough and not ambiguous(reading):
             break
     if not fits:
-        return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
+        return Inferred(adapter=readings[0].adapter, failure=_nothing(readings, failures))
     best = max(fit.rank for fit in fits)
     equal = [fit for fit in fits if fit.rank == best]
     fit = yield from choose(equal, readings, seed)
     if fit is None and equal[0].rank >= 3:  # of several meanings of an argument
         failure = Failure("unsupported", _no_meaning(readings[equal[0].reading]))
-        return Settlement(adapter=readings[0].adapter, failure=failure)
+        return Inferred(adapter=readings[0].adapter, failure=failure)
     if fit is None:
         text = (
             f"the code runs as {readings[0].adapter}, but neither its outputs nor its loss nor its "
             f"gradient are those of a network with known activations and losses; say what it "
             f"computes with --network, or write a declaration (docs/plug-in.md)"
         )
-        return Settlement(adapter=readings[0].adapter, failure=Failure("unsupported", text))
+        return Inferred(adapter=readings[0].adapter, failure=Failure("unsupported", text))
     if fit.rank == BACKWARD_FAILS:
         return _backward_fails(fit, readings[fit.reading])
     return (yield from complete(fit, readings, seed))
@@ -116,7 +116,7 @@ def _no_meaning(reading: Described) -> str:
     )
 
 
-def _backward_fails(fit: Fit, reading: Described) -> Settlement:
+def _backward_fails(fit: Fit, reading: Described) -> Inferred:
     """Say what the backward does where the forward gives the outputs of a network."""
     problem, failure = fit.faults[0].problem, fit.faults[0].failure
     sizes = "-".join(map(str, problem.network.widths))
@@ -126,7 +126,7 @@ def _backward_fails(fit: Fit, reading: Described) -> Settlement:
         f"(a network {sizes}, N = {problem.batch.size})"
     )
     told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
-    return Settlement(
+    return Inferred(
         adapter=reading.adapter, conventions=told, failure=replace(failure, message=text)
     )
 
@@ -169,7 +169,7 @@ def _declared(
             scored.append((score, -index, samples, logits))
             break
     if not scored:
-        return Settlement(adapter=readings[0].adapter, failure=_nothing(readings, failures))
+        return Inferred(adapter=readings[0].adapter, failure=_nothing(readings, failures))
     _, minus, samples, logits = max(scored)
     reading = readings[-minus]
     notes: list[str] = []
@@ -178,7 +178,7 @@ def _declared(
         if network in opened:
             which, how = yield from reduction(problem_for(network, samples, seed), -minus)
             if not which:
-                return Settlement(adapter=reading.adapter, failure=demanded(network))
+                return Inferred(adapter=reading.adapter, failure=demanded(network))
             network = replace(network, reduction=which)
             notes.append(f"{network}: {which} is not declared, {how}")
         settled.append(network)
@@ -195,7 +195,7 @@ def _declared(
     labels = "labels" in reading.conventions.get("targets", "")
     support = replace(EVERYTHING, networks=networks, batch_sizes=sizes_answered, one_hot=labels)
     notation = Notation.of(reading.conventions)
-    return Settlement(
+    return Inferred(
         -minus,
         support,
         reading.adapter,

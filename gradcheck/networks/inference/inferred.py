@@ -15,7 +15,7 @@ from gradcheck.networks.scope import Feature
 
 
 @dataclass(frozen=True)
-class Settlement:
+class Inferred:
     """Which reading holds and what the code computes.
 
     Attributes
@@ -72,7 +72,7 @@ class Settlement:
         return SCALES[self.scale](n_out)
 
 
-class Settled:
+class InferredSession:
     """Asks the settled reading, in the terms of the definitions.
 
     A constant that stands before the code's own loss is taken out of the loss, and by
@@ -81,7 +81,7 @@ class Settled:
     forward returns logits, they go into the output activation here.
     """
 
-    def __init__(self, session: Session, settlement: Settlement) -> None:
+    def __init__(self, session: Session, settlement: Inferred) -> None:
         self._session, self._settlement = session, settlement
         session.settled = settlement.reading
         self.settled = settlement.reading

@@ -11,7 +11,7 @@ from gradcheck.networks.worked_examples import (
     two_two_two_b,
     xor,
 )
-from gradcheck.networks.worked_examples.worked_example import Example, NotRun, Outcome, Result
+from gradcheck.networks.worked_examples.worked_example import Example, NotRun, Reproduction, Result
 
 EXAMPLES: tuple[Example, ...] = (
     two_two_two.EXAMPLE,
@@ -25,4 +25,4 @@ EXAMPLES: tuple[Example, ...] = (
     digits.EXAMPLE,
 )
 
-__all__ = ["EXAMPLES", "Example", "NotRun", "Outcome", "Result"]
+__all__ = ["EXAMPLES", "Example", "NotRun", "Reproduction", "Result"]

@@ -13,7 +13,7 @@ from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.networks.worked_examples.questions import outputs
 from gradcheck.networks.worked_examples.training import train
-from gradcheck.networks.worked_examples.worked_example import Outcome, Run, below
+from gradcheck.networks.worked_examples.worked_example import Reproduction, Run, below
 
 VERIFIED_SAMPLES = 64
 SHORT_ROUNDS = 20
@@ -43,4 +43,4 @@ def train_briefly(problem: Problem, rate: float) -> Run:
     training = yield from train(start, rate, SHORT_ROUNDS)
     curve = training.curve
     result = below(f"loss after {SHORT_ROUNDS} steps", curve[0], curve[-1], curve)
-    return Outcome((result,), (start, training.problem))
+    return Reproduction((result,), (start, training.problem))

@@ -27,7 +27,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Problem
 from gradcheck.networks.worked_examples.classification import accuracy, train_briefly, verified_part
 from gradcheck.networks.worked_examples.training import random_start, train_in_mini_batches
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, above
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, above
 
 DATA = Path(__file__).parent / "data" / "digits.csv.gz"
 TRAINED = 1500
@@ -72,7 +72,7 @@ def run(extent: str) -> Run:
         above("accuracy on the digits trained on", SMALLEST_ACCURACY, seen, training.curve),
         above("accuracy on the digits held out", SMALLEST_ACCURACY_HELD_OUT, unseen),
     )
-    return Outcome(results, (verified_part(start()), verified_part(training.problem)))
+    return Reproduction(results, (verified_part(start()), verified_part(training.problem)))
 
 
 EXAMPLE = Example(

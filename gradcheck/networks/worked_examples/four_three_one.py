@@ -16,7 +16,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Problem
 from gradcheck.networks.worked_examples.questions import outputs
 from gradcheck.networks.worked_examples.training import random_start, train
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, below
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, below
 
 NETWORK = Network((4, 3, 1), ("sigmoid", "sigmoid"), "half_squared_error", "sum")
 BATCH = Batch([[1, 0, 1, 0], [1, 0, 1, 1], [0, 1, 0, 1]], [[1], [1], [0]])
@@ -35,7 +35,7 @@ def run(extent: str) -> Run:
     out = yield from outputs(training.problem)
     distance = float(np.abs(out - BATCH.y).max())
     result = below("largest distance from a target", 0.1, distance, training.curve)
-    return Outcome((result,), (start(), training.problem))
+    return Reproduction((result,), (start(), training.problem))
 
 
 EXAMPLE = Example(

@@ -21,7 +21,13 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.networks.worked_examples.questions import gradient, moved
 from gradcheck.networks.worked_examples.training import train
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, below, printed
+from gradcheck.networks.worked_examples.worked_example import (
+    Example,
+    Reproduction,
+    Run,
+    below,
+    printed,
+)
 
 X = (10.0, 8.0, 13.0, 9.0, 11.0, 14.0, 6.0, 4.0, 12.0, 7.0, 5.0)
 Y = (8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68)
@@ -56,7 +62,7 @@ def run(extent: str) -> Run:
         printed("intercept after training", "3.00", float(b[0])),
         below("distance from the fit after training", LARGEST_DISTANCE, distance, training.curve),
     )
-    return Outcome(results, (START,))
+    return Reproduction(results, (START,))
 
 
 EXAMPLE = Example(

@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Problem
 from gradcheck.networks.worked_examples.training import random_start, train
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, below
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, below
 
 NETWORK = Network((1, 8, 2), ("sigmoid", "identity"), "mean_squared_error")
 POINTS = np.linspace(-3.14, 3.14, 200)[:, np.newaxis]
@@ -35,7 +35,7 @@ def run(extent: str) -> Run:
     training = yield from train(start(), RATE, ROUNDS)
     curve = training.curve
     result = below("final error", LARGEST_ERROR, curve[-1], curve)
-    return Outcome((result,), (start(), training.problem))
+    return Reproduction((result,), (start(), training.problem))
 
 
 EXAMPLE = Example(

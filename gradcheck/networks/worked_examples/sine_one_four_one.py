@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Problem
 from gradcheck.networks.worked_examples.training import random_start, train
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, below
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, below
 
 NETWORK = Network((1, 4, 1), ("tanh", "identity"), "mean_squared_error")
 POINTS = np.linspace(-5.0, 5.0, 20)[:, np.newaxis]
@@ -37,7 +37,7 @@ def run(extent: str) -> Run:
         curve = training.curve
         results.append(below(f"final error, seed {seed}", 0.1, curve[-1], curve))
         points += [start(seed), training.problem]
-    return Outcome(tuple(results), tuple(points))
+    return Reproduction(tuple(results), tuple(points))
 
 
 EXAMPLE = Example(

@@ -20,7 +20,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Problem
 from gradcheck.networks.worked_examples.classification import accuracy, train_briefly, verified_part
 from gradcheck.networks.worked_examples.training import random_start, train_in_mini_batches
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, above
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, above
 
 NETWORK = Network((2, 25, 50, 25, 2), ("sigmoid",) * 4, "squared_error")
 SAMPLES = 2000
@@ -61,7 +61,7 @@ def run(extent: str) -> Run:
     training = yield from train_in_mini_batches(start(), RATE, EPOCHS, MINI_BATCH)
     share = yield from accuracy(training.problem)
     result = above("accuracy", SMALLEST_ACCURACY, share, training.curve)
-    return Outcome((result,), (verified_part(start()), verified_part(training.problem)))
+    return Reproduction((result,), (verified_part(start()), verified_part(training.problem)))
 
 
 EXAMPLE = Example(

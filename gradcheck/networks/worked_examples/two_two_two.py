@@ -21,7 +21,13 @@ from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
 from gradcheck.networks.worked_examples.questions import gradient, loss, moved, outputs, step
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Result, Run, printed
+from gradcheck.networks.worked_examples.worked_example import (
+    Example,
+    Reproduction,
+    Result,
+    Run,
+    printed,
+)
 
 RATE = 0.5
 ROUNDS = 9_999
@@ -77,7 +83,7 @@ def run(extent: str) -> Run:
     error = yield from loss(first)
     results.append(printed("total error after 1 round", ".291027774", error))
     trained, more = yield from _many_rounds(first, error)
-    return Outcome((*results, *more), (START, first, trained))
+    return Reproduction((*results, *more), (START, first, trained))
 
 
 def _first_forward() -> Generator[Request, Observation, list[Result]]:

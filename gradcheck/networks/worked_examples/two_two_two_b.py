@@ -9,7 +9,7 @@ project by its numbers alone; no title is known.
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.networks.worked_examples.questions import outputs
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, printed
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, printed
 
 #: No targets are published: zeros stand in, and only the outputs are compared.
 START = Problem(
@@ -31,7 +31,7 @@ def run(extent: str) -> Run:
         printed("output of o1", ".79751046", float(out[0, 0])),
         printed("output of o2", ".83401102", float(out[0, 1])),
     )
-    return Outcome(results, (START,))
+    return Reproduction(results, (START,))
 
 
 EXAMPLE = Example(

@@ -38,7 +38,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reproduction:
     """What a worked example found.
 
     Attributes
@@ -75,7 +75,7 @@ class NotRun(Exception):  # noqa: N818 (an ending, not a fault of ours)
 
 #: A worked example asks requests and returns its outcome; it never calls code.
 #: It raises NotRun when there is no answer to one of them.
-Run = Generator[Request, Observation, Outcome]
+Run = Generator[Request, Observation, Reproduction]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Pair, Problem
 from gradcheck.networks.worked_examples.questions import loss, moved, outputs, step
 from gradcheck.networks.worked_examples.training import Training, chunks, random_start, train
-from gradcheck.networks.worked_examples.worked_example import Example, Outcome, Run, below
+from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, below
 
 NETWORK = Network((2, 2, 1), ("tanh", "tanh"), "half_squared_error")
 BATCH = Batch([[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]])
@@ -49,7 +49,7 @@ def run(extent: str) -> Run:
         name = f"largest distance from a target, {name}"
         results.append(below(name, LARGEST_DISTANCE, distance, training.curve))
     ahead = below("error with momentum, below the plain one", plain.curve[-1], moved.curve[-1])
-    return Outcome((*results, ahead), (start(), plain.problem, moved.problem))
+    return Reproduction((*results, ahead), (start(), plain.problem, moved.problem))
 
 
 def train_with_momentum(
