@@ -7,14 +7,14 @@ compile it once.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from gradcheck.contract.sizes import check_size
-from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
+from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from gradcheck.networks.forward_pass import activate, evaluate
 from gradcheck.networks.losses import LOSSES, REDUCTIONS
 from gradcheck.networks.network import Network
@@ -42,6 +42,16 @@ KINDS: dict[str, int] = {"ordinary": 6, "dead": 1, "steep": 1, "duplicates": 1, 
 SHAPES: dict[str, int] = {"free": 5, "square": 4, "one_output": 1}
 
 L2_VALUES = (0.0, 0.0, 0.1, 0.37, 0.02)
+
+#: Weights of a layer that neither kill a signal nor blow it up, times ``1 / sqrt(n_in)``: of most
+#: activations, at most, and of those whose units feel each other.
+_USUAL_GAIN, _LARGEST_GAIN, _SHARED_GAIN = 1.5, 4.0, 2.0
+
+#: By how much z is moved from zero to see the slope there.
+_BY = 1e-3
+
+#: How near to the largest ``|z|`` a layer is brought.
+_NEAR = 0.95
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,118 @@ def fill(
         pairs.append((w, b))
         a = apply(layer, a @ w + b)
     return Problem(network, Params(pairs), Batch(x, y))
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What parameters are made to contain.
+
+    Attributes
+    ----------
+    zero : collection of int
+        Layers whose first unit gets a z of exactly zero.
+    steep : collection of int
+        Layers whose largest ``|z|`` is just below the bound.
+    blank : collection of int
+        Layers whose weights are all zero.
+    biases : bool
+        Whether there are any.
+    """
+
+    zero: Collection[int] = ()
+    steep: Collection[int] = ()
+    blank: Collection[int] = ()
+    biases: bool = True
+
+
+PLAIN = Filling()
+
+
+def fill_scaled(
+    rng: np.random.Generator,
+    network: Network,
+    samples: int,
+    x: Floats | None = None,
+    y: Floats | None = None,
+    one_hot: bool = False,
+    filling: Filling = PLAIN,
+) -> Problem:
+    """Draw parameters and a batch whose signal reaches every layer, forth and back.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    network : Network
+    samples : int
+    x, y : array, optional
+        Inputs, (N, n[0]), and targets, (N, n[L]), to take.
+    one_hot : bool
+        Targets can only be one-hot rows.
+    filling : Filling, optional
+
+    Returns
+    -------
+    Problem
+        With every ``|z| <= 8``, however deep.
+    """
+    if x is None:
+        x = np.round(rng.standard_normal((samples, network.widths[0])), 2) + 0.0
+    apply = activate(network)
+    pairs, a = [], x
+    for layer, (name, (n_in, n_out)) in enumerate(
+        zip(network.activations, network.shapes, strict=True), start=1
+    ):
+        reach = max(1.0, float(np.sqrt(np.mean(a * a))))  # inputs of 1000 ask for small weights
+        size = _gain(name) / np.sqrt(n_in) / reach
+        w = digits(size * rng.standard_normal((n_in, n_out)), 3)
+        b = digits(0.5 * rng.standard_normal(n_out), 3) * filling.biases
+        if ACTIVATIONS[name].pieces and filling.biases:
+            # of hidden units most on the side where something gets through; outputs on both
+            b = np.abs(b) + 0.5 if layer < network.depth else _between(a @ w)
+        elif ACTIVATIONS[name].pieces and layer > 1:
+            w = np.abs(w)
+        if layer in filling.zero:
+            w[:, 0], b[0] = 0.0, 0.0
+        w = w * (layer not in filling.blank)
+        largest = float(np.abs(a @ w + b).max())
+        if largest > MAX_Z or (layer in filling.steep and largest > 0):
+            factor = _NEAR * MAX_Z / largest
+            w, b = digits(w * factor, 3), digits(b * factor, 3)
+        pairs.append((w, b))
+        a = apply(layer, a @ w + b)
+    if y is None:
+        y = targets(rng, network, samples, one_hot)
+    return Problem(network, Params(pairs), Batch(x, y))
+
+
+def _gain(name: str) -> float:
+    """About one over the slope at zero, and enough to bend it."""
+    row = ACTIVATIONS[name]
+    if not row.elementwise:
+        return _SHARED_GAIN
+    if row.pieces:  # its slope at zero is one of two
+        return _USUAL_GAIN
+    below, above = row.forward(np.array([-_BY, _BY]))
+    slope = abs(float(above - below)) / (2.0 * _BY)
+    return float(np.clip(round(1.0 / max(slope, _BY), 1), _USUAL_GAIN, _LARGEST_GAIN))
+
+
+def _between(z: Floats) -> Floats:
+    """Return biases that leave half the samples on either side of zero, and none on it."""
+    ordered = np.sort(z, axis=0)
+    low, high = ordered[(len(z) - 1) // 2], ordered[len(z) // 2]
+    if len(z) % 2 and len(z) > 1:
+        low = ordered[len(z) // 2 - 1]
+    return digits(np.where(high - low > 0.01, -(low + high) / 2.0, 0.3 - high), 3)
+
+
+def digits(values: Floats, count: int) -> Floats:
+    """Round to so many digits that count: decimals would make nothing of small weights."""
+    with np.errstate(divide="ignore"):
+        places = np.floor(np.log10(np.abs(values)))
+    unit = 10.0 ** (np.where(np.isfinite(places), places, 0.0) - count + 1)
+    rounded: Floats = np.round(values / unit) * unit + 0.0
+    return rounded
 
 
 def targets(

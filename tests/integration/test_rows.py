@@ -11,10 +11,9 @@ from rich.console import Console
 import gradcheck
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.far_out.filling import filled
 from gradcheck.networks.losses import LOSSES, Loss, total
 from gradcheck.networks.network import Network
-from gradcheck.networks.sampling import EVERYTHING
+from gradcheck.networks.sampling import fill_scaled
 from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html
 from tests.tiers import telling
@@ -178,7 +177,7 @@ def test_a_signal_gets_through_ten_layers_of_an_added_activation(monkeypatch, sl
     network = Network((3,) * 11, (row.name,) * 10, "half_squared_error")
     shares = []
     for seed in range(12):
-        problem = filled(np.random.default_rng(seed), network, 4, EVERYTHING)
+        problem = fill_scaled(np.random.default_rng(seed), network, 4)
         _, grads = Textbook().loss_and_grads(network, problem.params.copies(), problem.batch)
         shares.append(np.abs(grads[0][0]).max() / np.abs(grads[-1][0]).max())
     assert np.median(shares) > 0.01, f"of a slope of {slope} the first layer feels {shares}"
