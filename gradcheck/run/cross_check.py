@@ -75,15 +75,15 @@ class CrossCheck:
             text = f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
             self._progress(Stage(text, self._done / self._count))
         truth = self._truths.of(problem)
-        for testimony in truth.testimonies:
+        for second in truth.second_estimates:
             self._heard += 1
-            self._silent += testimony.slope.error == float("inf")
-        for testimony in truth.disagreements:
+            self._silent += second.slope.error == float("inf")
+        for second in truth.disagreements:
             raise InternalError(
-                f"the two witnesses of the oracle disagree on {testimony.tensor} of "
+                f"the two witnesses of the oracle disagree on {second.tensor} of "
                 f"{problem.network} (seed {self._seed}): differences say "
-                f"{testimony.slope.value:.17g} ± {testimony.slope.error:.1e}, the complex step "
-                f"{testimony.expected:.17g} ± {testimony.error:.1e}; please report this"
+                f"{second.slope.value:.17g} ± {second.slope.error:.1e}, the complex step "
+                f"{second.expected:.17g} ± {second.error:.1e}; please report this"
             )
         self._done += 1
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_parameter import by_parameter
 from hypothesis import given
 
 from gradcheck.networks import sampling, strategies
 from gradcheck.networks.fast_estimate import Truth, kinks, points, rounding
-from gradcheck.networks.fast_estimate.by_parameter import by_parameter
 from gradcheck.networks.fast_estimate.complex_step import (
     Stack,
     by_preactivation,
@@ -146,10 +146,10 @@ def large() -> Problem:
     return sampling.fill(np.random.default_rng(0), network, 32)
 
 
-@pytest.mark.parametrize("what", ["gradient", "rounding", "testimonies"])
+@pytest.mark.parametrize("what", ["gradient", "rounding", "second_estimates"])
 def test_a_784_30_10_network_stays_below_200_megabytes(what: str, large: Problem) -> None:
     truth = Truth(large)
-    _ = truth.gradient if what == "testimonies" else None
+    _ = truth.gradient if what == "second_estimates" else None
     tracemalloc.start()
     try:
         _ = truth.rounding() if what == "rounding" else getattr(truth, what)

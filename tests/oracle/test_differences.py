@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling, strategies
-from gradcheck.networks.fast_estimate import Truth, differences
+from gradcheck.networks.fast_estimate import Truth, witness
 from gradcheck.networks.fast_estimate.complex_step import Sloped
-from gradcheck.networks.fast_estimate.differences import REACH
-from gradcheck.networks.fast_estimate.witness import SLACK
+from gradcheck.networks.fast_estimate.witness import REACH, SLACK
 from gradcheck.networks.forward_pass import Evaluation, activate, batch_loss, evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
@@ -35,15 +34,14 @@ def told(problem: Problem) -> list[tuple[str, np.ndarray, Slope]]:
     for (name, _), stack in zip(problem.params.tensors(), along(problem), strict=True):
         layer = int(name[1:])
         if name[0] == "W":
-            walk = differences.Walk(problem, run, layer, len(stack))
-            for rows in blocks.blocks(stack.shape[1], stack[:, 0].size):
-                walk.step(rows, stack[:, rows])
-            moves.append(walk.moves())
+            rows = blocks.blocks(stack.shape[1], stack[:, 0].size)
+            parts = ((some, stack[:, some]) for some in rows)
+            moves.append(witness.of_weights(problem, run, layer, parts))
         else:
-            moves.append(differences.of_biases(problem, layer, stack))
+            moves.append(witness.of_biases(problem, layer, stack))
         each += [(name, v) for v in stack]
     apply = apply or activate(problem.network)
-    slopes = differences.slopes(problem, run, apply, moves, REACH)
+    slopes = witness.slopes(problem, run, apply, moves, REACH)
     return [(name, v, slope) for (name, v), slope in zip(each, slopes, strict=True)]
 
 
@@ -103,5 +101,5 @@ def test_how_z_moves_is_seen_on_moved_parameters(monkeypatch: pytest.MonkeyPatch
         return (1.0 + 1e-7 * (layer == 1)) * dw, db
 
     monkeypatch.setattr(Sloped, "gradient", off)
-    against = {testimony.tensor for testimony in truth.disagreements}
+    against = {second.tensor for second in truth.disagreements}
     assert against == {"W1"}, f"dW1 is off by 1e-7 of itself, contradicted are {against}"

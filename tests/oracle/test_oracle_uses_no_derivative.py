@@ -58,9 +58,9 @@ def everything(problem: Problem, epsilon: float = 0.0) -> Said:
     for unit in (UNIT, 2.0**-24):
         for name, grant in truth.rounding(unit).items():
             said[f"rounding {unit} {name}"] = (np.array(np.linalg.norm(grant)), None)
-    for i, t in enumerate(truth.testimonies):
-        said[f"testimony {i}"] = (np.array(t.slope.value), t.slope.error)
-        said[f"testimony {i}, expected"] = (np.array(t.expected), t.error)
+    for i, t in enumerate(truth.second_estimates):
+        said[f"second {i}"] = (np.array(t.slope.value), t.slope.error)
+        said[f"second {i}, expected"] = (np.array(t.expected), t.error)
     return said
 
 

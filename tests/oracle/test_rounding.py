@@ -108,7 +108,7 @@ def test_asking_for_one_grant_does_not_change_another() -> None:
     alone: dict[str, Floats] = Truth(problem).rounding(UNIT32)
     truth = Truth(problem)
     truth.rounding(UNIT)
-    _ = truth.testimonies
+    _ = truth.second_estimates
     for name, grant in truth.rounding(UNIT32).items():
         assert np.allclose(grant, alone[name], rtol=1e-6), (
             f"problem(25, 1), {name}: the grant depends on what was asked before"

@@ -40,11 +40,11 @@ def drawn(name: str, seed: int) -> Problem:
     return Problem(network, Params(pairs), Batch(x, y))
 
 
-def told(testimony: witness.SecondEstimate) -> str:
+def told(second: witness.SecondEstimate) -> str:
     return (
-        f"{testimony.tensor}: differences say {testimony.slope.value:.15g} ± "
-        f"{testimony.slope.error:.1e}, the estimate {testimony.expected:.15g} ± "
-        f"{testimony.error:.1e}"
+        f"{second.tensor}: differences say {second.slope.value:.15g} ± "
+        f"{second.slope.error:.1e}, the estimate {second.expected:.15g} ± "
+        f"{second.error:.1e}"
     )
 
 
@@ -66,7 +66,7 @@ def test_the_witness_agrees_when_it_walks_a_few_rows_at_a_time(problem: Problem)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", 1)
         truth = Truth(problem)
-        heard, against = truth.testimonies, truth.disagreements
+        heard, against = truth.second_estimates, truth.disagreements
     assert not against, f"{problem.network}: {told(against[0])}"
     tensors = DIRECTIONS * 2 * problem.network.depth
     assert len(heard) == tensors, f"{problem.network}: {len(heard)} of {tensors} directions heard"
@@ -87,7 +87,7 @@ def test_the_witness_agrees_near_a_kink_of_the_second_derivative() -> None:
         params = Params([([[1.0]], [distance]), ([[0.5]], [0.25])])
         problem = Problem(network, params, Batch([[0.0]], [[1.0]]))
         truth = Truth(problem)
-        assert truth.testimonies, f"elu at z = {distance}: nothing was differenced"
+        assert truth.second_estimates, f"elu at z = {distance}: nothing was differenced"
         assert not truth.disagreements, f"elu at z = {distance}: {told(truth.disagreements[0])}"
 
 
@@ -101,14 +101,14 @@ def test_the_witness_agrees_on_a_kink() -> None:
 
 
 def test_the_witness_is_hardly_ever_silent() -> None:
-    heard = [t for i in range(120) for t in Truth(sampling.problem(13, i)).testimonies]
+    heard = [t for i in range(120) for t in Truth(sampling.problem(13, i)).second_estimates]
     silent = sum(not np.isfinite(t.slope.error) for t in heard)
     assert silent <= 0.005 * len(heard), f"{silent} of {len(heard)} directions said nothing"
 
 
 def test_the_witness_speaks_on_eight_relu_layers() -> None:
     drawings = [drawn("eight relu layers, weights of 0.3", seed) for seed in range(15)]
-    heard = [t for problem in drawings for t in Truth(problem).testimonies]
+    heard = [t for problem in drawings for t in Truth(problem).second_estimates]
     silent = sum(not np.isfinite(t.slope.error) for t in heard)
     assert silent <= 0.01 * len(heard), f"{silent} of {len(heard)} directions said nothing"
 
@@ -139,7 +139,7 @@ def falsified(truth: Truth, name: str, how: str) -> list[witness.SecondEstimate]
 def heard(truth: Truth, estimates: dict[str, Estimate]) -> list[witness.SecondEstimate]:
     problem = truth.problem
     run = evaluate(problem.network, problem.params.pairs, problem.batch.x)
-    return witness.testimonies(problem, run, estimates, None, np.random.default_rng(0))
+    return witness.second_estimates(problem, run, estimates, None, np.random.default_rng(0))
 
 
 def too_coarse(honest: list[witness.SecondEstimate], off: float) -> bool:
@@ -185,8 +185,8 @@ def test_a_falsified_complex_step_shows_as_a_disagreement(monkeypatch: pytest.Mo
 def test_a_contradiction_by_accident_is_gone_when_the_witness_is_heard_again() -> None:
     truth = Truth(sampling.problem(15, 0))
     accident = witness.SecondEstimate("W1", Slope(1.0, 1e-12, 0.01), 2.0, 1e-12)
-    truth.__dict__["testimonies"] = [accident]
-    assert not accident.agrees, "the testimony made up for this test agrees"
+    truth.__dict__["second_estimates"] = [accident]
+    assert not accident.agrees, "the second made up for this test agrees"
     assert not truth.disagreements, "an accident of one ladder counts as our own fault"
 
 
@@ -199,14 +199,14 @@ def test_a_silent_witness_contradicts_nobody() -> None:
 
 @pytest.mark.parametrize(("off", "agrees"), [(9.0, True), (11.0, False)])
 def test_the_witnesses_agree_up_to_ten_joint_bars(off: float, agrees: bool) -> None:
-    testimony = witness.SecondEstimate("W1", Slope(1.0 + off * 3e-10, 2e-10, 0.01), 1.0, 1e-10)
-    assert testimony.agrees is agrees, f"{off} joint bars apart: agrees is {testimony.agrees}"
+    second = witness.SecondEstimate("W1", Slope(1.0 + off * 3e-10, 2e-10, 0.01), 1.0, 1e-10)
+    assert second.agrees is agrees, f"{off} joint bars apart: agrees is {second.agrees}"
 
 
 def test_the_bars_of_deep_sigmoid_networks_show_why_the_complex_step_is_the_estimate() -> None:
     problem = drawn("nine sigmoid layers, weights of 0.1", 1)
     truth = Truth(problem)
-    first = [t for t in truth.testimonies if t.tensor == "W1"]
+    first = [t for t in truth.second_estimates if t.tensor == "W1"]
     norm = float(np.linalg.norm(truth.gradient["W1"].value))
     ladder, estimate = max(t.slope.error for t in first) / norm, truth.gradient["W1"].resolution
     assert estimate < 1e-10 < 1e-6 < ladder, (

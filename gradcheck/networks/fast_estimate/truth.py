@@ -13,8 +13,8 @@ from gradcheck.networks.fast_estimate import (
     rounding,
     witness,
 )
-from gradcheck.networks.fast_estimate.differences import AGAIN, REACH
 from gradcheck.networks.fast_estimate.rounding import bars
+from gradcheck.networks.fast_estimate.witness import AGAIN, REACH
 from gradcheck.networks.forward_pass import (
     Activate,
     Evaluation,
@@ -240,30 +240,31 @@ class Truth:
         return {name: _hull([corner[name] for corner in corners]) for name in self._one_sided}
 
     @cached_property
-    def testimonies(self) -> list[witness.SecondEstimate]:
+    def second_estimates(self) -> list[witness.SecondEstimate]:
         """What real differences say along random directions of each tensor."""
-        return [] if self.epsilon or self.biases else self._heard(5, REACH)
+        return [] if self.epsilon or self.biases else self._differenced(5, REACH)
 
     @property
     def disagreements(self) -> list[witness.SecondEstimate]:
         """The directions along which the two witnesses contradict each other.
 
         Two entries of a ladder agree by accident once in a million, and its bar is then too
-        small. So the tensor is heard again, along other directions from other steps; what is
-        our own fault stays.
+        small. So the tensor is differenced again, along other directions from other steps; what
+        is our own fault stays.
         """
-        against = [t for t in self.testimonies if not t.agrees]
+        against = [each for each in self.second_estimates if not each.agrees]
         if not against:
             return []
-        still = {t.tensor for t in self._heard(6, AGAIN) if not t.agrees}
-        return [t for t in against if t.tensor in still]
+        still = {each.tensor for each in self._differenced(6, AGAIN) if not each.agrees}
+        return [each for each in against if each.tensor in still]
 
-    def _heard(self, purpose: int, first: float) -> list[witness.SecondEstimate]:
+    def _differenced(self, purpose: int, first: float) -> list[witness.SecondEstimate]:
         problem, pinned = self.problem, self._pinned
         run = self._run
         if pinned is not None:
             run = evaluate(problem.network, problem.params.pairs, problem.batch.x, pinned)
-        return witness.testimonies(problem, run, self._one_sided, pinned, self._rng(purpose), first)
+        rng = self._rng(purpose)
+        return witness.second_estimates(problem, run, self._one_sided, pinned, rng, first)
 
     def guarded(self, constant: float, unit: float = UNIT) -> dict[str, Floats]:
         """Return by tensor name how far a constant in the logarithms may move each entry."""
