@@ -53,7 +53,6 @@ _EVERY = (
     "reading/foreign_call",
     "reading/loading",
     "reading/names",
-    "reading/native",
     "reading/notebook",
     "reading/registry",
     "reading/running",

@@ -19,7 +19,7 @@ _HOMES = {
     "PLAIN": "registry",
     "Declaration": "declared",
     "LoadOptions": "registry",
-    "Reading": "candidate",
+    "Reading": "foreign_call",
     "check_name": "registry",
     "readings": "search",
 }

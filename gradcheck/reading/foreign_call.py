@@ -13,7 +13,7 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors.lines import Trail, TrailedError, raised, trail_of
-from gradcheck.reading.names import plays
+from gradcheck.reading.names import ROLES, plays
 
 
 class UnsuitedError(TrailedError):
@@ -134,8 +134,7 @@ def bind(function: Callable[..., Any], values: Mapping[str, Any]) -> list[Any]:
     chosen: list[Any] = []
     known = 0
     for parameter in arguments(function):
-        name = parameter.name
-        role = name if name in values else next((r for r in values if _fits(name, r)), None)
+        role = role_among(parameter.name, values)
         if role is not None:
             chosen.append(values[role])
             known = len(chosen)
@@ -143,14 +142,15 @@ def bind(function: Callable[..., Any], values: Mapping[str, Any]) -> list[Any]:
             chosen.append(parameter.default)
         else:
             called = getattr(function, "__name__", "it")
-            raise UnsuitedError(f"{called} has an argument {name} that is not known")
+            raise UnsuitedError(f"{called} has an argument {parameter.name} that is not known")
     return chosen[:known]
 
 
-def _fits(name: str, role: str) -> bool:
-    from gradcheck.reading.names import ROLES
-
-    return role in ROLES and plays(name, role)
+def role_among(name: str, values: Iterable[str]) -> str | None:
+    """Return what an argument is given: what has its very name, else the first role it plays."""
+    if name in values:
+        return name
+    return next((role for role in values if role in ROLES and plays(name, role)), None)
 
 
 def attempt(function: Callable[[], Any]) -> Any:
@@ -285,6 +285,9 @@ class Reading:
 #: How far a try came: an object was being made, the forward was called, it ran and the
 #: backward was called.
 WAS_MADE, WAS_CALLED, RAN_FORWARD = 1, 2, 3
+
+#: What is told of an answer without any array.
+NO_ARRAY = "no array"
 
 
 class Broken:

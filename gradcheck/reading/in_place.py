@@ -28,7 +28,6 @@ from gradcheck.reading.foreign_call import (
 from gradcheck.reading.holders import Holder, hosts, why_not
 from gradcheck.reading.layout import wider
 from gradcheck.reading.names import plain
-from gradcheck.reading.nearest import changed, moved, numbers, unread
 from gradcheck.reading.own_loss import (
     OwnLoss,
     built_in,
@@ -37,7 +36,7 @@ from gradcheck.reading.own_loss import (
     number_of,
     told_of_loss,
 )
-from gradcheck.reading.paths import ArrayPath
+from gradcheck.reading.paths import ArrayPath, changed, moved, numbers, unread
 from gradcheck.reading.returned import MEANINGS, WITHOUT_LOSS, told_of_meaning
 from gradcheck.reading.shrinking import shares, told_of_share
 from gradcheck.reading.source_names import spelled_at

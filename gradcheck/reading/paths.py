@@ -1,13 +1,17 @@
-"""Paths of a declaration: where a tensor, or each number of it, is in an object.
+"""Where numbers live in foreign objects: found, read and written by their path.
 
-Where numbers live in foreign objects: found, read and written by their path.
+Paths of a declaration say where a tensor is, or each number of it.
+
+What code trains and no reading reads is found by what it does: slopes of its own, scales,
+running means. Training changes them, and the outputs change with them; a verdict on weights and
+biases alone would pass over them in silence.
 """
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath as Parts
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +19,7 @@ import numpy as np
 
 from gradcheck.contract.answers import Floats
 from gradcheck.errors.suggestion import meant
-from gradcheck.reading.foreign_call import UnsuitedError, members
+from gradcheck.reading.foreign_call import UnsuitedError, attempt, members
 
 #: How deep objects are looked into, and how many items of a list.
 DEPTH, ITEMS = 4, 64
@@ -31,7 +35,8 @@ class ArrayPath:
     Attributes
     ----------
     path : tuple of (str, object)
-        Each step is ``("attribute", name)`` or ``("item", key)``.
+        Each step is ``("attribute", name)``, ``("item", key)`` or, where a declaration has it,
+        ``("call", arguments)``.
     """
 
     path: tuple[tuple[str, Any], ...]
@@ -41,11 +46,6 @@ class ArrayPath:
         """The last name on the path: ``W1`` of ``params["W1"]``, ``weights`` of ``weights[0]``."""
         names = [str(key) for _, key in self.path if isinstance(key, str)]
         return names[-1] if names else ""
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """For sorting by the indices on the path."""
-        return tuple(key for _, key in self.path if isinstance(key, int))
 
     def written(self, root: str = "") -> str:
         """Write the path as code does: ``self.params['W1']``."""
@@ -57,27 +57,55 @@ class ArrayPath:
                 text += f".{key}" if text else str(key)
         return text
 
+    @property
+    def owner(self) -> "ArrayPath":
+        """The path to what the array is an attribute or item of."""
+        return ArrayPath(self.path[:-1])
+
     def get(self, root: Any) -> Any:
         """Follow the path, as it leads now."""
         value = root
         for kind, key in self.path:
-            value = getattr(value, key) if kind == "attribute" else value[key]
+            if kind == "call":
+                value = value(*key)
+            else:
+                value = getattr(value, key) if kind == "attribute" else value[key]
         return value
+
+    def bind(self, root: Any, value: Any) -> None:
+        """Let the path lead to another value."""
+        owner, (kind, key) = self.owner.get(root), self.path[-1]
+        if kind == "attribute":
+            setattr(owner, key, value)
+        else:
+            owner[key] = value
 
     def set(self, root: Any, array: Floats) -> None:
         """Write an array where the path leads: of the kind and shape that is there now."""
-        owner = root
-        for kind, key in self.path[:-1]:
-            owner = getattr(owner, key) if kind == "attribute" else owner[key]
-        kind, key = self.path[-1]
         old = self.get(root)
         value = like(array, old)
         if _takes(old, value):  # others may hold the same array: layers, and a dictionary
             old[...] = value
-        elif kind == "attribute":
-            setattr(owner, key, value)
         else:
-            owner[key] = value
+            self.bind(root, value)
+
+
+def parsed(text: str) -> ArrayPath:
+    """Read a path as code writes it: ``layers[0].w``, ``params['W1']``, ``[0]``."""
+    node = ast.parse(f"_{text}" if text.startswith("[") else f"_.{text}", mode="eval").body
+    steps: list[tuple[str, Any]] = []
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.Attribute(value=owner, attr=name):
+                steps.append(("attribute", name))
+            case ast.Subscript(value=owner, slice=index):
+                steps.append(("item", eval(f"_[{ast.unparse(index)}]", {"_": np.s_})))
+            case ast.Call(func=owner, args=given, keywords=[]):
+                steps.append(("call", tuple(ast.literal_eval(each) for each in given)))
+            case _:
+                raise UnsuitedError(f"{text} is no path")
+        node = owner
+    return ArrayPath(tuple(reversed(steps)))
 
 
 def held_elsewhere(root: Any, array: Any) -> bool:
@@ -175,7 +203,7 @@ def _installed(value: Any) -> bool:
         return False
     file = getattr(value, "__file__", None) or ""
     library = value.__name__.partition(".")[0] in sys.stdlib_module_names
-    return library or not {"site-packages", "dist-packages"}.isdisjoint(Parts(file).parts)
+    return library or not {"site-packages", "dist-packages"}.isdisjoint(PurePath(file).parts)
 
 
 def numeric(value: Any) -> Floats | None:
@@ -232,7 +260,7 @@ def write(holder: Any, path: Path, index: int, array: Floats, taken: list[Any]) 
         What was written into before, for other tensors; appended to.
     """
     for place, at in _places(path, index, array.shape):
-        old = _value(holder, place)
+        old = _there(holder, place)
         if old is None:
             _check_there(holder, place)
         old = old if at is None else 0.0
@@ -242,47 +270,38 @@ def write(holder: Any, path: Path, index: int, array: Floats, taken: list[Any]) 
             or held_elsewhere(holder, old)
         ):
             continue
-        exec(f"_holder{_join(place)} = _value", {"_holder": holder, "_value": value})
+        place.bind(holder, value)
 
 
 def read(holder: Any, path: Path, index: int, shape: tuple[int, ...]) -> Any:
     """Read a tensor of one layer from where a path leads."""
     places = list(_places(path, index, shape))
     if places[0][1] is None:
-        return np.asarray(_value(holder, places[0][0])).copy()
+        return np.asarray(_there(holder, places[0][0])).copy()
     result = np.empty(shape, dtype=np.longdouble)
     for place, at in places:
-        result[at] = _value(holder, place)
+        result[at] = _there(holder, place)
     return result
 
 
-def _value(holder: Any, place: str) -> Any:
+def _there(holder: Any, place: ArrayPath) -> Any:
     try:
-        return eval(f"_holder{_join(place)}", {"_holder": holder})
+        return place.get(holder)
     except (AttributeError, LookupError):
         return None
 
 
-def _check_there(holder: Any, place: str) -> None:
+def _check_there(holder: Any, place: ArrayPath) -> None:
     """Refuse a path to what is not there: it would be made, and nothing computes with it.
 
     In a module, and in a dict that is empty, it may be what the code waits for.
     """
-    step = ast.parse(f"_holder{_join(place)}", mode="eval").body
-    if not isinstance(step, ast.Attribute | ast.Subscript):
-        return
-    owner = eval(ast.unparse(step.value), {"_holder": holder})
-    if isinstance(step, ast.Attribute):
-        if not isinstance(owner, ModuleType) and not hasattr(owner, step.attr):
-            raise UnsuitedError(f"there is no {place}{meant(step.attr, members(owner), '')}")
-    elif isinstance(owner, dict) and owner:
-        key = eval(ast.unparse(step.slice), {})
-        if key not in owner:
-            raise UnsuitedError(f"there is no {place}{meant(repr(key), map(repr, owner), '')}")
-
-
-def _join(place: str) -> str:
-    return place if place.startswith("[") else f".{place}"
+    owner, (kind, key) = place.owner.get(holder), place.path[-1]
+    if kind == "attribute" and not isinstance(owner, ModuleType) and not hasattr(owner, key):
+        raise UnsuitedError(f"there is no {place.written()}{meant(key, members(owner), '')}")
+    if kind == "item" and isinstance(owner, dict) and owner and key not in owner:
+        known = meant(repr(key), map(repr, owner), "")
+        raise UnsuitedError(f"there is no {place.written()}{known}")
 
 
 def single(path: Path) -> bool:
@@ -291,13 +310,75 @@ def single(path: Path) -> bool:
     return "{j}" in text or "{k}" in text
 
 
-def _places(path: Path, index: int, shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+def _places(path: Path, index: int, shape: tuple[int, ...]) -> Iterator[tuple[ArrayPath, Any]]:
     """Yield every path of a tensor, with the entry it is of; None for the whole."""
     path = path if isinstance(path, str) else path[index]
     count = {"i": index, "l": index + 1}
     if not single(path):
-        yield path.format(**count), None
+        yield parsed(path.format(**count)), None
         return
     for at in np.ndindex(*shape):
         units = {"j": at[0], "k": at[-1]}
-        yield path.format(**count, **units), at
+        yield parsed(path.format(**count, **units)), at
+
+
+#: At most so many are tried.
+MOST_ARRAYS = 8
+
+
+def numbers(holder: Any) -> dict[ArrayPath, Floats]:
+    """Return copies of the arrays and single numbers that an object holds."""
+    found = {place: np.array(array) for place, array in find(holder)}
+    for name, value in members(holder).items():
+        if isinstance(value, float | np.floating):
+            found[ArrayPath((("attribute", name),))] = np.asarray(float(value))
+    return found
+
+
+def moved(before: dict[ArrayPath, Floats], after: dict[ArrayPath, Floats]) -> list[ArrayPath]:
+    """Return the places whose numbers are others now, and as many."""
+    return [
+        place
+        for place, old in before.items()
+        if place in after
+        and after[place].shape == old.shape
+        and not np.array_equal(after[place], old)
+    ]
+
+
+def unread(
+    trained: Iterable[ArrayPath],
+    read: Iterable[ArrayPath],
+    outputs: Callable[[ArrayPath | None], Any],
+) -> tuple[str, ...]:
+    """Name what is trained, takes part in the outputs, and is not read.
+
+    Parameters
+    ----------
+    trained : iterable of Place
+        What training changes.
+    read : iterable of Place
+        The weights and biases.
+    outputs : callable
+        ``outputs(place)`` runs the forward afresh with the numbers there changed, or none.
+    """
+    known = set(read)
+    names: list[str] = []
+    places = [place for place in trained if place not in known][:MOST_ARRAYS]
+    if not places:
+        return ()
+    try:
+        plain = numeric(np.asarray(attempt(lambda: outputs(None)), dtype=float))
+        for place in places:
+            other = numeric(np.asarray(attempt(lambda p=place: outputs(p)), dtype=float))  # type: ignore[misc]
+            same = plain is None or other is None or np.allclose(plain, other, rtol=1e-9, atol=0)
+            if not same and place.name not in names:
+                names.append(place.name)
+    except (UnsuitedError, TypeError, ValueError):
+        return tuple(names)
+    return tuple(names)
+
+
+def changed(array: Any) -> Any:
+    """Return other numbers of the same shape."""
+    return np.asarray(array, dtype=float) * 1.3 + 0.21

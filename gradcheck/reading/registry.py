@@ -9,17 +9,17 @@ from pathlib import Path
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 
-#: Name of an adapter, and the module that finds its readings.
+#: Name of an adapter, and the function that finds its readings: module and name.
 ADAPTERS: dict[str, str] = {
-    "declaration": "declared",  # whoever writes one means it, of a file with loss_and_grads too
-    "native": "native",
-    "cs231n": "cs231n",
-    "nielsen": "nielsen",
-    "deeplearning.ai": "deeplearning_ai",
-    "flat vector": "flat_vector",
-    "gradients": "gradients",
-    "in place": "in_place",
-    "script": "script",
+    "declaration": "declared:find",  # whoever writes one means it, beside loss_and_grads too
+    "native": "search:find_native",
+    "cs231n": "cs231n:find",
+    "nielsen": "nielsen:find",
+    "deeplearning.ai": "deeplearning_ai:find",
+    "flat vector": "flat_vector:find",
+    "gradients": "gradients:find",
+    "in place": "in_place:find",
+    "script": "script:find",
 }
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import ABSENT, ContractError, Floats
+from gradcheck.reading.foreign_call import NO_ARRAY
 from gradcheck.reading.names import is_gradient, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find
 
@@ -32,9 +33,6 @@ _SUFFIX = re.compile(r"_?(grad|gradient|delta|deriv|derivative)s?$", re.IGNORECA
 
 #: In which order layers are returned; or that shapes do not say.
 FORWARDS, BACKWARDS, ALIKE = "first layer first", "last layer first", "alike"
-
-#: What is told of an answer without any.
-NO_ARRAY = "no array"
 
 #: What expressions without a name are called that are returned.
 _UNNAMED = re.compile(r"_\d+")

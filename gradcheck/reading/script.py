@@ -30,10 +30,9 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.holders import set_rates
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
-from gradcheck.reading.nearest import changed, moved, unread
 from gradcheck.reading.own_loss import OwnLoss, built_in, own_losses, told_of_loss
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, listed, to_own
-from gradcheck.reading.paths import ArrayPath, numeric
+from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST, first, one_round, stored
 from gradcheck.reading.running import changed as changed_in

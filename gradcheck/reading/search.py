@@ -1,17 +1,46 @@
-"""Trying the adapters in turn, until one can read the code."""
+"""Trying the adapters in turn, until one can read the code; else saying what came nearest."""
 
+import inspect
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from gradcheck.errors.lines import Anywhere, Sources
-from gradcheck.reading.foreign_call import Reading, SearchEndedError, searching, works
+from gradcheck.errors.lines import Anywhere, Place, Sources
+from gradcheck.reading.foreign_call import (
+    NO_ARRAY,
+    RAN_FORWARD,
+    WAS_MADE,
+    Broken,
+    Reading,
+    SearchEndedError,
+    UnsuitedError,
+    arguments,
+    classes,
+    functions,
+    methods,
+    searching,
+    works,
+)
+from gradcheck.reading.names import is_gradient, is_weight, role_of
 from gradcheck.reading.registry import ADAPTERS, check_name
 
 #: More readings than these of one module are not looked at.
-MOST = 400
+MOST_READINGS = 400
+
+#: Functions, classes and methods of one class that are listed.
+MOST_LISTED = 6
+
+#: A line that begins so refuses on purpose.
+_REFUSES = ("raise", "assert", "sys.exit", "exit", "quit")
+
+#: Arguments of the optional functions of the contract.
+_OPTIONAL = {"forward": 3, "step": 4}
+
+#: What a first argument may be where it is no network: then the function has another purpose.
+_OTHERS = ("x", "y", "output", "parameters", "weights", "biases", "cache")
 
 
 @dataclass(frozen=True)
@@ -45,6 +74,7 @@ def readings(
 
     Parameters
     ----------
+    code : object
     adapter : str, optional
         The only adapter to try.
     sources : Sources, optional
@@ -53,6 +83,10 @@ def readings(
         The number of the adapter to begin with.
     seconds : float
         For how long the code is tried.
+
+    Returns
+    -------
+    found : Found
 
     Raises
     ------
@@ -72,17 +106,39 @@ def readings(
             found = [reading for reading in found if _is_about(reading, code)]
             working = tuple(reading for reading in found if works(reading))
             if working:
-                return Found(_of_classes(_of_batches(working, code), code), number)
+                return Found(_told_of_source(working, code), number)
             stopped += found
             if ended:
                 break
-    from gradcheck.reading.nearest import nearest  # native code does not pay for it
-
-    kept = nearest(code, stopped, sources or Anywhere(code), ended)
+    kept = _nearest(code, stopped, sources or Anywhere(code), ended)
     last = getattr(code, "__gradcheck_last__", None)
-    if last is not None and (kept is None or kept.adapter == "native"):
-        return Found((Reading("native", last),), len(names))
-    return Found((kept or Reading("native", code),), len(names))
+    if last is not None and kept.adapter == "native":
+        kept = Reading("native", last)
+    return Found((kept,), len(names))
+
+
+def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
+    """List an adapter's readings, and whether the time for trying the code is over.
+
+    What the code does to stop it ends them, no more.
+    """
+    module, _, function = ADAPTERS[name].partition(":")
+    find = getattr(import_module(f"gradcheck.reading.{module}"), function)
+    found: list[Reading] = []
+    working = 0
+    try:
+        for reading in find(code):
+            found.append(reading)
+            working += works(reading)
+            if working == MOST_READINGS:
+                break
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except SearchEndedError:
+        return found, True
+    except BaseException:  # the code may raise anything, from a property or a constructor
+        return found, False
+    return found, False
 
 
 def _is_about(reading: Reading, code: Any) -> bool:
@@ -92,61 +148,153 @@ def _is_about(reading: Reading, code: Any) -> bool:
     return not among or bool(set(among) & set(told.replace(",", " ").split()))
 
 
-def _of_batches(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
-    """Add what the source says of batches."""
+def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
+    """Add what the source says of batches.
+
+    Code that counts the classes of a batch is asked those in which the last one occurs.
+    """
     if found[0].adapter == "native":
         return found
-    from gradcheck.reading.batching import handles_batches  # native code does not pay for it
+    from gradcheck.reading import batching  # native code does not pay for it
 
-    if not handles_batches(code):
-        return found
-    return tuple(
-        replace(each, conventions={**each.conventions, "handles": "batches"}) for each in found
-    )
-
-
-def _of_classes(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
-    """Ask code that counts the classes of a batch those in which the last one occurs."""
-    if not any("labels" in r.conventions.get("targets", "") for r in found):
-        return found
-    from gradcheck.reading.batching import WithLastClass, counts_classes
-
-    if not counts_classes(code):
+    if batching.handles_batches(code):
+        found = tuple(_with(each, "handles", "batches") for each in found)
+    if not any(map(_takes_labels, found)) or not batching.counts_classes(code):
         return found
     return tuple(
         replace(
-            each,
-            implementation=WithLastClass(each.implementation),
-            conventions={**each.conventions, "targets": f"{told}, the last class in every batch"},
+            _with(each, "targets", f"{each.conventions['targets']}, the last class in every batch"),
+            implementation=batching.WithLastClass(each.implementation),
         )
-        if "labels" in (told := each.conventions.get("targets", ""))
+        if _takes_labels(each)
         else each
         for each in found
     )
 
 
-def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
-    """List an adapter's readings; what the code does to stop it ends them, no more.
+def _takes_labels(reading: Reading) -> bool:
+    return "labels" in reading.conventions.get("targets", "")
 
-    Returns
-    -------
-    readings : list of Reading
-    ended : bool
-        The time for trying the code is over.
+
+def _with(reading: Reading, key: str, told: str) -> Reading:
+    return replace(reading, conventions={**reading.conventions, key: told})
+
+
+def find_native(code: Any) -> Iterator[Reading]:
+    """Yield the code itself, if it follows the contract: ``loss_and_grads``."""
+    if callable(getattr(code, "loss_and_grads", None)):
+        yield Reading("native", code, {f"aside {n}": text for n, text in _aside(code).items()})
+
+
+def _aside(code: Any) -> dict[str, str]:
+    """Return the functions that have the name of an optional one and other arguments."""
+    found = {}
+    for name, count in _OPTIONAL.items():
+        try:
+            signature = inspect.signature(getattr(code, name))
+        except (AttributeError, TypeError, ValueError):
+            continue
+        try:
+            given = list(signature.bind(*range(count)).arguments)
+        except TypeError:
+            given = []
+        first = given[0] if given else ""
+        if not given or role_of(first, _OTHERS) or is_weight(first) or is_gradient(first):
+            found[name] = f"{name}({', '.join(signature.parameters)})"
+    return found
+
+
+def _nearest(code: Any, stopped: Sequence[Reading], sources: Sources, ended: bool) -> Reading:
+    """Return the reading that came farthest, if it is the code itself that stops it.
+
+    Otherwise the code as it is, with what was found in it, and what the nearest reading
+    was stopped by, for conventions. ``ended`` says that the time for trying was over.
     """
-    find = import_module(f"gradcheck.reading.{ADAPTERS[name]}").find
-    found: list[Reading] = []
-    working = 0
+    nearest = max((_Stop.of(each, sources) for each in stopped), key=_Stop.rank, default=None)
+    if nearest is not None and nearest.theirs:
+        return nearest.reading
+    told = {
+        "found": _contents(code),
+        "nearest": nearest.told(sources) if nearest else "",
+        "ended": "its functions take long, so that not every way was tried" if ended else "",
+    }
+    if nearest is not None and nearest.place is not None and nearest.stage != WAS_MADE:
+        told |= {"nearest_file": nearest.place.file, "nearest_line": str(nearest.place.line)}
+    return Reading("native", code, {key: value for key, value in told.items() if value})
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """A reading that does not work: how far it came, what was raised, and where in the code."""
+
+    reading: Reading
+    stage: int
+    why: UnsuitedError
+    place: Place | None
+    line: int
+
+    @classmethod
+    def of(cls, reading: Reading, sources: Sources) -> "_Stop":
+        broken = reading.implementation
+        assert isinstance(broken, Broken)
+        called = sources.called(broken.why.trail)
+        place = sources.find(broken.why.trail)
+        return cls(reading, broken.stage, broken.why, place, called.line if called else 0)
+
+    @property
+    def gives_nothing(self) -> bool:
+        """Whether it ran to its end, and returned no array: what other guesses raise tells less."""
+        return self.stage == RAN_FORWARD and self.why.what.endswith(NO_ARRAY)
+
+    @property
+    def theirs(self) -> bool:
+        """Whether what was raised is the code's doing, and not that of a guess of ours."""
+        if self.gives_nothing:
+            return True
+        if self.place is None:
+            return False
+        refuses = self.stage == WAS_MADE and self.place.text.startswith(_REFUSES)
+        return self.why.sure or self.stage == RAN_FORWARD or refuses
+
+    def rank(self) -> tuple[bool, int, bool, bool, bool, int]:
+        """How far a reading came; of two in the same function the one with the later line."""
+        there = self.place is not None
+        return self.theirs, self.stage, self.why.sure, self.gives_nothing, there, self.line
+
+    def told(self, sources: Sources) -> str:
+        """Say what was tried, and what stopped it; not what our guess of an object raised."""
+        adapter, told = self.reading.adapter, self.reading.conventions
+        if self.stage == WAS_MADE:
+            return f"{adapter}, but how an object of {told.get('class', 'it')} is made is unknown"
+        asked = told.get("calls") or told.get("functions") or told.get("function") or "loss"
+        asked = f"{told['class']}: {asked}" if "class" in told else asked
+        where = f"{self.place.told(sources.main)}: " if self.place else ""
+        return f"{adapter} ({asked}), stopped by {where}{self.why.what}"
+
+
+def _contents(code: Any) -> str:
+    """List functions with their arguments, and classes with their methods."""
+    if not isinstance(code, ModuleType):
+        return ""
+    made = [f"{name}({_taken(function)})" for name, function in functions(code).items()]
+    parts = [_some("function", "functions", made)] if made else []
+    kinds = []
+    for name, cls in classes(code).items():
+        inside = [f"{m}({_taken(f)})" for m, f in methods(cls).items() if m[:1] != "_"]
+        listed = ", ".join(inside[:MOST_LISTED]) + (", …" if len(inside) > MOST_LISTED else "")
+        kinds.append(f"{name}({_taken(cls)}){' with ' + listed if listed else ''}")
+    parts += [_some("class", "classes", kinds)] if kinds else []
+    return "; ".join(parts)
+
+
+def _some(noun: str, plural: str, items: list[str]) -> str:
+    more = f" and {len(items) - MOST_LISTED} more" if len(items) > MOST_LISTED else ""
+    return f"the {plural if len(items) > 1 else noun} {', '.join(items[:MOST_LISTED])}{more}"
+
+
+def _taken(function: Any) -> str:
     try:
-        for reading in find(code):
-            found.append(reading)
-            working += works(reading)
-            if working == MOST:
-                break
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except SearchEndedError:
-        return found, True
-    except BaseException:  # the code may raise anything, from a property or a constructor
-        return found, False
-    return found, False
+        names = [parameter.name for parameter in arguments(function)]
+    except UnsuitedError:
+        return "…"
+    return ", ".join(names[1:] if names[:1] == ["self"] else names)
