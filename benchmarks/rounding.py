@@ -12,7 +12,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gradcheck.comparison.compare import named
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess
 from gradcheck.networks import sampling
@@ -32,7 +31,7 @@ def main() -> None:
         for problem in problems:
             answer = session.ask(Request(Call.LOSS_AND_GRADS, problem))
             truth = Truth(problem)
-            for name, claim in named(answer.tensors).items():
+            for name, claim in answer.tensors.items():
                 estimate = truth.gradient[name]
                 spread = truth.rounding(unit)[name] / MARGIN
                 bars = estimate.error + estimate.interval

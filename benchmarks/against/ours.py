@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict, worst
+from gradcheck.contract.problem import by_name
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Pair, Problem
 
@@ -16,7 +17,7 @@ def verdict(problem: Problem, claim: list[Pair]) -> Verdict:
     """Judge a claimed gradient: estimate, witness, comparison."""
     truth = Truth(problem)
     assert not truth.disagreements, f"our own fault: the witnesses disagree on {problem}"
-    return worst(j.verdict for j in judge(tuple(claim), truth, FLOAT64))
+    return worst(j.verdict for j in judge(by_name(claim), truth, FLOAT64))
 
 
 def checker(name: str, problem: Problem, claim: list[Pair]) -> Callable[[], bool | None]:

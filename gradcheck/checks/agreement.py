@@ -7,7 +7,6 @@ outlier.
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.context import Check, CheckContext, Run
@@ -30,9 +29,8 @@ def run(plan: CheckContext) -> Run:
             if theirs.failure:
                 continue
             compared += 1
-            mine, other = named(ours.tensors), named(theirs.tensors)
-            for name in mine:
-                if not _same(plan, problem, name, mine[name], other[name]):
+            for name, mine in ours.tensors.items():
+                if not _same(plan, problem, name, mine, theirs.tensors[name]):
                     failing[peer].append((problem, name))
                     break
     if not compared:

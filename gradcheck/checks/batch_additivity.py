@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from gradcheck.checks.metamorphic import grants, mismatches, usable
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.context import Check, CheckContext, Run, some
@@ -32,7 +31,7 @@ def run(plan: CheckContext) -> Run:
         whole = yield Request(Call.LOSS_AND_GRADS, problem)
         if whole.failure or not usable(plan, problem, whole.tensors):
             continue
-        total = {name: np.zeros_like(a) for name, a in named(whole.tensors).items()}
+        total = {name: np.zeros_like(a) for name, a in whole.tensors.items()}
         weight = 1.0 / problem.batch.size if problem.network.reduction == "mean" else 1.0
         penalty = _penalty(plan, problem)
         singles = [
@@ -45,14 +44,14 @@ def run(plan: CheckContext) -> Run:
             answered = answered and part.failure is None
             if part.failure:
                 break
-            for name, array in named(part.tensors).items():
+            for name, array in part.tensors.items():
                 total[name] += weight * (array - penalty[name])
         if not answered:
             continue
         compared += 1
         total = {name: array + penalty[name] for name, array in total.items()}
         limits = partial(_limits, plan, problem, singles, weight)
-        names = mismatches(plan, problem, named(whole.tensors), total, limits)
+        names = mismatches(plan, problem, whole.tensors, total, limits)
         if names:
             failing.append((problem, names))
     if not compared:
@@ -95,8 +94,8 @@ def _penalty(plan: CheckContext, problem: Problem) -> dict[str, Floats]:
     """The gradient of the weight penalty, as defined, or of the biases too where both agree."""
     every = plan.arithmetic.biases
     return {
-        name: problem.network.l2 * tensor if every or name[0] == "W" else np.zeros_like(tensor)
-        for name, tensor in problem.params.tensors()
+        name: problem.network.l2 * tensor if every or tensor.ndim == 2 else np.zeros_like(tensor)
+        for name, tensor in problem.params.items()
     }
 
 

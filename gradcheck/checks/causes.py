@@ -13,7 +13,6 @@ import numpy as np
 
 from gradcheck.checks import saturation, step
 from gradcheck.checks.gradient import RIGHT_FOR_OWN_LOSS as OWN_LOSS
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
@@ -88,7 +87,7 @@ def _step(plan: CheckContext, root: Finding, finding: Finding) -> Questions:
         taken = yield Request(Call.STEP, problem, learning_rate=rate)
         if claimed.failure or taken.failure:
             return False
-        before, claims = dict(problem.params.tensors()), named(claimed.tensors)
+        before, claims = problem.params, claimed.tensors
         for name, went in step.implied(problem, taken, rate).items():
             size = np.abs(before[name]) + rate * np.abs(claims[name])
             allowed = 16 * max(plan.arithmetic.unit, UNIT) * size / rate
@@ -120,7 +119,7 @@ def _saturation(plan: CheckContext, root: Finding, finding: Finding) -> Question
 
 
 def _finite(observation: Observation) -> bool:
-    return all(np.isfinite(array).all() for pair in observation.tensors for array in pair)
+    return all(np.isfinite(array).all() for array in observation.tensors.values())
 
 
 #: How it is seen that a check fails by the gradient alone.

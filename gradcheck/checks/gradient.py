@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.comparison.compare import loss_differs, named
+from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict, worst
+from gradcheck.contract.problem import in_order
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.aggregate import Aggregate
 from gradcheck.networks.context import Check, CheckContext, Run
@@ -49,7 +50,7 @@ def run(plan: CheckContext) -> Run:
             foreign.append((problem, observation))
     finding = tally.finding(SLUG, "Every tensor is right.", "The gradient is wrong:")
     if finding.verdict is Verdict.WRONG and len(foreign) == len(tally.failing):
-        if not any(array.any() for _, o in foreign for array in named(o.tensors).values()):
+        if not any(array.any() for _, o in foreign for array in o.tensors.values()):
             return [finding]  # a gradient that is always zero is right for no loss worth having
         for problem, observation in foreign[:OWN_LOSS]:
             if not (yield from _right_for_own_loss(plan, problem, observation)):
@@ -62,22 +63,21 @@ def _right_for_own_loss(
     plan: CheckContext, problem: Problem, observation: Observation
 ) -> Questions:
     """Difference the code's own loss along one direction a tensor."""
-    claims = named(observation.tensors)
     rng = plan.rng(1)
-    for index, (name, tensor) in enumerate(problem.params.tensors()):
-        direction = drawn(rng, 1, tensor.shape)[0]
+    for name, claim in observation.tensors.items():
+        direction = drawn(rng, 1, claim.shape)[0]
         h = steps(0.05 / max(1.0, float(np.abs(direction).max())))
         differences = []
         for step in h:
-            up = yield Request(Call.LOSS_AND_GRADS, _moved(problem, index, step * direction))
-            down = yield Request(Call.LOSS_AND_GRADS, _moved(problem, index, -step * direction))
+            up = yield Request(Call.LOSS_AND_GRADS, _moved(problem, name, step * direction))
+            down = yield Request(Call.LOSS_AND_GRADS, _moved(problem, name, -step * direction))
             if up.failure or down.failure:
                 return False
             differences.append((up.loss - down.loss) / (2 * step))
         noise = 8 * plan.arithmetic.loss_unit * (1 + abs(observation.loss))
         slope = extrapolate(h, np.array(differences), noise)
-        claimed = float((claims[name] * direction).sum())
-        size = float(np.linalg.norm(claims[name]))
+        claimed = float((claim * direction).sum())
+        size = float(np.linalg.norm(claim))
         if not abs(claimed - slope.value) <= SLACK * slope.error + 64 * plan.arithmetic.unit * size:
             return False
         if size > 0 and slope.error > SHARP * size:
@@ -85,10 +85,9 @@ def _right_for_own_loss(
     return True
 
 
-def _moved(problem: Problem, index: int, shift: np.ndarray) -> Problem:
-    pairs = problem.params.copies()
-    pairs[index // 2][index % 2][...] += shift
-    return replace(problem, params=Params(pairs))
+def _moved(problem: Problem, name: str, shift: np.ndarray) -> Problem:
+    tensors = {**problem.params, name: problem.params[name] + shift}
+    return replace(problem, params=Params(in_order(tensors.values()).pairs))
 
 
 def _acquitted(finding: Finding, count: int) -> list[Finding]:

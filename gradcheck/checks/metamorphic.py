@@ -1,17 +1,15 @@
 """What the checks that relate answers to one another share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.protocol import Tensors
 from gradcheck.networks.context import CheckContext
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
 
-Named = dict[str, Floats]
+Named = Mapping[str, Floats]
 
 #: So many units of roundoff of a tensor's largest entry mean nothing.
 NOTHING = 64
@@ -50,8 +48,7 @@ def mismatches(
         return []
     costs = granted()
     whole = max(float(np.abs(array).max()) for array in (*one.values(), *two.values()))
-    pairs = tuple(zip(list(one.values())[::2], list(one.values())[1::2], strict=True))
-    wrong = any(j.verdict is Verdict.WRONG for j in plan.judge(problem, pairs))
+    wrong = any(j.verdict is Verdict.WRONG for j in plan.judge(problem, one))
     names = []
     for name in one:
         largest = max(float(np.abs(one[name]).max()), float(np.abs(two[name]).max()))
@@ -67,7 +64,7 @@ def _apart(one: Floats, two: Floats) -> bool:
     return not float(np.abs(one - two).max()) <= NOTHING * UNIT * largest
 
 
-def usable(plan: CheckContext, problem: Problem, tensors: Tensors) -> bool:
+def usable(plan: CheckContext, problem: Problem, tensors: Named) -> bool:
     """Whether a relation can be judged here: finite, and off every kink."""
-    finite = all(np.isfinite(array).all() for array in named(tensors).values())
+    finite = all(np.isfinite(array).all() for array in tensors.values())
     return finite and not plan.truth(problem).kinks.count

@@ -4,14 +4,15 @@ Shuffled samples give the same gradient; shuffled hidden units give the same
 gradient, shuffled.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from gradcheck.checks.metamorphic import grants, mismatches, usable
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.problem import Tensors, by_name, in_order
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.context import Check, CheckContext, Run, some
 from gradcheck.networks.problem import Floats, Params, Problem
@@ -37,18 +38,18 @@ def run(plan: CheckContext) -> Run:
             "samples": replace(
                 problem, batch=problem.batch.select(rng.permutation(problem.batch.size))
             ),
-            "hidden units": replace(problem, params=_permuted(problem.params.pairs, orders)),
+            "hidden units": replace(problem, params=Params(_permute(problem.params, orders).pairs)),
         }
         for what, other in shuffled.items():
             answer = yield Request(Call.LOSS_AND_GRADS, other)
             if answer.failure:
                 continue
             compared += 1
-            expected = named(plain.tensors)
+            expected = plain.tensors
             if what == "hidden units":
                 expected = _permute(plain.tensors, orders)
             limits = partial(_limits, plan, problem, orders if what == "hidden units" else None)
-            names = mismatches(plan, other, named(answer.tensors), expected, limits)
+            names = mismatches(plan, other, answer.tensors, expected, limits)
             if names:
                 failing.append((problem, what, names))
     if not compared:
@@ -65,34 +66,20 @@ def run(plan: CheckContext) -> Run:
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
-Pairs = tuple[tuple[Floats, Floats], ...]
-
-
 def _limits(
     plan: CheckContext, problem: Problem, orders: list[np.ndarray] | None
-) -> dict[str, Floats]:
+) -> Mapping[str, Floats]:
     """Return what arithmetic may cost two gradients, units reordered where orders are given."""
     granted = {name: 2 * cost for name, cost in grants(plan, problem).items()}
-    return granted if orders is None else _permute(_paired(granted), orders)
+    return granted if orders is None else _permute(in_order(granted.values()), orders)
 
 
-def _paired(tensors: dict[str, Floats]) -> Pairs:
-    arrays = list(tensors.values())
-    return tuple(zip(arrays[::2], arrays[1::2], strict=True))
-
-
-def _permute(pairs: Pairs, orders: list[np.ndarray]) -> dict[str, Floats]:
+def _permute(tensors: Tensors, orders: list[np.ndarray]) -> Tensors:
     """Reorder the units of every layer: rows by the layer before, columns by its own."""
-    return named(
-        tuple(
-            (w[np.ix_(before, after)], b[after])
-            for (w, b), before, after in zip(pairs, orders[:-1], orders[1:], strict=True)
-        )
+    return by_name(
+        (w[np.ix_(before, after)], b[after])
+        for (w, b), before, after in zip(tensors.pairs, orders[:-1], orders[1:], strict=True)
     )
-
-
-def _permuted(pairs: Pairs, orders: list[np.ndarray]) -> Params:
-    return Params(_paired(_permute(pairs, orders)))
 
 
 CHECK = Check(SLUG, "the order of samples and hidden units does not matter", run)

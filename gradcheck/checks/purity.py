@@ -11,7 +11,6 @@ import numpy as np
 
 from gradcheck.checks.metamorphic import grants
 from gradcheck.checks.step import implied
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MAX_RELATED
@@ -129,7 +128,7 @@ def _parts(before: Observation, after: Observation) -> list[tuple[Floats, Floats
     return [
         (np.array(before.loss), np.array(after.loss)),
         (before.outputs, after.outputs),
-        *zip(named(before.tensors).values(), named(after.tensors).values(), strict=True),
+        *zip(before.tensors.values(), after.tensors.values(), strict=True),
     ]
 
 
@@ -153,12 +152,10 @@ def _costs(plan: CheckContext, request: Request, answer: Observation) -> list[Fl
         return costs
     rate = request.learning_rate
     step = request.call is Call.STEP
-    gradient = implied(problem, answer, rate) if step else named(answer.tensors)
-    arrays = list(gradient.values())
-    pairs = tuple(zip(arrays[::2], arrays[1::2], strict=True))
+    gradient = implied(problem, answer, rate) if step else answer.tensors
     coarse = 0.0
-    if any(j.verdict is Verdict.WRONG for j in plan.judge(problem, pairs)):
-        coarse = COARSE * max(float(np.abs(array).max()) for array in arrays)
+    if any(j.verdict is Verdict.WRONG for j in plan.judge(problem, gradient)):
+        coarse = COARSE * max(float(np.abs(array).max()) for array in gradient.values())
     costs += [
         (rate if step else 1.0) * (cost + truth.gradient[name].interval + coarse)
         for name, cost in grants(plan, problem).items()

@@ -13,7 +13,6 @@ from collections.abc import Generator
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
@@ -119,7 +118,7 @@ def _reach(plan: CheckContext, problem: Problem) -> float:
 
 
 def _finite(observation: Observation) -> bool:
-    arrays = named(observation.tensors).values()
+    arrays = observation.tensors.values()
     return bool(np.isfinite(observation.loss)) and all(np.isfinite(a).all() for a in arrays)
 
 
@@ -150,7 +149,7 @@ def _misses(
     """
     whole = max(_norm(truth), _norm(plan.plain(truth.problem)))
     places = []
-    for name, claim in named(observation.tensors).items():
+    for name, claim in observation.tensors.items():
         estimate = truth.gradient[name]
         allowed: Floats = PART * whole + estimate.error + estimate.interval
         difference = np.abs(claim - estimate.value)

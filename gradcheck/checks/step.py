@@ -6,7 +6,7 @@ is judged like any other.
 
 import numpy as np
 
-from gradcheck.comparison.compare import Judgement, named
+from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.aggregate import Aggregate
@@ -47,8 +47,8 @@ def run(plan: CheckContext) -> Run:
 
 def implied(problem: Problem, observation: Observation, rate: float) -> dict[str, Floats]:
     """Return the gradient that a step implies: ``(before - after) / rate``."""
-    before = dict(problem.params.tensors())
-    return {name: (before[name] - a) / rate for name, a in named(observation.tensors).items()}
+    before = problem.params
+    return {name: (before[name] - a) / rate for name, a in observation.tensors.items()}
 
 
 def judge_step(
@@ -64,7 +64,7 @@ def _judge(
 ) -> Judgement:
     """Judge the gradient that a step implies; forming it has cost digits of its own."""
     truth = plan.truth(problem)
-    parameter = dict(problem.params.tensors())[name]
+    parameter = problem.params[name]
     estimate = truth.gradient[name]
     unit = max(plan.arithmetic.unit, UNIT)
     size = np.abs(parameter) + rate * np.abs(estimate.value)

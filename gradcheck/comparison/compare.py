@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.answers import Floats, Tensors
+from gradcheck.contract.answers import Floats
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import UNIT, Estimate, length
 
@@ -132,18 +132,21 @@ class Judgement:
         return f"{self.tensor}[{','.join(map(str, self.entry))}]"
 
 
-def named(tensors: Tensors) -> dict[str, Floats]:
-    """Return ``{"W1": ..., "b1": ..., ...}``."""
-    return {
-        f"{kind}{layer}": array
-        for layer, pair in enumerate(tensors, start=1)
-        for kind, array in zip("Wb", pair, strict=True)
-    }
+def judge(claims: Mapping[str, Floats], truth: Truth, arithmetic: Arithmetic) -> list[Judgement]:
+    """Judge every tensor of a claimed gradient.
 
+    Parameters
+    ----------
+    claims : mapping of str to array
+        The gradient by tensor name.
+    truth : Truth
+    arithmetic : Arithmetic
 
-def judge(tensors: Tensors, truth: Truth, arithmetic: Arithmetic) -> list[Judgement]:
-    """Judge every tensor of a claimed gradient."""
-    claims = named(tensors)
+    Returns
+    -------
+    judgements : list of Judgement
+        One a tensor, in the order of the claims.
+    """
     judgements = [judge_tensor(name, claim, truth, arithmetic) for name, claim in claims.items()]
     if arithmetic.cut and any(j.verdict is Verdict.WRONG for j in judgements):
         beside = truth.beyond(arithmetic.cut)

@@ -7,66 +7,30 @@ is to be seen. So it knows shapes and numbers, and no rule of backprop.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradcheck.contract.problem import Floats, Pair, Posed, Tensors
 from gradcheck.errors.lines import Place, TrailedError
 
-Floats = NDArray[np.float64]
-Pair = tuple[Floats, Floats]
-
-
-class PosedParams(Protocol):
-    """Parameters, as far as reading an answer needs them."""
-
-    @property
-    def pairs(self) -> Sequence[Pair]:
-        """One (W, b) a layer."""
-        ...
-
-    def copies(self) -> list[Pair]:
-        """Fresh, writable copies."""
-        ...
-
-
-class PosedBatch(Protocol):
-    """A batch, as far as reading an answer needs it."""
-
-    @property
-    def x(self) -> Floats:
-        """(N, n[0]). Inputs."""
-        ...
-
-    @property
-    def y(self) -> Floats:
-        """(N, n[L]). Targets."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """The number of samples, N."""
-        ...
-
-
-class Posed(Protocol):
-    """A problem, as far as reading an answer needs it."""
-
-    @property
-    def network(self) -> Any:
-        """What code under test is given as ``network``."""
-        ...
-
-    @property
-    def params(self) -> PosedParams:
-        """Where the question is asked."""
-        ...
-
-    @property
-    def batch(self) -> PosedBatch:
-        """Inputs and targets."""
-        ...
+__all__ = [
+    "ABSENT",
+    "DICTIONARY",
+    "MOST_CHARACTERS",
+    "Call",
+    "ContractError",
+    "Failure",
+    "Floats",
+    "Observation",
+    "Outline",
+    "Pair",
+    "outline",
+    "read_loss",
+    "read_outputs",
+    "read_tensors",
+]
 
 
 class Call(Enum):
@@ -103,8 +67,6 @@ class Failure:
         return self.message.partition(before)[2] if self.kind == "exception" else ""
 
 
-Tensors = tuple[Pair, ...]
-
 #: What came back, of whatever form: arrays, None and texts (of other things, their type),
 #: in tuples. A dictionary is a tuple that starts with :data:`DICTIONARY`, then key and value
 #: in turn.
@@ -128,9 +90,9 @@ class Observation:
     ----------
     loss : float
         NaN unless a loss was asked for.
-    tensors : tuple of (array, array)
-        The gradient, or the parameters after a step; float64 and of the
-        parameters' shapes. Entries may be NaN or infinite.
+    tensors : Tensors
+        The gradient by tensor name, or the parameters after a step; float64 and of
+        the parameters' shapes. Entries may be NaN or infinite.
     outputs : array
         The outputs of a forward, (N, n[L]).
     notes : tuple of str
@@ -150,7 +112,7 @@ class Observation:
     """
 
     loss: float = float("nan")
-    tensors: Tensors = ()
+    tensors: Tensors = field(default_factory=Tensors)
     outputs: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -243,7 +205,7 @@ def read_tensors(raw: Any, problem: Posed, what: str) -> tuple[Tensors, tuple[st
 
     Returns
     -------
-    tensors : tuple of (array, array)
+    tensors : Tensors
         Copies: nothing the code keeps can change them.
     notes : tuple of str
 
@@ -252,7 +214,7 @@ def read_tensors(raw: Any, problem: Posed, what: str) -> tuple[Tensors, tuple[st
     ContractError
         When the number of layers, a type or a shape is wrong.
     """
-    expected = problem.params.pairs
+    depth = problem.network.depth
     role = "gradient" if what else "parameters"
     try:
         pairs = [tuple(pair) for pair in raw]
@@ -261,18 +223,18 @@ def read_tensors(raw: Any, problem: Posed, what: str) -> tuple[Tensors, tuple[st
             f"the {role} must be a list of ({what}W, {what}b), one pair a layer; "
             f"got {type(raw).__name__}"
         ) from None
-    if len(pairs) != len(expected) or any(len(pair) != 2 for pair in pairs):
+    if len(pairs) != depth or any(len(pair) != 2 for pair in pairs):
         raise ContractError(
-            f"the {role} must hold {len(expected)} pairs ({what}W, {what}b); got "
+            f"the {role} must hold {depth} pairs ({what}W, {what}b); got "
             f"{len(pairs)} items of lengths {[len(pair) for pair in pairs]}"
         )
     notes: list[str] = []
-    tensors = []
-    for layer, ((raw_w, raw_b), (w, b)) in enumerate(zip(pairs, expected, strict=True), start=1):
-        dw = _shaped(f"{what}W{layer}", raw_w, w.shape, problem, notes)
-        db = _shaped(f"{what}b{layer}", raw_b, b.shape, problem, notes)
-        tensors.append((dw, db))
-    return tuple(tensors), tuple(notes)
+    returned = (array for pair in pairs for array in pair)
+    arrays = {
+        name: _shaped(what + name, array, tensor.shape, problem, notes)
+        for (name, tensor), array in zip(problem.params.items(), returned, strict=True)
+    }
+    return Tensors(arrays), tuple(notes)
 
 
 def read_outputs(raw: Any, problem: Posed) -> Floats:

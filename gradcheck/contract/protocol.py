@@ -17,11 +17,11 @@ from gradcheck.contract.answers import (
     Floats,
     Observation,
     Pair,
-    Tensors,
     read_loss,
     read_outputs,
     read_tensors,
 )
+from gradcheck.contract.problem import PosedNetwork
 
 __all__ = [
     "BatchLike",
@@ -30,54 +30,13 @@ __all__ = [
     "Described",
     "Failure",
     "Implementation",
-    "NetworkLike",
     "Observation",
     "Request",
     "Session",
-    "Tensors",
     "read_loss",
     "read_outputs",
     "read_tensors",
 ]
-
-
-class NetworkLike(Protocol):
-    """What code under test receives as ``network``."""
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Inputs first, outputs last."""
-        ...
-
-    @property
-    def activations(self) -> tuple[str, ...]:
-        """One name a layer."""
-        ...
-
-    @property
-    def loss(self) -> str:
-        """The per-sample loss."""
-        ...
-
-    @property
-    def reduction(self) -> str:
-        """Mean or sum."""
-        ...
-
-    @property
-    def l2(self) -> float:
-        """The weight penalty."""
-        ...
-
-    @property
-    def depth(self) -> int:
-        """The number of layers."""
-        ...
-
-    @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """The shape of every W."""
-        ...
 
 
 class BatchLike(Protocol):
@@ -108,13 +67,13 @@ class Implementation(Protocol):
     """
 
     def loss_and_grads(
-        self, network: NetworkLike, params: list[Pair], batch: BatchLike
+        self, network: PosedNetwork, params: list[Pair], batch: BatchLike
     ) -> tuple[float, list[Pair]]:
         """Return the batch's loss and its gradient.
 
         Parameters
         ----------
-        network : NetworkLike
+        network : PosedNetwork
             Offers widths, activations, loss, reduction, l2 and ``str()``.
         params : list of (W, b)
             W of shape (n[l-1], n[l]), b of shape (n[l],), float64.
@@ -138,7 +97,8 @@ class Request:
     ----------
     call : Call
     problem : object
-        What a problem is, its subject says; a session needs what :class:`Posed` has.
+        What a problem is, its subject says; a session needs what
+        :class:`gradcheck.contract.problem.Posed` has.
     learning_rate : float
         For a step.
     rounds : int

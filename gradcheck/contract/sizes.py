@@ -1,6 +1,6 @@
 """How large a problem may be: looked at before anything of its size is made."""
 
-from gradcheck.contract.protocol import NetworkLike
+from gradcheck.contract.problem import PosedNetwork
 from gradcheck.errors import UsageError
 
 #: Numbers that the parameters and the batch of one problem may hold: what a frame to a worker
@@ -21,17 +21,17 @@ MANY_TOGETHER = 100_000_000
 MAX_RELATED = 25_000_000
 
 
-def parameters(network: NetworkLike) -> int:
+def parameters(network: PosedNetwork) -> int:
     """Return how many parameters a network has; nothing is made of that size."""
     return sum((n_in + 1) * n_out for n_in, n_out in network.shapes)
 
 
-def numbers(network: NetworkLike, samples: int) -> int:
+def numbers(network: PosedNetwork, samples: int) -> int:
     """Return how many numbers a problem takes."""
     return parameters(network) + PER_UNIT * samples * sum(network.widths)
 
 
-def check_size(network: NetworkLike, samples: int = 1) -> None:
+def check_size(network: PosedNetwork, samples: int = 1) -> None:
     """Refuse a problem that is too large.
 
     Raises

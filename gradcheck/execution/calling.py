@@ -21,12 +21,12 @@ from gradcheck.contract.answers import (
     Failure,
     Observation,
     Pair,
-    Posed,
     outline,
     read_loss,
     read_outputs,
     read_tensors,
 )
+from gradcheck.contract.problem import Posed, by_name
 from gradcheck.errors.lines import Sources, TrailedError, raised, trail_of
 
 #: Fetched before the code under test can put something else in its place.
@@ -113,7 +113,7 @@ class Caller:
         self, code: Any, call: Call, problem: Posed, learning_rate: float, rounds: int
     ) -> Observation:
         pairs, x, y = handed(problem)
-        arguments = _named(pairs) | {"x": x, "y": y}
+        arguments = {**by_name(pairs), "x": x, "y": y}
         before = {name: array.tobytes() for name, array in arguments.items()}
         batch = SimpleNamespace(x=x, y=y)
         raw = _raw(code, call, problem, pairs, batch, learning_rate, rounds)
@@ -155,7 +155,7 @@ def _raw(
         return code.loss_and_grads(network, pairs, batch)
     for _ in range(rounds - 1):
         raw = code.step(network, pairs, batch, learning_rate)
-        pairs = list(read_tensors(raw, problem, "")[0])  # copies, finite or not
+        pairs = list(read_tensors(raw, problem, "")[0].pairs)  # copies, finite or not
     return code.step(network, pairs, batch, learning_rate)
 
 
@@ -183,12 +183,6 @@ def out_of_processes(error: BaseException, text: str) -> bool:
     return isinstance(error, BlockingIOError) or (
         isinstance(error, RuntimeError) and _NO_THREAD in text
     )
-
-
-def _named(pairs: list[Pair]) -> dict[str, Any]:
-    return {
-        f"{kind}{n}": a for n, p in enumerate(pairs, 1) for kind, a in zip("Wb", p, strict=True)
-    }
 
 
 def _arrays(raw: Any) -> Iterator[Any]:

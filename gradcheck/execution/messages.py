@@ -19,9 +19,8 @@ from gradcheck.contract.answers import (
     Floats,
     Observation,
     Outline,
-    Pair,
-    Posed,
 )
+from gradcheck.contract.problem import Posed, PosedBatch, PosedNetwork, Tensors, in_order
 from gradcheck.errors.lines import Place
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
 
@@ -38,70 +37,12 @@ TOLD = ("contract", "exception", "unsupported", "memory", "processes", "import")
 
 
 @dataclass(frozen=True)
-class Given:
-    """A question as the worker has it: a :class:`gradcheck.contract.answers.Posed`."""
-
-    network: Any
-    params: "GivenParams"
-    batch: "GivenBatch"
-
-
-@dataclass(frozen=True)
-class GivenParams:
-    """Parameters that came over the wire; nobody can write to them."""
-
-    pairs: tuple[Pair, ...]
-
-    def copies(self) -> list[Pair]:
-        """Fresh, writable copies."""
-        return [(w.copy(), b.copy()) for w, b in self.pairs]
-
-
-@dataclass(frozen=True)
-class GivenBatch:
-    """A batch that came over the wire."""
-
-    x: Floats
-    y: Floats
-
-    @property
-    def size(self) -> int:
-        """The number of samples, N."""
-        return len(self.x)
-
-
-@dataclass(frozen=True)
-class GivenNetwork:
-    """A network as code under test is given it; it knows its text and no rule."""
-
-    widths: tuple[int, ...]
-    activations: tuple[str, ...]
-    loss: str
-    reduction: str
-    l2: float
-    text: str
-
-    @property
-    def depth(self) -> int:
-        """The number of layers, L."""
-        return len(self.activations)
-
-    @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """The shape ``(n[l-1], n[l])`` of every ``W[l]``."""
-        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
 class Question:
     """A call as the worker has it."""
 
     call: Call
     reading: int
-    problem: Given
+    problem: Posed
     learning_rate: float
     rounds: int
 
@@ -123,20 +64,22 @@ def call_frame(
 ) -> Frame:
     """Write a call."""
     network = problem.network
-    arrays = [array for pair in problem.params.pairs for array in pair]
     return Frame(
         CALL,
         number,
         (
             list(Call).index(call),
             reading,
-            network.widths,
-            network.activations,
-            (network.loss, network.reduction, str(network)),
-            network.l2,
+            (
+                network.widths,
+                network.activations,
+                network.loss,
+                network.reduction,
+                network.l2,
+            ),
             learning_rate,
             rounds,
-            [to_block(array) for array in (problem.batch.x, problem.batch.y, *arrays)],
+            [to_block(a) for a in (problem.batch.x, problem.batch.y, *problem.params.values())],
         ),
     )
 
@@ -144,11 +87,9 @@ def call_frame(
 def read_call(frame: Frame) -> Question:
     """Read a call, in the worker; gradcheck wrote it."""
     values: Any = frame.values
-    index, reading, widths, activations, names, l2, learning_rate, rounds, blocks = values
+    index, reading, network, learning_rate, rounds, blocks = values
     x, y, *arrays = (to_array(block) for block in blocks)
-    pairs = tuple(zip(arrays[::2], arrays[1::2], strict=True))
-    network = GivenNetwork(widths, activations, names[0], names[1], l2, names[2])
-    problem = Given(network, GivenParams(pairs), GivenBatch(x, y))
+    problem = Posed(PosedNetwork(*network), in_order(arrays), PosedBatch(x, y))
     return Question(list(Call)[index], reading, problem, learning_rate, rounds)
 
 
@@ -157,13 +98,12 @@ def answer_frame(number: int, seen: Observation) -> Frame:
     failure = seen.failure
     if failure is not None:
         return Frame(ANSWER, number, (*failure_values(failure), _from_outline(seen.returned)))
-    arrays = [array for pair in seen.tensors for array in pair]
     return Frame(
         ANSWER,
         number,
         (
             float(seen.loss),
-            [to_block(array) for array in arrays],
+            [to_block(array) for array in seen.tensors.values()],
             to_block(seen.outputs),
             [note[:MAX_MESSAGE] for note in seen.notes[:MAX_NOTES]],
             seen.changed,
@@ -189,17 +129,17 @@ def read_answer(frame: Frame, call: Call, problem: Posed) -> Observation:
     loss, tensors, outputs, notes, changed, aliased, overwrote = frame.values
     if not isinstance(loss, float) or not isinstance(overwrote, bool):
         raise WireError("an answer without a loss")
-    shapes = [] if call is Call.FORWARD else [a.shape for p in problem.params.pairs for a in p]
-    arrays = _blocks(tensors, shapes)
+    asked = {} if call is Call.FORWARD else problem.params
+    arrays = _blocks(tensors, [array.shape for array in asked.values()])
     (out,) = _blocks([outputs], [problem.batch.y.shape if call is Call.FORWARD else (0, 0)])
-    names = _argument_names(problem)
+    arguments = {"x", "y", *problem.params.keys()}
     return Observation(
         loss=loss,
-        tensors=tuple(zip(arrays[::2], arrays[1::2], strict=True)),
+        tensors=Tensors(dict(zip(asked.keys(), arrays, strict=True))),
         outputs=out,
         notes=texts(notes),
-        changed=tuple(name for name in texts(changed) if name in names),
-        aliased=tuple(name for name in texts(aliased) if name in names),
+        changed=tuple(name for name in texts(changed) if name in arguments),
+        aliased=tuple(name for name in texts(aliased) if name in arguments),
         overwrote=overwrote,
     )
 
@@ -253,11 +193,6 @@ def _blocks(values: Value, shapes: Sequence[tuple[int, ...]]) -> list[Floats]:
     if [block.shape for block in blocks] != list(shapes) or len(blocks) != len(items):
         raise WireError("an answer of other shapes than were asked for")
     return [to_array(block) for block in blocks]
-
-
-def _argument_names(problem: Posed) -> set[str]:
-    layers = range(1, len(problem.params.pairs) + 1)
-    return {"x", "y", *(f"{kind}{n}" for n in layers for kind in "Wb")}
 
 
 def texts(value: Value, longest: int = MAX_MESSAGE) -> tuple[str, ...]:

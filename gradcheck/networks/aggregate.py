@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Finding, TensorFinding, Verdict, worst
+from gradcheck.contract.problem import in_order
 from gradcheck.networks.forward_pass import batch_loss
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Problem
@@ -203,16 +204,14 @@ def _severity(judgement: Judgement) -> tuple[int, float]:
 
 def _sweep(problem: Problem, judgement: Judgement) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Difference the loss by one entry at many steps; how far is each from the estimate?"""
-    layer, which = int(judgement.tensor[1:]), judgement.tensor[0] == "b"
-    pairs = [list(pair) for pair in problem.params.pairs]
-    tensor = pairs[layer - 1][which]
+    tensors, tensor = dict(problem.params), problem.params[judgement.tensor]
     flat = np.ravel_multi_index(judgement.entry, tensor.shape)
     steps, losses = np.concatenate((SWEEP, -SWEEP)), np.empty(2 * len(SWEEP))
     for some in blocks(len(steps), tensor.size):
         moved = np.repeat(tensor[None], len(steps[some]), axis=0)
         moved.reshape(len(moved), -1)[:, flat] += steps[some]
-        pairs[layer - 1][which] = moved
-        stacked = [(w, b) for w, b in pairs]
+        tensors[judgement.tensor] = moved
+        stacked = in_order(tensors.values()).pairs
         losses[some] = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
     up, down = np.split(losses, 2)
     errors = np.abs((up - down) / (2 * SWEEP) - judgement.expected)

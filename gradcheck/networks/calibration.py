@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.comparison.compare import Arithmetic, named
+from gradcheck.comparison.compare import Arithmetic
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.fast_estimate import BiasesToo, Truths
 from gradcheck.networks.forward_pass import loss_of
@@ -127,9 +127,9 @@ def _counts_biases(answers: dict[Problem, Observation], truths: Truths) -> bool:
     """
     told = asked = 0
     for problem, answer in answers.items():
-        if not problem.network.l2 or not any(b.any() for _, b in problem.params):
+        if not problem.network.l2 or not any(b.any() for _, b in problem.params.pairs):
             continue
-        name, claim = list(named(answer.tensors).items())[-1]
+        name, claim = list(answer.tensors.items())[-1]
         off = []
         for truth in (truths.of(problem), truths.of(problem, biases=True)):
             estimate = truth.gradient[name]
@@ -182,7 +182,7 @@ def _misses(
     misses = []
     if truth.loss_off(observation.loss):
         misses.append(_Miss(problem, "", not truth.loss_off(observation.loss, UNIT32)))
-    for name, claim in named(observation.tensors).items():
+    for name, claim in observation.tensors.items():
         estimate = truth.gradient[name]
         difference = np.abs(claim - estimate.value)
         bars = estimate.error + estimate.interval
@@ -214,7 +214,7 @@ def _roughness(
             if observation.failure:
                 continue
             truth = truths.of(near, epsilon)
-            claims = named(observation.tensors)
+            claims = observation.tensors
             for name, list_of_errors in errors.items():
                 error = (
                     claims[name] - truth.gradient[name].value
@@ -243,7 +243,7 @@ def _nearby(problem: Problem, rng: np.random.Generator) -> Problem:
             w + NEAR * rng.standard_normal(w.shape),
             b + NEAR * rng.standard_normal(b.shape),
         )
-        for w, b in problem.params
+        for w, b in problem.params.pairs
     ]
     x, y = problem.batch.x, problem.batch.y
     x = x + NEAR * rng.standard_normal(x.shape)
@@ -254,9 +254,7 @@ def _nearby(problem: Problem, rng: np.random.Generator) -> Problem:
 
 def _claims(misses: list[_Miss], answers: dict[Problem, Observation]) -> list[Floats]:
     return [
-        named(answers[m.problem].tensors)[m.tensor]
-        if m.tensor
-        else np.array([answers[m.problem].loss])
+        answers[m.problem].tensors[m.tensor] if m.tensor else np.array([answers[m.problem].loss])
         for m in misses
     ]
 

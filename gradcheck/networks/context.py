@@ -1,13 +1,14 @@
 """What a check is given, and what it is: a generator of requests."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, judge
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.protocol import Call, Failure, Observation, Request, Tensors
+from gradcheck.contract.problem import Floats
+from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.contract.sizes import MAX_RELATED, numbers
 from gradcheck.networks.fast_estimate import Truth, Truths
 from gradcheck.networks.notation import NATIVE, Notation
@@ -81,11 +82,11 @@ class CheckContext:
         """Return the truth of a problem with the penalty as defined: of the weights alone."""
         return self.truths.of(problem, self.arithmetic.epsilon)
 
-    def judge(self, problem: Problem, tensors: Tensors) -> list[Judgement]:
+    def judge(self, problem: Problem, claims: Mapping[str, Floats]) -> list[Judgement]:
         """Judge a claimed gradient, of the loss as the code writes it or as defined."""
-        judgements = judge(tensors, self.truth(problem), self.arithmetic)
+        judgements = judge(claims, self.truth(problem), self.arithmetic)
         if self.arithmetic.epsilon and any(j.verdict is Verdict.WRONG for j in judgements):
-            plain = judge(tensors, self.plain(problem), self.arithmetic)
+            plain = judge(claims, self.plain(problem), self.arithmetic)
             if not any(j.verdict is Verdict.WRONG for j in plain):
                 return plain
         return judgements

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import Arithmetic, Judgement, named
+from gradcheck.comparison.compare import Arithmetic, Judgement
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.activations import ACTIVATIONS
@@ -167,12 +167,15 @@ def specimen(
     judgements = plan.judge(problem, observation.tensors)
     worst = max(judgements, key=_severity)
     truth = plan.truth(problem)
-    claims = named(observation.tensors)
     tensors = {}
     for j in judgements:
         estimate = truth.gradient[j.tensor]
         bars = estimate.error + estimate.interval + truth.rounding(plan.arithmetic.unit)[j.tensor]
-        arrays = {"claimed": claims[j.tensor], "expected": estimate.value, "error_bar": bars}
+        arrays = {
+            "claimed": observation.tensors[j.tensor],
+            "expected": estimate.value,
+            "error_bar": bars,
+        }
         tensors[j.tensor] = {"verdict": j.verdict, "worst_entry": j.place, **_cut(arrays, j.entry)}
     return {
         "network": str(problem.network),

@@ -7,6 +7,7 @@ import math
 import operator
 from dataclasses import dataclass
 
+from gradcheck.contract.problem import PosedNetwork
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
@@ -16,7 +17,7 @@ _EXAMPLE = "2-3-1 tanh,sigmoid half_squared_error mean l2=0.1"
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(PosedNetwork):
     """A dense feed-forward network and the loss it is trained on.
 
     Layers are numbered 1..L; ``z[l] = a[l-1] @ W[l] + b[l]``,
@@ -42,12 +43,6 @@ class Network:
         When a name is unknown, a number out of range, or the output activation
         and the loss do not go together.
     """
-
-    widths: tuple[int, ...]
-    activations: tuple[str, ...]
-    loss: str
-    reduction: str = "mean"
-    l2: float = 0.0
 
     def __post_init__(self) -> None:
         try:
@@ -85,16 +80,6 @@ class Network:
         if not (math.isfinite(self.l2) and self.l2 >= 0):
             raise UsageError(f"l2 must be finite and not negative; got {self.l2!r}")
 
-    @property
-    def depth(self) -> int:
-        """The number of layers, L."""
-        return len(self.activations)
-
-    @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """The shape ``(n[l-1], n[l])`` of every ``W[l]``."""
-        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
-
     @classmethod
     def parse(cls, text: str) -> "Network":
         """Read the text form.
@@ -123,11 +108,6 @@ class Network:
         activations = tuple(plain[1].split(","))
         reduction = plain[3] if len(plain) == 4 else "mean"
         return cls(widths, activations, plain[2], reduction, l2)
-
-    def __str__(self) -> str:
-        widths = "-".join(map(str, self.widths))
-        text = f"{widths} {','.join(self.activations)} {self.loss} {self.reduction}"
-        return f"{text} l2={self.l2!r}" if self.l2 else text
 
 
 def left_open(text: str) -> bool:

@@ -4,7 +4,6 @@ All three are frozen, their arrays are read-only float64, and ``str`` writes a
 text that ``parse`` reads back to the same bits.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.problem import Floats, Pair, Posed, PosedBatch, Tensors, by_name
 from gradcheck.errors import UsageError
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -22,8 +21,11 @@ __all__ = ["Batch", "Floats", "Pair", "Params", "Problem"]
 
 
 @dataclass(frozen=True, eq=False)
-class Params:
+class Params(Tensors):
     """The parameters of a network, or anything shaped like them.
+
+    A mapping from ``W1``, ``b1``, ``W2``, ... to read-only arrays; but iterating over it gives
+    its layers, one (W, b) each, and its length is how many they are.
 
     Parameters
     ----------
@@ -36,11 +38,9 @@ class Params:
         When a shape does not chain, or an entry is not finite.
     """
 
-    pairs: tuple[Pair, ...]
-
     def __init__(self, pairs: Iterable[tuple[ArrayLike, ArrayLike]]) -> None:
         frozen = tuple((_frozen(w), _frozen(b)) for w, b in pairs)
-        object.__setattr__(self, "pairs", frozen)
+        super().__init__(by_name(frozen).arrays)
         width = frozen[0][0].shape[0] if frozen and frozen[0][0].ndim == 2 else -1
         for layer, (w, b) in enumerate(frozen, start=1):
             if w.ndim != 2 or w.shape[0] != width or b.shape != w.shape[1:]:
@@ -49,10 +49,10 @@ class Params:
                     f"(n[{layer}],); got {w.shape} and {b.shape}"
                 )
             width = w.shape[1]
-        for name, array in self.tensors():
+        for name, array in self.items():
             _finite(name, array)
 
-    def __iter__(self) -> Iterator[Pair]:
+    def __iter__(self) -> Iterator[Pair]:  # type: ignore[override]
         return iter(self.pairs)
 
     def __len__(self) -> int:
@@ -60,31 +60,10 @@ class Params:
 
     def tensors(self) -> Iterator[tuple[str, Floats]]:
         """Yield ``("W1", W[1]), ("b1", b[1]), ("W2", W[2]), ...``."""
-        for layer, (w, b) in enumerate(self.pairs, start=1):
-            yield f"W{layer}", w
-            yield f"b{layer}", b
-
-    @property
-    def size(self) -> int:
-        """The number of entries over all tensors."""
-        return sum(array.size for _, array in self.tensors())
-
-    def copies(self) -> list[Pair]:
-        """Fresh, writable copies, as code under test receives them."""
-        return [(w.copy(), b.copy()) for w, b in self.pairs]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Params) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    @cached_property
-    def _key(self) -> tuple[bytes, ...]:
-        return tuple(_bits(array) for _, array in self.tensors())
+        yield from self.items()
 
     def __str__(self) -> str:
-        return _write(self.tensors())
+        return _write(self.items())
 
     @classmethod
     def parse(cls, text: str) -> "Params":
@@ -93,7 +72,7 @@ class Params:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(PosedBatch):
     """Inputs and targets.
 
     Parameters
@@ -109,12 +88,8 @@ class Batch:
         When they are not two matrices of as many rows, or not finite.
     """
 
-    x: Floats
-    y: Floats
-
     def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
-        object.__setattr__(self, "x", _frozen(x))
-        object.__setattr__(self, "y", _frozen(y))
+        super().__init__(_frozen(x), _frozen(y))
         if self.x.ndim != 2 or self.y.ndim != 2 or len(self.x) != len(self.y):
             raise UsageError(
                 f"x must be (N, n[0]) and y (N, n[L]) with the same N; got shapes "
@@ -125,25 +100,10 @@ class Batch:
         _finite("x", self.x)
         _finite("y", self.y)
 
-    @property
-    def size(self) -> int:
-        """The number of samples, N."""
-        return len(self.x)
-
     def select(self, rows: ArrayLike) -> "Batch":
         """Return the batch of the given rows, in the given order."""
         index = np.asarray(rows)
         return Batch(self.x[index], self.y[index])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Batch) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    @cached_property
-    def _key(self) -> tuple[bytes, bytes]:
-        return _bits(self.x), _bits(self.y)
 
     def __str__(self) -> str:
         return _write((("x", self.x), ("y", self.y)))
@@ -155,7 +115,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Posed):
     """A network at one point: what a loss and a gradient are asked of.
 
     Raises
@@ -170,7 +130,7 @@ class Problem:
     batch: Batch
 
     def __post_init__(self) -> None:
-        shapes = tuple(w.shape for w, _ in self.params)
+        shapes = tuple(w.shape for w, _ in self.params.pairs)
         if shapes != self.network.shapes:
             raise UsageError(
                 f"{self.network} needs weights of shapes {self.network.shapes}; got {shapes}"
@@ -221,17 +181,6 @@ def _frozen(values: ArrayLike) -> Floats:
     array = np.array(given, dtype=np.float64)
     array.flags.writeable = False
     return array
-
-
-#: Bytes of an array from which on a digest stands for its bits: they would be held twice.
-_LONG = 2**20
-
-
-def _bits(array: Floats) -> bytes:
-    shape = repr(array.shape).encode()
-    if array.nbytes < _LONG:
-        return shape + array.tobytes()
-    return shape + hashlib.blake2b(np.ascontiguousarray(array).data).digest()
 
 
 def _finite(name: str, array: Floats) -> None:

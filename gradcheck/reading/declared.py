@@ -19,13 +19,12 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import TrailedError, raised, trail_of
 from gradcheck.errors.suggestion import meant
@@ -398,8 +397,7 @@ def _returns_loss(code: Any, declaration: Declaration) -> bool:
     text = declaration.networks()[0]
     trial = Trial(tuple(int(n) for n in text.split()[0].split("-")))
     pairs, batch = trial.question(1)
-    network = SimpleNamespace(**vars(trial), depth=trial.depth, shapes=trial.shapes)
-    network.activations = tuple(text.split()[1].split(","))
+    network = Network(trial.widths, tuple(text.split()[1].split(",")), trial.loss)
     try:
         code_read = Declared(code, declaration, anything=True)
         loss, _ = code_read.loss_and_grads(network, pairs, batch)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gradcheck.contract.answers import Pair
-from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.deeplearning_ai import read
 from gradcheck.reading.foreign_call import Reading, UnsuitedError, attempt, calmly, functions, works
 from gradcheck.reading.function_pair import Chain

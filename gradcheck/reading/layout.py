@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
-from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.contract.problem import PosedNetwork as Network
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]
@@ -151,29 +151,11 @@ def _other_shape(kind: str, layer: str, kinds: str, array: Floats, told: str) ->
     return ContractError(f"{name} has shape {told}", (name, array))
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Network):
     """A network made up to see whether code answers: sigmoid everywhere."""
 
-    widths: tuple[int, ...]
-    loss: str = "squared_error"
-    reduction: str = "mean"
-    l2: float = 0.0
-
-    @property
-    def depth(self) -> int:
-        """The number of layers."""
-        return len(self.widths) - 1
-
-    @property
-    def activations(self) -> tuple[str, ...]:
-        """One name a layer."""
-        return ("sigmoid",) * self.depth
-
-    @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """The shape of every W."""
-        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__(widths, ("sigmoid",) * (len(widths) - 1), "squared_error")
 
     def question(self, samples: int) -> tuple[list[Pair], Any]:
         """Return parameters and a batch; targets are one-hot, or 0 and 1 in turn."""

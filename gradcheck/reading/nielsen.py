@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.protocol import NetworkLike as Network
+from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.layout import Layout, narrow, narrower, widen
 from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find

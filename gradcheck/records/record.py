@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
 from gradcheck.comparison.verdict import (
     CounterExample,
     Finding,
@@ -274,12 +273,12 @@ def counterexample_entry(example: CounterExample, truth: Truth) -> Entry:
     """Return a counter-example as it stands in a record."""
     problem, got = example.problem, example.got
     rate = example.learning_rate
-    before = dict(problem.params.tensors())
+    before = problem.params
     expected: Entry = {}
     for name, estimate in truth.gradient.items():
         expected[name] = before[name] - rate * estimate.value if rate else estimate.value
     bars: Entry = {name: (rate or 1.0) * e.error for name, e in truth.gradient.items()}
-    claims: Entry = dict(named(got.tensors)) if got.failure is None else {}
+    claims: Entry = dict(got.tensors) if got.failure is None else {}
     if not rate:
         expected = {"loss": truth.loss, **expected}
         bars = {"loss": truth.loss_error(), **bars}
@@ -287,7 +286,7 @@ def counterexample_entry(example: CounterExample, truth: Truth) -> Entry:
     entry: Entry = {
         "check": example.check,
         "network": str(problem.network),
-        "params": [{"W": w, "b": b} for w, b in problem.params],
+        "params": [{"W": w, "b": b} for w, b in problem.params.pairs],
         "x": problem.batch.x,
         "y": problem.batch.y,
         "expected": expected,

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck.checks import CHECKS
 from gradcheck.checks.step import judge_step
-from gradcheck.comparison.compare import loss_differs, named
+from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.execution.session import InProcess, drive
@@ -144,7 +144,7 @@ def makes_no_difference(said: Answers, problem: Problem) -> bool:
     right = _right_answers(problem)
     pairs = [(np.array([right.gradient.loss]), np.array([said.gradient.loss]))]
     for one, two in ((right.gradient, said.gradient), (right.step, said.step)):
-        pairs += zip(named(one.tensors).values(), named(two.tensors).values(), strict=True)
+        pairs += zip(one.tensors.values(), two.tensors.values(), strict=True)
     return all(
         float(np.linalg.norm(one - two)) <= SAME * float(np.linalg.norm(one)) for one, two in pairs
     )

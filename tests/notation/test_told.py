@@ -9,6 +9,7 @@ import pytest
 
 import gradcheck
 from gradcheck.comparison.compare import FLOAT64, Arithmetic
+from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook
@@ -39,7 +40,7 @@ def problem(text, samples, seed=1):
 def worked(asked, bug, conventions):
     code = CATALOGUE[bug].planted() if bug else Textbook()
     loss, grads = code.loss_and_grads(asked.network, asked.params.copies(), asked.batch)
-    observation = Observation(loss, tuple((np.array(w), np.array(b)) for w, b in grads))
+    observation = Observation(loss, by_name((np.array(w), np.array(b)) for w, b in grads))
     lines = by_hand(asked, observation, Truths().of(asked), Notation.of(conventions))
     return {line.quantity: line for line in lines}
 
@@ -61,9 +62,9 @@ def test_a_counter_example_in_columns_is_worked_in_columns():
 def test_what_float32_costs_is_not_marked_as_a_difference():
     asked = problem("3-4-2 tanh,identity half_squared_error mean", 2)
     loss, grads = Textbook().loss_and_grads(asked.network, asked.params.copies(), asked.batch)
-    pairs = tuple((np.float64(np.float32(w)), np.float64(np.float32(b))) for w, b in grads)
-    pairs[0][0][1, 2] += 1.0
-    observation, truth = Observation(float(np.float32(loss)), pairs), Truths().of(asked)
+    tensors = by_name((np.float64(np.float32(w)), np.float64(np.float32(b))) for w, b in grads)
+    tensors["W1"][1, 2] += 1.0
+    observation, truth = Observation(float(np.float32(loss)), tensors), Truths().of(asked)
     marked = {
         unit: {
             line.quantity

@@ -7,6 +7,7 @@ import pytest
 
 from gradcheck.comparison.compare import FLOAT64, Judgement, judge
 from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.problem import Tensors, by_name
 from gradcheck.networks import sampling
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Pass, Textbook, activation_derivative
@@ -18,7 +19,7 @@ from gradcheck.networks.problem import Batch, Floats, Params, Problem
 Choice = Mapping[int, Floats]
 
 
-def claim(problem: Problem, chosen: Choice) -> tuple[tuple[Floats, Floats], ...]:
+def claim(problem: Problem, chosen: Choice) -> Tensors:
     """Backprop as in a textbook, with these slopes where z is zero."""
 
     def rule(p: Pass, layer: int) -> Floats:
@@ -27,7 +28,7 @@ def claim(problem: Problem, chosen: Choice) -> tuple[tuple[Floats, Floats], ...]
 
     code = Textbook({"activation_derivative": rule})
     _, grads = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
-    return tuple(grads)
+    return by_name(grads)
 
 
 def judged(problem: Problem, chosen: Choice) -> list[Judgement]:
@@ -182,8 +183,8 @@ def test_beyond_five_units_a_slope_outside_is_never_called_correct() -> None:
 def test_what_does_not_depend_on_the_kink_is_judged_as_ever() -> None:
     problem = several_units("relu", 8, 7)
     tensors = claim(problem, {1: np.full((1, 8), 0.5)})
-    (dw1, db1), (dw2, db2) = tensors
-    found = verdicts(judge(((dw1, db1), (dw2 * (1 + 1e-9), db2)), Truth(problem), FLOAT64))
+    false = {**tensors, "W2": tensors["W2"] * (1 + 1e-9)}
+    found = verdicts(judge(false, Truth(problem), FLOAT64))
     assert found["W2"] == "wrong", f"dW2 is off by 1e-9 above 7 units on a kink: {found}"
 
 

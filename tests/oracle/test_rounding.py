@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.comparison.compare import named
+from gradcheck.contract.problem import by_name
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, rounding
 from gradcheck.networks.network import Network
@@ -31,7 +31,7 @@ def granted(code: Any, unit: float, problems: int) -> Iterator[tuple[Problem, st
             continue
         _, grads = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
         budget = truth.rounding(unit)
-        for name, claimed in named(tuple(grads)).items():
+        for name, claimed in by_name(grads).items():
             estimate = truth.gradient[name]
             error = np.abs(np.asarray(claimed, dtype=float) - estimate.value)
             allowed = estimate.error + budget[name]

@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck.comparison.compare import FLOAT64, Judgement, judge
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.protocol import Tensors
+from gradcheck.contract.problem import Tensors, by_name
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.forward_pass import evaluate, loss_of
 from gradcheck.networks.network import Network
@@ -48,7 +48,7 @@ def eight_relu_layers(seed: int, l2: float = 0.0) -> Problem:
 
 def claim(problem: Problem) -> Tensors:
     _, grads = MATRIX.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
-    return tuple(grads)
+    return by_name(grads)
 
 
 def verdicts(judgements: list[Judgement]) -> dict[str, str]:
@@ -68,13 +68,13 @@ CHANGES: dict[str, Callable[[Floats], Floats]] = {
 def test_a_false_first_layer_of_nine_sigmoid_layers_is_wrong(change: str, size: float) -> None:
     for seed in SEEDS:
         problem = nine_sigmoid_layers(seed, size)
-        (dw, db), *rest = claim(problem)
-        false = ((CHANGES[change](dw), CHANGES[change](db)), *rest)
+        true = claim(problem)
+        false = {**true, **{name: CHANGES[change](true[name]) for name in ("W1", "b1")}}
         found = {j.tensor: j.verdict for j in judge(false, Truth(problem), FLOAT64)}
         wrong = sorted(name for name, verdict in found.items() if verdict is Verdict.WRONG)
         assert wrong == ["W1", "b1"], (
             f"nine sigmoid layers, weights of {size}, seed {seed}: with dW1 and db1 {change} "
-            f"(norm {np.linalg.norm(dw):.1e}) the tensors {wrong} are called wrong"
+            f"(norm {np.linalg.norm(true['W1']):.1e}) the tensors {wrong} are called wrong"
         )
 
 
@@ -89,7 +89,7 @@ def test_the_true_gradient_of_nine_sigmoid_layers_is_correct(size: float) -> Non
 
 
 def test_the_first_layer_of_nine_sigmoid_layers_is_too_small_for_a_fixed_tolerance() -> None:
-    norms = [float(np.linalg.norm(claim(nine_sigmoid_layers(s, 0.1))[0][0])) for s in SEEDS]
+    norms = [float(np.linalg.norm(claim(nine_sigmoid_layers(s, 0.1))["W1"])) for s in SEEDS]
     assert max(norms) < 1e-8, f"the norms of dW1 are {norms}: the test above is too easy"
 
 
@@ -115,14 +115,13 @@ def test_both_witnesses_agree_on_eight_relu_layers() -> None:
 def test_a_false_bias_gradient_of_eight_relu_layers_is_wrong(change: str) -> None:
     for seed in SEEDS:
         problem = eight_relu_layers(seed)
-        tensors = list(claim(problem))
+        true = claim(problem)
         for layer in (2, 5, 7):
-            dw, db = tensors[layer - 1]
+            db = true[f"b{layer}"]
             if not db.any():
                 continue
-            false = [*tensors]
-            false[layer - 1] = (dw, CHANGES[change](db))
-            found = {j.tensor: j.verdict for j in judge(tuple(false), Truth(problem), FLOAT64)}
+            false = {**true, f"b{layer}": CHANGES[change](db)}
+            found = {j.tensor: j.verdict for j in judge(false, Truth(problem), FLOAT64)}
             wrong = [name for name, verdict in found.items() if verdict is Verdict.WRONG]
             assert wrong == [f"b{layer}"], (
                 f"eight relu layers, seed {seed}: with db{layer} {change} the tensors {wrong} are "
@@ -146,7 +145,7 @@ def test_eight_relu_layers_are_the_network_on_which_no_step_works() -> None:
 def _relative_error_of_differences(problem: Problem, name: str, step: float) -> float:
     """The worst relative error of central differences with one step over one tensor."""
     layer, which = int(name[1:]) - 1, "Wb".index(name[0])
-    true = claim(problem)[layer][which].ravel()
+    true = claim(problem)[name].ravel()
     entries = np.argsort(-np.abs(true))[:8]  # the largest: the most favourable to differences
     worst = 0.0
     for entry in entries.tolist():
@@ -165,7 +164,6 @@ def test_a_claim_far_beyond_a_bar_of_nearly_nothing_is_wrong_and_warns_of_nothin
     network = Network.parse("1-1-1 relu,identity half_squared_error")
     params = Params([([[1.0]], [-5.0]), ([[1.0]], [0.0])])
     problem = Problem(network, params, Batch([[1e-290]], [[1e-160]]))
-    (_, db), *rest = claim(problem)
-    found = judge(((np.array([[1e10]]), db), *rest), Truth(problem), FLOAT64)
+    found = judge({**claim(problem), "W1": np.array([[1e10]])}, Truth(problem), FLOAT64)
     assert found[0].bar < 1e-300, f"the bar of dW1 is {found[0].bar}: the test is too easy"
     assert found[0].verdict is Verdict.WRONG, f"dW1 = 1e10 where it is zero: {verdicts(found)}"

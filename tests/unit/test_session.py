@@ -57,7 +57,7 @@ def test_a_gradient_is_observed_as_the_code_gives_it() -> None:
     seen = InProcess(code).ask(GRADIENT)
     assert seen.failure is None, f"right code failed: {seen.failure}"
     assert seen.loss == loss, f"the loss {loss} was observed as {seen.loss}"
-    for (dw, db), (w, b) in zip(seen.tensors, grads, strict=True):
+    for (dw, db), (w, b) in zip(seen.tensors.pairs, grads, strict=True):
         assert np.array_equal(dw, w), f"dW {w} was observed as {dw}"
         assert np.array_equal(db, b), f"db {b} was observed as {db}"
 
@@ -176,7 +176,7 @@ def test_an_observation_keeps_its_numbers_when_the_code_reuses_its_arrays() -> N
     kept = [(np.zeros_like(w), np.zeros_like(b)) for w, b in PROBLEM.params]
     seen = ask(lambda *arguments: (1.0, kept))
     kept[0][0][...] = 7.0
-    assert (seen.tensors[0][0] == 0.0).all(), "an observation changed after the call"
+    assert (seen.tensors["W1"] == 0.0).all(), "an observation changed after the call"
 
 
 class Unprintable(Exception):
@@ -320,7 +320,7 @@ def test_each_round_of_a_step_starts_where_the_last_one_ended(rounds: int) -> No
     pairs = PROBLEM.params.copies()
     for _ in range(rounds):
         pairs = Textbook().step(PROBLEM.network, pairs, PROBLEM.batch, 0.1)
-    for (w, b), (expected_w, expected_b) in zip(seen.tensors, pairs, strict=True):
+    for (w, b), (expected_w, expected_b) in zip(seen.tensors.pairs, pairs, strict=True):
         # two computations: not to the last bits
         assert np.allclose(w, expected_w, rtol=1e-12), f"after {rounds} rounds {w}: {expected_w}"
         assert np.allclose(b, expected_b, rtol=1e-12), f"after {rounds} rounds {b}: {expected_b}"
@@ -332,7 +332,7 @@ def test_steps_that_diverge_are_numbers_and_no_failure() -> None:
 
     seen = ask(step, Request(Call.STEP, PROBLEM, learning_rate=0.1, rounds=3))
     assert seen.failure is None, f"steps that diverge became {seen.failure}"
-    assert np.isnan(seen.tensors[0][1]).all(), f"b1 was observed as {seen.tensors[0][1]}"
+    assert np.isnan(seen.tensors["b1"]).all(), f"b1 was observed as {seen.tensors['b1']}"
 
 
 def test_a_step_that_trains_in_place_may_return_its_arguments() -> None:
@@ -347,6 +347,6 @@ def test_a_step_that_trains_in_place_may_return_its_arguments() -> None:
     request = Request(Call.STEP, PROBLEM, learning_rate=0.1, rounds=3)
     in_place, plain = ask(step, request), InProcess(Textbook()).ask(request)
     assert in_place.failure is None, f"training in place failed: {in_place.failure}"
-    one, two = in_place.tensors[0][0], plain.tensors[0][0]
+    one, two = in_place.tensors["W1"], plain.tensors["W1"]
     assert np.allclose(one, two, rtol=1e-12), "other weights in place"
     assert set(in_place.aliased) <= set(ARGUMENTS), f"aliased {in_place.aliased}"

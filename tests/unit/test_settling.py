@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook
@@ -48,7 +49,7 @@ def computing(network, scale=1.0, with_outputs=True, with_loss=True):
         if request.call is not Call.LOSS_AND_GRADS:
             return Observation(failure=Failure("unsupported", "no such function"))
         loss, grads = Textbook().loss_and_grads(own, params, problem.batch)
-        tensors = tuple((scale * dw, scale * db) for dw, db in grads)
+        tensors = by_name((scale * dw, scale * db) for dw, db in grads)
         return Observation(loss=scale * loss if with_loss else float("nan"), tensors=tensors)
 
     return answer
@@ -116,7 +117,7 @@ def test_numbers_of_no_network_are_unsupported():
     def answer(request):
         shapes = [(np.ones(w.shape), np.ones(b.shape)) for w, b in request.problem.params]
         outputs = np.full(request.problem.batch.y.shape, 0.123)
-        return Observation(loss=17.0, tensors=tuple(shapes), outputs=outputs)
+        return Observation(loss=17.0, tensors=by_name(shapes), outputs=outputs)
 
     found, _ = settled(answer, reading())
     assert found.failure is not None, found.support
@@ -189,7 +190,7 @@ def test_a_constant_of_the_own_loss_leaves_loss_gradient_and_step_alike():
     seen = wrapped.ask(Request(Call.LOSS_AND_GRADS, problem))
     loss, grads = Textbook().loss_and_grads(NETWORK, problem.params.copies(), problem.batch)
     assert seen.loss == pytest.approx(loss)
-    assert np.allclose(seen.tensors[0][0], grads[0][0])
+    assert np.allclose(seen.tensors["W1"], grads[0][0])
     wrapped.ask(Request(Call.STEP, problem, learning_rate=0.5))
     assert session.rates[-1] == 0.25, "a step of the own loss is twice as long"
 

@@ -268,7 +268,7 @@ def step(code: Textbook, problem: Problem) -> Answer:
     """Ask for a step, and turn it back into a gradient."""
     given = _Arguments(problem)
     raw = list(_flat(code.step(problem.network, given.pairs, given.batch, RATE)))
-    before = _flat(problem.params)
+    before = problem.params.values()
     numbers = [(after - old) / RATE for after, old in zip(raw, before, strict=True)]
     return Answer(numbers, raw, given.touched(raw))
 
@@ -291,7 +291,7 @@ def asked_before(bug: Bug, problem: Problem) -> tuple[Problem, ...]:
 @lru_cache(maxsize=1024)
 def others(problem: Problem) -> tuple[Problem, Problem]:
     """Return problems for the same network with other numbers: one sample more, and as many."""
-    pairs = [(0.7 * w + 0.05, 0.7 * b - 0.05) for w, b in problem.params]
+    pairs = [(0.7 * w + 0.05, 0.7 * b - 0.05) for w, b in problem.params.pairs]
     y = problem.batch.y
     targets = LOSSES[problem.network.loss].targets
     if targets == "one_hot":

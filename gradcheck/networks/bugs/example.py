@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.contract.problem import in_order
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 from gradcheck.networks import sampling
@@ -70,7 +71,7 @@ def worked(bug: Bug) -> dict[str, Any]:
     right, wrong = answers[name]
     return {
         "network": str(problem.network),
-        "params": [{"W": w, "b": b} for w, b in problem.params],
+        "params": [{"W": w, "b": b} for w, b in problem.params.pairs],
         "x": problem.batch.x,
         "y": problem.batch.y,
         "asked": name,
@@ -87,12 +88,10 @@ def _shows(right: Answer, wrong: Answer) -> bool:
 
 def _named(call: str, answer: Answer) -> dict[str, Any]:
     tensors = answer.raw
-    names = [f"{kind}{layer}" for layer in range(1, len(tensors) // 2 + 1) for kind in "Wb"]
     prefix = "d" if call == "loss_and_grads" else ""
     numbers = answer.numbers[1:] if prefix else [np.array(array) for array in tensors]
     named: dict[str, Any] = {"loss": answer.numbers[0]} if prefix else {}
-    named |= {f"{prefix}{name}": array for name, array in zip(names, numbers, strict=True)}
-    return named
+    return named | {f"{prefix}{name}": array for name, array in in_order(numbers).items()}
 
 
 def _note(asked_others: bool, shows: bool, impure: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss_differs, named
+from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss_differs
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs.textbook import Pass
@@ -97,7 +97,7 @@ class _Hand:
         # where dW and db go with no common delta, what the code's delta was is a guess
         guessed = max((layer for layer in told if told.count(layer) > 1), default=0)
         self.deltas = {at: delta for at, delta in found.deltas.items() if at > guessed}
-        self.claims = named(observation.tensors)
+        self.claims = observation.tensors
         self.plain = textbook_pass(problem)  # of the network as it is read
 
     def _name(self, quantity: str, layer: int) -> str:

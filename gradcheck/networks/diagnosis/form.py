@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
 from gradcheck.contract.answers import ABSENT, Outline
+from gradcheck.contract.problem import Tensors, by_name
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.networks.diagnosis.observations import Observations
@@ -47,13 +47,13 @@ class Seen:
     problem : Problem
     returned : Outline
     loss : float
-    right : dict of str to array
+    right : Tensors
     """
 
     problem: Problem
     returned: Outline
     loss: float
-    right: dict[str, Floats]
+    right: Tensors
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,14 @@ class Form:
         found = self.packing.read(observation.returned, problem)
         if found is None:
             return observation
-        tensors = []
-        for layer, pair in enumerate(ORDERS[self.order](found[1]), start=1):
-            both = []
-            for kind, array in zip("Wb", pair, strict=True):
-                turn = self.turns[f"{kind}{layer}"]
-                back = turn.back(array, problem, layer) if turn is not None else None
-                if back is None:
-                    return observation
-                both.append(back)
-            tensors.append((both[0], both[1]))
-        return replace(observation, loss=found[0], tensors=tuple(tensors), failure=None)
+        tensors = {}
+        for name, array in by_name(ORDERS[self.order](found[1])).items():
+            turn = self.turns[name]
+            back = turn.back(array, problem, int(name[1:])) if turn is not None else None
+            if back is None:
+                return observation
+            tensors[name] = back
+        return replace(observation, loss=found[0], tensors=Tensors(tensors), failure=None)
 
     @property
     def whole(self) -> bool:
@@ -128,7 +125,7 @@ def read_form(evidence: Observations) -> tuple[list[Diagnosis], Form | None]:
         How to read such answers, where every tensor can be had.
     """
     seen = [
-        Seen(request.problem, answer.returned, right.loss, named(right.tensors))
+        Seen(request.problem, answer.returned, right.loss, right.tensors)
         for request, answer, right in zip(
             evidence.requests, evidence.answers, evidence.right, strict=True
         )

@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.comparison.compare import named
 from gradcheck.contract.protocol import (
     Call,
     ContractError,
@@ -153,7 +152,7 @@ class _Ruler:
 @lru_cache(maxsize=64)
 def _ruler(request: Request, answer: Observation, right: Observation, noise: float) -> _Ruler:
     sizes = [0] if request.call is Call.STEP else [0, 1]
-    for array in named(answer.tensors).values():
+    for array in answer.tensors.values():
         sizes.append(sizes[-1] + array.size)
     starts = np.array(sizes[:-1])
     seen, true = numbers(request, answer), numbers(request, right)
@@ -222,9 +221,9 @@ def _touched(observation: Observation) -> tuple[tuple[str, ...], tuple[str, ...]
 def numbers(request: Request, observation: Observation) -> Floats:
     """Return every number of an answer in a row; a step's as the gradient it implies."""
     if request.call is Call.STEP:
-        before = np.concatenate([t.ravel() for _, t in request.problem.params.tensors()])
-        after = np.concatenate([a.ravel() for a in named(observation.tensors).values()])
+        before = np.concatenate([t.ravel() for t in request.problem.params.values()])
+        after = np.concatenate([a.ravel() for a in observation.tensors.values()])
         implied: Floats = (before - after) / request.learning_rate
         return implied
-    tensors = named(observation.tensors).values()
+    tensors = observation.tensors.values()
     return np.concatenate([[observation.loss], *(array.ravel() for array in tensors)])

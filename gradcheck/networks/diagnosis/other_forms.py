@@ -49,8 +49,7 @@ def _reshaped(array: Floats, shape: tuple[int, ...]) -> Floats | None:
 
 def shape_of(problem: Problem, kind: str, layer: int) -> tuple[int, ...]:
     """Return the shape that a tensor must have."""
-    shape: tuple[int, ...] = problem.params.pairs[layer - 1]["Wb".index(kind)].shape
-    return shape
+    return problem.params[f"{kind}{layer}"].shape
 
 
 def _weights(array: Floats, problem: Problem, layer: int) -> Floats | None:

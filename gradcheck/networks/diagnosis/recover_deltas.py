@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
+from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs.textbook import Pass, Rule, Textbook
 from gradcheck.networks.problem import Floats, Problem
@@ -69,7 +69,7 @@ class RecoveredDeltas:
     problem: Problem
     deltas: dict[int, Floats]
     expected: dict[int, Floats]
-    claims: dict[str, Floats]
+    claims: Mapping[str, Floats]
     flags: tuple[WrongRule, ...]
     blind_below: int = 0
     factor: float | None = None
@@ -124,7 +124,7 @@ def survey(
         Rules of the code's forward, where that is known to be wrong.
     """
     p = textbook_pass(problem, forward)
-    claims = named(observation.tensors)
+    claims = observation.tensors
     factor = factor or _common_factor(problem, claims, tolerance, forward)
     scale = p.apply("scale") * (factor or 1.0)
     flags: list[WrongRule] = []
@@ -154,7 +154,7 @@ def survey(
     return RecoveredDeltas(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
 
 
-def _nothing(p: Pass, claims: dict[str, Floats], layer: int) -> bool:
+def _nothing(p: Pass, claims: Mapping[str, Floats], layer: int) -> bool:
     """Whether all that a layer is given is zero, or the gradient of the penalty alone."""
     w, b = claims[f"W{layer}"], claims[f"b{layer}"]
     return not b.any() and (
@@ -192,21 +192,20 @@ def _recover(a: Floats, data: Floats, tolerance: float) -> tuple[Floats | None, 
 
 def _common_factor(
     problem: Problem,
-    claims: dict[str, Floats],
+    claims: Mapping[str, Floats],
     tolerance: float,
     forward: Mapping[str, Rule] | None,
 ) -> float | None:
     """Return c when every data part is c times the true one, and c is not 1."""
     code = Textbook(forward)
     answer = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
-    right = named(tuple(answer[1]))
+    right = by_name(answer[1])
     parts = []
     for name, true in right.items():
         if claims[name].shape != true.shape:
             return None
-        penalty = np.zeros_like(true)
-        if name.startswith("W"):
-            penalty = problem.network.l2 * problem.params.pairs[int(name[1:]) - 1][0]
+        weight = problem.params[name]
+        penalty = problem.network.l2 * weight if weight.ndim == 2 else np.zeros_like(true)
         parts.append((claims[name] - penalty, true - penalty))
     claimed = np.concatenate([c.ravel() for c, _ in parts])
     true_all = np.concatenate([t.ravel() for _, t in parts])

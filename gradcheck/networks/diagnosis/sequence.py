@@ -376,7 +376,7 @@ def _broken(answer: Observation) -> bool:
 
 def _returned(answers: Sequence[Observation]) -> list[Floats]:
     """Every tensor in some answers."""
-    return [t for a in answers if a.failure is None for pair in a.tensors for t in pair]
+    return [t for a in answers if a.failure is None for t in a.tensors.values()]
 
 
 def _some(answers: Sequence[Observation]) -> bool:
@@ -389,7 +389,9 @@ def _penalty_alone(case: ProbeSetup, evidence: Observations) -> bool:
     return bool(case.network.l2) and not any(
         db.any() or not np.allclose(dw, case.network.l2 * w, rtol=1e-12, atol=0.0)
         for request, answer in zip(evidence.requests, evidence.answers, strict=True)
-        for (dw, db), (w, _) in zip(answer.tensors, request.problem.params.pairs, strict=False)
+        for (dw, db), (w, _) in zip(
+            answer.tensors.pairs, request.problem.params.pairs, strict=False
+        )
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import BatchLike, Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule, Textbook
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
@@ -213,12 +214,12 @@ def _updates_by(
     for problem, gradient, step, rate in seen:
         p = textbook_pass(problem)
         p.rules, p.learning_rate = {**p.rules, **rules}, rate
-        p.grads = dict(enumerate(gradient.tensors, start=1))
-        moved = p.apply("update", list(gradient.tensors))
-        for new, took in zip(moved, step.tensors, strict=True):
-            for one, two in zip(new, took, strict=True):
-                if one.shape != two.shape or np.abs(one - two).max() > 1e3 * case.noise * (
-                    1.0 + np.abs(two).max()
-                ):
-                    return False
+        p.grads = dict(enumerate(gradient.tensors.pairs, start=1))
+        moved = by_name(p.apply("update", list(gradient.tensors.pairs)))
+        for name, two in step.tensors.items():
+            one = moved[name]
+            if one.shape != two.shape or np.abs(one - two).max() > 1e3 * case.noise * (
+                1.0 + np.abs(two).max()
+            ):
+                return False
     return True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gradcheck.contract.protocol import Tensors
+from gradcheck.contract.problem import Tensors
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass, Textbook
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name, explain
@@ -86,7 +86,7 @@ def whole_multiple(*parts: Observations) -> list[Diagnosis]:
 
 
 def _flat(tensors: Tensors) -> Floats:
-    return np.concatenate([tensor.ravel() for pair in tensors for tensor in pair])
+    return np.concatenate([tensor.ravel() for tensor in tensors.values()])
 
 
 def _reduction(network: Network, factors: dict[int, float]) -> str:
@@ -122,7 +122,7 @@ def mixed_up(tolerance: float, *parts: Observations) -> list[Diagnosis]:
         return []
     wrong = [
         layer
-        for layer in range(1, len(answered[0][1]) + 1)
+        for layer in range(1, len(answered[0][1].pairs) + 1)
         if not all(same(_row(a, layer), _row(r, layer), tolerance) for a, r in answered)
     ]
     told = []
@@ -139,7 +139,7 @@ def mixed_up(tolerance: float, *parts: Observations) -> list[Diagnosis]:
 
 
 def _row(tensors: Tensors, layer: int) -> Floats:
-    return np.concatenate([tensor.ravel() for tensor in tensors[layer - 1]])
+    return np.concatenate([tensor.ravel() for tensor in tensors.pairs[layer - 1]])
 
 
 def _sorted(tensors: Tensors, layer: int) -> Floats:

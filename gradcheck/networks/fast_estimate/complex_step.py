@@ -32,6 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.contract.problem import by_name
 from gradcheck.networks.activations import ACTIVATIONS, largest, total
 from gradcheck.networks.fast_estimate.points import Points
 from gradcheck.networks.forward_pass import (
@@ -310,11 +311,8 @@ def estimates(stack: Stack, bars: Stack) -> dict[str, Estimate]:
     bars : Stack
         Without the leading axis.
     """
-    return {
-        f"{kind}{layer}": Estimate(runs[0], bar)
-        for layer, pairs in enumerate(zip(stack, bars, strict=True), start=1)
-        for kind, runs, bar in zip("Wb", *pairs, strict=True)
-    }
+    named = by_name(bars)
+    return {name: Estimate(runs[0], named[name]) for name, runs in by_name(stack).items()}
 
 
 def spread(runs: Floats) -> Floats:

@@ -76,7 +76,7 @@ class Kinks:
 def find(problem: Problem, run: Evaluation) -> Kinks:
     """Find the units of a forward that sit on a kink, within the rounding of their own sum."""
     masks = {}
-    for layer, (w, b) in enumerate(problem.params, start=1):
+    for layer, (w, b) in enumerate(problem.params.pairs, start=1):
         if ACTIVATIONS[problem.network.activations[layer - 1]].slopes is None:
             continue
         terms = np.abs(run.a[layer - 1]) @ np.abs(w) + np.abs(b)

@@ -317,7 +317,7 @@ def beyond(problem: Problem, cut: float) -> dict[str, Floats]:
 
 def _forward(problem: Problem) -> Sloped:
     """Return the forward at the problem's own point."""
-    pairs = [(w[None], b[None]) for w, b in problem.params]
+    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
     return sloped(problem, points.of(problem, pairs))
 
 

@@ -69,10 +69,7 @@ class Truth:
     def _seed(self) -> tuple[int, ...]:
         """Numbers that depend on every bit of the problem, and on the machine in nothing."""
         problem = self.problem
-        arrays = [array for _, array in problem.params.tensors()] + [
-            problem.batch.x,
-            problem.batch.y,
-        ]
+        arrays = [*problem.params.values(), problem.batch.x, problem.batch.y]
         sums = [int(_bits(array).sum(dtype=np.uint64)) for array in arrays]
         return (zlib.crc32(f"{problem.network} {problem.batch.size} {sums}".encode()),)
 
@@ -96,7 +93,8 @@ class Truth:
 
     @property
     def _penalty_of_biases(self) -> float:
-        squares = sum(float((b * b).sum()) for _, b in self.problem.params) if self.biases else 0.0
+        biases = self._biases() if self.biases else []
+        squares = sum(float((b * b).sum()) for _, b in biases)
         return 0.5 * self.problem.network.l2 * squares
 
     @cached_property
@@ -118,7 +116,7 @@ class Truth:
     def beyond(self, cut: float) -> dict[str, Floats]:
         """Return by tensor name how far cutting outputs off may move each entry."""
         if not LOSSES[self.problem.network.loss].logarithmic:
-            return {name: np.zeros_like(w) for name, w in self.problem.params.tensors()}
+            return {name: np.zeros_like(w) for name, w in self.problem.params.items()}
         return rounding.beyond(self.problem, cut)
 
     @property
@@ -216,12 +214,15 @@ class Truth:
         estimates = complex_step.estimates(stack, bars(parts, stack))
         return self._with_biases(estimates) if self.biases else estimates
 
+    def _biases(self) -> list[tuple[str, Floats]]:
+        return [(name, array) for name, array in self.problem.params.items() if array.ndim == 1]
+
     def _with_biases(self, estimates: dict[str, Estimate]) -> dict[str, Estimate]:
         """Add what a penalty of the biases adds to their gradients."""
         found = dict(estimates)
-        for layer, (_, b) in enumerate(self.problem.params, start=1):
-            plain, own = estimates[f"b{layer}"], self.problem.network.l2 * b
-            found[f"b{layer}"] = Estimate(plain.value + own, plain.error + 8.0 * UNIT * np.abs(own))
+        for name, b in self._biases():
+            plain, own = estimates[name], self.problem.network.l2 * b
+            found[name] = Estimate(plain.value + own, plain.error + 8.0 * UNIT * np.abs(own))
         return found
 
     @cached_property
@@ -274,8 +275,8 @@ class Truth:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""
         if unit not in self._budgets:
             budget = rounding.budget(self.problem, unit, self._rng(2), self._pinned)
-            for layer, (_, b) in enumerate(self.problem.params if self.biases else (), start=1):
-                budget[f"b{layer}"] += 8.0 * unit * self.problem.network.l2 * np.abs(b)
+            for name, b in self._biases() if self.biases else ():
+                budget[name] += 8.0 * unit * self.problem.network.l2 * np.abs(b)
             self._budgets[unit] = budget
         return self._budgets[unit]
 

@@ -82,8 +82,8 @@ def reduction(problem: Problem, reading: int) -> Questions:
         return best, "as its gradient says"
     if complete:
         w = problem.network.l2 * problem.params.pairs[-1][0]
-        parts = np.array([answer.tensors[-1][0] - w for answer in singles])
-        found = _made_of(whole.tensors[-1][0] - w, parts)
+        parts = np.array([answer.tensors.pairs[-1][0] - w for answer in singles])
+        found = _made_of(whole.tensors.pairs[-1][0] - w, parts)
         if found:
             return found, "as its gradients of a batch and of its samples say"
     return "", ""

@@ -195,5 +195,5 @@ def giving(problem: Problem, claimed: float) -> list[tuple[Activations, Definiti
 def penalised(problem: Problem, l2: float, biases: bool = False) -> float:
     """Return ``l2 / 2 * sum ||W||^2`` of a problem, and of its biases where they count too."""
     network = Network(problem.network.widths, _any(problem), "squared_error", "mean", l2)
-    more = sum(float((b * b).sum()) for _, b in problem.params) if biases else 0.0
+    more = sum(float((b * b).sum()) for _, b in problem.params.pairs) if biases else 0.0
     return float(penalty(network, problem.params.pairs)) + 0.5 * l2 * more

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gradcheck.comparison.compare import named
+from gradcheck.contract.problem import Tensors, by_name
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.networks.fast_estimate import points
 from gradcheck.networks.fast_estimate.complex_step import by_preactivation, sloped
@@ -330,13 +330,12 @@ def sequential(fit: Fit) -> Generator[Request, Observation, bool]:
         part = yield Request(Call.STEP, single, learning_rate=0.5, reading=fit.reading)
         if part.failure is not None:
             return False
-        if not all(np.isfinite(a).all() for pair in part.tensors for a in pair):
+        if not all(np.isfinite(a).all() for a in part.tensors.values()):
             return False
-        params = Params(part.tensors)
+        params = Params(part.tensors.pairs)
     return all(
         np.allclose(one, two, rtol=1e-9, atol=1e-12)
-        for first, second in zip(whole.tensors, params, strict=True)
-        for one, two in zip(first, second, strict=True)
+        for one, two in zip(whole.tensors.values(), params.values(), strict=True)
     )
 
 
@@ -351,15 +350,15 @@ SAME = 1e-5
 LARGE = 20_000
 
 
-def _truth(problem: Problem) -> dict[str, Floats]:
+def _truth(problem: Problem) -> Tensors:
     """The true gradient, without a bar: what is settled here is judged later."""
     return _formed(problem) if problem.params.size > LARGE else _kept(problem)
 
 
-def _formed(problem: Problem) -> dict[str, Floats]:
-    pairs = [(w[None], b[None]) for w, b in problem.params]
+def _formed(problem: Problem) -> Tensors:
+    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
     stack = by_preactivation(sloped(problem, points.of(problem, pairs)))
-    return named(tuple((dw[0], db[0]) for dw, db in stack))
+    return by_name((dw[0], db[0]) for dw, db in stack)
 
 
 _kept = lru_cache(maxsize=1024)(_formed)
@@ -375,14 +374,13 @@ def share(problem: Problem, observation: Observation, factor: float = 1.0) -> fl
     """
     truth = _truth(problem)
     total = right = 0.0
-    for layer, (dw, db) in enumerate(observation.tensors, start=1):
-        for name, claim in ((f"W{layer}", dw), (f"b{layer}", db)):
-            value = factor * truth[name]
-            weight = 2.0**layer
-            total += weight
-            size = float(np.linalg.norm(value))
-            if float(np.linalg.norm(claim - value)) <= SAME * size and size:
-                right += weight
+    for place, (name, claim) in enumerate(observation.tensors.items()):
+        value = factor * truth[name]
+        weight = 2.0 ** (place // 2)  # alike for both tensors of a layer
+        total += weight
+        size = float(np.linalg.norm(value))
+        if float(np.linalg.norm(claim - value)) <= SAME * size and size:
+            right += weight
     return right / total
 
 

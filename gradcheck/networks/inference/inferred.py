@@ -6,6 +6,7 @@ A session with foreign code once its reading is settled.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from gradcheck.contract.problem import Tensors
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request, Session
 from gradcheck.networks.forward_pass import loss_of
 from gradcheck.networks.inference.definitions import SCALES, applied
@@ -126,7 +127,7 @@ class InferredSession:
             loss = loss_of(request.problem)
         if factor == 1.0:
             return replace(observation, loss=loss)
-        tensors = tuple((dw / factor, db / factor) for dw, db in observation.tensors)
+        tensors = Tensors({name: g / factor for name, g in observation.tensors.items()})
         return replace(observation, loss=loss, tensors=tensors)
 
     def _in_its_terms(self, request: Request) -> Request:

@@ -51,15 +51,15 @@ def fit() -> Params:
 
 def run(extent: str) -> Run:
     """Look at the gradient at the fit, then train towards it."""
-    ((dw, db),) = yield from gradient(moved(START, fit()))
+    slopes = yield from gradient(moved(START, fit()))
     training = yield from train(START, RATE, ROUNDS)
-    ((w, b),), ((best_w, best_b),) = training.problem.params, fit()
-    distance = max(abs(float(w[0, 0] - best_w[0, 0])), abs(float(b[0] - best_b[0])))
-    largest = max(abs(float(dw[0, 0])), abs(float(db[0])))
+    found, best = training.problem.params, fit()
+    distance = max(float(np.abs(found[name] - best[name]).max()) for name in ("W1", "b1"))
+    largest = max(float(np.abs(slope).max()) for slope in slopes.values())
     results = (
         below("largest gradient entry at the fit", LARGEST_GRADIENT, largest),
-        printed("slope after training", ".500", float(w[0, 0])),
-        printed("intercept after training", "3.00", float(b[0])),
+        printed("slope after training", ".500", found["W1"].item()),
+        printed("intercept after training", "3.00", found["b1"].item()),
         below("distance from the fit after training", LARGEST_DISTANCE, distance, training.curve),
     )
     return Reproduction(results, (START,))

@@ -4,11 +4,12 @@ Use them with ``yield from``; whatever is not an answer ends the example with
 :class:`NotRun`.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 
-from gradcheck.contract.protocol import Call, Observation, Request, Tensors
+from gradcheck.contract.problem import Tensors
+from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.networks.problem import Floats, Pair, Params, Problem
+from gradcheck.networks.problem import Floats, Params, Problem
 from gradcheck.networks.worked_examples.worked_example import NotRun
 
 
@@ -39,7 +40,7 @@ def loss(problem: Problem) -> Generator[Request, Observation, float]:
 
 
 def gradient(problem: Problem) -> Generator[Request, Observation, Tensors]:
-    """Ask for the gradient, a pair (dW, db) a layer."""
+    """Ask for the gradient."""
     observation = yield from ask(Request(Call.LOSS_AND_GRADS, problem))
     return observation.tensors
 
@@ -58,7 +59,7 @@ def step(
     return moved(problem, observation.tensors)
 
 
-def moved(problem: Problem, pairs: Iterable[Pair]) -> Problem:
+def moved(problem: Problem, params: Tensors) -> Problem:
     """Return the problem at other parameters.
 
     Raises
@@ -67,6 +68,6 @@ def moved(problem: Problem, pairs: Iterable[Pair]) -> Problem:
         When they are not finite: training led nowhere.
     """
     try:
-        return Problem(problem.network, Params(pairs), problem.batch)
+        return Problem(problem.network, Params(params.pairs), problem.batch)
     except UsageError as error:
         raise NotRun(f"training did not stay finite: {error}") from None

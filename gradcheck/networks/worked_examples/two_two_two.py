@@ -17,6 +17,7 @@ before used". The weights the page derives by hand are right.
 
 from collections.abc import Generator
 
+from gradcheck.contract.problem import Tensors
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
@@ -71,15 +72,14 @@ LAST_OUTPUTS = (".01591419", ".98406371")
 def run(extent: str) -> Run:
     """Follow the page from the first forward to the last round."""
     results = yield from _first_forward()
-    tensors = yield from gradient(START)
+    slopes = yield from gradient(START)
     results += [
-        printed("dE/dw5", ".082167041", float(tensors[1][0][0, 0])),
-        printed("dE/dw1", ".000438568", float(tensors[0][0][0, 0])),
+        printed("dE/dw5", ".082167041", float(slopes["W2"][0, 0])),
+        printed("dE/dw1", ".000438568", float(slopes["W1"][0, 0])),
     ]
     first = yield from _round(START)
-    weights = [w for w, _ in first.params]
-    results += _several("new w{}", 5, NEW_OUTPUT_WEIGHTS, weights[1].T)
-    results += _several("new w{}", 1, NEW_HIDDEN_WEIGHTS, weights[0].T)
+    results += _several("new w{}", 5, NEW_OUTPUT_WEIGHTS, first.params["W2"].T)
+    results += _several("new w{}", 1, NEW_HIDDEN_WEIGHTS, first.params["W1"].T)
     error = yield from loss(first)
     results.append(printed("total error after 1 round", ".291027774", error))
     trained, more = yield from _many_rounds(first, error)
@@ -102,8 +102,8 @@ def _first_forward() -> Generator[Request, Observation, list[Result]]:
 def _round(problem: Problem) -> Generator[Request, Observation, Problem]:
     """Take a step and put the old biases back."""
     after = yield from step(problem, RATE)
-    pairs = zip(after.params, START.params, strict=True)
-    return moved(after, [(w, b) for (w, _), (_, b) in pairs])
+    old = {name: START.params[name] for name in ("b1", "b2")}
+    return moved(after, Tensors({**after.params, **old}))
 
 
 def _many_rounds(

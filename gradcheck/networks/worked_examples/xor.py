@@ -13,13 +13,14 @@ every start: both ways solve it from 12 of the starts 0 to 19, with distances up
 with momentum ends below the plain one.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 
 import numpy as np
 
+from gradcheck.contract.problem import Tensors
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Pair, Problem
+from gradcheck.networks.problem import Batch, Problem
 from gradcheck.networks.worked_examples.questions import loss, moved, outputs, step
 from gradcheck.networks.worked_examples.training import Training, chunks, random_start, train
 from gradcheck.networks.worked_examples.worked_example import Example, Reproduction, Run, below
@@ -57,7 +58,7 @@ def train_with_momentum(
 ) -> Generator[Request, Observation, Training]:
     """Train with a velocity that remembers the last steps."""
     curve = [(yield from loss(problem))]
-    velocity = [(np.zeros_like(w), np.zeros_like(b)) for w, b in problem.params]
+    velocity = Tensors({name: np.zeros_like(array) for name, array in problem.params.items()})
     for chunk in chunks(rounds, samples_of_curve):
         for _ in range(chunk):
             after = yield from step(problem, rate)
@@ -68,10 +69,9 @@ def train_with_momentum(
     return Training(problem, tuple(curve))
 
 
-def _combine(first: Iterable[Pair], second: Iterable[Pair], factor: float) -> list[Pair]:
+def _combine(first: Tensors, second: Tensors, factor: float) -> Tensors:
     """Return first + factor * second, tensor by tensor."""
-    pairs = zip(first, second, strict=True)
-    return [(w + factor * v, b + factor * c) for (w, b), (v, c) in pairs]
+    return Tensors({name: array + factor * second[name] for name, array in first.items()})
 
 
 EXAMPLE = Example(

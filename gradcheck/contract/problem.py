@@ -1,0 +1,209 @@
+"""What code is asked about: a network, named arrays, a batch, and the three as a problem.
+
+Plain data that a worker may see. What makes one valid, and how its text is read, is known in
+the parent alone (``gradcheck.networks``).
+"""
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Pair = tuple[Floats, Floats]
+
+
+@dataclass(frozen=True)
+class PosedNetwork:
+    """A dense network and its loss, as code under test is given it.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        ``(n[0], ..., n[L])``: inputs first, outputs last.
+    activations : tuple of str
+        One name a layer.
+    loss : str
+        That of a sample.
+    reduction : {"mean", "sum"}
+        How the samples' losses become the batch's.
+    l2 : float
+        The weight penalty.
+    """
+
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: str
+    reduction: str = "mean"
+    l2: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        """The number of layers, L."""
+        return len(self.activations)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The shape ``(n[l-1], n[l])`` of every ``W[l]``."""
+        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    def __str__(self) -> str:
+        widths = "-".join(map(str, self.widths))
+        text = f"{widths} {','.join(self.activations)} {self.loss} {self.reduction}"
+        return f"{text} l2={self.l2!r}" if self.l2 else text
+
+
+@dataclass(frozen=True, eq=False)
+class Tensors(Mapping[str, Floats]):
+    """Arrays by tensor name, in order: parameters, a gradient, or parameters after a step.
+
+    Equal when names and bits are.
+
+    Attributes
+    ----------
+    arrays : dict of str to array
+        ``{"W1": ..., "b1": ..., "W2": ..., ...}``; whoever makes one hands them over, and
+        nobody writes to them any more.
+    """
+
+    arrays: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
+    # not by way of __iter__, as a mapping's own are: these are asked all the time
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self.arrays.keys()
+
+    def values(self) -> ValuesView[Floats]:
+        """The arrays."""
+        return self.arrays.values()
+
+    def items(self) -> ItemsView[str, Floats]:
+        """Names and arrays."""
+        return self.arrays.items()
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The arrays of a dense network by layer: ``(W[l], b[l])``."""
+        arrays = tuple(self.arrays.values())
+        return tuple(zip(arrays[::2], arrays[1::2], strict=True))
+
+    @property
+    def size(self) -> int:
+        """The number of entries over all tensors."""
+        return sum(array.size for array in self.arrays.values())
+
+    def copies(self) -> list[Pair]:
+        """Fresh, writable copies, as code under test receives them."""
+        return [(w.copy(), b.copy()) for w, b in self.pairs]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tensors) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[str | bytes, ...]:
+        return (*self.arrays, *map(_bits, self.arrays.values()))
+
+
+@cache
+def _names(depth: int) -> tuple[str, ...]:
+    return tuple(f"{kind}{layer}" for layer in range(1, depth + 1) for kind in "Wb")
+
+
+def in_order(arrays: Iterable[Floats]) -> Tensors:
+    """Return the arrays W[1], b[1], W[2], b[2], ... of a dense network by name.
+
+    Parameters
+    ----------
+    arrays : iterable of array
+        W of shape (n[l-1], n[l]), then b of shape (n[l],), or gradients by them.
+
+    Returns
+    -------
+    tensors : Tensors
+        Of the same arrays, not of copies.
+    """
+    given = tuple(arrays)
+    return Tensors(dict(zip(_names(len(given) // 2), given, strict=True)))
+
+
+def by_name(pairs: Iterable[tuple[Floats, Floats]]) -> Tensors:
+    """Return the arrays of pairs (W, b), or of gradients by them, by name: see :func:`in_order`."""
+    return in_order(array for pair in pairs for array in pair)
+
+
+@dataclass(frozen=True, eq=False)
+class PosedBatch:
+    """Inputs and targets, as they are asked about. Equal when their bits are.
+
+    Attributes
+    ----------
+    x : array
+        (N, n[0]). Inputs, one row a sample.
+    y : array
+        (N, n[L]). Targets.
+    """
+
+    x: Floats
+    y: Floats
+
+    @property
+    def size(self) -> int:
+        """The number of samples, N."""
+        return len(self.x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PosedBatch) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[bytes, bytes]:
+        return _bits(self.x), _bits(self.y)
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A problem as it is asked: what a loss and a gradient are of.
+
+    Attributes
+    ----------
+    network : PosedNetwork
+        What code under test is given as ``network``.
+    params : Tensors
+    batch : PosedBatch
+    """
+
+    network: PosedNetwork
+    params: Tensors
+    batch: PosedBatch
+
+
+#: Bytes of an array from which on a digest stands for its bits: they would be held twice.
+_LONG = 2**20
+
+
+def _bits(array: Floats) -> bytes:
+    shape = repr(array.shape).encode()
+    if array.nbytes < _LONG:
+        return shape + array.tobytes()
+    from hashlib import blake2b  # few arrays are as long
+
+    return shape + blake2b(np.ascontiguousarray(array).data).digest()
