@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from gradcheck.execution import calling, process
 from gradcheck.networks import diagnosis
+from gradcheck.records import build
+from gradcheck.records.record import Record
 from tests.arithmetic.elsewhere import FUNCTIONS, moved, tilted
 from tests.forked import workers
+from tests.records.form import fault
 
 pytest_plugins = ["pytester"]
 
@@ -72,6 +75,21 @@ def _workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     started = os.environ.get("GRADCHECK_WORKERS") == "started"
     if not started and request.node.get_closest_marker("shut_in") is None:
         workers.use(monkeypatch)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _records_have_their_form() -> Iterator[None]:
+    """Hold every record that is made in a test to the written schema."""
+    new_record = build.new_record
+
+    def checked(*arguments: Any, **options: Any) -> Record:
+        record = new_record(*arguments, **options)
+        assert not (found := fault(record.data)), f"not the form of records/schema.py: {found}"
+        return record
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "new_record", checked)
+        yield
 
 
 @pytest.fixture

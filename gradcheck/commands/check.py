@@ -83,43 +83,33 @@ def run(arguments: Namespace) -> int:
     check_numbers(arguments.examples, arguments.seed or 0)
     limits = Limits(arguments.call_timeout, arguments.timeout, arguments.min_sandbox)
     adapter = check_name(arguments.adapter) if arguments.adapter else None
-    manner = LoadOptions(adapter, arguments.imports_only, arguments.declaration)
+    loading = LoadOptions(adapter, arguments.imports_only, arguments.declaration)
     # before any work, for all of them
-    targets = [parse_target(path, manner) for path in _submitted(arguments.paths)]
+    targets = [parse_target(path, loading) for path in _submitted(arguments.paths)]
     # the first worker gets ready while the rest is imported, which takes longer
     with _launched(targets[0], limits) as first:
         from gradcheck.commands import delivery
-        from gradcheck.networks.network import Network
         from gradcheck.renderers import files
         from gradcheck.renderers.formatting import clean
-        from gradcheck.run.api import check as examine
-        from gradcheck.run.requirements import Requirements
+        from gradcheck.run.api import check_all
+        from gradcheck.run.options import Options
 
-        if arguments.network is not None:
-            Network.parse(arguments.network)
-        if arguments.require is not None:
-            Requirements.parse(arguments.require)
+        options = Options.of(
+            limits,
+            loading,
+            arguments.examples,
+            arguments.seed,
+            arguments.network,
+            arguments.require,
+        )
         delivery.check_json(arguments.json)
         wanted = files.wanted(
             html=arguments.html, csv=arguments.csv, gradescope=arguments.gradescope
         )
         files.begin(wanted)
         screen = delivery.console(arguments.json)
-        with delivery.status(screen) as tell:
-            record = examine(
-                [first, *targets[1:]],
-                network=arguments.network,
-                examples=arguments.examples,
-                seed=arguments.seed,
-                timeout=arguments.timeout,
-                call_timeout=arguments.call_timeout,
-                min_sandbox=arguments.min_sandbox,
-                adapter=adapter,
-                imports_only=arguments.imports_only,
-                declaration=arguments.declaration,
-                require=arguments.require,
-                progress=tell,
-            )
+        with delivery.status(screen) as progress:
+            record = check_all([first, *targets[1:]], options, progress)
     if faults := delivery.faults(record):
         print(clean(f"gradcheck: our own fault: {faults}"), file=sys.stderr)
     return delivery.deliver(revealed(record, arguments.reveal), screen, arguments.json, wanted)

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from gradcheck.errors import UndeliveredError, UsageError
 from gradcheck.records.record import INTERNAL, check_writable, write_whole
 from gradcheck.renderers import files
 from gradcheck.renderers.formatting import clean
+from gradcheck.run.cross_check import Progress, silent
 
 
 def check_json(json: str | None) -> None:
@@ -37,26 +38,26 @@ def console(json: str | None) -> Any:
 
 
 @contextlib.contextmanager
-def status(screen: Any) -> Iterator[Callable[[str], None]]:
+def status(screen: Any) -> Iterator[Progress]:
     """Give a function that shows what is being done, where somebody may be looking.
 
-    With a bar, where it is known how far it is: see :class:`~gradcheck.run.cross_check.Stage`.
+    With a bar, where it is known how far it is.
     """
     if not screen.is_terminal:
-        yield lambda what: None
+        yield silent
         return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    from rich import progress
 
-    columns, bar = (SpinnerColumn(), TextColumn("{task.description}", markup=False)), BarColumn()
-    with Progress(*columns, console=screen, transient=True) as shown:
+    text = progress.TextColumn("{task.description}", markup=False)
+    columns, bar = (progress.SpinnerColumn(), text), progress.BarColumn()
+    with progress.Progress(*columns, console=screen, transient=True) as shown:
         task = shown.add_task("starting", total=1.0)
 
-        def tell(what: str) -> None:
-            part = getattr(what, "part", None)
+        def show(what: str, part: float | None = None) -> None:
             shown.columns = columns if part is None else (*columns, bar)
             shown.update(task, description=clean(what), completed=part or 0.0)
 
-        yield tell
+        yield show
 
 
 def deliver(record: Any, screen: Any, json: str | None, pages: Mapping[str, Path]) -> int:

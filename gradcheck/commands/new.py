@@ -24,7 +24,7 @@ def run(arguments: Namespace) -> int:
     from gradcheck.networks.network import Network
     from gradcheck.records.record import write_whole
     from gradcheck.renderers.formatting import clean
-    from gradcheck.run import replay
+    from gradcheck.run.options import command_line
 
     path: Path = arguments.path
     if os.path.lexists(path):
@@ -34,5 +34,5 @@ def run(arguments: Namespace) -> int:
     network = Network.parse(arguments.network) if arguments.network else None
     write_whole(path, student(path.name, network))
     print(f"Written: {clean(str(path))}. Write the gradient where it says TODO, then run")
-    print(f"  {replay.command([str(path)], [])}")
+    print(f"  {command_line([str(path)], [])}")
     return 0

@@ -1,14 +1,10 @@
-"""The record: everything a run found, as JSON. Schema 1 only grows.
-
-Whoever shows results reads this and nothing else.
-"""
+"""The record of a run, as JSON: whoever shows results reads this and nothing else."""
 
 import json
 import math
 import os
-import platform
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,33 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.verdict import (
-    CounterExample,
-    Finding,
-    Judged,
-    TensorFinding,
-    Verdict,
-    one_line,
-    worst,
-)
-from gradcheck.contract.protocol import Failure
-from gradcheck.contract.version import __version__
+from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
 from gradcheck.errors import UsageError
-from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.sampling import Support
-
-SCHEMA = 1
+from gradcheck.records.schema import SCHEMA
 
 #: The kind of error that is our own fault, or the machine's; such an entry is ``unresolved``.
 INTERNAL = "internal"
 
-#: A problem of more parameters is not written out: as text it would be megabytes.
-TOLD = 100_000
-
-#: So many notes of one kind are told, and how many more there are.
-MOST_NOTES = 40
-
+#: A part of a record; :mod:`gradcheck.records.schema` says which keys it has.
 Entry = dict[str, Any]
 
 
@@ -135,41 +112,6 @@ def _told(entry: Entry) -> str:
     return f"{entry['name']}: {found['check']}: {found['message']}"
 
 
-def new_record(
-    seed: int,
-    command: str,
-    implementations: list[Entry],
-    bugs: list[Entry] | None = None,
-    worked_examples: list[Entry] | None = None,
-    benchmarks: Entry | None = None,
-    replay: str | None = None,
-) -> Record:
-    """Put a record together; ``replay`` is the command as people are shown it."""
-    data = {
-        "schema": SCHEMA,
-        "gradcheck": __version__,
-        "seed": seed,
-        "command": command,
-        "machine": machine(),
-        "implementations": implementations,
-        "bugs": bugs or [],
-        "worked_examples": worked_examples or [],
-    }
-    more = {"replay": replay, "benchmarks": benchmarks}
-    return Record(plain(data | {key: value for key, value in more.items() if value}))
-
-
-def machine() -> Entry:
-    """Describe where this runs, without naming it."""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-
-
 def plain(value: Any) -> Any:
     """Make a value fit for JSON: numbers that are not finite become strings."""
     if isinstance(value, Verdict):
@@ -190,120 +132,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.integer):
         return int(value)
     return value
-
-
-def finding_entry(finding: Finding, notation: Notation = NATIVE) -> Entry:
-    """Return a finding as it stands in a record.
-
-    Parameters
-    ----------
-    notation : Notation, optional
-        In which the worst entries are told besides.
-    """
-    entry: Entry = {
-        "check": finding.check,
-        "verdict": finding.verdict,
-        "problems": finding.problems,
-        "message": finding.message,
-        "tensors": {name: _tensor_entry(t, notation) for name, t in finding.tensors.items()},
-        "notes": few_notes(finding.notes),
-    }
-    if finding.kind:
-        entry["kind"] = finding.kind
-    if finding.cause:
-        entry["cause"] = finding.cause
-    if finding.places:
-        entry["places"] = [vars(place) for place in finding.places]
-    return entry
-
-
-def few_notes(notes: Iterable[str]) -> list[str]:
-    """Return notes once each, and no more than people read: code under test may make any."""
-    found = list(dict.fromkeys(notes))
-    if len(found) <= MOST_NOTES:
-        return found
-    return [*found[:MOST_NOTES], f"{len(found) - MOST_NOTES} more notes are left out"]
-
-
-def _tensor_entry(tensor: TensorFinding, notation: Notation) -> Entry:
-    entry: Entry = {
-        "verdict": tensor.verdict,
-        "resolution": tensor.resolution,
-        "worst_entry": tensor.worst_entry,
-        "claimed": tensor.claimed,
-        "expected": tensor.expected,
-        "error_bar": tensor.error_bar,
-        "wrong_in": tensor.wrong_in,
-        "problems": tensor.problems,
-    }
-    if notation != NATIVE and tensor.verdict is Verdict.WRONG:
-        assert tensor.problem is not None
-        place, factor = notation.entry(tensor.worst_entry, tensor.problem.network)
-        numbers = {key: factor * entry[key] for key in ("claimed", "expected")}
-        entry["in_code"] = {"entry": place, **numbers}
-    if tensor.note:
-        entry["note"] = tensor.note
-    if tensor.steps:
-        entry |= {"steps": tensor.steps, "errors": tensor.errors}
-        if tensor.problem is not None and tensor.problem.params.size <= TOLD:
-            entry["problem"] = str(tensor.problem)
-    return entry
-
-
-def support_entry(support: Support) -> Entry:
-    """Return what an implementation handles as it stands in a record."""
-    networks = support.networks
-    hidden, pairings = support.activations, support.pairings
-    if networks:  # exactly these: what else a support may say of itself counts for nothing
-        hidden = tuple(name for network in networks for name in network.activations)
-        pairings = tuple((n.activations[-1], n.loss) for n in networks)
-    depths = {n.depth for n in networks} or {d for d in support.depths if d == 1 or hidden}
-    return {
-        "activations": list(dict.fromkeys((*hidden, *(output for output, _ in pairings)))),
-        "losses": list(dict.fromkeys(loss for _, loss in pairings)),
-        "networks": [str(network) for network in networks],
-        "reductions": list(dict.fromkeys(n.reduction for n in networks) or support.reductions),
-        "l2": any(n.l2 for n in networks) if networks else support.l2,
-        "depths": sorted(depths),
-        "batch_sizes": list(support.batch_sizes),
-    }
-
-
-def counterexample_entry(example: CounterExample, truth: Truth) -> Entry:
-    """Return a counter-example as it stands in a record."""
-    problem, got = example.problem, example.got
-    rate = example.learning_rate
-    before = problem.params
-    expected: Entry = {}
-    for name, estimate in truth.gradient.items():
-        expected[name] = before[name] - rate * estimate.value if rate else estimate.value
-    bars: Entry = {name: (rate or 1.0) * e.error for name, e in truth.gradient.items()}
-    claims: Entry = dict(got.tensors) if got.failure is None else {}
-    if not rate:
-        expected = {"loss": truth.loss, **expected}
-        bars = {"loss": truth.loss_error(), **bars}
-        claims = {"loss": got.loss, **claims} if got.failure is None else {}
-    entry: Entry = {
-        "check": example.check,
-        "network": str(problem.network),
-        "params": [{"W": w, "b": b} for w, b in problem.params.pairs],
-        "x": problem.batch.x,
-        "y": problem.batch.y,
-        "expected": expected,
-        "got": claims,
-        "error_bar": bars,
-    }
-    if rate:
-        entry["learning_rate"] = rate
-    if got.failure is not None:
-        entry["failure"] = failure_entry(got.failure)
-    return entry
-
-
-def failure_entry(failure: Failure) -> Entry:
-    """Return why there is no answer as it stands in a record, with the line where it is known."""
-    place = vars(failure.place) if failure.place else {}
-    return {"kind": failure.kind, "message": failure.message, **place}
 
 
 def check_writable(path: Path) -> None:

@@ -1,11 +1,11 @@
 """``gradcheck.check``: the whole of gradcheck in one call."""
 
 import contextlib
+import inspect
 import math
 import os
-import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,17 @@ from gradcheck.contract.protocol import Failure
 from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, WorkerLostError
 from gradcheck.execution.start import Launch
-from gradcheck.networks.network import Network, left_open
+from gradcheck.networks.network import Network
 from gradcheck.reading.registry import LoadOptions, check_name
 from gradcheck.reading.target import Target, parse_target
-from gradcheck.records.record import Entry, Record, new_record, plain
-from gradcheck.run import replay
-from gradcheck.run.cross_check import Progress
-from gradcheck.run.entry import failed, faulty
+from gradcheck.records import build
+from gradcheck.records.record import Record
+from gradcheck.records.schema import Implementation
+from gradcheck.run.cross_check import Progress, silent
 from gradcheck.run.examine import Examination
-from gradcheck.run.requirements import Requirements
+from gradcheck.run.options import Options, command_line, shown_line
 from gradcheck.run.settings import EXAMPLES
-from gradcheck.run.submission import absent, from_object, peers, submit
-
-
-def fresh_seed() -> int:
-    """Return a seed that no one can guess and anyone can type."""
-    return secrets.randbelow(10**9)
+from gradcheck.run.submission import absent, from_object, head_of, peers, submit
 
 
 def check(
@@ -44,7 +39,7 @@ def check(
     imports_only: bool = False,
     declaration: str | os.PathLike[str] | None = None,
     require: str | None = None,
-    progress: Progress = lambda what: None,
+    progress: Callable[..., None] = silent,
 ) -> Record:
     """Examine an implementation.
 
@@ -79,8 +74,8 @@ def check(
         What must be handled, such as ``"relu,cross_entropy,depth>=3"``; what is missing is an
         error.
     progress : callable, optional
-        Called with the name of what starts next; what takes longer than a second knows the
-        ``part`` of it that is done.
+        Called with the name of what starts next; where it takes that keyword, also with the
+        ``part`` that is done of what takes longer than a second.
 
     Returns
     -------
@@ -96,50 +91,100 @@ def check(
         When gradcheck itself is at fault. Of a list of paths the others are examined all the
         same: what went wrong stands in the entry of the one, with the kind ``internal``.
     """
-    limits = Limits(call_timeout, timeout, min_sandbox)
-    seed = fresh_seed() if seed is None else seed
-    only = Network.parse(network) if isinstance(network, str) else network
+    options = Options.of(
+        Limits(call_timeout, timeout, min_sandbox),
+        LoadOptions(
+            check_name(adapter) if adapter else None,
+            imports_only,
+            Path(declaration) if declaration is not None else None,
+        ),
+        examples,
+        seed,
+        network,
+        require,
+    )
     several = isinstance(target, Sequence) and not _is_path(target) and not _together(target)
-    targets = list(target) if several else [target]
+    targets = [_read(each, options.loading) for each in (target if several else [target])]
+    return check_all(targets, options, _with_part(progress), alone=not several)
+
+
+def check_all(
+    targets: Sequence[Any], options: Options, progress: Progress, *, alone: bool = False
+) -> Record:
+    """Examine what was read.
+
+    Parameters
+    ----------
+    targets : sequence of Target, Launch, module, class, object or function
+    options : Options
+    progress : callable
+    alone : bool
+        There is one target, and what goes wrong with it is raised.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    UsageError
+        When there is no target.
+    InternalError
+        When gradcheck itself is at fault with what is alone, or is in this process.
+    """
     if not targets:
         raise UsageError("there is nothing to check: the list is empty")
-    required = Requirements.parse(require) if require is not None else Requirements()
-    named = " ".join(network.split()) if isinstance(network, str) else str(only)
     examination = Examination(
-        seed, examples, only, left_open(named), progress=progress, require=required
+        options.seed,
+        options.examples,
+        options.only,
+        options.any_reduction,
+        progress=progress,
+        require=options.require,
     )
-    manner = LoadOptions(
-        check_name(adapter) if adapter else None,
-        imports_only,
-        Path(declaration) if declaration is not None else None,
-    )
-    targets = [_read(t, manner) for t in targets]
-    if several:
-        entries = _entries(targets, examination, limits, manner)
-    else:
-        entries = [_entry(targets[0], examination, limits, manner)]
+    entries: list[Implementation] = []
+    for target in targets:
+        start = time.perf_counter()
+        try:
+            entries.append(_entry(target, examination, options))
+        except Exception as fault:  # nothing that one causes reaches the entries of the others
+            in_process = not isinstance(target, Target | Launch)
+            if alone or in_process or _none_can_be_run(fault, entries):
+                raise
+            head = head_of(absent(_target(target)))
+            entries.append(build.faulty(head, fault, time.perf_counter() - start))
     names = [
-        _target(t).text if isinstance(t, Target | Launch) else entry["name"]
-        for t, entry in zip(targets, entries, strict=True)
+        _target(target).text if isinstance(target, Target | Launch) else entry["name"]
+        for target, entry in zip(targets, entries, strict=True)
     ]
-    options = ["--network", named] if only else []
-    options += ["--require", str(required)] if required.words else []
-    if examples != EXAMPLES:
-        options += ["--examples", str(examples)]
-    options += [*limits.words(), *manner.words(), "--seed", str(seed)]
-    command, shown = replay.command(names, options), replay.shown(names, options)
-    return new_record(seed, command, entries, replay=shown if shown != command else None)
+    words = options.words()
+    command, shown = command_line(names, words), shown_line(names, words)
+    replay = shown if shown != command else None
+    return build.new_record(options.seed, command, entries, replay=replay)
+
+
+def _with_part(progress: Callable[..., None]) -> Progress:
+    """Leave the part out for a function that takes the name alone."""
+    try:
+        inspect.signature(progress).bind("support", part=0.5)
+    except (TypeError, ValueError):
+
+        def without_part(what: str, part: float | None = None) -> None:
+            progress(what)
+
+        return without_part
+    return progress
 
 
 def _is_path(target: Any) -> bool:
     return isinstance(target, str | os.PathLike)
 
 
-def _read(target: Any, manner: LoadOptions) -> Any:
+def _read(target: Any, loading: LoadOptions) -> Any:
     """Read what is a path; what is none has been run already."""
     if _is_path(target):
-        return parse_target(os.fspath(target), manner)
-    if not isinstance(target, Target | Launch) and (manner.imports_only or manner.declaration):
+        return parse_target(os.fspath(target), loading)
+    if not isinstance(target, Target | Launch) and (loading.imports_only or loading.declaration):
         raise UsageError("imports_only and declaration are for files; this has been run already")
     return target
 
@@ -153,46 +198,28 @@ def _together(target: Sequence[Any]) -> bool:
     return together(target)
 
 
-def _entries(
-    targets: Sequence[Any], examination: Examination, limits: Limits, manner: LoadOptions
-) -> list[Entry]:
-    """Examine several targets; nothing that one causes here reaches the entries of the others."""
-    entries: list[Entry] = []
-    for target in targets:
-        start = time.perf_counter()
-        try:
-            entry = plain(_entry(target, examination, limits, manner))
-        except Exception as fault:
-            if not isinstance(target, Target | Launch) or _none_can_be_run(fault, entries):
-                raise
-            entry = plain(faulty(absent(_target(target)), fault, time.perf_counter() - start))
-        entries.append(entry)
-    return entries
-
-
-def _none_can_be_run(fault: Exception, entries: Sequence[Entry]) -> bool:
+def _none_can_be_run(fault: Exception, entries: Sequence[Implementation]) -> bool:
     """Whether no worker at the level asked for can be had, which is the same for all targets."""
     return isinstance(fault, SandboxError) and not entries
 
 
-def _entry(target: Any, examination: Examination, limits: Limits, manner: LoadOptions) -> Entry:
+def _entry(target: Any, examination: Examination, options: Options) -> Implementation:
     if not isinstance(target, Target | Launch):
         examination.peers, examination.budget = peers(), math.inf
-        subject = from_object(target, adapter=manner.adapter)
-        with contextlib.closing(subject):
-            return examination.examine(subject)
+        with contextlib.closing(from_object(target, adapter=options.loading.adapter)) as submission:
+            return examination.examine(submission)
     try:
-        launch = target if isinstance(target, Launch) else Launch(target, limits)
+        launch = target if isinstance(target, Launch) else Launch(target, options.limits)
     except UsageError as error:  # its path was there when the arguments were read
-        return failed(absent(_target(target)), Failure("import", str(error)))
-    target, examination.budget = launch.target, limits.timeout
-    examination.peers = peers(examined=str(target.path or ""))
+        return build.failed(head_of(absent(_target(target))), Failure("import", str(error)))
+    examination.budget = options.limits.timeout
+    examination.peers = peers(examined=str(launch.target.path or ""))
     try:
-        subject = submit(launch)
+        submission = submit(launch)
     except WorkerLostError as lost:
-        return failed(absent(target, lost.level), lost.failure)
-    with contextlib.closing(subject):
-        return examination.examine(subject)
+        return build.failed(head_of(absent(launch.target, lost.level)), lost.failure)
+    with contextlib.closing(submission):
+        return examination.examine(submission)
 
 
 def _target(target: Target | Launch) -> Target:

@@ -85,7 +85,7 @@ class Drawing:
     ----------
     discovery : Discovery
     panel : PeerSession
-    hearing : CrossCheck
+    cross_check : CrossCheck
     seed, examples : int
     own : OwnTime, optional
         Nothing more is drawn when it is used up.
@@ -95,18 +95,18 @@ class Drawing:
         self,
         discovery: Discovery,
         panel: PeerSession,
-        hearing: CrossCheck,
+        cross_check: CrossCheck,
         seed: int,
         examples: int,
         own: OwnTime | None = None,
     ) -> None:
-        self._discovery, self._panel, self._hearing = discovery, panel, hearing
+        self._discovery, self._panel, self._cross_check = discovery, panel, cross_check
         self._seed, self._examples, self._own = seed, examples, own or OwnTime()
         self._numbers = 0
         self._stopped = ""
         self._kept: dict[Problem, None] = {}
         self._unanswered: set[Problem] = set()
-        self._unheard: Problem | None = None
+        self._unchecked: Problem | None = None
         self._refused: dict[Feature, str] = {}
         self._new: list[float] = []  # seconds for a shape that was not asked before
         self._known: list[float] = []  # and for one that was
@@ -158,7 +158,7 @@ class Drawing:
             if following is not None and len(self._kept) < count:
                 self._panel.begin(Request(Call.LOSS_AND_GRADS, following))
             if new:
-                self._hearing.hear(problem)
+                self._cross_check.hold(problem)
             problem = following
 
     def _timed(self, problem: Problem, observation: Observation) -> bool:
@@ -208,7 +208,7 @@ class Drawing:
                     refused.append(reason(observation.failure))
                 if self._noted(problem, observation):
                     companions.had(problem)
-                    self._unheard = problem
+                    self._unchecked = problem
                     break
                 if len(refused) == REFUSALS:
                     break
@@ -230,26 +230,26 @@ class Drawing:
                 observation, seconds = self._asked(combined)
                 spent += seconds
                 if self._noted(combined, observation):
-                    self._unheard = combined
-        self._hear()
+                    self._unchecked = combined
+        self._check_last()
         return list(seen), missed
 
     def _asked(self, problem: Problem) -> tuple[Observation, float]:
-        """Ask one problem, hear the one before meanwhile, and say how long was waited."""
+        """Ask one problem, cross-check the one before meanwhile, and say how long was waited."""
         request = Request(Call.LOSS_AND_GRADS, problem)
         self._panel.begin(request)
         before = time.perf_counter()
-        self._hear()
+        self._check_last()
         begin = time.perf_counter()
         observation = self._panel.ask(request)
         waited = time.perf_counter() - begin
         return observation, max(waited, observation.seconds - (begin - before))
 
-    def _hear(self) -> None:
-        """Hear the witnesses on what was kept last."""
-        if self._unheard is not None:
-            self._hearing.hear(self._unheard)
-            self._unheard = None
+    def _check_last(self) -> None:
+        """Cross-check the problem that was kept last."""
+        if self._unchecked is not None:
+            self._cross_check.hold(self._unchecked)
+            self._unchecked = None
 
     @property
     def _wanting(self) -> bool:
@@ -295,10 +295,10 @@ class Drawing:
         return True
 
     def _keep(self, problem: Problem, observation: Observation) -> bool:
-        """Keep a problem that the code handles, and hear the witnesses on it."""
+        """Keep a problem that the code handles, and cross-check it."""
         new = self._noted(problem, observation)
         if new:
-            self._hearing.hear(problem)
+            self._cross_check.hold(problem)
         return new
 
 

@@ -7,38 +7,27 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gradcheck.errors import InternalError
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Problem
-from gradcheck.records.record import Entry
+from gradcheck.records.schema import Witness
 
 
-class Stage(str):
-    """The name of what is being done; where it is known, with the part of it that is.
+class Progress(Protocol):
+    """Called with what starts next, and with the part of it that is done, where that is known."""
 
-    Attributes
-    ----------
-    part : float or None
-        Between zero and one.
-    """
-
-    __slots__ = ("part",)
-
-    part: float | None
-
-    def __new__(cls, name: str, part: float | None = None) -> "Stage":
-        """Name a stage."""
-        stage = super().__new__(cls, name)
-        stage.part = part
-        return stage
+    def __call__(self, what: str, part: float | None = None) -> None:
+        """Show it."""
 
 
-#: Called with the name of what starts next: a :class:`Stage` where it is known how far it is.
-Progress = Callable[[str], None]
+def silent(what: str, part: float | None = None) -> None:
+    """Show nothing."""
 
-#: What takes longer than this, in seconds, is said to.
-SAID = 1.0
+
+#: How long a cross-check takes, in seconds, when its progress is shown.
+SHOWN_FROM = 1.0
 
 
 class CrossCheck:
@@ -50,20 +39,18 @@ class CrossCheck:
     seed : int
         Of the run, for the message.
     count : int
-        Problems to be heard.
+        Problems to cross-check.
     progress : callable
-        Told how far this is and how long it takes, when that is more than a second.
+        Shows how far this is and how long it takes, when that is more than a second.
     """
 
-    def __init__(
-        self, truths: Truths, seed: int, count: int, progress: Progress = lambda what: None
-    ) -> None:
+    def __init__(self, truths: Truths, seed: int, count: int, progress: Progress = silent) -> None:
         self._truths, self._seed, self._count, self._progress = truths, seed, count, progress
-        self._done = self._heard = self._silent = 0
+        self._done = self._directions = self._silent = 0
         self._start = time.perf_counter()
 
-    def hear(self, problem: Problem) -> None:
-        """Hear both on one problem.
+    def hold(self, problem: Problem) -> None:
+        """Hold the two against each other on one problem.
 
         Raises
         ------
@@ -71,12 +58,12 @@ class CrossCheck:
             When they disagree: then no verdict of this run can be believed.
         """
         total = (time.perf_counter() - self._start) * self._count / max(self._done, 1)
-        if total > SAID and self._done:
+        if total > SHOWN_FROM and self._done:
             text = f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
-            self._progress(Stage(text, self._done / self._count))
+            self._progress(text, self._done / self._count)
         truth = self._truths.of(problem)
         for second in truth.second_estimates:
-            self._heard += 1
+            self._directions += 1
             self._silent += second.slope.error == float("inf")
         for second in truth.disagreements:
             raise InternalError(
@@ -87,12 +74,9 @@ class CrossCheck:
             )
         self._done += 1
 
-    def entry(self) -> Entry:
-        """Say how many directions were differenced, and how many said nothing.
-
-        Those were too near a kink or too noisy.
-        """
-        return {"directions": self._heard, "silent": self._silent, "disagreements": 0}
+    def entry(self) -> Witness:
+        """Count the directions that were differenced, and those too near a kink or too noisy."""
+        return {"directions": self._directions, "silent": self._silent, "disagreements": 0}
 
 
 @dataclass(frozen=True)

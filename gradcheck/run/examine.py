@@ -1,22 +1,17 @@
-"""The driver: from an implementation to its entry in the record.
-
-Discovery finds what the code handles, sampling draws problems from that,
-the two witnesses of the oracle are heard on them, calibration finds how it computes, every
-check runs, and where something is wrong the smallest counter-example is looked for.
-"""
+"""From a submission to its entry in the record, in stages: see :data:`STAGES`."""
 
 import math
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gradcheck.checks import CHECKS, contract, saturation, shrink
 from gradcheck.checks.causes import traced
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Observation, Request, Session
 from gradcheck.contract.sizes import check_size
-from gradcheck.errors import UsageError
+from gradcheck.errors import GradcheckError, UsageError
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.session import PeerSession, drive, drive_until
 from gradcheck.networks.calibration import calibrate
@@ -32,20 +27,28 @@ from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
+from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Scope, scope_of
+from gradcheck.records import build
 from gradcheck.records.record import Entry
+from gradcheck.records.schema import Implementation
 from gradcheck.run.compared_problems import Drawing, Drawn
-from gradcheck.run.cross_check import CrossCheck, OwnTime, Progress
-from gradcheck.run.entry import examined, failed
-from gradcheck.run.requirements import Requirements, left_out
+from gradcheck.run.cross_check import CrossCheck, OwnTime, Progress, silent
+from gradcheck.run.optional_functions import left_out
+from gradcheck.run.options import Requirements
 from gradcheck.run.settings import ENOUGH, EXAMPLES, check_numbers
-from gradcheck.run.submission import Submission
-from gradcheck.run.suspicions import cost_flags, library_flags, process_flags
+from gradcheck.run.submission import Submission, head_of
+from gradcheck.run.suspicions import Suspicion, cost_flags, library_flags, process_flags
+
+if TYPE_CHECKING:
+    from gradcheck.networks.diagnosis import Diagnosis
+
+T = TypeVar("T")
 
 
 @dataclass
 class Examination:
-    """The settings of a campaign, and what several subjects share.
+    """The settings of a run, and what several submissions share.
 
     Attributes
     ----------
@@ -64,7 +67,7 @@ class Examination:
     require : Requirements
         What must be handled.
     budget : float
-        Seconds for our own work on one subject. What was not done by then is told.
+        Seconds for our own work on one submission. What was not done by then is noted.
     explain : bool
         Whether what is wrong is explained: counter-example, diagnosis and pictures. A verdict
         needs none of it.
@@ -76,7 +79,7 @@ class Examination:
     any_reduction: bool = False
     peers: Mapping[str, Session] = field(default_factory=dict)
     truths: Truths = field(default_factory=Truths)
-    progress: Progress = lambda what: None
+    progress: Progress = silent
     require: Requirements = field(default_factory=Requirements)
     budget: float = math.inf
     explain: bool = True
@@ -86,197 +89,322 @@ class Examination:
         if self.only:
             check_size(self.only)
 
-    def examine(self, subject: Submission) -> Entry:
-        """Examine one implementation and return its entry in the record.
+    def examine(self, submission: Submission) -> Implementation:
+        """Examine one submission.
+
+        Parameters
+        ----------
+        submission : Submission
+
+        Returns
+        -------
+        dict
+            Its entry in the record.
 
         Raises
         ------
         InternalError
             When the two witnesses of the oracle disagree off a kink.
         """
-        start = time.perf_counter()
+        state = _State(self, submission)
         try:
-            return self._examine(subject, start)
-        except WorkerLostError as lost:
-            failure = lost.failure
+            for stage in STAGES:
+                stage(state)
+            return state.entry()
+        except (WorkerLostError, NothingAskedError) as end:
+            failure = end.failure
         except UsageError as error:  # about what it declares: our settings were tried before
             failure = Failure("contract", str(error))
         except MemoryError:
             failure = Failure("memory", "gradcheck ran out of memory on problems of its sizes")
-        return failed(subject, failure, time.perf_counter() - start)
+        return build.failed(state.head, failure, state.seconds)
 
-    def _examine(self, subject: Submission, start: float) -> Entry:
-        own = OwnTime(self.budget, subject.waited)
-        declared = declared_support(subject.networks, subject.batch_sizes)
-        self.progress("support")
-        settlement = None
-        if subject.session.readings[0].adapter != "native":
-            # code that needs no reading does not pay for it
-            from gradcheck.networks.inference.inferred import InferredSession
 
-            settlement = self._settled(subject.session)
-            if settlement.failure is not None:
-                subject = replace(subject, settlement=settlement)
-                return failed(subject, settlement.failure, time.perf_counter() - start)
-            subject = replace(
-                subject, session=InferredSession(subject.session, settlement), settlement=settlement
-            )
-        panel = PeerSession(subject.session, self.peers)
-        if settlement is None:
-            discovery = drive(discover(declared, self.only, self.seed), panel)
+class NothingAskedError(GradcheckError):
+    """Nothing could be asked of a submission.
+
+    Cause: no reading of it holds, or it handles no network that was tried.
+    Next step: none; kind and message go into the record.
+
+    Attributes
+    ----------
+    failure : Failure
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class _State:
+    """What is known of one submission so far. Each stage adds to it, and reads what came before."""
+
+    declared: Support | None
+    panel: PeerSession
+    discovery: Discovery
+    cross_check: CrossCheck
+    drawn: Drawn
+    context: CheckContext
+    scope: Scope
+
+    def __init__(self, examination: Examination, submission: Submission) -> None:
+        self.settings, self.submission = examination, submission
+        self.own = OwnTime(examination.budget, submission.waited)
+        self.inferred: Inferred | None = None
+        self.findings: list[Finding] = []
+        self.example: CounterExample | None = None
+        self.diagnoses: list[Diagnosis] = []
+        self.pictures: Entry | None = None
+        self.flags: list[Suspicion] = []
+        self.unexplained = False
+
+    @property
+    def seconds(self) -> float:
+        """Since the submission's turn began."""
+        return time.perf_counter() - self.own.since
+
+    @property
+    def head(self) -> build.Head:
+        """What the record says of it whatever comes of it."""
+        return head_of(self.submission, self.inferred)
+
+    @property
+    def compared(self) -> list[Problem]:
+        """The problems that got an answer."""
+        return [p for p in self.context.problems if p not in self.context.unanswered]
+
+    @property
+    def fewer(self) -> str:
+        """Why fewer problems were compared than were to be; empty where that is not so."""
+        count, wanted = len(self.context.problems), self.settings.examples
+        if not self.drawn.stopped or count >= wanted:
+            return ""
+        return f"{count} of {wanted} problems were compared: {self.drawn.stopped}"
+
+    def ask(self, questions: Generator[Request, Observation, T]) -> T:
+        """Carry out what must be done, however long it takes."""
+        return drive(questions, self.panel)
+
+    def ask_in_time(self, questions: Generator[Request, Observation, T]) -> T | None:
+        """Carry out what can be left: None when the time for our own work is over."""
+        return drive_until(questions, self.panel, lambda: self.own.over)
+
+    def entry(self) -> Implementation:
+        """Return the entry in the record."""
+        bad = any(finding.verdict is not Verdict.CORRECT for finding in self.findings)
+        left = f"not explained: {self.own.used_up}" if self.unexplained and bad else ""
+        return build.examined(
+            self.head,
+            self.context,
+            self.findings,
+            scope=self.scope,
+            witness=self.cross_check.entry(),
+            example=self.example,
+            diagnoses=self.diagnoses,
+            pictures=self.pictures,
+            flags=self.flags,
+            notes=([self.fewer] if self.fewer else [], [left] if left else []),
+            seconds=self.seconds,
+        )
+
+
+def read(state: _State) -> None:
+    """Find which reading of foreign code holds; native code needs none, and pays for none."""
+    settings, submission = state.settings, state.submission
+    state.declared = declared_support(submission.networks, submission.batch_sizes)
+    settings.progress("support")
+    session: Session = submission.session
+    if session.readings[0].adapter != "native":
+        from gradcheck.networks.inference.inferred import InferredSession
+
+        state.inferred = _inferred(session, settings)
+        if state.inferred.failure is not None:
+            raise NothingAskedError(state.inferred.failure)
+        session = InferredSession(session, state.inferred)
+    state.panel = PeerSession(session, settings.peers)
+
+
+def discover_support(state: _State) -> None:
+    """Find which networks the code handles."""
+    inferred, settings = state.inferred, state.settings
+    if inferred is None:
+        state.discovery = state.ask(discover(state.declared, settings.only, settings.seed))
+    else:
+        state.discovery = Discovery(inferred.support, (), inferred.refused)
+    if state.discovery.support.empty:
+        raise NothingAskedError(_nothing(state.discovery))
+
+
+def draw(state: _State) -> None:
+    """Draw problems that it handles, and cross-check the oracle on each."""
+    settings, discovery, panel = state.settings, state.discovery, state.panel
+    settings.progress("problems")
+    state.cross_check = CrossCheck(
+        settings.truths, settings.seed, settings.examples, settings.progress
+    )
+    state.drawn = Drawing(
+        discovery, panel, state.cross_check, settings.seed, settings.examples, state.own
+    ).draw()
+    context = CheckContext(
+        state.drawn.problems,
+        discovery.support,
+        truths=settings.truths,
+        seed=settings.seed,
+        offers=tuple(call for call in Call if panel.offers(call)),
+        peers=tuple(settings.peers),
+        faults=discovery.faults,
+        unanswered=state.drawn.unanswered,
+    )
+    if state.inferred is not None:
+        context = replace(
+            context,
+            foreign=True,
+            lossless=state.inferred.lossless,
+            loss_in_doubt=state.inferred.doubt,
+            outputs_in_doubt=state.inferred.aside if state.inferred.doubtful else "",
+            notation=state.inferred.notation,
+        )
+    state.context = context
+
+
+def leave_out(state: _State) -> None:
+    """Leave out optional functions that are something else."""
+    conventions = state.submission.session.readings[0].conventions
+    aside = {k.removeprefix("aside "): v for k, v in conventions.items() if k.startswith("aside ")}
+    left = state.ask(left_out(state.context, aside))
+    offers = tuple(call for call in state.context.offers if call not in left)
+    state.context = replace(state.context, offers=offers, left_out=tuple(left.values()))
+
+
+def calibrate_arithmetic(state: _State) -> None:
+    """Find in which arithmetic the code computes."""
+    arithmetic = state.ask(calibrate(state.context.problems, state.context.truths))
+    state.context = replace(state.context, arithmetic=arithmetic)
+
+
+def run_checks(state: _State) -> None:
+    """Run every check; what there is no time for is said in one finding."""
+    undone = []
+    for check in CHECKS:
+        state.settings.progress(check.slug)
+        if check.slug in _ALWAYS:
+            state.findings += state.ask(check.run(state.context))
+            continue
+        found = state.ask_in_time(check.run(state.context))
+        if found is None:
+            undone.append(check.slug)
         else:
-            discovery = Discovery(settlement.support, (), settlement.refused)
-        if discovery.support.empty:
-            return failed(subject, _nothing(discovery), time.perf_counter() - start)
-        hearing = CrossCheck(self.truths, self.seed, self.examples, self.progress)
-        plan, drawn = self._plan(discovery, panel, hearing, own)
-        if settlement is not None:
-            plan = replace(
-                plan,
-                foreign=True,
-                lossless=settlement.lossless,
-                loss_in_doubt=settlement.doubt,
-                outputs_in_doubt=settlement.aside if settlement.doubtful else "",
-                notation=settlement.notation,
-            )
-
-        def timely(questions: Generator[Request, Observation, T]) -> T | None:
-            return drive_until(questions, panel, lambda: own.over)
-
-        aside = drive(left_out(plan, _aside(subject)), panel)
-        offers = tuple(call for call in plan.offers if call not in aside)
-        plan = replace(plan, offers=offers, left_out=tuple(aside.values()))
-        arithmetic = drive(calibrate(plan.problems, plan.truths), panel)
-        plan = replace(plan, arithmetic=arithmetic)
-        findings: list[Finding] = []
-        undone: list[str] = []
-        for check in CHECKS:
-            self.progress(check.slug)
-            if check.slug in _ALWAYS:
-                findings += drive(check.run(plan), panel)
-                continue
-            found = timely(check.run(plan))
-            if found is None:
-                undone.append(check.slug)
-            else:
-                findings += found
-        findings += [_untimely(undone, own)] if undone else []
-        count = len(plan.problems)
-        few = f"{count} of {self.examples} problems were compared: {drawn.stopped}"
-        few = few if drawn.stopped and count < self.examples else ""
-        findings = [_enough(finding, few) for finding in findings]
-        findings = contract.refused_by_numbers(findings, _refused(plan, panel))
-        findings = timely(traced(plan, findings)) or findings
-        declined = panel.declined if settlement is None else {}
-        scope = self._scope(subject, plan, drawn, discovery, declined)
-        findings = contract.required(findings, self.require.missing(scope))
-        self.progress("counter-example")
-        example = timely(_counterexample(plan, findings)) if self.explain else None
-        self.progress("diagnosis")
-        # this is no part of the verdict
-        explained = timely(_explained(plan, findings)) if self.explain else ([], None)
-        late = explained is None
-        diagnoses, pictures = explained or ([], None)
-        self.progress("flags")
-        printed = subject.printed()
-        # what is printed takes its time too, and grows with W: more of it is not asked for
-        flags = drive_until(
-            cost_flags(plan), panel, lambda: own.over or subject.printed() > printed
-        )
-        flags = (flags or []) if subject.printed() == printed else []
-        flags += library_flags(subject.libraries()) + process_flags(subject.spawned())
-        seconds = time.perf_counter() - start
-        heard = hearing.entry()
-        entry = examined(subject, plan, scope, findings, example, diagnoses, heard, seconds)
-        if few:
-            entry["notes"] = [few, *entry["notes"]]
-        if late and any(finding.verdict is not Verdict.CORRECT for finding in findings):
-            entry["notes"] = [*entry["notes"], f"not explained: {own.used_up}"]
-        return entry | {"pictures": pictures, "flags": [vars(flag) for flag in flags]}
-
-    def _scope(
-        self,
-        subject: Submission,
-        plan: CheckContext,
-        drawn: Drawn,
-        discovery: Discovery,
-        declined: Mapping[str, str],
-    ) -> Scope:
-        """Say what the verdict covers: what stands in the problems that got an answer."""
-        compared = [problem for problem in plan.problems if problem not in plan.unanswered]
-        only = "" if subject.networks is None else "declared"
-        condition = subject.settlement.condition if subject.settlement is not None else ""
-        refused = {**discovery.refused, **drawn.missed}
-        # of code that takes one sample a call no others are asked, but for what it refuses itself
-        several = [why for feature, why in refused.items() if feature[0] == "batch"]
-        single = plan.support.batch_sizes == (1,) and all(map(said_by_itself, several))
-        for name, message in declined.items():
-            refused["function", name] = unsupported(message)
-        return scope_of(
-            compared,
-            max((plan.truths.of(problem).largest_z for problem in compared), default=0.0),
-            refused,
-            drawn.far_out,
-            "--network" if self.only else only,
-            condition,
-            single,
-            max(plan.truths.of(problem).largest_gradient for problem in compared)
-            if compared
-            else 0.0,
-        )
-
-    def _settled(self, session: Session) -> Inferred:
-        """Find the reading that holds; of adapters that find none, the first says why."""
-        from gradcheck.networks.inference.infer import settle
-
-        first: Inferred | None = None
-        while True:
-            settlement = drive(
-                settle(session.readings, self.only, self.seed, self.any_reduction), session
-            )
-            if settlement.failure is None:
-                return settlement
-            first = first or settlement
-            try:
-                if not session.more():
-                    return first
-            except WorkerLostError:  # while it looked on: what was found before is told
-                return first
-
-    def _plan(
-        self, discovery: Discovery, panel: PeerSession, hearing: CrossCheck, own: OwnTime
-    ) -> tuple[CheckContext, Drawn]:
-        self.progress("problems")
-        drawn = Drawing(discovery, panel, hearing, self.seed, self.examples, own).draw()
-        plan = CheckContext(
-            drawn.problems,
-            discovery.support,
-            truths=self.truths,
-            seed=self.seed,
-            offers=tuple(call for call in Call if panel.offers(call)),
-            peers=tuple(self.peers),
-            faults=discovery.faults,
-            unanswered=drawn.unanswered,
-        )
-        return plan, drawn
+            state.findings += found
+    if undone:
+        state.findings.append(_untimely(undone, state.own))
+    state.findings = [_enough(finding, state.fewer) for finding in state.findings]
 
 
-def _aside(subject: Submission) -> dict[str, str]:
-    """Return what only has the name of an optional function, as its reading says."""
-    told = subject.session.readings[0].conventions
-    return {k.removeprefix("aside "): v for k, v in told.items() if k.startswith("aside ")}
+def judge(state: _State) -> None:
+    """Say what the verdict covers, and what follows from another finding or from what is missing.
 
-
-def _refused(plan: CheckContext, panel: PeerSession) -> dict[Problem, str]:
-    """What the code refuses by its numbers, where they are no excuse for it."""
-    return {
+    What the code refuses by its numbers is an excuse only where they are extreme.
+    """
+    context, panel = state.context, state.panel
+    ordinary = {
         problem: message
         for problem, message in panel.refused_by_numbers.items()
-        if plan.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
+        if context.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
     }
+    findings = contract.refused_by_numbers(state.findings, ordinary)
+    findings = state.ask_in_time(traced(context, findings)) or findings
+    state.scope = _scope(state)
+    state.findings = contract.required(findings, state.settings.require.missing(state.scope))
 
 
-T = TypeVar("T")
+def explain(state: _State) -> None:
+    """Look for the smallest counter-example, and name what is wrong. No verdict needs it.
+
+    Right code does not pay for the import.
+    """
+    context, findings, progress = state.context, state.findings, state.settings.progress
+    progress("counter-example")
+    if state.settings.explain:
+        state.example = state.ask_in_time(_counterexample(context, findings))
+    progress("diagnosis")
+    if not state.settings.explain:
+        return
+    explained = state.ask_in_time(_explained(context, findings))
+    state.unexplained = explained is None
+    state.diagnoses, state.pictures = explained or ([], None)
+
+
+def suspect(state: _State) -> None:
+    """Look for signs that the gradient was not written by hand.
+
+    What is printed takes its time too, and grows with W: of code that prints no times are taken.
+    """
+    state.settings.progress("flags")
+    submission, before = state.submission, state.submission.printed()
+    flags = drive_until(
+        cost_flags(state.context),
+        state.panel,
+        lambda: state.own.over or submission.printed() > before,
+    )
+    state.flags = (flags or []) if submission.printed() == before else []
+    state.flags += library_flags(submission.libraries()) + process_flags(submission.spawned())
+
+
+#: What is done with a submission, in this order.
+STAGES = (
+    read,
+    discover_support,
+    draw,
+    leave_out,
+    calibrate_arithmetic,
+    run_checks,
+    judge,
+    explain,
+    suspect,
+)
+
+
+def _inferred(session: Session, settings: Examination) -> Inferred:
+    """Find the reading that holds; of adapters that find none, the first says why."""
+    from gradcheck.networks.inference.infer import settle
+
+    first: Inferred | None = None
+    while True:
+        questions = settle(session.readings, settings.only, settings.seed, settings.any_reduction)
+        inferred = drive(questions, session)
+        if inferred.failure is None:
+            return inferred
+        first = first or inferred
+        try:
+            if not session.more():
+                return first
+        except WorkerLostError:  # while it looked on: what was found before is said
+            return first
+
+
+def _scope(state: _State) -> Scope:
+    """Say what the verdict covers: what stands in the problems that got an answer."""
+    context, submission = state.context, state.submission
+    only = "" if submission.networks is None else "declared"
+    refused = {**state.discovery.refused, **state.drawn.missed}
+    # of code that takes one sample a call no others are asked, but for what it refuses itself
+    several = [why for feature, why in refused.items() if feature[0] == "batch"]
+    single = context.support.batch_sizes == (1,) and all(map(said_by_itself, several))
+    if state.inferred is None:
+        for name, message in state.panel.declined.items():
+            refused["function", name] = unsupported(message)
+    truths = [context.truths.of(problem) for problem in state.compared]
+    return scope_of(
+        state.compared,
+        max((truth.largest_z for truth in truths), default=0.0),
+        refused,
+        state.drawn.far_out,
+        "--network" if state.settings.only else only,
+        state.inferred.condition if state.inferred is not None else "",
+        single,
+        max((truth.largest_gradient for truth in truths), default=0.0),
+    )
+
 
 #: Checks that are always made: they judge the answers that are there.
 _ALWAYS = ("contract", "loss", "forward", "gradient")
@@ -301,31 +429,29 @@ def _enough(finding: Finding, fewer: str = "") -> Finding:
 
 
 def _counterexample(
-    plan: CheckContext, findings: list[Finding]
+    context: CheckContext, findings: list[Finding]
 ) -> Generator[Request, Observation, CounterExample | None]:
     """Look for the smallest problem that shows the first thing that is wrong."""
     own = [finding for finding in findings if not finding.cause]
     bad = {f.check: f for f in own if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
     for check in shrink.SHOWS:
         if check in bad and bad[check].failing:  # what was refused, or not offered, has none
-            return (yield from shrink.search(plan, check, bad[check].failing))
+            return (yield from shrink.search(context, check, bad[check].failing))
     return None
 
 
 def _explained(
-    plan: CheckContext, findings: list[Finding]
-) -> Generator[Request, Observation, tuple[list[Entry], Entry | None]]:
-    """Name what is wrong, and gather what pictures need. Right code does not pay for the import."""
+    context: CheckContext, findings: list[Finding]
+) -> Generator[Request, Observation, tuple[list["Diagnosis"], Entry | None]]:
+    """Name what is wrong, and gather what pictures need."""
     if all(finding.verdict is Verdict.CORRECT for finding in findings):
         return [], None
     from gradcheck.networks.diagnosis import diagnose
-    from gradcheck.networks.diagnosis.diagnosis import diagnosis_entry
     from gradcheck.networks.figure_data import illustrate
 
-    diagnoses = yield from diagnose(plan, findings)
-    pictures = yield from illustrate(plan, findings, diagnoses)
-    told = [diagnosis_entry(diagnosis, plan.notation) for diagnosis in diagnoses]
-    return told, pictures
+    diagnoses = yield from diagnose(context, findings)
+    pictures = yield from illustrate(context, findings, diagnoses)
+    return diagnoses, pictures
 
 
 def _nothing(discovery: Discovery) -> Failure:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.protocol import Call, Failure, Request
+from gradcheck.contract.protocol import Call, Failure, Request, Session
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.session import drive
@@ -23,15 +23,25 @@ from gradcheck.execution.start import Launch
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.worked_examples import EXAMPLES as WORKED_EXAMPLES
-from gradcheck.networks.worked_examples import NotRun
+from gradcheck.networks.worked_examples import Example, NotRun, Result
 from gradcheck.reading.loading import check_path, shipped
 from gradcheck.reading.target import Target, parse_target
-from gradcheck.records.record import Entry, Record, new_record
-from gradcheck.run.entry import failed
+from gradcheck.records import build
+from gradcheck.records.record import Entry, Record
+from gradcheck.records.schema import Implementation
 from gradcheck.run.examine import Examination
 from gradcheck.run.mutation_score import prove
 from gradcheck.run.settings import EXAMPLES
-from gradcheck.run.submission import SHIPPED, Submission, absent, is_own, own, peers, submit
+from gradcheck.run.submission import (
+    SHIPPED,
+    Submission,
+    absent,
+    head_of,
+    is_own,
+    own,
+    peers,
+    submit,
+)
 
 #: Problems in a quick report.
 QUICK = 60
@@ -148,7 +158,7 @@ def make_report(
         )
     extra = "".join(f" --implementation {path}" for path in implementations)
     command = f"python -m gradcheck report --seed {seed}{extra}{' --quick' if quick else ''}"
-    return new_record(seed, command, entries, bugs, examples, benchmarks)
+    return build.new_record(seed, command, entries, bugs, examples, benchmarks)
 
 
 def _tasks(paths: list[str], seed: int, quick: bool) -> Iterator[Task]:
@@ -190,12 +200,12 @@ def carry_out(task: Task) -> list[Entry]:
         bugs = [bug for bug in CATALOGUE.values() if bug.site == task.name]
         return [_plant(bug, task.seed) for bug in bugs[: task.examples]]
     if task.kind == "checks":
-        return [_check(task)]
+        return [dict(_check(task))]
     return _work_through(task)
 
 
 @cache
-def _subject(path: str) -> Submission | Failure:
+def _submission(path: str) -> Submission | Failure:
     """Load our own file, or start a worker for another one, once in each process."""
     try:
         return own(Path(path).stem) if is_own(path) else submit(Launch(parse_target(path), PATIENT))
@@ -210,84 +220,43 @@ def _truths() -> Truths:
     return Truths()
 
 
-def _check(task: Task) -> Entry:
-    subject = _subject(task.path)
-    if isinstance(subject, Failure):
-        return failed(absent(Target(task.path, Path(task.path))), subject)
+def _check(task: Task) -> Implementation:
+    submission = _submission(task.path)
+    if isinstance(submission, Failure):
+        return build.failed(head_of(absent(Target(task.path, Path(task.path)))), submission)
     others = peers(PEERS, task.path)
     examination = Examination(task.seed, task.examples, peers=others, truths=_truths())
-    return examination.examine(subject)
+    return examination.examine(submission)
 
 
 def _work_through(task: Task) -> list[Entry]:
-    subject = _subject(task.path)
-    if isinstance(subject, Failure):
-        return [{"not_run": subject.message}]
+    submission = _submission(task.path)
+    if isinstance(submission, Failure):
+        return [{"not_run": submission.message}]
     example = next(e for e in WORKED_EXAMPLES if e.name == task.name)
-    head = {
-        "name": example.name,
-        "title": example.title,
-        "source": example.source,
-        "implementation": subject.name,
-    }
     try:
-        outcome = drive(example.run(task.extent), subject.session)
-    except NotRun as reason:
-        if reason.unsupported:
+        results = list(_results(example, task.extent, submission.session))
+    except (NotRun, WorkerLostError) as reason:
+        if isinstance(reason, NotRun) and reason.unsupported:
             return [{"not_run": str(reason)}]
-        return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
-    except WorkerLostError as reason:
-        return [_result({**head, "quantity": f"ran to its end: {reason}"}, 1, 0, False)]
-    entries = [
-        _result(
-            {**head, "quantity": result.quantity},
-            result.published,
-            result.reproduced,
-            result.agrees,
-            result.bound,
-            result.curve,
-        )
-        for result in outcome.results
-    ]
+        results = [Result(f"ran to its end: {reason}", 1, 0, False)]
+    return [dict(build.reproduced(example, submission.name, result)) for result in results]
+
+
+def _results(example: Example, extent: str, session: Session) -> Iterator[Result]:
+    """Yield the numbers of a worked example, then how many tensors are wrong at its points."""
+    outcome = drive(example.run(extent), session)
+    yield from outcome.results
     wrong = 0
     for point in outcome.points:
-        observation = subject.session.ask(Request(Call.LOSS_AND_GRADS, point))
+        observation = session.ask(Request(Call.LOSS_AND_GRADS, point))
         judgements = judge(observation.tensors, _truths().of(point), FLOAT64)
         wrong += observation.failure is not None
         wrong += sum(j.verdict is Verdict.WRONG for j in judgements)
-    quantity = f"wrong tensors at {len(outcome.points)} points"
-    return [*entries, _result({**head, "quantity": quantity}, 0, wrong, wrong == 0)]
-
-
-def _result(
-    head: Entry,
-    published: float,
-    reproduced: float,
-    agrees: bool,
-    bound: str = "",
-    curve: tuple[float, ...] = (),
-) -> Entry:
-    return {
-        **head,
-        "published": published,
-        "reproduced": reproduced,
-        "agrees": agrees,
-        "bound": bound,
-        "curve": curve,
-    }
+    yield Result(f"wrong tensors at {len(outcome.points)} points", 0, wrong, wrong == 0)
 
 
 def _plant(bug: Bug, seed: int) -> Entry:
-    proof, told = prove(bug, seed, _truths()), bug.told()
-    return {
-        "slug": bug.slug,
-        "title": told.title,
-        "site": bug.site,
-        "wrong": told.wrong,
-        "right": told.right,
-        "visible": proof.visible,
-        "problems": proof.problems,
-        "caught": bool(proof.by),
-        "named": proof.names(bug.slug),
-        "by": proof.by,
-    }
+    proof = prove(bug, seed, _truths())
+    named = proof.names(bug.slug)
+    return dict(build.planted(bug, proof.visible, proof.problems, proof.by, named=named))

@@ -6,6 +6,7 @@ It is looked for from a folder upwards, as other tools do; the nearest file with
 counts, and no other. What is said on the command line goes before.
 """
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ def check_numbers(examples: int = EXAMPLES, seed: int = 0) -> None:
         )
     if seed < 0:
         raise UsageError(f"the seed must not be negative; got {seed}")
+
+
+def fresh_seed() -> int:
+    """Return a seed that no one can guess and anyone can type.
+
+    Returns
+    -------
+    int
+    """
+    return secrets.randbelow(10**9)
 
 
 #: Options that can stand there, and what their values are.

@@ -20,6 +20,7 @@ from gradcheck.execution.start import Launch
 from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import Target
+from gradcheck.records.build import Head
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,6 @@ class Submission:
         Returns for how many seconds its code was waited for.
     close : callable
         Ends what runs for it.
-    settlement : Inferred or None
-        How foreign code is read, once that is settled; None for native code.
     """
 
     name: str
@@ -64,7 +63,31 @@ class Submission:
     printed: Callable[[], int] = int
     close: Callable[[], object] = object
     waited: Callable[[], float] = float
-    settlement: Inferred | None = None
+
+
+def head_of(submission: Submission, inferred: Inferred | None = None) -> Head:
+    """Return what a record says of a submission, whatever came of it.
+
+    Parameters
+    ----------
+    submission : Submission
+    inferred : Inferred, optional
+        How foreign code is read, where that was settled.
+
+    Returns
+    -------
+    Head
+    """
+    adapter = inferred.adapter if inferred else submission.session.readings[0].adapter
+    return Head(
+        submission.name,
+        submission.path,
+        submission.sandbox,
+        adapter,
+        dict(inferred.conventions) if inferred else {},
+        None if inferred is None or inferred.failure else inferred.notation,
+        (*submission.notes, *(inferred.notes if inferred else ())),
+    )
 
 
 #: What is told where no adapter reads the code; first which reading came nearest, if one did.

@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck.checks import CHECKS
 from gradcheck.errors import InternalError
-from gradcheck.run.replay import quoted
+from gradcheck.run.options import quoted
 from gradcheck.testing.examinations import CheckOutcome, Examinations
 from gradcheck.testing.selected import Selected
 

@@ -8,9 +8,9 @@ from typing import Any
 from gradcheck.errors import GradcheckError, InternalError
 from gradcheck.records.record import Record
 from gradcheck.renderers import failure
-from gradcheck.run.api import check, fresh_seed
-from gradcheck.run.replay import quoted
-from gradcheck.run.settings import EXAMPLES
+from gradcheck.run.api import check
+from gradcheck.run.options import quoted
+from gradcheck.run.settings import EXAMPLES, fresh_seed
 from gradcheck.testing.selected import Selected, find
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from gradcheck.errors.suggestion import meant
 from gradcheck.renderers.formatting import clean
-from gradcheck.run.api import fresh_seed
-from gradcheck.run.requirements import Requirements
-from gradcheck.run.settings import EXAMPLES, check_numbers, configured
+from gradcheck.run.options import Requirements
+from gradcheck.run.settings import EXAMPLES, check_numbers, configured, fresh_seed
 from gradcheck.testing.collecting import SLUGS, ImplementationFile, bound, test_id
 from gradcheck.testing.examinations import Examinations
 from gradcheck.testing.expected_failures import matches, read_expected_failures, unmatched

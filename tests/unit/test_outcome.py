@@ -10,7 +10,7 @@ import pytest
 
 import gradcheck
 from gradcheck import FunctionCheck, Record, Verdict, WrongGradientError, check_function
-from gradcheck.records.record import new_record
+from gradcheck.records.build import new_record
 
 X = np.array([0.5, -1.0])
 

@@ -14,7 +14,9 @@ from hypothesis.extra import numpy as hnp
 
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.errors import UsageError
-from gradcheck.records.record import SCHEMA, Record, check_writable, new_record, plain, write_whole
+from gradcheck.records.build import new_record
+from gradcheck.records.record import Record, check_writable, plain, write_whole
+from gradcheck.records.schema import SCHEMA
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()

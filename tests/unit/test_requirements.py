@@ -7,7 +7,7 @@ import pytest
 from gradcheck import check
 from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.run.requirements import Requirements
+from gradcheck.run.options import Requirements
 
 
 class Shallow(Textbook):

@@ -14,7 +14,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import EVERYTHING, PAIRINGS, Support, problem
 from gradcheck.networks.scope import LONGEST, NOTHING, ranges, scope_of
 from gradcheck.networks.strategies import problems
-from gradcheck.records.record import support_entry
+from gradcheck.records.build import supports
 
 WHY = "NotImplementedError: not yet"
 
@@ -176,7 +176,7 @@ def test_code_for_a_single_layer_does_not_look_like_code_for_everything() -> Non
 
 def test_a_record_of_one_network_says_its_depth_and_no_other() -> None:
     text = "2-3-1 tanh,sigmoid half_squared_error sum l2=0.1"
-    entry = support_entry(Support(networks=(Network.parse(text),)))
+    entry = supports(Support(networks=(Network.parse(text),)))
     told = {key: entry[key] for key in ("depths", "reductions", "l2", "activations")}
     right = {"depths": [2], "reductions": ["sum"], "l2": True, "activations": ["tanh", "sigmoid"]}
     assert told == right, f"told {told}"
@@ -225,7 +225,7 @@ def test_numbers_are_told_as_ranges(numbers: list[int], text: str) -> None:
 
 
 def test_everything_is_what_all_can_be_asked() -> None:
-    assert support_entry(EVERYTHING)["depths"] == [1, 2, 3, 4, 5]
+    assert supports(EVERYTHING)["depths"] == [1, 2, 3, 4, 5]
 
 
 def test_the_longest_there_is_keeps_its_length_and_says_how_far_it_reaches() -> None:

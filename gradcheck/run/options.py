@@ -1,0 +1,246 @@
+"""What a user may choose of a run, and the line that replays it."""
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gradcheck.errors import UsageError
+from gradcheck.errors.suggestion import meant
+from gradcheck.execution.limits import Limits
+from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.far_out import DEEPEST, WIDEST
+from gradcheck.networks.losses import LOSSES, REDUCTIONS
+from gradcheck.networks.network import Network, left_open
+from gradcheck.networks.scope import Scope
+from gradcheck.reading.registry import LoadOptions
+from gradcheck.run.settings import EXAMPLES, check_numbers, fresh_seed
+
+#: What can be required to be at least so large, where the scope has it, and the largest asked.
+SIZES = {
+    "depth": ("depths", DEEPEST),
+    "batch": ("batch_sizes", 65),
+    "width": ("widths", WIDEST),
+}
+
+_WORDS = (*ACTIVATIONS, *LOSSES, *REDUCTIONS, "l2")
+
+_EXAMPLE = "relu,cross_entropy,depth>=3"
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What must be handled.
+
+    Attributes
+    ----------
+    words : tuple of str
+        Each as it was written, without spaces.
+    """
+
+    words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ",".join(self.words)
+
+    @classmethod
+    def parse(cls, text: str) -> "Requirements":
+        """Read a list with commas.
+
+        Raises
+        ------
+        UsageError
+            For a word that is none of activations, losses, reductions, ``l2`` and sizes.
+        """
+        words = [re.sub(r"\s", "", word) for word in text.split(",")]
+        words = [word for word in words if word]
+        if not words:
+            raise UsageError(f'nothing is required by {text!r}; write "{_EXAMPLE}"')
+        for word in words:
+            _check(word)
+        return cls(tuple(dict.fromkeys(words)))
+
+    def missing(self, scope: Scope) -> list[str]:
+        """Say of each requirement that is not met why."""
+        return [f"{word} ({_why(word, scope)})" for word in self.words if not _met(word, scope)]
+
+
+def _check(word: str) -> None:
+    name, sign, number = word.partition(">=")
+    if not sign and word in _WORDS:
+        return
+    if sign and name in SIZES and number.isdecimal() and int(number) >= 1:
+        if int(number) > SIZES[name][1]:
+            raise UsageError(f"{word} cannot be required: {name} is asked up to {SIZES[name][1]}")
+        return
+    known = [*_WORDS, *(f"{size}>={number or 3}" for size in SIZES)]
+    raise UsageError(f"{word!r} cannot be required{meant(word, known)}")
+
+
+def _met(word: str, scope: Scope) -> bool:
+    asked = scope.asked
+    if not asked:
+        return False
+    name, sign, number = word.partition(">=")
+    if sign:
+        return bool(max(asked[SIZES[name][0]]) >= int(number))
+    if word == "l2":
+        return any(asked["l2"])
+    kinds = ("activations", "output_activations", "losses", "reductions")
+    return any(word in asked[kind] for kind in kinds)
+
+
+def _why(word: str, scope: Scope) -> str:
+    """Return why it was not asked, as the code said it."""
+    name, sign, number = word.partition(">=")
+    if sign:
+        told = {
+            int(numbers[0]): why
+            for feature, why in scope.refused.items()
+            if feature.startswith(f"{name} ") and (numbers := re.findall(r"\d+", feature))
+        }
+        beyond = [told[n] for n in sorted(told) if n >= int(number)]
+        return beyond[0] if beyond else "none of the problems compared has it"
+    return scope.refused.get(word, "none of the problems compared has it")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was chosen of a run: made once, by the command or by :func:`gradcheck.check`.
+
+    Attributes
+    ----------
+    limits : Limits
+        What code in a process of its own may use up.
+    loading : LoadOptions
+        How a file is to be run.
+    examples : int
+        Problems to compare.
+    seed : int
+    only : Network or None
+        The only network to ask for.
+    network : str
+        How that was written.
+    require : Requirements
+        What must be handled.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    loading: LoadOptions = field(default_factory=LoadOptions)
+    examples: int = EXAMPLES
+    seed: int = field(default_factory=fresh_seed)
+    only: Network | None = None
+    network: str = ""
+    require: Requirements = field(default_factory=Requirements)
+
+    @classmethod
+    def of(
+        cls,
+        limits: Limits,
+        loading: LoadOptions,
+        examples: int,
+        seed: int | None,
+        network: Network | str | None,
+        require: str | None,
+    ) -> "Options":
+        """Read them as a user gives them: no seed is a fresh one.
+
+        Parameters
+        ----------
+        limits, loading, examples, seed
+            As above.
+        network : Network, str or None
+        require : str or None
+
+        Returns
+        -------
+        Options
+
+        Raises
+        ------
+        UsageError
+            When one cannot be used as given.
+        """
+        check_numbers(examples, seed or 0)
+        return cls(
+            limits,
+            loading,
+            examples,
+            fresh_seed() if seed is None else seed,
+            Network.parse(network) if isinstance(network, str) else network,
+            " ".join(network.split()) if isinstance(network, str) else str(network or ""),
+            Requirements() if require is None else Requirements.parse(require),
+        )
+
+    @property
+    def any_reduction(self) -> bool:
+        """Whether the only network is of a mean or a sum was left open."""
+        return left_open(self.network)
+
+    def words(self) -> list[str]:
+        """Write those that are not as usual as options of the command line."""
+        words = ["--network", self.network] if self.only else []
+        words += ["--require", str(self.require)] if self.require.words else []
+        words += ["--examples", str(self.examples)] if self.examples != EXAMPLES else []
+        return [*words, *self.limits.words(), *self.loading.words(), "--seed", str(self.seed)]
+
+
+#: So many files are named; of more, a pattern or the first few.
+MOST_NAMED = 5
+FIRST_NAMED = 3
+
+_PROGRAM = ("python", "-m", "gradcheck", "check")
+
+
+def quoted(text: str) -> str:
+    """Write one word for a shell, free of control characters.
+
+    A name that holds some is written as ``$'...'``, which bash and zsh read.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    data = text.encode("utf-8", errors="surrogateescape")
+    inner = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in data
+    )
+    return f"$'{inner}'"
+
+
+def command_line(targets: Sequence[str], options: Sequence[str]) -> str:
+    """Write the whole line, however many targets there are."""
+    return " ".join((*_PROGRAM, *map(quoted, targets), *map(quoted, options)))
+
+
+def shown_line(targets: Sequence[str], options: Sequence[str]) -> str:
+    """Write the line for people: of many files a pattern, or the first few, and how many.
+
+    What follows ``#`` is a remark to a shell.
+    """
+    count = len(targets)
+    if count <= MOST_NAMED:
+        return command_line(targets, options)
+    rest = " ".join(map(quoted, options))
+    program = " ".join(_PROGRAM)
+    pattern = _pattern(targets)
+    if pattern:
+        return f"{program} {pattern} {rest}  # the same {count} files"
+    first = " ".join(map(quoted, targets[:FIRST_NAMED]))
+    return (
+        f"{program} {first} ... {rest}  # ... stands for the other {count - FIRST_NAMED} of {count}"
+    )
+
+
+def _pattern(targets: Sequence[str]) -> str:
+    """Return ``FOLDER/*.py`` where that is exactly these, in this order; else nothing."""
+    folder, name = os.path.split(targets[0])
+    suffix = Path(name).suffix
+    try:
+        there = sorted(p.name for p in Path(folder).iterdir() if p.suffix == suffix)
+    except OSError:
+        return ""
+    there = [name for name in there if not name.startswith(".")]
+    if not suffix or [os.path.join(folder, name) for name in there] != sorted(targets):  # noqa: PTH118
+        return ""
+    return os.path.join(quoted(folder) if folder else "", f"*{suffix}")  # noqa: PTH118
