@@ -470,7 +470,7 @@ def diagnosed(diagnosis: "diagnosis.Diagnosis", notation: Notation = NATIVE) -> 
         explanation += f" Here l2 is {notation.l2}."
     entry: Entry = {
         **_name(diagnosis.name),
-        **{key: told(text) for key, text in _formulas(diagnosis.name.bug).items()},
+        **{key: told(text) for key, text in _catalogued(diagnosis.name).items()},
         "certainty": diagnosis.certainty,
         "also": [_name(name) for name in diagnosis.also],
         "explanation": explanation,
@@ -491,10 +491,10 @@ def _name(name: "diagnosis.Name") -> Entry:
     return {"bug": name.bug or None, "site": name.site, "layer": name.layer}
 
 
-def _formulas(slug: str) -> dict[str, str]:
-    """What the catalogue says of a named bug, so that a reader of records needs no catalogue."""
-    if not slug:
-        return {}
-    from gradcheck.networks.bugs import CATALOGUE
+def _catalogued(name: "diagnosis.Name") -> dict[str, str]:
+    """What the catalogue says of a site and a bug, so that a reader of records needs none."""
+    from gradcheck.networks.bugs import CATALOGUE, SITES
 
-    return {key: getattr(CATALOGUE[slug], key) for key in ("title", "wrong", "right", "why")}
+    keys = ("title", "wrong", "right", "why") if name.bug else ()
+    formulas = {key: getattr(CATALOGUE[name.bug], key) for key in keys}
+    return {"place": SITES[name.site].name, **formulas}

@@ -24,8 +24,8 @@ LEVELS = ("verdict", "place", "bug", "fix")
 
 #: What a diagnosis tells at each level; the rest is emptied.
 _TOLD = {
-    "place": ("site", "layer", "certainty"),
-    "bug": ("site", "layer", "bug", "also", "certainty", "title", "explanation", "wrong"),
+    "place": ("site", "layer", "place", "certainty"),
+    "bug": ("site", "layer", "place", "bug", "also", "certainty", "title", "explanation", "wrong"),
 }
 
 #: What a tensor's finding tells from ``place`` on.

@@ -154,8 +154,9 @@ class Name(TypedDict):
 
 
 class Diagnosis(Name):
-    """A named or localised fault; the formulas of a bug stand with its name."""
+    """A named or localised fault; its site in words, and the formulas of a bug with its name."""
 
+    place: NotRequired[str]
     title: NotRequired[str]
     wrong: NotRequired[str]
     right: NotRequired[str]

@@ -31,30 +31,15 @@ Made by `python docs/examples/refresh_bugs.py` from `gradcheck/networks/bugs/`; 
 {count} bugs, by the rule that is wrong. Primes belong to the layer above: `delta'` and `W'` are
 those of layer l + 1. `python -m gradcheck bugs SLUG` works an example of each by hand."""
 
-_SITES = {
-    "activation_derivative": "the slope phi'(z) of a layer",
-    "loss_derivative": "the delta of the output",
-    "delta_recursion": "the way from one layer's delta to the one below",
-    "weight_gradient": "dW of a layer",
-    "bias_gradient": "db of a layer",
-    "batch_reduction": "how a batch's gradient is made of its samples'",
-    "regularisation": "the weight penalty",
-    "returned_gradient": "what is handed back",
-    "update": "the step",
-    "state": "what is kept between calls, and what is written to",
-    "numerics": "arithmetic",
-    "forward": "the forward pass and the reported loss",
-}
-
 
 def render(catalogue: Mapping[str, Bug]) -> str:
     """Return the whole catalogue as Markdown."""
     parts = [_HEAD.format(count=len(catalogue))]
     for site, group in groupby(
-        (bug.told() for bug in catalogue.values()), key=lambda bug: bug.site
+        (bug.told() for bug in catalogue.values()), key=lambda bug: bug.place
     ):
         bugs = list(group)
-        parts.append(f"## {site}: {_SITES[site]}")
+        parts.append(f"## {site.slug}: {site.name}")
         rows = [f"| [`{bug.slug}`](#{bug.slug}) | {escape(bug.title)} |" for bug in bugs]
         parts.append("\n".join(("| bug | what is wrong |", "| --- | --- |", *rows)))
         parts += [_section(bug) for bug in bugs]

@@ -9,22 +9,6 @@ from gradcheck.renderers.formatting import layers, listing, number, sentence
 #: A sign for each verdict, to stand beside the word: colour is never the only one.
 GLYPHS = {"correct": "✓", "wrong": "✗", "error": "!", "unresolved": "?"}
 
-#: Sites in words.
-SITES = {
-    "activation_derivative": "the derivative of an activation",
-    "loss_derivative": "the delta of the output",
-    "delta_recursion": "the way from one layer's delta to the one below",
-    "weight_gradient": "the gradient of the weights",
-    "bias_gradient": "the gradient of the biases",
-    "batch_reduction": "how the gradient of a batch is made",
-    "regularisation": "the weight penalty",
-    "returned_gradient": "what is handed back",
-    "update": "the step",
-    "state": "what is kept between calls",
-    "numerics": "arithmetic",
-    "forward": "the forward pass and the loss",
-}
-
 #: Kinds of error in words, after "is in error: it".
 ERRORS = {
     "import": "cannot be imported",
@@ -67,8 +51,7 @@ class Fault:
     def title(self) -> str:
         """What is wrong, in one line without a full stop."""
         title = self.diagnosis.get("title")
-        site = SITES.get(self.diagnosis["site"], self.diagnosis["site"])
-        return str(title or f"{site} is wrong")
+        return str(title or f"{self.diagnosis.get('place', self.diagnosis['site'])} is wrong")
 
     @property
     def where(self) -> str:

@@ -5,7 +5,7 @@ The tests run over ``CATALOGUE``: an entry that is added brings its tests along.
 
 import re
 from functools import cache
-from itertools import combinations
+from itertools import combinations, groupby
 
 import numpy as np
 import pytest
@@ -14,8 +14,10 @@ from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, SITES
 from gradcheck.networks.bugs.bug import RATE, others
 from gradcheck.networks.bugs.textbook import RULES, Textbook
+from gradcheck.networks.diagnosis.place import placed
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
+from gradcheck.networks.notation import NATIVE
 from tests.bugs.planting import example, flagged, shown_on
 
 SEED = 0
@@ -42,8 +44,22 @@ def test_the_catalogue_is_large():
 
 
 def test_every_site_has_bugs_and_they_stand_together():
-    sites = list(dict.fromkeys(bug.site for bug in CATALOGUE.values()))
+    sites = [site for site, _ in groupby(bug.site for bug in CATALOGUE.values())]
     assert sites == list(SITES), f"sites in the order of the catalogue: {sites}"
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_all_is_said_of_a_site_that_others_ask_of_it(site):
+    record = SITES[site]
+    assert record.slug == site, f"{site} is kept under another name than {record.slug}"
+    assert set(record.parts) <= {"delta", "weight", "bias"}, f"unknown parts: {record.parts}"
+    assert bool(record.parts) == all(record.in_layer), "a site in a layer says what is wrong there"
+    network = Network.parse("2-3-2 tanh,sigmoid half_squared_error l2=0.1")
+    for layer in (1, 2, None):
+        for text in placed(site, layer, network):
+            told = NATIVE.tell(text, layer, 2)
+            assert not set("{}") & set(told), f"braces are left in what is said of {site}: {told}"
+            assert told.endswith("."), f"no sentence: {told}"
 
 
 def test_no_two_bugs_share_a_slug_or_a_title():

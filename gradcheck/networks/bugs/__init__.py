@@ -1,48 +1,43 @@
-"""The catalogue of backprop bugs, one file a site (activations take three, hidden deltas two).
+"""The catalogue of backprop bugs, by the site of the wrong rule.
 
 They are planted in :mod:`gradcheck.networks.bugs.textbook` to prove, in every report, that
 the checks catch them. Nothing here ever judges code under test.
 """
 
 from gradcheck.networks.bugs import (
-    activation_branches,
     activation_derivative,
     activation_formulas,
-    batch_reduction,
+    batch_and_penalty,
     bias_gradient,
-    delta_carried,
     delta_recursion,
     forward_and_loss,
     loss_derivative,
     numerics,
-    regularisation,
-    returned_gradient,
+    returned_and_update,
     state,
-    update,
     weight_gradient,
 )
-from gradcheck.networks.bugs.bug import SITES, Bug
+from gradcheck.networks.bugs.bug import Bug, Site
 
 CATALOGUE: dict[str, Bug] = {
     bug.slug: bug
-    for site in (
+    for file in (
         activation_derivative,
         activation_formulas,
-        activation_branches,
         loss_derivative,
         delta_recursion,
-        delta_carried,
         weight_gradient,
         bias_gradient,
-        batch_reduction,
-        regularisation,
-        returned_gradient,
-        update,
+        batch_and_penalty,
+        returned_and_update,
         state,
         numerics,
         forward_and_loss,
     )
-    for bug in site.BUGS
+    for bug in file.BUGS
 }
 
-__all__ = ["CATALOGUE", "SITES", "Bug"]
+#: Where a wrong rule can stand, by slug, in the order of the catalogue.
+SITES: dict[str, Site] = {bug.site: bug.place for bug in CATALOGUE.values()}
+
+__all__ = ["CATALOGUE", "SITES", "Bug", "Site"]

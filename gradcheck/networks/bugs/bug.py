@@ -1,14 +1,14 @@
 """What a catalogued bug is: data."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 
-from gradcheck.networks.bugs.textbook import Textbook, only_in
+from gradcheck.networks.bugs.textbook import Rule, Textbook, only_in
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
@@ -20,25 +20,45 @@ VISIBLE = 1e-9
 #: The rate of the step that is compared.
 RATE = 0.173
 
-#: Where a wrong rule can stand, in the order of the catalogue.
-SITES = (
-    "activation_derivative",
-    "loss_derivative",
-    "delta_recursion",
-    "weight_gradient",
-    "bias_gradient",
-    "batch_reduction",
-    "regularisation",
-    "returned_gradient",
-    "update",
-    "state",
-    "numerics",
-    "forward",
-)
+#: A learning rate that wrong code has of its own, where none is given to it.
+OWN_RATE = 0.1
 
 #: At which layers a bug can be planted: those whose delta asks for a slope phi', the
 #: hidden ones, those with weights or biases (all), the output, or none in particular.
 Strikes = Literal["slopes", "hidden", "weights", "biases", "output", "whole"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a wrong rule can stand: all that is said and known of it, in one place.
+
+    A site is known to everybody once a bug of the catalogue stands there.
+
+    Attributes
+    ----------
+    slug : str
+        As in the record.
+    name : str
+        In words.
+    parts : tuple of str
+        What of a layer a wrong rule here spoils: its ``delta``, or the gradient of its
+        ``weight`` or ``bias``. Empty for a site that belongs to no layer.
+    in_layer : (str, str)
+        What is wrong in a layer, after "In layer 2", and where to look; the names that they may
+        use in braces are those of :func:`gradcheck.networks.diagnosis.place.placed`. Empty
+        where nothing is told layer by layer.
+    whole : (str, str)
+        What is wrong, and where to look, when no layer is told.
+    """
+
+    slug: str
+    name: str
+    parts: tuple[str, ...] = ()
+    in_layer: tuple[str, str] = ("", "")
+    whole: tuple[str, str] = (
+        "What is returned is not the gradient.",
+        "Look at the end of the function, where the gradient is returned.",
+    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +79,7 @@ class Free:
     """
 
     name: str
-    rules: Callable[[float], Mapping[str, Callable[..., Any]]]
+    rules: Callable[[float], Mapping[str, Rule]]
     wrong: str
     planted: float
 
@@ -70,12 +90,12 @@ class Bug:
 
     Attributes
     ----------
+    place : Site
+        Where the wrong rule stands.
     slug : str
         Readable name, as in the record.
     title : str
         One line.
-    site : str
-        Which kind of rule is wrong: one of :data:`SITES`.
     wrong, right : str
         The formulas, side by side. In these texts and the others what depends on layout and
         names stands in braces, for :meth:`gradcheck.networks.notation.Notation.tell`.
@@ -83,12 +103,12 @@ class Bug:
         Why people write it.
     mend : str
         What to change.
+    hides : str
+        Where it cannot be seen.
     rules : mapping of str to callable
         The textbook's rules that it replaces.
     strikes : str
         At which layers it can be planted; see :data:`Strikes`.
-    hides : str
-        Where it cannot be seen.
     example : str
         The text form of a network on which it shows.
     samples : int
@@ -99,37 +119,35 @@ class Bug:
         The number in it that other code may have another value of.
     """
 
+    place: Site
     slug: str
     title: str
-    site: str
+    _: KW_ONLY
     wrong: str
     right: str
     why: str
     mend: str
-    rules: Mapping[str, Callable[..., Any]]
+    hides: str = "nowhere"
+    rules: Mapping[str, Rule]
     strikes: Strikes
-    hides: str
-    example: str
+    example: str = "2-3-2 tanh,identity half_squared_error"
     samples: int = 4
     activation: str | None = None
     free: Free | None = None
 
+    @property
+    def site(self) -> str:
+        """The slug of its place, as in the record."""
+        return self.place.slug
+
     def told(self, notation: Notation = NATIVE) -> "Bug":
         """Return this bug with its texts as they are read."""
         factor = LOSSES[Network.parse(self.example).loss].factor
-
-        def told(text: str) -> str:
-            return notation.tell(text, factor=factor)
-
-        return replace(
-            self,
-            title=told(self.title),
-            wrong=told(self.wrong),
-            right=told(self.right),
-            why=told(self.why),
-            mend=told(self.mend),
-            hides=told(self.hides),
-        )
+        texts = ("title", "wrong", "right", "why", "mend", "hides")
+        told: dict[str, Any] = {
+            name: notation.tell(getattr(self, name), factor=factor) for name in texts
+        }
+        return replace(self, **told)
 
     def layers(self, network: Network) -> tuple[int | None, ...]:
         """Return the layers of a network at which this bug can be planted.
@@ -161,11 +179,10 @@ class Bug:
     def remembers(self) -> bool:
         """Whether its code keeps something between calls."""
         network = Network.parse(self.example)
-        ones = Problem(
-            network,
-            Params([(np.ones(shape), np.ones(shape[1])) for shape in network.shapes]),
-            Batch(np.ones((self.samples, network.widths[0])), _first_class(network, self.samples)),
-        )
+        params = Params([(np.ones(shape), np.ones(shape[1])) for shape in network.shapes])
+        # every loss takes targets that are all of the first class
+        y = np.tile(np.eye(1, network.widths[-1]), (self.samples, 1))
+        ones = Problem(network, params, Batch(np.ones((self.samples, network.widths[0])), y))
         code = self.planted()
         gradient(code, ones)
         step(code, ones)
@@ -210,13 +227,6 @@ class Bug:
                         if any(differ(r, w) for r, w in pairs):
                             return True
         return False
-
-
-def _first_class(network: Network, samples: int) -> np.ndarray:
-    """Targets that every loss takes: all samples of the first class."""
-    y = np.zeros((samples, network.widths[-1]))
-    y[:, 0] = 1.0
-    return y
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ from gradcheck.networks.problem import Problem
 #: The example is filled with numbers from this seed.
 SEED = 0
 
-_TEXTS = ("slug", "title", "site", "wrong", "right", "why", "mend", "strikes", "hides", "example")
+_FIELDS = (
+    *("slug", "title", "site", "wrong", "right", "why", "mend"),
+    *("strikes", "hides", "example", "samples", "activation"),
+)
 
 
 def find(slug: str) -> Bug:
@@ -37,8 +40,7 @@ def find(slug: str) -> Bug:
 def described(bug: Bug) -> dict[str, Any]:
     """Return what an entry says, as plain data."""
     told = bug.told()
-    texts = {name: getattr(told, name) for name in _TEXTS}
-    return {**texts, "samples": bug.samples, "activation": bug.activation}
+    return {name: getattr(told, name) for name in _FIELDS}
 
 
 def example_of(bug: Bug) -> Problem:

@@ -1,40 +1,32 @@
 """Bugs of arithmetic: the formula is right, its digits are not."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.bugs.bug import Bug
+from gradcheck.networks.bugs.bug import Bug, Site
+from gradcheck.networks.bugs.returned_and_update import returning
 from gradcheck.networks.bugs.textbook import (
     Pass,
-    Rule,
-    loss,
+    after,
+    in_layers_of,
     output_delta,
     pre_activation,
-    returned,
     update,
 )
-from gradcheck.networks.bugs.wrong_parts import in_layers_of, logarithmic
 from gradcheck.networks.problem import Floats, Pair
 
-SITE = "numerics"
-
-_NET = "2-3-2 tanh,identity half_squared_error"
+SITE = Site("numerics", "arithmetic")
 
 #: The step of a slope by differences.
 _COARSE = 1e-4
 
 
-def _each(change: Callable[[Floats], Any]) -> dict[str, Rule]:
-    return {"returned": lambda p: [(change(dw), change(db)) for dw, db in returned(p)]}
-
-
 def _half(values: Floats) -> Floats:
-    narrow: Floats = values.astype(np.float16).astype(np.float64)
-    return narrow
+    return values.astype(np.float16).astype(np.float64)
 
 
 def _half_sum(p: Pass, layer: int) -> Floats:
@@ -52,195 +44,157 @@ def _half_weights(p: Pass, layer: int) -> Floats:
 def _by_differences(p: Pass, layer: int) -> Floats:
     forward = ACTIVATIONS[p.network.activations[layer - 1]].forward
     z = p.z[layer]
-    slope: Floats = (forward(z + _COARSE) - forward(z)) / _COARSE
-    return slope
+    return (forward(z + _COARSE) - forward(z)) / _COARSE
 
 
-def _guarded_division(p: Pass) -> Floats:
-    delta = output_delta(p)
-    if not logarithmic(p):
+def _guarded_division(p: Pass, delta: Floats) -> Any:
+    if not p.cancels:
         return delta
-    variance = p.a[p.last] * (1.0 - p.a[p.last])
-    if p.network.loss == "binary_cross_entropy":
-        guarded: Floats = delta / (variance + 1e-8) * variance
-        return guarded
     a = p.a[p.last]
-    shares: Floats = p.y * a / (a + 1e-8)
-    total: Floats = shares.sum(axis=1, keepdims=True)
-    return a * total - shares
+    if p.network.loss == "binary_cross_entropy":
+        variance = a * (1.0 - a)
+        return delta / (variance + 1e-8) * variance
+    shares = p.y * a / (a + 1e-8)
+    return a * shares.sum(axis=1, keepdims=True) - shares
 
 
-def _whole_targets(p: Pass) -> Floats:
-    return output_delta(replace(p, y=np.trunc(p.y)))
-
-
-def _gelu_constant(z: Floats, a: Floats) -> Floats:
+def _gelu_constant(z: Floats, a: Floats) -> Any:
     from scipy.special import ndtr
 
-    slope: Floats = ndtr(z) + z * np.exp(-0.5 * z * z) * 0.4
-    return slope
+    return ndtr(z) + z * np.exp(-0.5 * z * z) * 0.4
 
 
 def _rounded_update(p: Pass, grads: list[Pair]) -> list[Pair]:
     return [(np.round(w, 3), np.round(b, 3)) for w, b in update(p, grads)]
 
 
+_bug = partial(Bug, SITE, right="{dW}", strikes="whole")
+
 BUGS = (
-    Bug(
+    _bug(
         "gradient_in_float16",
         "the gradient is stored in float16",
-        SITE,
-        "float16(dW)",
-        "{dW}",
-        "Half precision is set for the whole program to save memory.",
-        "Keep gradients in float64, or at least in float32.",
-        _each(_half),
-        "whole",
-        "gradients with few digits",
-        _NET,
+        wrong="float16(dW)",
+        why="Half precision is set for the whole program to save memory.",
+        mend="Keep gradients in float64, or at least in float32.",
+        hides="gradients with few digits",
+        rules=returning(_half),
     ),
-    Bug(
+    _bug(
         "weight_gradient_summed_in_float16",
         "samples are added up in float16",
-        SITE,
-        "sum over samples in float16",
-        "sum over samples in float64",
-        "The accumulator is allocated in the type of the stored weights.",
-        "Accumulate in a wider type than the one that is stored.",
-        {"weight_product": _half_sum},
-        "weights",
-        "gradients with few digits",
-        _NET,
+        wrong="sum over samples in float16",
+        right="sum over samples in float64",
+        why="The accumulator is allocated in the type of the stored weights.",
+        mend="Accumulate in a wider type than the one that is stored.",
+        hides="gradients with few digits",
+        rules={"weight_product": _half_sum},
+        strikes="weights",
     ),
-    Bug(
+    _bug(
         "weights_in_float16",
         "the forward pass rounds the weights to float16",
-        SITE,
-        "{inputs @ float16(W) + float16(b)}",
-        "{inputs @ W + b}",
-        "Weights are cast for speed, and the loss is compared with that of the originals.",
-        "Compute with the weights that were given.",
-        {"pre_activation": _half_weights},
-        "weights",
-        "weights with few digits in base 2",
-        _NET,
+        wrong="{inputs @ float16(W) + float16(b)}",
+        right="{inputs @ W + b}",
+        why="Weights are cast for speed, and the loss is compared with that of the originals.",
+        mend="Compute with the weights that were given.",
+        hides="weights with few digits in base 2",
+        rules={"pre_activation": _half_weights},
+        strikes="weights",
     ),
-    Bug(
+    _bug(
         "gradient_rounded",
         "the gradient is rounded to three decimals",
-        SITE,
-        "round(dW, 3)",
-        "{dW}",
-        "It is rounded to be printed, and the rounded one is returned.",
-        "Return it unrounded; round only when printing.",
-        _each(lambda g: np.round(g, 3)),
-        "whole",
-        "a tolerance of 1e-3",
-        _NET,
+        wrong="round(dW, 3)",
+        why="It is rounded to be printed, and the rounded one is returned.",
+        mend="Return it unrounded; round only when printing.",
+        hides="a tolerance of 1e-3",
+        rules=returning(lambda g: np.round(g, 3)),
     ),
-    Bug(
+    _bug(
         "gradient_truncated_to_int",
         "the gradient is kept in an array of integers",
-        SITE,
-        "int(dW)",
-        "{dW}",
-        "np.zeros_like of integer weights is an integer array, and cuts what is put in.",
-        "Allocate gradients as float64.",
-        _each(np.trunc),
-        "whole",
-        "gradients that are whole numbers",
-        _NET,
+        wrong="int(dW)",
+        why="np.zeros_like of integer weights is an integer array, and cuts what is put in.",
+        mend="Allocate gradients as float64.",
+        hides="gradients that are whole numbers",
+        rules=returning(np.trunc),
     ),
-    Bug(
+    _bug(
         "targets_truncated_to_int",
         "the targets are cast to integers in the error",
-        SITE,
-        "a - int(y)",
-        "a - y",
-        "The code was written for classes, and serves for real targets too.",
-        "Keep the targets as float64.",
-        {"output_delta": _whole_targets},
-        "output",
-        "targets that are whole numbers: all classification",
-        _NET,
+        wrong="a - int(y)",
+        right="a - y",
+        why="The code was written for classes, and serves for real targets too.",
+        mend="Keep the targets as float64.",
+        hides="targets that are whole numbers: all classification",
+        rules={"output_delta": lambda p: output_delta(replace(p, y=np.trunc(p.y)))},
+        strikes="output",
     ),
-    Bug(
+    _bug(
         "small_gradients_flushed",
         "small entries of the gradient are set to zero",
-        SITE,
-        "0 if |dW| < 0.01 else dW",
-        "{dW}",
-        "Small entries are taken for noise.",
-        "Leave small entries as they are: deep layers have no others.",
-        _each(lambda g: np.where(np.abs(g) < 0.01, 0.0, g)),
-        "whole",
-        "entries above 0.01; a tolerance of 0.01",
-        "2-8-8-2 sigmoid,sigmoid,sigmoid half_squared_error",
+        wrong="0 if |dW| < 0.01 else dW",
+        why="Small entries are taken for noise.",
+        mend="Leave small entries as they are: deep layers have no others.",
+        hides="entries above 0.01; a tolerance of 0.01",
+        rules=returning(lambda g: np.where(np.abs(g) < 0.01, 0.0, g)),
+        example="2-8-8-2 sigmoid,sigmoid,sigmoid half_squared_error",
     ),
-    Bug(
+    _bug(
         "slope_by_coarse_difference",
         "the slope of the activation is a one-sided difference",
-        SITE,
-        "(phi(z + 0.0001) - phi(z)) / 0.0001",
-        "phi'(z)",
-        "The derivative is not known, and a difference is quick to write.",
-        "Write the derivative, or use a central difference and say how good it is.",
-        {"activation_derivative": _by_differences},
-        "slopes",
-        "identity, and relu away from 0; a tolerance of 1e-4",
-        _NET,
+        wrong="(phi(z + 0.0001) - phi(z)) / 0.0001",
+        right="phi'(z)",
+        why="The derivative is not known, and a difference is quick to write.",
+        mend="Write the derivative, or use a central difference and say how good it is.",
+        hides="identity, and relu away from 0; a tolerance of 1e-4",
+        rules={"activation_derivative": _by_differences},
+        strikes="slopes",
     ),
-    Bug(
+    _bug(
         "epsilon_in_denominator",
         "a constant against division by zero changes the gradient",
-        SITE,
-        "(a - y) / (a (1 - a) + 1e-8) * a (1 - a)",
-        "a - y",
-        "The loss is derived by a, and the quotient guarded.",
-        "Simplify first: the denominator cancels, and nothing needs a guard.",
-        {"output_delta": _guarded_division},
-        "output",
-        "the squared losses; a tolerance of 1e-7, unless an output saturates",
-        "2-3-2 tanh,sigmoid binary_cross_entropy",
+        wrong="(a - y) / (a (1 - a) + 1e-8) * a (1 - a)",
+        right="a - y",
+        why="The loss is derived by a, and the quotient guarded.",
+        mend="Simplify first: the denominator cancels, and nothing needs a guard.",
+        hides="the squared losses; a tolerance of 1e-7, unless an output saturates",
+        rules=after("output_delta", _guarded_division),
+        strikes="output",
+        example="2-3-2 tanh,sigmoid binary_cross_entropy",
     ),
-    Bug(
+    _bug(
         "gelu_constant_rounded",
         "the constant of gelu's derivative is rounded",
-        SITE,
-        "Phi(z) + 0.4 z exp(-z^2 / 2)",
-        "Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)",
-        "1 / sqrt(2 pi) = 0.3989... is typed from memory.",
-        "Let the machine compute 1 / sqrt(2 pi).",
-        in_layers_of("gelu", _gelu_constant),
-        "slopes",
-        "z = 0; a tolerance of 1e-3",
-        "2-3-2 gelu,identity half_squared_error",
+        wrong="Phi(z) + 0.4 z exp(-z^2 / 2)",
+        right="Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)",
+        why="1 / sqrt(2 pi) = 0.3989... is typed from memory.",
+        mend="Let the machine compute 1 / sqrt(2 pi).",
+        hides="z = 0; a tolerance of 1e-3",
+        rules=in_layers_of("gelu", _gelu_constant),
+        strikes="slopes",
+        example="2-3-2 gelu,identity half_squared_error",
         activation="gelu",
     ),
-    Bug(
+    _bug(
         "loss_rounded",
         "the loss is rounded to three decimals",
-        SITE,
-        "round(loss, 3)",
-        "loss",
-        "It is rounded to be printed, and the rounded one is returned.",
-        "Return it unrounded: differences of a rounded loss are zero or far too large.",
-        {"loss": lambda p: round(loss(p), 3)},
-        "whole",
-        "the gradient; a loss with three decimals",
-        _NET,
+        wrong="round(loss, 3)",
+        right="loss",
+        why="It is rounded to be printed, and the rounded one is returned.",
+        mend="Return it unrounded: differences of a rounded loss are zero or far too large.",
+        hides="the gradient; a loss with three decimals",
+        rules=after("loss", lambda p, loss: round(loss, 3)),
     ),
-    Bug(
+    _bug(
         "weights_rounded_in_step",
         "the step rounds the weights to three decimals",
-        SITE,
-        "round(W - rate dW, 3)",
-        "{W - rate * dW}",
-        "Weights are rounded to be saved or printed, and training goes on from there.",
-        "Round only what is printed.",
-        {"update": _rounded_update},
-        "whole",
-        "the gradient alone, without a step",
-        _NET,
+        wrong="round(W - rate dW, 3)",
+        right="{W - rate * dW}",
+        why="Weights are rounded to be saved or printed, and training goes on from there.",
+        mend="Round only what is printed.",
+        hides="the gradient alone, without a step",
+        rules={"update": _rounded_update},
     ),
 )

@@ -7,6 +7,7 @@ may reach for the wrong thing, as real ones do.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,43 @@ class Pass:
         """The number of the output layer, L."""
         return self.network.depth
 
+    @property
+    def averaged(self) -> bool:
+        """Whether the loss is a mean over samples."""
+        return self.network.reduction == "mean"
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the output's delta is ``a - y``: the loss is a logarithmic one."""
+        return LOSSES[self.network.loss].cancels
+
+    def width(self, layer: int) -> int:
+        """n[layer]; 0 for the inputs."""
+        return self.network.widths[layer]
+
+    def fitting(self, layer: int, other: int) -> int:
+        """Another layer if it is as wide; else this one, for there it raises and is noticed."""
+        fits = 0 <= other <= self.last and self.width(other) == self.width(layer)
+        return other if fits else layer
+
     def weights(self, layer: int) -> Floats:
         """W of a layer."""
         return self.pairs[layer - 1][0]
+
+    def slope(self, layer: int, z: Floats) -> Floats:
+        """``phi'`` of a layer at any z."""
+        derivative = ACTIVATIONS[self.network.activations[layer - 1]].derivative
+        assert derivative is not None, "softmax is handled with its loss"
+        return derivative(z)
+
+    def upstream(self, layer: int) -> Floats | None:
+        """Derivative by a[layer], before the slope; None where the textbook never forms it."""
+        if layer == self.last and self.cancels:
+            return None
+        derivative: Floats = (
+            self.apply("propagate", layer) if layer < self.last else self.apply("loss_derivative")
+        )
+        return derivative
 
     def run(self) -> None:
         """Run forward by this pass's rules."""
@@ -89,8 +124,7 @@ def begin(p: Pass, params: list[Pair], x: Floats, y: Floats) -> None:
 def pre_activation(p: Pass, layer: int) -> Floats:
     """``z = a W + b``."""
     w, b = p.pairs[layer - 1]
-    z: Floats = p.a[layer - 1] @ w + b
-    return z
+    return p.a[layer - 1] @ w + b
 
 
 def activation(p: Pass, layer: int) -> Floats:
@@ -106,9 +140,7 @@ def loss(p: Pass) -> float:
 
 def activation_derivative(p: Pass, layer: int) -> Floats:
     """``phi'(z)``."""
-    derivative = ACTIVATIONS[p.network.activations[layer - 1]].derivative
-    assert derivative is not None, "softmax is handled with its loss"
-    return derivative(p.z[layer])
+    return p.slope(layer, p.z[layer])
 
 
 def loss_derivative(p: Pass) -> Floats:
@@ -127,7 +159,7 @@ def softmax_product(p: Pass, upstream: Floats) -> Floats:
 
 def output_delta(p: Pass) -> Floats:
     """``a - y`` where the slope cancels, else ``dL/da`` times the slope."""
-    if LOSSES[p.network.loss].cancels:
+    if p.cancels:
         return p.a[p.last] - p.y
     upstream: Floats = p.apply("loss_derivative")
     if p.network.activations[-1] == "softmax":
@@ -139,8 +171,7 @@ def output_delta(p: Pass) -> Floats:
 
 def propagate(p: Pass, layer: int) -> Floats:
     """Derivative by a[layer]: ``delta[l+1] W[l+1]^T``."""
-    back: Floats = p.delta[layer + 1] @ p.weights(layer + 1).T
-    return back
+    return p.delta[layer + 1] @ p.weights(layer + 1).T
 
 
 def hidden_delta(p: Pass, layer: int) -> Floats:
@@ -151,13 +182,12 @@ def hidden_delta(p: Pass, layer: int) -> Floats:
 
 def scale(p: Pass) -> float:
     """``1 / N`` for a mean, 1 for a sum."""
-    return 1.0 / len(p.y) if p.network.reduction == "mean" else 1.0
+    return 1.0 / len(p.y) if p.averaged else 1.0
 
 
 def weight_product(p: Pass, layer: int) -> Floats:
     """``a[l-1]^T delta[l]``."""
-    product: Floats = p.a[layer - 1].T @ p.delta[layer]
-    return product
+    return p.a[layer - 1].T @ p.delta[layer]
 
 
 def penalty_gradient(p: Pass, layer: int) -> Floats:
@@ -225,21 +255,7 @@ RULES: dict[str, Rule] = {
 }
 
 #: Rules that are applied layer by layer: ``rule(p, layer)``.
-LAYERED = frozenset(
-    (
-        "pre_activation",
-        "activation",
-        "activation_derivative",
-        "propagate",
-        "hidden_delta",
-        "weight_product",
-        "penalty_gradient",
-        "weight_gradient",
-        "bias_sum",
-        "bias_gradient",
-        "visit",
-    )
-)
+LAYERED = frozenset(name for name, rule in RULES.items() if "layer" in signature(rule).parameters)
 
 
 def only_in(layer: int, planted: Mapping[str, Rule]) -> dict[str, Rule]:
@@ -252,6 +268,22 @@ def only_in(layer: int, planted: Mapping[str, Rule]) -> dict[str, Rule]:
     return {
         name: restricted(name, rule) if name in LAYERED else rule for name, rule in planted.items()
     }
+
+
+def after(rule: str, change: Rule) -> dict[str, Rule]:
+    """Apply a rule of the textbook and change what it makes: ``change(p, [layer,] value)``."""
+    return {rule: lambda p, *layer: change(p, *layer, RULES[rule](p, *layer))}
+
+
+def in_layers_of(name: str, derivative: Callable[..., Any]) -> dict[str, Rule]:
+    """Replace the derivative of one activation: ``derivative(z, a)``."""
+
+    def rule(p: Pass, layer: int) -> Any:
+        if p.network.activations[layer - 1] != name:
+            return activation_derivative(p, layer)
+        return derivative(p.z[layer], p.a[layer])
+
+    return {"activation_derivative": rule}
 
 
 class Textbook:

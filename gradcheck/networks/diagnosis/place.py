@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.bugs import SITES
 from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Implied, Name
 from gradcheck.networks.diagnosis.implied import implied_derivative, implied_slope
@@ -22,50 +23,6 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Problem
 
 Questions = Generator[Request, Observation, Diagnosis]
-
-_PARTS = {
-    "activation_derivative": "the derivative of {activation} is not what your code multiplies by",
-    "loss_derivative": "the delta of the outputs is not {outputs}",
-    "delta_recursion": "the delta is not {{delta[up] @ W[up].T{times}}}",
-    "weight_gradient": "the weight gradient is not {{inputs.T @ delta}} of your own {{delta}}",
-    "bias_gradient": "the bias gradient is not {{the sum}} of your own {{delta}} over the samples",
-    "regularisation": "the gradient of the weight penalty is not {{l2 * W}}",
-}
-
-_MENDS = {
-    "activation_derivative": "Look at the derivative of {activation} in layer {layer}.",
-    "loss_derivative": "Look at the lines that form it: the error of the outputs{slope}.",
-    "delta_recursion": "Look at the lines that form it: what is carried down from layer {above}"
-    "{slope}.",
-    "weight_gradient": "Look at the line that forms {{dW}} of layer {layer}.",
-    "bias_gradient": "Look at the line that forms {{db}} of layer {layer}.",
-    "regularisation": "Look at the term of the weight penalty in layer {layer}.",
-}
-
-
-#: What is said of sites that belong to no layer, and of all layers at once.
-_WHOLE = {
-    "batch_reduction": (
-        "The gradient is not put together from the samples as the loss is.",
-        "Look at where the gradient is summed over the batch, and divided by it.",
-    ),
-    "forward": (
-        "The loss is not the loss as defined.",
-        "Look at the forward pass and the loss.",
-    ),
-    "update": (
-        "The step is not what your own gradient makes of it: params - rate * gradient.",
-        "Look at the lines that change the parameters.",
-    ),
-    "regularisation": (
-        "The weight penalty is not as defined, in the loss or in the gradient.",
-        "Look at the term of the weight penalty.",
-    ),
-    "returned_gradient": (
-        "What is returned is not the gradient.",
-        "Look at the end of the function, where the gradient is returned.",
-    ),
-}
 
 
 def localise(
@@ -150,8 +107,9 @@ def _tensor(
 
 def placed(site: str, layer: int | None, network: Network) -> tuple[str, str]:
     """Say where something is wrong, and where to look, and no more."""
-    if layer is None or site not in _PARTS:
-        return _WHOLE[site if site in _WHOLE else "returned_gradient"]
+    said, mend = SITES[site].in_layer
+    if layer is None or not said:
+        return SITES[site].whole
     activation = network.activations[layer - 1]
     flat = activation == "identity"
     words = {
@@ -162,7 +120,7 @@ def placed(site: str, layer: int | None, network: Network) -> tuple[str, str]:
         "outputs": _of_outputs(network),
         "slope": "" if flat else f", and the derivative of {activation} where it is multiplied in",
     }
-    return f"In layer {layer} {_PARTS[site].format(**words)}.", _MENDS[site].format(**words)
+    return f"In layer {layer} {said.format(**words)}.", mend.format(**words)
 
 
 def _of_outputs(network: Network) -> str:

@@ -22,7 +22,7 @@ from gradcheck.networks.diagnosis.place import is_multiple, localise
 from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
 from gradcheck.networks.diagnosis.recover_deltas import (
     FACTOR,
-    SITES,
+    SITES_OF,
     RecoveredDeltas,
     WrongRule,
     left_unexplained,
@@ -141,7 +141,7 @@ def _two_at_once(
         return []  # of one number, 0.2, two bugs are made too easily: 2 and 0.1
     here = [
         h
-        for h in hypotheses(case.network, SITES[flag.part])
+        for h in hypotheses(case.network, SITES_OF[flag.part])
         if not h.everywhere and h.layer in (flag.layer, None)
     ]
     for one, two in itertools.combinations(here, 2):
@@ -168,7 +168,7 @@ def _from_catalogue(
     """Name the bug at a place, if one and only one function in the catalogue is it."""
     fitting: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
-    for hypothesis in hypotheses(case.network, SITES[flag.part]):
+    for hypothesis in hypotheses(case.network, SITES_OF[flag.part]):
         if hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
             continue
         left = left_unexplained(hypothesis.bug.rules, flag, surveys, case.noise)

@@ -18,6 +18,7 @@ import numpy as np
 
 from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Observation
+from gradcheck.networks.bugs import SITES
 from gradcheck.networks.bugs.textbook import Pass, Rule, Textbook
 from gradcheck.networks.problem import Floats, Problem
 
@@ -218,14 +219,13 @@ def _common_factor(
 
 
 #: Sites whose bugs can raise a flag of each kind.
-SITES = {
-    "delta": ("activation_derivative", "delta_recursion", "loss_derivative"),
-    "weight": ("weight_gradient", "regularisation"),
-    "bias": ("bias_gradient", "regularisation"),
+SITES_OF = {
+    part: tuple(site.slug for site in SITES.values() if part in site.parts)
+    for part in ("delta", "weight", "bias")
 }
 
 #: What a rule that stands in one layer makes.
-PARTS = {site: part for part, sites in SITES.items() for site in sites}
+PARTS = {site.slug: site.parts[-1] for site in SITES.values() if site.parts}
 
 
 def left_unexplained(

@@ -30,7 +30,7 @@ from gradcheck.networks.diagnosis.observations import Observations, numbers, sim
 from gradcheck.networks.diagnosis.place import placed
 from gradcheck.networks.diagnosis.probe_setup import ProbeSetup, probe
 from gradcheck.networks.diagnosis.recover_deltas import (
-    SITES,
+    SITES_OF,
     RecoveredDeltas,
     WrongRule,
     left_unexplained,
@@ -74,7 +74,7 @@ def at_a_place(
     """Name a bug at a flagged place by what the code's own numbers around it give."""
     if len(surveys) < 2:
         return []
-    for hypothesis in hypotheses(case.network, SITES[flag.part]):
+    for hypothesis in hypotheses(case.network, SITES_OF[flag.part]):
         free = hypothesis.bug.free
         if free is None or hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
             continue
