@@ -29,10 +29,18 @@ from gradcheck.errors import UsageError
 from gradcheck.errors.lines import TrailedError, raised, trail_of
 from gradcheck.errors.suggestion import meant
 from gradcheck.reading.foreign_call import Reading, UnsuitedError, arguments, calmly, first_line
-from gradcheck.reading.layout import BIASES, SAMPLES, WEIGHTS, Layout, Trial
-from gradcheck.reading.parameters import from_own, stepped, to_own
+from gradcheck.reading.layout import (
+    BIASES,
+    SAMPLES,
+    WEIGHTS,
+    Layout,
+    Trial,
+    from_own,
+    stepped,
+    to_own,
+)
 from gradcheck.reading.paths import Path, read, single, write
-from gradcheck.reading.update_method import gradient
+from gradcheck.reading.steps import gradient
 
 Function = Callable[..., Any]
 

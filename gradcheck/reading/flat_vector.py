@@ -26,9 +26,16 @@ from gradcheck.reading.foreign_call import (
     members,
 )
 from gradcheck.reading.function_pair import PENALTIES
-from gradcheck.reading.layout import Layout, Trial, labels, narrower, single
+from gradcheck.reading.layout import (
+    Layout,
+    Trial,
+    from_own,
+    labels,
+    narrower,
+    single,
+    to_own,
+)
 from gradcheck.reading.names import plain, plays, role_of
-from gradcheck.reading.parameters import from_own, to_own
 from gradcheck.reading.source_names import by_number, spelled
 
 _VECTOR = (

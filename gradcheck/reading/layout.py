@@ -16,7 +16,9 @@ unit in each layer but the last.
 Targets as foreign code wants them: labels in place of one-hot rows, or one number a sample.
 """
 
+import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -101,6 +103,17 @@ class Layout:
             b = b.reshape(n_out)
         return w.copy(), (-b if self.threshold else b.copy())
 
+    def pairs(
+        self, weights: Iterable[Any], biases: Iterable[Any] | None, own: list[Pair]
+    ) -> list[Pair]:
+        """Read a gradient back, layer by layer, in the shapes of the code's own parameters."""
+        biases = itertools.repeat(None, len(own)) if biases is None else biases
+        layers = zip(own, weights, biases, strict=True)
+        return [
+            self.unpack(weight, bias, *w.shape, layer=str(number))
+            for number, ((w, _), weight, bias) in enumerate(layers, start=1)
+        ]
+
     def give(self, samples: Floats) -> Any:
         """Give inputs or targets of shape (N, n) as the code wants them.
 
@@ -180,6 +193,11 @@ AT_ONE: dict[str, float] = {
 }
 
 
+def widths_of(own: list[Pair]) -> tuple[int, ...]:
+    """Return the widths of a network with given parameters."""
+    return (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
+
+
 def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
     """Return the widths of the code's own network."""
     return (*(n + 1 for n in widths[:-1]), widths[-1])
@@ -216,6 +234,45 @@ def narrow(network: Network, gradients: list[Floats]) -> list[Pair]:
         (g[:-1, :n_out].copy(), g[-1, :n_out] / on)
         for g, on, (_, n_out) in zip(gradients, _on(network), network.shapes, strict=True)
     ]
+
+
+def to_own(
+    layout: Layout, network: Network, params: list[Pair], x: Floats
+) -> tuple[list[Pair], Floats]:
+    """Return the parameters and inputs of the code's own network."""
+    if layout.bias != "missing":
+        return params, x
+    weights, wide = widen(network, params, x)
+    return [(w, np.zeros(w.shape[1])) for w in weights], wide
+
+
+def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pair]:
+    """Return the gradient of the network from that of the code's own."""
+    if layout.bias != "missing":
+        return gradients
+    return narrow(network, [w for w, _ in gradients])
+
+
+def stepped(
+    layout: Layout,
+    network: Network,
+    params: list[Pair],
+    own: list[Pair],
+    after: list[Pair],
+    rate: float,
+) -> list[Pair]:
+    """Return the parameters after a step, from those of the code's own network.
+
+    Where biases are missing, the gradient that the step implies is that of the weights
+    from the unit that is always on.
+    """
+    if layout.bias != "missing":
+        return after
+    implied = [
+        ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
+    ]
+    grads = from_own(layout, network, implied)
+    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
 
 
 def single(y: Floats) -> Floats:

@@ -41,6 +41,23 @@ ROLES: dict[str, frozenset[str]] = {
     }.items()
 }
 
+#: What methods are called that are called in turn, the likelier first.
+METHODS: dict[str, tuple[str, ...]] = {
+    kind: tuple(names.split())
+    for kind, names in {
+        "forward": "forward feedforward forwardpass forwardprop forwardpropagation "
+        "forwardpropagate propagate think predict query feedfwd compute activate run fwd "
+        "calculate output getoutput evaluate",
+        "backward": "backward backprop backpropagate backpropagation backpropogate backwardpass "
+        "backwardprop backwardpropagation backwardpropagate back propagateback bwd "
+        "backpropogation backpropagateerror",
+        "update": "step update updateweights updateparams updateparameters optimize "
+        "applygradients gradientdescent applygradient updateweight descend",
+        "train": "trainstep trainonbatch trainone trainonce partialfit fitpartial learn train fit "
+        "trainsample step update sgd trainepoch trainbatch trainnetwork",
+    }.items()
+}
+
 _LOSS = re.compile(r"loss|cost|error|^total|^e(total)?$|^j$|mse|^err|entropy|bce|nll|objective")
 #: In names of outputs, whatever else stands there: output_pred, y_pred_batch, probabilities.
 _PREDICTED = re.compile(r"pred|yhat|prob(s|a)|^(final|network)outputs?$")

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.problem import PosedNetwork as Network
-from gradcheck.reading.layout import Layout, narrow, narrower, widen
+from gradcheck.reading.layout import Layout, narrower
 from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find
+from gradcheck.reading.source_names import spelled_at
 
 Found = list[tuple[ArrayPath, Floats]]
 
@@ -75,44 +75,9 @@ class ParameterRoles:
         """Say where the parameters are."""
         return ", ".join(place.name for place in (*self.weights, *self.biases))
 
-
-def to_own(
-    layout: Layout, network: Network, params: list[Pair], x: Floats
-) -> tuple[list[Pair], Floats]:
-    """Return the parameters and inputs of the code's own network."""
-    if layout.bias != "missing":
-        return params, x
-    weights, wide = widen(network, params, x)
-    return [(w, np.zeros(w.shape[1])) for w in weights], wide
-
-
-def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pair]:
-    """Return the gradient of the network from that of the code's own."""
-    if layout.bias != "missing":
-        return gradients
-    return narrow(network, [w for w, _ in gradients])
-
-
-def stepped(
-    layout: Layout,
-    network: Network,
-    params: list[Pair],
-    own: list[Pair],
-    after: list[Pair],
-    rate: float,
-) -> list[Pair]:
-    """Return the parameters after a step, from those of the code's own network.
-
-    Where biases are missing, the gradient that the step implies is that of the weights
-    from the unit that is always on.
-    """
-    if layout.bias != "missing":
-        return after
-    implied = [
-        ((w - new) / rate, (b - c) / rate) for (w, b), (new, c) in zip(own, after, strict=True)
-    ]
-    grads = from_own(layout, network, implied)
-    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
+    def spelling(self, functions: list[Any], layout: Layout, root: str = "self") -> str:
+        """Return the names of parameters in an object, and of what is computed of them."""
+        return spelled_at(functions, self.weights, self.biases, layout, root, self.form)
 
 
 def find_roles(root: Any) -> list[ParameterRoles]:

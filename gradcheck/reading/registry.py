@@ -13,12 +13,12 @@ from gradcheck.errors.suggestion import meant
 ADAPTERS: dict[str, str] = {
     "declaration": "declared:find",  # whoever writes one means it, beside loss_and_grads too
     "native": "search:find_native",
-    "cs231n": "cs231n:find",
-    "nielsen": "nielsen:find",
-    "deeplearning.ai": "deeplearning_ai:find",
+    "cs231n": "gradient_method:find_cs231n",
+    "nielsen": "gradient_method:find_nielsen",
+    "deeplearning.ai": "function_pair:find",
     "flat vector": "flat_vector:find",
-    "gradients": "gradients:find",
-    "in place": "in_place:find",
+    "gradients": "gradient_method:find",
+    "in place": "update_method:find",
     "script": "script:find",
 }
 

@@ -11,7 +11,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import ABSENT, ContractError, Floats
+from gradcheck.contract.answers import ABSENT, ContractError, Floats, Pair
 from gradcheck.reading.foreign_call import NO_ARRAY
+from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import is_gradient, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find
 
@@ -153,6 +154,19 @@ class Picker:
         if stems not in self._rows and (row := _row([p for p in mine if p is not None], layers)):
             self._rows[stems] = row
         return known[self._places[key]]
+
+    def pairs(self, answer: Any, told: list[str], own: list[Pair], layout: Layout) -> list[Pair]:
+        """Return the gradient in an answer whose parts have names, or parameters in its place."""
+        found = arrays_in(answer, told)
+
+        def chosen(stems: tuple[str, ...], shapes: list[tuple[int, ...]]) -> Iterator[Floats]:
+            for index, shape in enumerate(shapes):
+                yield self.pick(found, stems, index + 1, shape, index, len(own))
+
+        packed = [layout.pack(w, b) for w, b in own]
+        vectors = [b.shape for _, b in packed if b is not None]
+        weights = chosen(WEIGHT, [w.shape for w, _ in packed])
+        return layout.pairs(weights, chosen(BIAS, vectors) if vectors else None, own)
 
 
 @dataclass(frozen=True)

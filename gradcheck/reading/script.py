@@ -29,16 +29,16 @@ from gradcheck.reading.foreign_call import (
     members,
 )
 from gradcheck.reading.holders import set_rates
+from gradcheck.reading.layout import to_own
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
-from gradcheck.reading.own_loss import OwnLoss, built_in, own_losses, told_of_loss
-from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, listed, to_own
+from gradcheck.reading.own_loss import OwnLoss, own_losses, told_of_loss
+from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, listed
 from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST, first, one_round, stored
 from gradcheck.reading.running import changed as changed_in
 from gradcheck.reading.shrinking import shares, told_of_share
-from gradcheck.reading.source_names import spelled_at
-from gradcheck.reading.update_method import Stepping
+from gradcheck.reading.steps import Stepping, built_in
 
 
 @dataclass(frozen=True)
@@ -208,9 +208,7 @@ def find(module: Any) -> Iterator[Reading]:
                 told["unread"] = ", ".join(others[part.roles])
             if isinstance(part.roles, ParameterRoles):
                 roles, lines = part.roles, [one_round(loop, inner)]
-                told["spelling"] = spelled_at(
-                    lines, roles.weights, roles.biases, roles.layout, "", roles.form
-                )
+                told["spelling"] = roles.spelling(lines, roles.layout, "")
             if inner:
                 told["loop"] = "the first round of each inner loop"
             yield Reading("script", LoopIteration(script, part, shelf), told)

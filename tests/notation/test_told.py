@@ -19,7 +19,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.notation.formula import coefficient
 from gradcheck.networks.problem import Batch, Params, Problem
-from gradcheck.reading import cs231n, deeplearning_ai, flat_vector, in_place
+from gradcheck.reading import flat_vector, function_pair, gradient_method, update_method
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.loading import load
 from gradcheck.reading.source_names import by_number, spelled
@@ -169,16 +169,16 @@ def test_names_are_read_where_they_are_certain_and_nowhere_else():
 
 #: Who reads an example.
 READERS = {
-    "deeplearning_ai.py": deeplearning_ai,
-    "cs231n.py": cs231n,
-    "ng.py": flat_vector,
-    "in_place.py": in_place,
+    "deeplearning_ai.py": function_pair.find,
+    "cs231n.py": gradient_method.find_cs231n,
+    "ng.py": flat_vector.find,
+    "in_place.py": update_method.find,
 }
 
 
 def names_of(example):
     """Return the names that are read from an example."""
-    for reading in READERS[example].find(load(EXAMPLES / example)):
+    for reading in READERS[example](load(EXAMPLES / example)):
         words = getattr(reading, "conventions", {}).get("spelling", "").split()
         if words:
             return dict(word.split("=") for word in words if "=" in word)

@@ -1,0 +1,297 @@
+"""Functions called in turn on what holds the parameters: a forward, a backward, an update.
+
+What all code has in common whose functions share an object or a module, whether they return
+the gradient or change the parameters by it.
+"""
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.reading.foreign_call import (
+    RAN_FORWARD,
+    WAS_CALLED,
+    WAS_MADE,
+    Reading,
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    broken,
+    calmly,
+    role_among,
+)
+from gradcheck.reading.holders import ClassHolder, Holder
+from gradcheck.reading.layout import to_own, wider, widths_of
+from gradcheck.reading.names import METHODS, plain
+from gradcheck.reading.own_loss import OwnLoss, mentions_loss, own_losses
+from gradcheck.reading.returned import (
+    MEANINGS,
+    WITHOUT_LOSS,
+    from_above,
+    meant,
+    returned_names,
+    told_of_meaning,
+)
+
+#: How samples are given, the likelier first.
+SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
+
+#: Where a forward that returns nothing leaves its outputs.
+_LEFT = ("output", "outputs", "a2", "A2", "o", "out", "y_hat", "yhat", "ao")
+
+
+@dataclass(frozen=True)
+class CallSequence:
+    """What is called to train once, or for a gradient.
+
+    Attributes
+    ----------
+    calls : tuple of str
+        Names of methods, in order.
+    forward : str
+        The method that gives outputs; empty if there is none.
+    loss : str
+        What gives the loss, ``returned`` where the training does, or empty.
+    samples : str
+    targets : {"as given", "one number"}
+    rate : float or None
+        The rate that is built in; None where it can be set.
+    share : float or None
+        How much of a rate that is set is used; None where that is all of it for sure.
+    outputs : str
+        ``columns`` where samples are rows and outputs are not.
+    own : OwnLoss or None
+        How the loss is had, where it has a name.
+    given : str
+        What the one argument is given that no name says; a key of
+        :data:`~gradcheck.reading.returned.MEANINGS`, or empty for what its name suggests.
+    """
+
+    calls: tuple[str, ...]
+    forward: str = ""
+    loss: str = ""
+    samples: str = "rows"
+    targets: str = "as given"
+    rate: float | None = None
+    share: float | None = None
+    outputs: str = ""
+    own: OwnLoss | None = None
+    given: str = ""
+
+
+class Called:
+    """Code whose functions are called in turn.
+
+    Attributes
+    ----------
+    calling : str
+        What was called last.
+    unknown : str
+        The argument that no name says; empty where there is none.
+    """
+
+    def __init__(self, host: Holder, plan: CallSequence) -> None:
+        self.layout = replace(host.roles.layout, samples=plan.samples, outputs=plan.outputs)
+        self.host, self.plan, self.calling, self.unknown = host, plan, "", ""
+        if plan.forward:
+            self.forward = self._forward
+
+    def ready(
+        self, own: list[Any], x: Floats, y: Floats, rate: float = 0.5
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Return a fresh holder with given parameters, their roles, and what functions may get."""
+        given, targets = self.layout.give(x), self._targets(y)
+        holder, roles = self.host.fresh(widths_of(own), rate, {"x": given, "y": targets})
+        self.host.set_rate(holder, rate)
+        roles.write(holder, own)
+        values = {"x": given, "y": targets, "rate": rate, "once": 1, "quiet": False, "m": len(x)}
+        return holder, roles, values
+
+    def _targets(self, y: Floats) -> Any:
+        if self.plan.targets == "one number":
+            if y.shape != (1, 1):
+                raise NotImplementedError("one output of one sample a call")
+            return float(y[0, 0])
+        return self.layout.give(y)
+
+    def call_all(self, holder: Any, values: dict[str, Any]) -> Any:
+        """Make the calls in turn, and return what the last one does."""
+        answer = None
+        for name in self.plan.calls:
+            self.calling = name
+            answer = self._call(holder, name, values)
+        return answer
+
+    def _call(self, holder: Any, name: str, values: dict[str, Any]) -> Any:
+        function = self.host.methods[name]
+        if isinstance(self.host, ClassHolder):
+            function = getattr(holder, name)
+        try:
+            chosen = bind(function, values)
+        except UnsuitedError:  # one argument that is not known: the error, or the outputs
+            unknown = _unknown(function, values)
+            if len(unknown) != 1 or "output" not in values:
+                raise
+            self.unknown = unknown[0]
+            meaning = self.plan.given or ("a - y" if from_above(self.unknown) else "a")
+            columns = (self.plan.outputs or self.plan.samples) in ("columns", "one column")
+            value = meant(meaning, values["output"], values["y"], values["m"], columns)
+            values = {**values, self.unknown: value}
+            chosen = bind(function, values)
+        answer = function(*chosen)
+        told = returned_names(function)
+        outputs = plain(name) not in METHODS["backward"] and not mentions_loss(name)
+        if isinstance(answer, tuple) and len(told) == len(answer):
+            values.update(zip(told, answer, strict=True))
+        elif answer is not None and outputs:
+            values["output"] = answer
+        return answer
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        own, wide = to_own(self.layout, network, params, x)
+        return self.layout.take(self.outputs(own, wide), own[-1][0].shape[1], len(x))
+
+    def outputs(self, own: list[Pair], x: Floats) -> Any:
+        """Return what the forward gives, as it gives it."""
+        with calmly():
+            holder, _, values = self.ready(own, x, np.zeros((len(x), own[-1][0].shape[1])))
+            return self.run_forward(holder, values)
+
+    def run_forward(self, holder: Any, values: dict[str, Any]) -> Any:
+        """Call the forward on a holder, and return its outputs."""
+        answer = self._call(holder, self.plan.forward, values)
+        if answer is None:
+            left = [key for key in _LEFT if hasattr(holder, key)]
+            if not left:
+                raise UnsuitedError(f"{self.plan.forward} returns nothing")
+            answer = getattr(holder, left[0])
+        return _outputs_in(answer, np.size(values["y"])) if isinstance(answer, tuple) else answer
+
+    def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
+        """Return the code's own loss, of a function or of what the calls leave; NaN without one."""
+        if self.plan.own is None:
+            return float("nan")
+        with calmly():
+            holder, values = self._seen(own, x, y)
+            if self.plan.own.find is None:
+                self.call_all(holder, values)
+            return self.plan.own.value(holder, values)
+
+    def _seen(self, own: list[Any], x: Floats, y: Floats) -> tuple[Any, dict[str, Any]]:
+        """Return a holder whose forward has run, and what its functions may be given."""
+        holder, _, values = self.ready(own, x, y)
+        if self.plan.forward:
+            values["output"] = self.run_forward(holder, values)
+        return holder, values | {"reg": 0.0}
+
+    def trial(self) -> tuple[list[Pair], Floats, Floats]:
+        """Make up parameters and a batch of the host's own sizes, to see whether it answers."""
+        rng = np.random.default_rng(0)
+        missing = self.layout.bias == "missing"
+        widths = wider(self.host.roles.widths) if missing else self.host.roles.widths
+        pairs = [
+            (rng.normal(size=s), rng.normal(size=s[1]) * (not missing))
+            for s in itertools.pairwise(widths)
+        ]
+        n = 1 if self.plan.samples.startswith("one") else 3
+        y = np.zeros((n, widths[-1]))
+        y[:, 0] = 1.0
+        return pairs, rng.normal(size=(n, widths[0])), y
+
+    def losses(self) -> list[OwnLoss]:
+        """Return the ways to have the code's own loss, tried on a question."""
+        own, x, y = self.trial()
+
+        def tried() -> list[OwnLoss]:
+            holder, values = self._seen(own, x, y)
+            trained, others = self._seen(own, x, y)
+            self.call_all(trained, others)
+            called = tuple(name for name in self.plan.calls if not mentions_loss(name))
+            return own_losses(holder, self.host.module, values, called, trained)
+
+        found: list[OwnLoss] = answered(tried, [])
+        return found
+
+    def meanings(self, loss: bool) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield what the argument may be given that no name says, and what is told of it."""
+        own, x, y = self.trial()
+
+        def tried() -> None:
+            holder, roles, values = self.ready(own, x, y, 1.0)
+            self.call_all(holder, values)
+            roles.read(holder, own)
+
+        answered(tried, None)
+        if not self.unknown:
+            yield "", {}
+            return
+        for meaning in MEANINGS if loss else WITHOUT_LOSS:
+            yield meaning, told_of_meaning(self.unknown, meaning)
+
+    def oriented(self) -> CallSequence:
+        """See whether the forward runs, and whether outputs are columns where samples are rows."""
+        if not self.plan.forward:
+            return self.plan
+        own, x, _ = self.trial()
+        try:
+            answer = np.asarray(attempt(lambda: self.outputs(own, x)))
+        except UnsuitedError:
+            return replace(self.plan, forward="")
+        turned = self.plan.samples == "rows" and answer.shape == (own[-1][0].shape[1], len(x))
+        return replace(self.plan, outputs="columns") if turned else self.plan
+
+    def stopped(self, adapter: str, why: UnsuitedError) -> Reading:
+        """Return a reading that says what one of its calls raised."""
+        stage = WAS_MADE
+        if self.calling:
+            stage = WAS_CALLED if plain(self.calling) in METHODS["forward"] else RAN_FORWARD
+        if stage == RAN_FORWARD and self.calling == self.plan.calls[0]:
+            own, x, _ = self.trial()
+            runs = self.plan.forward and answered(lambda: [self.outputs(own, x)], None)
+            stage = RAN_FORWARD if runs else WAS_CALLED
+        told = {"calls": ", ".join(self.plan.calls), "class": self.host.name}
+        return broken(adapter, why, stage, told)
+
+    def told(self, holder: str) -> dict[str, str]:
+        """Say how the code is called; its name stands under the key ``holder``."""
+        host, calls = self.host, self.plan.calls
+        root = "" if host.name == "the module" else "self"
+        told = self.layout.told() | {"calls": ", ".join(calls), holder: host.name}
+        functions = [host.methods[name] for name in calls]
+        told["spelling"] = host.roles.spelling(functions, self.layout, root)
+        if self.plan.targets != "as given":
+            told["targets"] = self.plan.targets
+        if self.plan.samples.startswith("one"):
+            told["batch"] = "1"
+        if host.fixed:
+            told["widths"] = "-".join(map(str, host.roles.widths))
+        return told
+
+
+def answered(function: Callable[[], Any], otherwise: Any) -> Any:
+    """Return what the code answers; something else where it raises."""
+    try:
+        return attempt(function)
+    except UnsuitedError:
+        return otherwise
+
+
+def _unknown(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
+    """Name the arguments that have to be given and that nothing is known for."""
+    needed = [p.name for p in arguments(function) if p.default is inspect.Parameter.empty]
+    return [name for name in needed if role_among(name, values) is None]
+
+
+def _outputs_in(parts: tuple[Any, ...], size: int) -> Any:
+    """Return the outputs of several things returned: what has their size, the first or last."""
+    fitting = [part for part in parts if isinstance(part, np.ndarray) and part.size == size]
+    if not fitting:
+        return parts[-1]
+    return parts[0] if fitting[0] is parts[0] else fitting[-1]

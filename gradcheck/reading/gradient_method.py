@@ -1,0 +1,421 @@
+"""Methods that return the gradient of the object that holds the parameters.
+
+Those named after gradients, and functions named so; and those of two courses, whose objects are
+kept from question to question:
+
+CS231n: a class with a ``params`` dict and ``loss(X, y, reg) -> loss, grads``. Weights in x out,
+samples in rows, integer labels; without labels ``loss(X)`` gives the scores.
+(https://cs231n.github.io/assignments2024/assignment1/, TwoLayerNet and FullyConnectedNet.)
+
+Nielsen: ``Network(sizes)`` with ``weights``, ``biases`` and ``backprop(x, y)``. Column vectors,
+one sample a call, nablas of the biases first. (Michael Nielsen, Neural Networks and Deep
+Learning, chapter 1, network.py and network2.py.)
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.contract.answers import ContractError, Floats, Pair
+from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.reading.call_sequence import SAMPLES, Called, CallSequence, answered
+from gradcheck.reading.foreign_call import (
+    RAN_FORWARD,
+    WAS_CALLED,
+    WAS_MADE,
+    Reading,
+    UnsuitedError,
+    arguments,
+    attempt,
+    bind,
+    broken,
+    calmly,
+    classes,
+    functions,
+    methods,
+    works,
+)
+from gradcheck.reading.function_pair import Chain, read
+from gradcheck.reading.holders import Holder, Model, hosts, models
+from gradcheck.reading.layout import Trial, from_own, labels, stepped, to_own, widths_of
+from gradcheck.reading.names import METHODS, gives_gradients, plain, plays
+from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, own_losses, told_of_loss
+from gradcheck.reading.parameters import ParameterRoles
+from gradcheck.reading.returned import BACKWARDS, FORWARDS, Picker, loss_in, returned_names
+
+
+class GradientMethod(Called):
+    """An object whose method returns the gradient, read as an implementation."""
+
+    def __init__(self, host: Holder, plan: CallSequence, picker: Picker) -> None:
+        super().__init__(host, plan)
+        self.picker = picker
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Call the method, and find the gradient in what it returns."""
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.layout, network, params, batch.x)
+        loss, pairs = self.ask(own, x, batch.y)
+        if self.plan.own is not None:
+            loss = self.loss_of(own, x, batch.y)
+        return loss, from_own(self.layout, network, pairs)
+
+    def ask(self, own: list[Pair], x: Any, y: Any) -> tuple[Any, list[Pair]]:
+        """Return the loss, if there is one, and the gradient of the code's own network."""
+        with calmly():
+            holder, _, values = self.ready(own, x, y)
+            answer = self.call_all(holder, values)
+        told = returned_names(self.host.methods[self.plan.calls[-1]])
+        return loss_in(answer, told), self.picker.pairs(answer, told, own, self.layout)
+
+
+def find(module: Any) -> Iterator[Reading]:
+    """Yield the readings of functions, then of methods, named after gradients or backprop."""
+    own = functions(module)
+    forwards = [
+        f for name, f in own.items() if "forward" in plain(name) or plain(name) == "predict"
+    ]
+    for name, function in own.items():
+        if not gives_gradients(name):
+            continue
+        for forward in [*forwards, None]:
+            made = list(read(Chain(function, forward), "gradients", module))
+            yield from made
+            if any(map(works, made)):
+                break
+    yield from _of_methods(module)
+
+
+def _of_methods(module: Any) -> Iterator[Reading]:
+    """Yield the readings of classes with a method that returns their gradient."""
+    for host in hosts(module):
+        names = [n for n in host.methods if gives_gradients(n)]
+        forward = [n for n in host.methods if plain(n) in METHODS["forward"]]
+        lines: list[tuple[str, ...]] = [(f, n) for f in forward[:1] for n in names]
+        lines += [(n,) for n in names]
+        # a loss may leave what the backward needs
+        between = [name for name in host.methods if mentions_loss(name)]
+        lines += [(f, loss, n) for f in forward[:1] for loss in between[:1] for n in names]
+        for calls, samples in itertools.product(lines, SAMPLES):
+            plan = CallSequence(calls, forward[0] if forward else "", "", samples)
+            code = GradientMethod(host, plan, Picker())
+            try:
+                loss, _ = attempt(lambda c=code: c.ask(*c.trial()))  # type: ignore[misc]
+            except UnsuitedError as error:
+                yield code.stopped("gradients", error)
+                continue
+            yield from _readings(code, loss == loss)
+            break
+
+
+def _readings(code: GradientMethod, returned: bool) -> Iterator[Reading]:
+    """Yield code with every loss, meaning of an argument and order of layers that it may have."""
+    host, plan = code.host, code.oriented()
+    read = Called(host, plan)
+    losses = [] if returned else read.losses()
+    for own in choices(losses):
+        said = {} if returned else told_of_loss(own, losses)
+        for meaning, more in Called(host, plan).meanings(returned or own is not None):
+            made = replace(plan, loss=own.name if own else "", own=own, given=meaning)
+            for picker, order in _orders(code.picker):
+                final = GradientMethod(host, made, picker)
+                yield Reading("gradients", final, final.told("class") | said | more | order)
+
+
+def _orders(picker: Picker) -> Iterator[tuple[Picker, dict[str, str]]]:
+    """Yield the orders in which layers may be returned, where their shapes are alike."""
+    if not picker.alike:
+        yield picker, {}
+        return
+    for order in (FORWARDS, BACKWARDS):
+        told = {"returned": order, "among": "several orders"}
+        yield Picker(order == BACKWARDS), told
+
+
+class _Kept:
+    """An object of a class for each architecture, kept, with its parameters replaced."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._objects: dict[Any, Any] = {}
+
+    def holding(
+        self, own: list[Pair], reg: float | None = None, made_with: float = 0.0
+    ) -> tuple[Any, ParameterRoles]:
+        """Return an object with given parameters, and their roles.
+
+        ``reg`` may be given to its constructor; ``made_with`` tells objects apart.
+        """
+        widths = widths_of(own)
+        if (widths, made_with) not in self._objects:
+            more = None if reg is None else {"reg": reg}
+            self._objects[widths, made_with] = self.model.build(widths, more)
+        made = self._objects[widths, made_with]
+        roles = self.model.roles_in(made, widths)
+        roles.write(made, own)
+        return made, roles
+
+    def told(self, spelling: str) -> dict[str, str]:
+        """Say of what class the object is, and how its parameters are laid out."""
+        told = {"class": self.model.cls.__name__, "spelling": spelling}
+        if self.model.fixed:
+            told["widths"] = "-".join(map(str, self.model.roles.widths))
+        return self.model.roles.layout.told() | told
+
+
+#: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
+PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
+
+
+class Course(_Kept):
+    """CS231n: ``loss`` gives the loss and the gradient, and without labels the scores."""
+
+    def __init__(self, model: Model, labels: str, penalty: str, place: str) -> None:
+        super().__init__(model)
+        self.labels, self.penalty, self.place = labels, penalty, place
+
+    def _ready(
+        self, network: Network, params: list[Pair], x: Floats
+    ) -> tuple[Any, ParameterRoles, list[Pair], Floats, float]:
+        own, wide = to_own(self.model.roles.layout, network, params, x)
+        if network.l2 and not self.place:
+            raise NotImplementedError("no weight penalty")
+        reg = PENALTIES[self.penalty] * network.l2 if self.penalty else 0.0
+        made, roles = self.holding(own, reg, reg if self.place == "constructor" else 0.0)
+        return made, roles, own, wide, reg if self.place == "argument" else 0.0
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Ask ``loss`` with labels."""
+        with calmly():
+            made, roles, own, x, reg = self._ready(network, params, batch.x)
+            y = batch.y.copy() if self.labels == "one-hot" else labels(batch.y)
+            loss, grads = made.loss(*bind(made.loss, {"x": x, "y": y, "reg": reg}))
+            weights, biases = (
+                (grads[_key(grads, place.name)] for place in places)
+                for places in (roles.weights, roles.biases)
+            )
+            pairs = roles.layout.pairs(weights, biases if roles.biases else None, own)
+            return loss, from_own(roles.layout, network, pairs)
+
+    def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        """Ask ``loss`` without labels, for the scores."""
+        with calmly():
+            made, _, _, wide, _ = self._ready(network, params, x)
+            return np.asarray(made.loss(*bind(made.loss, {"x": wide, "reg": 0.0})))
+
+
+def _key(grads: Any, name: str) -> str:
+    for key in (name, f"d{name}", f"grad_{name}", f"grad{name}"):
+        if key in grads:
+            return key
+    raise KeyError(name)
+
+
+def find_cs231n(module: Any) -> Iterator[Reading]:
+    """Yield the readings of every class that has ``loss`` and parameters in a dict."""
+    for cls in classes(module).values():
+        if "loss" not in methods(cls):
+            continue
+        try:
+            names = [p.name for p in arguments(methods(cls)["loss"])]
+            in_call = any(plays(name, "reg") for name in names)
+            in_making = any(plays(p.name, "reg") for p in arguments(cls))
+        except UnsuitedError:
+            continue
+        if not any(plays(name, "y") for name in names):
+            continue
+        place = "argument" if in_call else "constructor" if in_making else ""
+        penalties = tuple(PENALTIES) if place else ("",)
+        for model, targets in itertools.product(models(cls), ("integer labels", "one-hot")):
+            stage, why = _stop_of_loss(Course(model, targets, penalties[0], place))
+            if why is not None:
+                yield broken("cs231n", why, stage, {"class": cls.__name__, "calls": "loss"})
+                continue
+            spelling = model.roles.spelling([methods(cls)["loss"]], model.roles.layout)
+            for penalty in penalties:
+                code = Course(model, targets, penalty, place)
+                told = code.told(spelling) | {"targets": targets}
+                yield Reading("cs231n", code, told | ({"penalty": penalty} if penalty else {}))
+
+
+def _stop_of_loss(code: Course) -> tuple[int, UnsuitedError | None]:
+    """Say why ``loss`` gives no loss and no gradient, and how far it came.
+
+    A gradient of another shape is one: what is wrong with it is for whoever asks.
+    """
+    trial = Trial(code.model.own)
+    pairs, batch = trial.question(3)
+    runs = answered(lambda: [code.forward(trial, pairs, batch.x)], None) is not None
+    stage = RAN_FORWARD if runs else WAS_CALLED
+    try:
+        attempt(lambda: _answers(code, trial, pairs, batch))
+    except UnsuitedError as error:
+        return stage, error
+    return stage, None
+
+
+def _answers(code: Course, trial: Trial, pairs: list[Pair], batch: Any) -> None:
+    try:
+        code.loss_and_grads(trial, pairs, batch)
+    except ContractError:
+        if code.model.roles.layout.bias != "apart":
+            raise  # then it tells of the layout that was guessed
+
+
+class Book(_Kept):
+    """Nielsen: a batch's loss and gradient are the means of its samples'."""
+
+    def __init__(self, model: Model, biases_first: bool, own: OwnLoss | None = None) -> None:
+        super().__init__(model)
+        self.biases_first, self.own = biases_first, own
+        names = methods(model.cls)
+        if "feedforward" in names:
+            self.forward = self._forward
+        if "update_mini_batch" in names:
+            self.step = self._step
+
+    def _ready(
+        self, network: Network, params: list[Pair], x: Floats
+    ) -> tuple[Any, ParameterRoles, list[Pair], Floats]:
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        own, wide = to_own(self.model.roles.layout, network, params, x)
+        return *self.holding(own), own, wide
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[float, list[Pair]]:
+        """Ask ``backprop`` for every sample, and for its loss where there is one."""
+        with calmly():
+            made, roles, own, x = self._ready(network, params, batch.x)
+            layers = range(len(own))
+            samples, losses = [], []
+            for row, target in zip(x, batch.y, strict=True):
+                answer = made.backprop(row[:, None].copy(), target[:, None].copy())
+                biases, weights = answer if self.biases_first else answer[::-1]
+                mine = (biases[i] for i in layers) if roles.biases else None
+                samples.append(roles.layout.pairs((weights[i] for i in layers), mine, own))
+                losses.append(self._loss(made, row, target))
+        mean = [
+            (np.mean([w for w, _ in layer], axis=0), np.mean([b for _, b in layer], axis=0))
+            for layer in zip(*samples, strict=True)
+        ]
+        return float(np.mean(losses)), from_own(roles.layout, network, mean)
+
+    def _loss(self, made: Any, row: Floats, target: Floats) -> Any:
+        if self.own is None:
+            return float("nan")
+        value = self.own.value(made, _given(made, row, target))
+        return np.asarray(value, dtype=float).reshape(-1)[0]
+
+    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+        with calmly():
+            made, _, _, wide = self._ready(network, params, x)
+            rows = [np.asarray(made.feedforward(row[:, None].copy())).ravel() for row in wide]
+        return np.array(rows)
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        with calmly():
+            made, roles, own, x = self._ready(network, params, batch.x)
+            samples = [
+                (row[:, None].copy(), target[:, None].copy())
+                for row, target in zip(x, batch.y, strict=True)
+            ]
+            values = {"mini_batch": samples, "rate": rate, "reg": 0.0, "n": len(samples)}
+            made.update_mini_batch(*bind(made.update_mini_batch, values))
+            after = roles.read(made, own)
+        return stepped(roles.layout, network, params, own, after, rate)
+
+
+def _given(made: Any, row: Floats, target: Floats) -> dict[str, Any]:
+    """Return what the functions of an object may be given for one sample."""
+    x, y = row[:, None].copy(), target[:, None].copy()
+    values: dict[str, Any] = {"x": x, "y": y, "samples": [(x, y)], "reg": 0.0}
+    if hasattr(made, "feedforward"):
+        values["output"] = made.feedforward(x.copy())
+    return values
+
+
+def find_nielsen(module: Any) -> Iterator[Reading]:
+    """Yield the readings of every class with ``backprop(x, y)`` that returns two lists."""
+    for cls in classes(module).values():
+        method = methods(cls).get("backprop")
+        if method is None or len(arguments(method)) != 3:
+            continue
+        for model in models(cls):
+            stage, why = _stop_of_backprop(model)
+            if why is not None:
+                yield broken("nielsen", why, stage, {"class": cls.__name__, "calls": "backprop"})
+                continue
+            losses = _losses(model, module)
+            for first, own in itertools.product((True, False), choices(losses)):
+                code = Book(model, first, own)
+                told = code.told(_spelling(method, model.roles)) | {
+                    "samples": "one column a call; a batch is their mean",
+                    "returned": "biases first" if first else "weights first",
+                }
+                yield Reading("nielsen", code, told | told_of_loss(own, losses))
+
+
+def _stop_of_backprop(model: Model) -> tuple[int, UnsuitedError | None]:
+    """Say why ``backprop`` gives no two lists of as many items as there are layers."""
+    sizes, stage = model.own, WAS_MADE
+    x, y = np.full((sizes[0], 1), 0.5), np.full((sizes[-1], 1), 0.5)
+    try:
+        code = attempt(lambda: model.build(sizes))
+        stage = WAS_CALLED
+        if "feedforward" in methods(model.cls):
+            attempt(lambda: code.feedforward(x.copy()))
+            stage = RAN_FORWARD
+        answer = attempt(lambda: code.backprop(x, y))
+        if attempt(lambda: [len(part) for part in answer]) != [len(sizes) - 1] * 2:
+            raise UnsuitedError("backprop returns no two lists with one item a layer")
+    except UnsuitedError as error:
+        return stage, error
+    return stage, None
+
+
+def _losses(model: Model, module: Any) -> list[OwnLoss]:
+    """Return the ways to have the loss of one sample."""
+    sizes = model.own
+    row, target = np.random.default_rng(0).normal(size=sizes[0]), np.zeros(sizes[-1])
+    target[0] = 1.0
+
+    def tried() -> list[OwnLoss]:
+        made = model.build(sizes)
+        passed = ("backprop", "update_mini_batch")
+        return own_losses(made, module, _given(made, row, target), passed)
+
+    found: list[OwnLoss] = answered(tried, [])
+    return found
+
+
+#: Lists of the book, by quantity; a layer's place in each is counted from its number.
+_LISTS = {"dW": ("nabla_w", 1), "db": ("nabla_b", 1), "z": ("zs", 1), "a": ("activations", 0)}
+
+#: Layers of a network that are named at most.
+_LAYERS = 6
+
+
+def _spelling(method: Any, roles: ParameterRoles) -> str:
+    """Name what the book keeps in lists, where the method has lists of those names."""
+    names = {"W": (roles.weights[0].written("self").rpartition("[")[0], 1)}
+    if roles.biases:
+        names["b"] = (roles.biases[0].written("self").rpartition("[")[0], 1)
+    local = getattr(getattr(method, "__code__", None), "co_varnames", ())
+    names |= {quantity: each for quantity, each in _LISTS.items() if each[0] in local}
+    words = [
+        f"{quantity}{layer}={name}[{layer - offset}]"
+        for quantity, (name, offset) in names.items()
+        for layer in range(1, _LAYERS)
+        if name
+    ]
+    return " ".join([roles.form or "column", *words])
