@@ -8,6 +8,7 @@ One round of a script's training loop, read as an implementation.
 """
 
 import ast
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -202,7 +203,7 @@ def find(module: Any) -> Iterator[Reading]:
         others: dict[Any, tuple[str, ...]] = {}
         for part in _parts(script, before, moved_places, seen):
             if part.outputs is not None and part.roles not in others:
-                others[part.roles] = _unread(script, shelf, part, moved_places)
+                others[part.roles] = _unread(script, shelf, part, moved_places, after)
             told = _told(script, part)
             if others.get(part.roles):
                 told["unread"] = ", ".join(others[part.roles])
@@ -214,7 +215,13 @@ def find(module: Any) -> Iterator[Reading]:
             yield Reading("script", LoopIteration(script, part, shelf), told)
 
 
-def _unread(script: Script, shelf: Shelf, part: Part, trained: list[ArrayPath]) -> tuple[str, ...]:
+def _unread(
+    script: Script,
+    shelf: Shelf,
+    part: Part,
+    trained: list[ArrayPath],
+    after: dict[ArrayPath, Floats],
+) -> tuple[str, ...]:
     """Name what the loop trains and its outputs depend on, and is neither weight nor bias."""
     root = vars(script.module)
 
@@ -225,6 +232,17 @@ def _unread(script: Script, shelf: Shelf, part: Part, trained: list[ArrayPath]) 
         script.run()
         return part.outputs.get(root)
 
+    def other_data() -> list[ArrayPath]:
+        shelf.restore()
+        for data in (part.x, part.y):
+            data.place.set(root, changed(data.place.get(root)))
+        script.run()
+        return moved(after, _numbers(script.module))
+
+    # what ends alike whatever the data are is shrunk or counted, and not trained
+    with contextlib.suppress(UnsuitedError):
+        learnt = attempt(other_data)
+        trained = [place for place in trained if place in learnt]
     names = unread(trained, part.roles.places, outputs)
     shelf.restore()
     return tuple(name for name in names if name not in part.zeroed)

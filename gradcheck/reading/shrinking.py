@@ -1,13 +1,18 @@
 """How much of its rate code uses: ``lr *= decay``, or ``lr / (1 + decay * t)``, before a step.
 
 A step then shows the gradient times that share. Where code keeps what it made of its rate, or
-forms it of numbers that it keeps, the share is seen where its functions return. Whether
-it is used, or is for the next step, numbers decide. A plain factor beside the gradient
-(``2 * lr * dW``) is none: it is kept nowhere.
+forms it of numbers that it keeps, the share is seen where its functions return and where a
+round of their loops ends. Whether it is used, or is for the next step, numbers decide. A plain
+factor beside the gradient (``2 * lr * dW``) is none: it is kept nowhere.
+
+A rate that shrinks at each sample or batch falls within what is run to see it. The first step
+is the one that is asked for, so what is left of the rate first is what counts.
 """
 
 import ast
+import itertools
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -23,6 +28,9 @@ _RATES, _SAME = (1.0, 0.25), 1e-12
 
 #: No more are tried: each is a reading of its own.
 _MOST = 3
+
+#: After so many looks at a function, how its shares go is known.
+_LOOKS = 64
 
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
@@ -55,9 +63,12 @@ def shares(module: Any, step: Callable[[float], Any]) -> tuple[float | None, ...
         one, two = (_seen(wanted, step, rate) for rate in _RATES)
     except UnsuitedError:
         return (None,)
-    both = (share for place, share in one.items() if _equal(share, two.get(place)))
-    # only what is less: a rate does not grow by itself
-    less = tuple(dict.fromkeys(share for share in both if 0.0 < share < 1.0 - _SAME))[:_MOST]
+    both = (
+        share
+        for place, share in one.items()
+        if place in two and abs(share - two[place]) <= _SAME * share
+    )
+    less = tuple(dict.fromkeys(both))[:_MOST]
     return (1.0, *less) if less else (None,)
 
 
@@ -65,11 +76,8 @@ def told_of_share(share: float | None) -> str:
     """Say what part of a rate is used; nothing where it is sure."""
     if share is None:
         return ""
-    return f"; {'all' if share == 1.0 else f'{share:g}'} of it is used"
-
-
-def _equal(one: float, two: float | None) -> bool:
-    return two is not None and abs(one - two) <= _SAME * abs(one)
+    told = "all" if share == 1.0 else f"{share:g}"
+    return f"; {f'{share:.15g}' if told == '1' else told} of it is used"
 
 
 def _made_of_a_rate(body: ast.AST) -> Iterator[ast.expr]:
@@ -98,25 +106,52 @@ def _rate(node: ast.AST) -> bool:
 def _seen(
     wanted: dict[str, list[ast.expr]], step: Callable[[float], Any], rate: float
 ) -> dict[str, float]:
-    """Return what each expression is wherever its function returns, as a share of the rate."""
-    seen: dict[str, set[float]] = {}
+    """Return the first share of the rate that each expression is, where it never rises."""
+    seen: dict[str, list[float]] = {}
+    looks: Counter[str] = Counter()
 
-    def watch(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "return" and frame.f_code.co_name in wanted:
-            names = {**frame.f_globals, **frame.f_locals}
-            for node in wanted[frame.f_code.co_name]:
-                value = _value(node, names)
-                if value is not None:
-                    place = f"{frame.f_code.co_name}: {ast.unparse(node)}"
-                    seen.setdefault(place, set()).add(value / rate)
+    def look(frame: FrameType) -> dict[str, float]:
+        names = {**frame.f_globals, **frame.f_locals}
+        function = frame.f_code.co_name
+        values = ((ast.unparse(node), _value(node, names)) for node in wanted[function])
+        return {f"{function}: {text}": value for text, value in values if value is not None}
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
+    def called(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        function = frame.f_code.co_name
+        if function not in wanted or looks[function] >= _LOOKS:
+            return None
+        before, line = look(frame), 0  # what earlier runs left
+
+        def within(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+            nonlocal line
+            round_ends = event == "line" and frame.f_lineno <= line
+            line = frame.f_lineno
+            if (round_ends or event == "return") and looks[function] < _LOOKS:
+                looks[function] += 1
+                for place, value in look(frame).items():
+                    if event == "return" or value != before.get(place):
+                        seen.setdefault(place, []).append(value / rate)
+            return within
+
+        return within
+
+    before = sys.gettrace()
+    sys.settrace(called)
     try:
         attempt(lambda: step(rate))
     finally:
-        sys.setprofile(before)
-    return {place: min(values) for place, values in seen.items() if len(values) == 1}
+        sys.settrace(before)
+    firsts = ((place, _first(values)) for place, values in seen.items() if _falls(values))
+    return {place: share for place, share in firsts if share is not None}
+
+
+def _falls(values: list[float]) -> bool:
+    return all(later <= earlier for earlier, later in itertools.pairwise(values))
+
+
+def _first(values: list[float]) -> float | None:
+    """Return the first share that is less than all: a rate does not grow by itself."""
+    return next((value for value in values if 0.0 < value < 1.0 - _SAME), None)
 
 
 def _value(node: ast.expr, names: dict[str, Any]) -> float | None:

@@ -224,3 +224,144 @@ def test_a_rate_that_a_loop_shrinks_is_read_too(examined, before, rate, factor, 
     )
     entry = examined(code)
     assert entry["verdict"] == verdict, f"{entry['verdict']}, read as {entry['adapter']}"
+
+
+DATA = """
+import numpy as np
+inputs = []
+labels = []
+for i in range(300):
+    a = np.random.random_sample() * 2 - 1
+    b = np.random.random_sample() * 2 - 1
+    inputs.append([a, b])
+    labels.append([1, 0] if a > b else [0, 1])
+inputs = np.array(inputs)
+labels = np.array(labels)
+"""
+
+OBJECT_A_SAMPLE = (
+    """
+import numpy as np
+class Network:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.W1 = np.random.randn(n_hidden, n_in); self.b1 = np.random.randn(n_hidden)
+        self.W2 = np.random.randn(n_out, n_hidden); self.b2 = np.random.randn(n_out)
+        self.lr, self.t = 0.01, 0
+    def train(self, x, label):
+        h = 1 / (1 + np.exp(-(self.W1.dot(x) + self.b1)))
+        out = self.W2.dot(h) + self.b2
+        loss = np.square(out - label).sum()
+        d = {factor} * 2 * (out - label)
+        dh = self.W2.T.dot(d) * h * (1 - h)
+        {shrink}
+        self.W1 -= {rate} * np.outer(dh, x); self.b1 -= {rate} * dh
+        self.W2 -= {rate} * np.outer(d, h); self.b2 -= {rate} * d
+        return loss
+"""
+    + DATA
+    + """
+net = Network(2, 6, 2)
+for epoch in range(1000):
+    total = 0
+    for i in range(len(inputs)):
+        total += net.train(inputs[i], labels[i])
+    print(epoch, total)
+"""
+)
+
+CLASS_A_SAMPLE = """
+import numpy as np
+class Net:
+    def __init__(self, n_in=3, n_hidden=4, n_out=2, lr=0.1):
+        self.W1 = np.random.randn(n_in, n_hidden); self.b1 = np.zeros(n_hidden)
+        self.W2 = np.random.randn(n_hidden, n_out); self.b2 = np.zeros(n_out)
+        self.lr, self.t = lr, 0
+    def forward(self, x):
+        self.h = np.tanh(x @ self.W1 + self.b1)
+        return self.h @ self.W2 + self.b2
+    def fit(self, X, Y):
+        for x, y in zip(X, Y):
+            d = self.forward(x) - y
+            dh = self.W2 @ d * (1 - self.h{power})
+            {shrink}
+            self.W1 -= {rate} * np.outer(x, dh); self.b1 -= {rate} * dh
+            self.W2 -= {rate} * np.outer(self.h, d); self.b2 -= {rate} * d
+"""
+
+SCRIPT_A_SAMPLE = (
+    DATA
+    + """
+lr, decay, t = 0.05, 0.01, 0
+W1 = np.random.randn(2, 6); b1 = np.zeros(6)
+W2 = np.random.randn(6, 2); b2 = np.zeros(2)
+for epoch in range(1000):
+    {each_epoch}
+    for x, y in zip(inputs, labels):
+        h = np.tanh(x @ W1 + b1)
+        out = h @ W2 + b2
+        loss = np.sum((out - y) ** 2)
+        d = {factor} * 2 * (out - y)
+        dh = W2 @ d * (1 - h ** 2)
+        {shrink}
+        W1 -= {rate} * np.outer(x, dh); b1 -= {rate} * dh
+        W2 -= {rate} * np.outer(h, d); b2 -= {rate} * d
+"""
+)
+
+OBJECT_RATE = "now = self.lr / (1 + 0.01 * self.t)"
+
+
+def object_a_sample(shrink, rate="self.lr", factor="1"):
+    return OBJECT_A_SAMPLE.format(shrink=shrink, rate=rate, factor=factor)
+
+
+def class_a_sample(shrink, rate="self.lr", power=" ** 2"):
+    return CLASS_A_SAMPLE.format(shrink=shrink, rate=rate, power=power)
+
+
+def script_a_sample(shrink="pass", rate="lr", factor="1", each_epoch="pass"):
+    return SCRIPT_A_SAMPLE.format(shrink=shrink, rate=rate, factor=factor, each_epoch=each_epoch)
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [
+        (object_a_sample("self.lr *= 0.9999999"), "0.9999999"),
+        (object_a_sample("self.lr *= 0.5"), "0.5"),
+        (class_a_sample("self.lr *= 0.9999999"), "0.9999999"),
+        (class_a_sample("self.lr *= 0.5"), "0.5"),
+        (class_a_sample(f"self.t += 1; {OBJECT_RATE}", "now"), "0.990099"),
+        (script_a_sample("lr *= 0.9999999"), "0.9999999"),
+        (script_a_sample("lr *= 0.5"), "0.5"),
+        (script_a_sample("t += 1", "lr / (1 + decay * t)"), "0.990099"),
+        (script_a_sample(each_epoch="lr *= 0.9999999"), "0.9999999"),
+        (script_a_sample(each_epoch="lr *= 0.999"), "0.999"),
+    ],
+)
+def test_a_rate_that_shrinks_at_each_sample_or_epoch_is_read_whatever_the_factor(
+    examined, code, part
+):
+    entry = examined(code)
+    assert entry["verdict"] == "correct", entry["findings"]
+    rate = entry["adapter"]["conventions"]["rate"]
+    assert rate.endswith(f"; {part} of it is used"), f"the rate is told as: {rate}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        object_a_sample("self.lr *= 0.9999999", factor="0.5"),
+        object_a_sample("self.lr *= 0.5", factor="0.5"),
+        class_a_sample("self.lr *= 0.5", power=""),
+        script_a_sample("lr *= 0.5", factor="0.5"),
+    ],
+)
+def test_a_rate_that_shrinks_at_each_sample_hides_no_wrong_gradient(examined, code):
+    entry = examined(code)
+    assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"
+
+
+def test_weights_trained_at_a_rate_that_shrinks_between_them_are_wrong(examined):
+    code = object_a_sample("pass").replace("; self.b1 -=", "; self.lr *= 0.9999999; self.b1 -=")
+    entry = examined(code)
+    assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"

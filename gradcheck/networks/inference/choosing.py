@@ -11,7 +11,7 @@ Which loss is a gradient of? Asked only of code that has none that is known.
 
 import itertools
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from gradcheck.networks.inference.fit import (
     ENOUGH,
     LOGITS,
     Fit,
+    distance,
     missing,
+    of_a_rate,
     share,
     single_if_sequential,
 )
@@ -199,12 +201,12 @@ def _logits(activations: list[Activations], width: int) -> list[Activations]:
 #: At most so many readings are told apart by their gradient.
 CANDIDATES = 40
 
+#: Of gradients that are about as near, or whose distance is rounding, the first is taken.
+NEAR, ROUNDING = 10.0, 1e-12
+
 #: A convention of readings that have others beside them, with other losses of the code or
 #: other meanings of an argument.
 SEVERAL = "among"
-
-#: How a convention ends that says what part of a rate is used, which only a gradient can tell.
-OF_A_RATE = "of it is used"
 
 #: What an argument of the backward is taken for, which only a gradient can confirm.
 ARGUMENT = "argument"
@@ -236,12 +238,78 @@ def ends(readings: Sequence[Described], index: int) -> bool:
 
 def _rate_tells(reading: Described) -> bool:
     """Whether readings differ in what is taken for the rate."""
-    rate = reading.conventions.get("rate", "")
-    return rate.startswith("built in") or rate.endswith(OF_A_RATE)
+    return reading.conventions.get("rate", "").startswith("built in") or of_a_rate(reading)
+
+
+def _but_for_the_rate(reading: Described) -> dict[str, str]:
+    return {key: value for key, value in reading.conventions.items() if key != "rate"}
 
 
 def _rest(reading: Described) -> dict[str, str]:
     return {key: value for key, value in reading.conventions.items() if key not in _DIFFER}
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A fit, and the definition whose gradient it comes nearest to.
+
+    Attributes
+    ----------
+    score : float
+        The part of the gradient that is right.
+    plain : bool
+        It needs no factor before the loss. That is likelier: one batch cannot tell 0.1 times a
+        sum from half a mean over five.
+    order : int
+        Smaller for what is tried later.
+    """
+
+    score: float
+    plain: bool
+    order: int
+    fit: Fit
+    activations: Activations
+    definition: Definition
+
+    def place(self) -> tuple[float, bool, int]:
+        """Return by what it is placed among others."""
+        return self.score, self.plain, self.order
+
+
+def _differ_in_a_share(one: Described, two: Described) -> bool:
+    """Whether two readings differ in the rate alone, of which one uses a part."""
+    return (of_a_rate(one) or of_a_rate(two)) and _but_for_the_rate(one) == _but_for_the_rate(two)
+
+
+def _nearest(
+    best: _Scored, scored: list[_Scored], readings: Sequence[Described]
+) -> Generator[Request, Observation, Fit]:
+    """Return the best fit, or what differs from it in a share of the rate and is nearer.
+
+    A share near 1 is right to what counts as right here, whether it is used or not.
+    """
+    if not best.plain:
+        return best.fit
+    apart: list[tuple[float, Fit]] = []
+    for each in scored:
+        fit = each.fit
+        alike = (each.score, each.activations, each.definition) == (
+            best.score,
+            best.activations,
+            best.definition,
+        ) and _differ_in_a_share(readings[best.fit.reading], readings[fit.reading])
+        if each is best or alike:
+            network = Network(
+                fit.problem.network.widths,
+                each.activations,
+                each.definition.loss,
+                each.definition.reduction,
+            )
+            asked = replace(fit.problem, network=network)
+            answer = yield Request(Call.LOSS_AND_GRADS, asked, reading=fit.reading)
+            apart.append((np.inf if answer.failure else distance(asked, answer), fit))
+    enough = max(NEAR * min(off for off, _ in apart), ROUNDING)
+    return next((fit for off, fit in apart if off <= enough), best.fit)
 
 
 def choose(
@@ -254,9 +322,14 @@ def choose(
     alike = same and not _rate_tells(first) and not numbers
     if fits[0].rank > 0 and (alike or not ambiguous(first)):
         return fits[0]
-    scored = []
-    for order, each in enumerate(fits[:CANDIDATES]):
+    scored: list[_Scored] = []
+    right: Described | None = None
+    for order, each in enumerate(fits):
         reading = readings[each.reading]
+        if right and not _differ_in_a_share(right, reading):
+            continue
+        if not right and order == CANDIDATES:
+            break
         fit = yield from single_if_sequential(each, reading, seed)
         score, acts, definition = yield from infer(
             fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading)
@@ -266,16 +339,14 @@ def choose(
             logits = bool(fit.activations) and acts not in fit.activations  # a loss of what follows
             returns = LOGITS if logits else fit.returns
             chosen = replace(fit, activations=[acts], definitions=known, returns=returns)
-            # what needs no factor before the loss is likelier: one batch cannot tell 0.1 times a
-            # sum from half a mean over five
-            scored.append((score, not definition.scale, -order, chosen))
+            scored.append(_Scored(score, not definition.scale, -order, chosen, acts, definition))
             if score >= 1.0 and not definition.scale:
-                break
+                right = reading
     if not scored:
         return None
-    score, _, _, fit = max(scored, key=lambda item: item[:3])
-    if score >= ENOUGH:
-        return fit
+    best = max(scored, key=_Scored.place)
+    if best.score >= ENOUGH:
+        return (yield from _nearest(best, scored, readings))
     if ARGUMENT in first.conventions:
         return (yield from _meant(fits, readings))
     return fits[0] if fits[0].rank > 0 else None

@@ -245,7 +245,7 @@ def _one_at_a_time(fit: Fit, reading: Described, seed: int) -> Generator[Request
     if reading.conventions.get("batch") == "1":
         return ""
     several = problem_for(fit.problem.network, SAMPLES[0], seed, missing(reading))
-    if (yield from sequential(replace(fit, problem=several))):
+    if (yield from sequential(replace(fit, problem=several), reading)):
         return "several samples are trained one after the other: one a call is asked"
     trains = reading.adapter in ("in place", "script")
     if trains and fit.problem.batch.size == 1 and fit.rank >= 2:

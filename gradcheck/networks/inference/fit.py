@@ -7,7 +7,7 @@ How near a gradient comes to the true one of a definition: tensor by tensor.
 
 import itertools
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -228,6 +228,15 @@ def missing(reading: Described) -> bool:
     return "stands in" in reading.conventions.get("bias", "")
 
 
+#: How a convention ends that says what part of a rate is used, which only a gradient can tell.
+OF_A_RATE = "of it is used"
+
+
+def of_a_rate(reading: Described) -> bool:
+    """Whether only a part of the rate may be used."""
+    return reading.conventions.get("rate", "").endswith(OF_A_RATE)
+
+
 def fit_of(
     index: int, reading: Described, seed: int, failures: list[Failure]
 ) -> Generator[Request, Observation, Fit | None]:
@@ -311,32 +320,71 @@ def single_if_sequential(
     fit: Fit, reading: Described, seed: int
 ) -> Generator[Request, Observation, Fit]:
     """Ask for one sample at a time where several are trained one after the other."""
-    if not (yield from sequential(fit)):
+    if not (yield from sequential(fit, reading)):
         return fit
     return replace(fit, problem=problem_for(fit.problem.network, 1, seed, missing(reading)))
 
 
-def sequential(fit: Fit) -> Generator[Request, Observation, bool]:
-    """Whether a step on several samples is made of steps on each in turn."""
+def sequential(fit: Fit, reading: Described) -> Generator[Request, Observation, bool]:
+    """Whether a step on several samples is made of steps on each in turn.
+
+    Where a rate may shrink from one to the next, each moves the parameters along the step on
+    its sample alone, and perhaps not as far.
+    """
     problem = fit.problem
     if problem.batch.size == 1:
         return False
-    whole = yield Request(Call.STEP, problem, learning_rate=0.5, reading=fit.reading)
-    if whole.failure is not None:
+    whole = yield from _stepped(fit, problem.params, range(problem.batch.size))
+    if whole is None:
         return False
     params = problem.params
     for n in range(problem.batch.size):
-        single = Problem(problem.network, params, problem.batch.select([n]))
-        part = yield Request(Call.STEP, single, learning_rate=0.5, reading=fit.reading)
-        if part.failure is not None:
+        single = yield from _stepped(fit, params, [n])
+        if single is None:
             return False
-        if not all(np.isfinite(a).all() for a in part.tensors.values()):
+        params = single
+    if _same(_numbers(whole), _numbers(params)):
+        return True
+    return of_a_rate(reading) and (yield from _along_each(fit))
+
+
+def _along_each(fit: Fit) -> Generator[Request, Observation, bool]:
+    """Whether each further sample moves the parameters along the step on it alone."""
+    problem = fit.problem
+    params = problem.params
+    for n in range(problem.batch.size):
+        several = yield from _stepped(fit, problem.params, range(n + 1))
+        single = yield from _stepped(fit, params, [n])
+        if several is None or single is None:
             return False
-        params = Params(part.tensors.pairs)
-    return all(
-        np.allclose(one, two, rtol=1e-9, atol=1e-12)
-        for one, two in zip(whole.tensors.values(), params.values(), strict=True)
-    )
+        start = _numbers(params)
+        far, alone = _numbers(several) - start, _numbers(single) - start
+        size = float(alone @ alone)
+        part = float(far @ alone) / size if size else 0.0
+        if not 0.0 < part <= 1.0 + SAME or not _same(start + far, start + part * alone):
+            return False
+        params = several
+    return True
+
+
+def _stepped(
+    fit: Fit, params: Params, samples: Iterable[int]
+) -> Generator[Request, Observation, Params | None]:
+    """Take a step from given parameters on some samples; None where there is no answer."""
+    problem = fit.problem
+    asked = Problem(problem.network, params, problem.batch.select(list(samples)))
+    answer = yield Request(Call.STEP, asked, learning_rate=0.5, reading=fit.reading)
+    if answer.failure is not None or not np.isfinite(_numbers(answer.tensors)).all():
+        return None
+    return Params(answer.tensors.pairs)
+
+
+def _numbers(tensors: Mapping[str, Floats]) -> Floats:
+    return np.concatenate([array.ravel() for array in tensors.values()])
+
+
+def _same(one: Floats, two: Floats) -> bool:
+    return bool(np.allclose(one, two, rtol=1e-9, atol=1e-12))
 
 
 #: A gradient with this much of it right belongs to a definition: the last layer does.
@@ -382,6 +430,18 @@ def share(problem: Problem, observation: Observation, factor: float = 1.0) -> fl
         if float(np.linalg.norm(claim - value)) <= SAME * size and size:
             right += weight
     return right / total
+
+
+def distance(problem: Problem, observation: Observation) -> float:
+    """Return how far the tensors are from the true ones that are right, relative to those."""
+    truth = _truth(problem)
+    apart = []
+    for name, claim in observation.tensors.items():
+        size = float(np.linalg.norm(truth[name]))
+        off = float(np.linalg.norm(claim - truth[name]))
+        if off <= SAME * size and size:
+            apart.append(off / size)
+    return max(apart, default=0.0)
 
 
 def gradient(problem: Problem, reading: int) -> Generator[Request, Observation, float]:
