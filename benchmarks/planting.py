@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from gradcheck.checks import CHECKS
+from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call
 from gradcheck.execution.session import InProcess, drive
@@ -16,8 +17,7 @@ from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import RULES, Rule, Textbook, only_in
-from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis, Name, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
@@ -130,9 +130,10 @@ def examine_within(
     """Run the finders and the diagnosis over code that handles just these problems."""
     session = InProcess(code)
     problems = problems_of(support)
-    arithmetic = drive(calibrate(problems, TRUTHS), session)
+    subject = DenseNetworks(support, TRUTHS)
+    arithmetic = drive(calibrate(subject, problems), session)
     offers = tuple(call for call in Call if session.offers(call))
-    plan = CheckContext(problems, support, arithmetic, TRUTHS, SEED, offers)
+    plan = NetworkContext(problems, subject, arithmetic, SEED, offers)
     findings = [
         f for check in CHECKS if check.slug in FINDERS for f in drive(check.run(plan), session)
     ]
@@ -232,7 +233,7 @@ def sight(slug: str, layer: int | None, problem) -> tuple[str, bool]:
     """Whether a planted bug is visible on a problem, and whether it is flagged there."""
     bug = CATALOGUE[slug]
     after = others(problem) if bug.site == "state" else ()
-    plan = CheckContext((), truths=TRUTHS)
+    plan = NetworkContext((), DenseNetworks(truths=TRUTHS))
     said = answers(bug.planted(layer), problem, after)
     found = bool(flags(said, problem, plan))
     if bug.visible(problem, layer):

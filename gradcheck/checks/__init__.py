@@ -2,7 +2,7 @@
 
 A check is a generator. It yields requests, is sent observations, and returns
 findings; it never calls code under test, so it can be tested with canned answers.
-They run in the order below.
+What it shows, costs and follows from stands in its row. They run in the order below.
 """
 
 from gradcheck.checks import (
@@ -17,7 +17,7 @@ from gradcheck.checks import (
     saturation,
     step,
 )
-from gradcheck.networks.context import Check
+from gradcheck.checks.check import Check
 
 CHECKS: tuple[Check, ...] = (
     contract.CHECK,

@@ -7,40 +7,41 @@ outlier.
 
 import numpy as np
 
+from gradcheck.checks.check import Check, Run, within_root
+from gradcheck.comparison.compare import within
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Named, Problem
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, CheckContext, Run
-from gradcheck.networks.problem import Problem
 from gradcheck.oracle.estimate import UNIT
 
 SLUG = "agreement"
 
 
-def run(plan: CheckContext) -> Run:
+def run(context: CheckContext) -> Run:
     """Compare with every peer on every problem that both answer."""
     compared = 0
-    failing: dict[str, list[tuple[Problem, str]]] = {peer: [] for peer in plan.peers}
-    for problem in plan.problems:
+    failing: dict[str, list[tuple[Problem, str]]] = {peer: [] for peer in context.peers}
+    for problem in context.problems if context.peers else ():
         ours = yield Request(Call.LOSS_AND_GRADS, problem)
         if ours.failure:
             continue
-        for peer in plan.peers:
+        for peer in context.peers:
             theirs = yield Request(Call.LOSS_AND_GRADS, problem, of=peer)
             if theirs.failure:
                 continue
             compared += 1
-            for name, mine in ours.tensors.items():
-                if not _same(plan, problem, name, mine, theirs.tensors[name]):
-                    failing[peer].append((problem, name))
-                    break
+            name = _first_apart(context, problem, ours.tensors, theirs.tensors)
+            if name:
+                failing[peer].append((problem, name))
     if not compared:
         return []
     against = {peer: cases for peer, cases in failing.items() if cases}
     if not against:
-        message = f"Agrees with {', '.join(plan.peers)}."
+        message = f"Agrees with {', '.join(context.peers)}."
         return [Finding(SLUG, Verdict.CORRECT, compared, message)]
     parts = [
-        f"{peer} on {len(cases)} problems (first in {plan.listed([cases[0][1]])})"
+        f"{peer} on {len(cases)} problems (first in {context.listed([cases[0][1]])})"
         for peer, cases in against.items()
     ]
     shown = tuple(dict.fromkeys(p for cases in against.values() for p, _ in cases))
@@ -48,22 +49,23 @@ def run(plan: CheckContext) -> Run:
     return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
-def _same(
-    plan: CheckContext, problem: Problem, name: str, mine: np.ndarray, other: np.ndarray
-) -> bool:
-    truth = plan.truth(problem)
-    estimate = truth.gradient[name]
-    if plan.arithmetic.biases:  # what both claim of the loss as defined is compared
-        mine = mine - estimate.value + plan.defined(problem).gradient[name].value
-    difference = np.abs(mine - other)
-    allowed = 2 * (estimate.error + estimate.interval)
-    if plan.arithmetic.unit == UNIT and (difference <= allowed).all():
-        return True
-    granted = truth.rounding(plan.arithmetic.unit)[name] + truth.rounding(UNIT)[name]
-    if plan.arithmetic.epsilon:
-        plain = plan.plain(problem).gradient[name].value
-        granted = granted + np.abs(plain - estimate.value)
-    return bool((difference <= allowed + granted).all())
+def _first_apart(context: CheckContext, problem: Problem, ours: Named, theirs: Named) -> str:
+    """Name the first tensor that two gradients do not have alike; empty where there is none."""
+    truth, arithmetic = context.truth(problem), context.arithmetic
+    for name, claim in ours.items():
+        estimate = truth.gradient[name]
+        if arithmetic.biases:  # what both claim of the loss as defined is compared
+            claim = claim - estimate.value + context.defined(problem).gradient[name].value
+        limit = 2 * (estimate.error + estimate.interval)
+        if arithmetic.unit == UNIT and within(claim, theirs[name], limit):
+            continue
+        limit = limit + truth.rounding(arithmetic.unit)[name] + truth.rounding(UNIT)[name]
+        if arithmetic.epsilon:
+            plain = context.plain(problem).gradient[name].value
+            limit = limit + np.abs(plain - estimate.value)
+        if not within(claim, theirs[name], limit):
+            return name
+    return ""
 
 
-CHECK = Check(SLUG, "independent implementations give the same gradient", run)
+CHECK = Check(SLUG, "independent implementations give the same gradient", run, follows=within_root)

@@ -4,15 +4,15 @@ The weight penalty counts once, not once a sample. Needs code that handles singl
 samples.
 """
 
+from collections.abc import Generator, Hashable
 from functools import partial
 
-import numpy as np
-
-from gradcheck.checks.metamorphic import grants, mismatches, usable
-from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, CheckContext, Run, some
-from gradcheck.networks.problem import Floats, Problem
+from gradcheck.checks.check import Check, Comparisons, Cost, Run, within_root
+from gradcheck.checks.metamorphic import arithmetic_costs, mismatches, usable
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Parts, Problem
+from gradcheck.contract.answers import Floats
+from gradcheck.contract.protocol import Call, Observation, Request
 
 SLUG = "batch_additivity"
 
@@ -20,83 +20,64 @@ SLUG = "batch_additivity"
 BATCHES = 8
 
 
-def run(plan: CheckContext) -> Run:
+def run(context: CheckContext) -> Run:
     """Take batches apart into single samples."""
-    if 1 not in plan.support.batch_sizes:
-        return []
-    compared = 0
-    failing: list[tuple[Problem, list[str]]] = []
-    batches = [problem for problem in plan.problems if problem.batch.size > 1]
-    for problem in some(_spread(batches), BATCHES):
+    comparisons = Comparisons(context, SLUG)
+    batches = [p for p in context.problems if context.subject.samples(p) > 1]
+    for problem in context.some(_of_many_kinds(context, batches), BATCHES):
+        parts = context.subject.parts(problem, context.arithmetic.biases)
+        if parts is None:
+            return []
         whole = yield Request(Call.LOSS_AND_GRADS, problem)
-        if whole.failure or not usable(plan, problem, whole.tensors):
+        if whole.failure or not usable(context, problem, whole.tensors):
             continue
-        total = {name: np.zeros_like(a) for name, a in whole.tensors.items()}
-        weight = 1.0 / problem.batch.size if problem.network.reduction == "mean" else 1.0
-        penalty = _penalty(plan, problem)
-        singles = [
-            Problem(problem.network, problem.params, problem.batch.select([n]))
-            for n in range(problem.batch.size)
-        ]
-        answered = True
-        for single in singles:
-            part = yield Request(Call.LOSS_AND_GRADS, single)
-            answered = answered and part.failure is None
-            if part.failure:
-                break
-            for name, array in part.tensors.items():
-                total[name] += weight * (array - penalty[name])
-        if not answered:
+        total = yield from _total(parts)
+        if total is None:
             continue
-        compared += 1
-        total = {name: array + penalty[name] for name, array in total.items()}
-        limits = partial(_limits, plan, problem, singles, weight)
-        names = mismatches(plan, problem, whole.tensors, total, limits)
-        if names:
-            failing.append((problem, names))
-    if not compared:
-        return []
-    if not failing:
-        message = "A batch's gradient is made of its samples' gradients."
-        return [Finding(SLUG, Verdict.CORRECT, compared, message)]
-    problem, names = failing[0]
-    message = (
-        f"On {len(failing)} of {compared} batches the gradient is not the "
-        f"{problem.network.reduction} of its samples' gradients, first in {plan.listed(names)} "
-        f"({plan.described(problem)})."
+        costs = partial(_costs, context, problem, parts)
+        names = mismatches(context, problem, whole.tensors, total, costs)
+        fault = f"not the {parts.rule} of its samples' gradients, first in {context.listed(names)}"
+        comparisons.add(problem, fault if names else "")
+    return comparisons.findings(
+        "A batch's gradient is made of its samples' gradients.",
+        "On {failing} of {compared} batches the gradient is {fault} ({problem}).",
     )
-    shown = tuple(problem for problem, _ in failing)
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
-def _limits(
-    plan: CheckContext, problem: Problem, singles: list[Problem], weight: float
-) -> dict[str, Floats]:
+def _total(parts: Parts) -> Generator[Request, Observation, dict[str, Floats] | None]:
+    """Put the gradients of single samples together; None where one has no answer."""
+    total = {name: 0.0 * array for name, array in parts.constant.items()}
+    for single in parts.singles:
+        part = yield Request(Call.LOSS_AND_GRADS, single)
+        if part.failure:
+            return None
+        for name, array in part.tensors.items():
+            total[name] += parts.weight * (array - parts.constant[name])
+    return {name: array + parts.constant[name] for name, array in total.items()}
+
+
+def _costs(context: CheckContext, problem: Problem, parts: Parts) -> dict[str, Floats]:
     """Return what arithmetic may cost the batch's gradient and its samples' together."""
-    costs = [grants(plan, single) for single in singles]
+    costs = [arithmetic_costs(context, single) for single in parts.singles]
     return {
-        name: own + weight * sum(cost[name] for cost in costs)
-        for name, own in grants(plan, problem).items()
+        name: own + parts.weight * sum(cost[name] for cost in costs)
+        for name, own in arithmetic_costs(context, problem).items()
     }
 
 
-def _spread(batches: list[Problem]) -> list[Problem]:
+def _of_many_kinds(context: CheckContext, batches: list[Problem]) -> list[Problem]:
     """Put batches of as many different architectures as possible first."""
-    seen: dict[str, Problem] = {}
+    first: dict[Hashable, Problem] = {}
     for problem in batches:
-        seen.setdefault(str(problem.network), problem)
-    distinct = list(seen.values())
-    rest = [problem for problem in batches if problem not in distinct]
-    return distinct + rest
+        first.setdefault(context.subject.kind(problem), problem)
+    distinct = list(first.values())
+    return distinct + [problem for problem in batches if problem not in distinct]
 
 
-def _penalty(plan: CheckContext, problem: Problem) -> dict[str, Floats]:
-    """The gradient of the weight penalty, as defined, or of the biases too where both agree."""
-    every = plan.arithmetic.biases
-    return {
-        name: problem.network.l2 * tensor if every or tensor.ndim == 2 else np.zeros_like(tensor)
-        for name, tensor in problem.params.items()
-    }
-
-
-CHECK = Check(SLUG, "a batch's gradient is made of its samples' gradients", run)
+CHECK = Check(
+    SLUG,
+    "a batch's gradient is made of its samples' gradients",
+    run,
+    Cost.MUCH,
+    follows=within_root,
+)

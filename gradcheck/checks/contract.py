@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gradcheck.checks.check import Check, Cost, Run, Shows
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Problem
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Request
-from gradcheck.networks.context import Check, CheckContext, Run
-from gradcheck.networks.problem import Problem
 
 SLUG = "contract"
 
@@ -22,67 +23,65 @@ OPTIONAL = 20
 LINES = 5
 
 
-def run(plan: CheckContext) -> Run:
+def run(context: CheckContext) -> Run:
     """Ask for every problem's gradient, and some problems' outputs and step."""
-    failures: list[tuple[Problem, Failure]] = list(plan.faults)
+    failures: list[tuple[Problem, Failure]] = list(context.faults)
     notes: Counter[str] = Counter()
-    requests = [Request(Call.LOSS_AND_GRADS, problem) for problem in plan.problems]
-    for problem in plan.problems[:OPTIONAL]:
+    requests = [Request(Call.LOSS_AND_GRADS, problem) for problem in context.problems]
+    for problem in context.problems[:OPTIONAL]:
         requests += [
             Request(call, problem, learning_rate=0.1)
             for call in (Call.FORWARD, Call.STEP)
-            if call in plan.offers
+            if call in context.offers
         ]
     for request in requests:
         observation = yield request
         notes.update(observation.notes)
         if observation.failure and observation.supported:
             failures.append((request.problem, observation.failure))
-    asked = len(plan.problems) + len(plan.faults)
-    told = (*plan.left_out, *notes)
+    asked = len(context.problems) + len(context.faults)
+    told = (*context.left_out, *notes)
     if not failures:
-        return [
-            Finding(SLUG, Verdict.CORRECT, asked, "Every answer has the agreed form.", notes=told)
-        ]
-    failures.sort(key=lambda item: item[0].params.size * item[0].batch.size)
+        message = "Every answer has the agreed form."
+        return [Finding(SLUG, Verdict.CORRECT, asked, message, notes=told)]
+    failures.sort(key=lambda item: context.subject.size(item[0]))
     problem, failure = failures[0]
     message = (
-        f"{plan.notation.named(failure.message)} ({plan.described(problem)}; "
-        f"{len(failures)} of {len(requests) + len(plan.faults)} answers failed)"
+        f"{context.subject.reworded(failure.message)} ({context.described(problem)}; "
+        f"{len(failures)} of {len(requests) + len(context.faults)} answers failed)"
     )
-    shown = tuple(dict.fromkeys(p for p, _ in failures))
     places = [failure.place for _, failure in failures if failure.place is not None]
-    return [
-        Finding(
-            SLUG,
-            Verdict.ERROR,
-            asked,
-            message,
-            notes=told,
-            kind=failure.kind,
-            failing=shown,
-            places=tuple(dict.fromkeys(places))[:LINES] if failure.place else (),
-        )
-    ]
+    finding = Finding(SLUG, Verdict.ERROR, asked, message, notes=told, kind=failure.kind)
+    shown = tuple(dict.fromkeys(p for p, _ in failures))
+    lines = tuple(dict.fromkeys(places))[:LINES] if failure.place else ()
+    return [replace(finding, failing=shown, places=lines)]
 
 
-def refused_by_numbers(findings: list[Finding], refused: Mapping[Problem, str]) -> list[Finding]:
+def refused_by_numbers(
+    context: CheckContext, findings: list[Finding], refused: Mapping[Problem, str]
+) -> list[Finding]:
     """Add what the code refused though it handles such networks: it may refuse what it has wrong.
 
     Parameters
     ----------
-    refused : mapping of Problem to str
+    context : CheckContext
+    findings : list of Finding
+    refused : mapping of problem to str
         Problems of a network and a number of samples for which others got an answer, and what
         the code said.
+
+    Returns
+    -------
+    findings : list of Finding
     """
     if not refused:
         return findings
-    problem = min(refused, key=lambda p: p.params.size * p.batch.size)
+    problem = min(refused, key=context.subject.size)
     said = f": {refused[problem]}" if refused[problem] else ""
     message = (
         f"loss_and_grads raised NotImplementedError{said} on {len(refused)} "
         f"problem{'s' if len(refused) > 1 else ''} of networks and batch sizes that it handles "
-        f"with other numbers ({problem.network}, N = {problem.batch.size}); it may say that of a "
+        f"with other numbers ({context.described(problem)}); it may say that of a "
         f"network or a batch size, not of some parameters or inputs"
     )
     return worsened(findings, message, "contract")
@@ -106,4 +105,10 @@ def worsened(findings: list[Finding], message: str, kind: str) -> list[Finding]:
     return [after if finding is before else finding for finding in findings]
 
 
-CHECK = Check(SLUG, "answers have the agreed shapes and types", run)
+CHECK = Check(
+    SLUG,
+    "answers have the agreed shapes and types",
+    run,
+    Cost.NOTHING,
+    Shows(lambda context, problem, answer: answer.failure is not None, 3),
+)

@@ -6,18 +6,17 @@ the gradient agrees with that, the fault is in the forward, and no tensor is cal
 wrong.
 """
 
-from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.checks.check import Answer, Check, Cost, Run, Shows
+from gradcheck.comparison.aggregate import Aggregate
 from gradcheck.comparison.compare import loss_differs
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Problem
 from gradcheck.comparison.verdict import Finding, Verdict, worst
-from gradcheck.contract.problem import in_order
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.aggregate import Aggregate
-from gradcheck.networks.context import Check, CheckContext, Run
-from gradcheck.networks.problem import Params, Problem
 from gradcheck.oracle.directions import SLACK, drawn
 from gradcheck.oracle.ladder import extrapolate, steps
 
@@ -32,62 +31,58 @@ RIGHT_FOR_OWN_LOSS = "right for the code's own loss"
 #: The code's own loss must be differenced at least this sharply to acquit.
 SHARP = 1e-4
 
-Questions = Generator[Request, Observation, bool]
 
-
-def run(plan: CheckContext) -> Run:
+def run(context: CheckContext) -> Run:
     """Judge every tensor of every problem."""
-    tally = Aggregate(plan.notation)
+    aggregate = Aggregate(context.subject)
     foreign: list[tuple[Problem, Observation]] = []
-    for problem in plan.problems:
+    for problem in context.problems:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if observation.failure:
             continue
-        judgements = plan.judge(problem, observation.tensors)
-        tally.add(problem, judgements)
+        judgements = context.judge(problem, observation.tensors)
+        aggregate.add(problem, judgements)
         wrong = worst(j.verdict for j in judgements) is Verdict.WRONG
-        if wrong and loss_differs(observation.loss, plan.truth(problem), plan.arithmetic):
+        if wrong and loss_differs(observation.loss, context.truth(problem), context.arithmetic):
             foreign.append((problem, observation))
-    finding = tally.finding(SLUG, "Every tensor is right.", "The gradient is wrong:")
-    if finding.verdict is Verdict.WRONG and len(foreign) == len(tally.failing):
+    finding = aggregate.finding(SLUG, "Every tensor is right.", "The gradient is wrong:")
+    if finding.verdict is Verdict.WRONG and len(foreign) == len(aggregate.failing):
         if not any(array.any() for _, o in foreign for array in o.tensors.values()):
             return [finding]  # a gradient that is always zero is right for no loss worth having
         for problem, observation in foreign[:OWN_LOSS]:
-            if not (yield from _right_for_own_loss(plan, problem, observation)):
+            if not (yield from _right_for_own_loss(context, problem, observation)):
                 return [finding]
         return _acquitted(finding, len(foreign))
     return [finding]
 
 
 def _right_for_own_loss(
-    plan: CheckContext, problem: Problem, observation: Observation
-) -> Questions:
+    context: CheckContext, problem: Problem, observation: Observation
+) -> Answer:
     """Difference the code's own loss along one direction a tensor."""
-    rng = plan.rng(1)
+    rng, arithmetic = context.rng(1), context.arithmetic
+    noise = 8 * arithmetic.loss_unit * (1 + abs(observation.loss))
     for name, claim in observation.tensors.items():
         direction = drawn(rng, 1, claim.shape)[0]
         h = steps(0.05 / max(1.0, float(np.abs(direction).max())))
         differences = []
         for step in h:
-            up = yield Request(Call.LOSS_AND_GRADS, _moved(problem, name, step * direction))
-            down = yield Request(Call.LOSS_AND_GRADS, _moved(problem, name, -step * direction))
-            if up.failure or down.failure:
-                return False
-            differences.append((up.loss - down.loss) / (2 * step))
-        noise = 8 * plan.arithmetic.loss_unit * (1 + abs(observation.loss))
+            losses = []
+            for signed in (step, -step):
+                moved = context.subject.moved(problem, name, signed * direction)
+                answer = yield Request(Call.LOSS_AND_GRADS, moved)
+                if answer.failure:
+                    return False
+                losses.append(answer.loss)
+            differences.append((losses[0] - losses[1]) / (2 * step))
         slope = extrapolate(h, np.array(differences), noise)
         claimed = float((claim * direction).sum())
         size = float(np.linalg.norm(claim))
-        if not abs(claimed - slope.value) <= SLACK * slope.error + 64 * plan.arithmetic.unit * size:
+        if not abs(claimed - slope.value) <= SLACK * slope.error + 64 * arithmetic.unit * size:
             return False
         if size > 0 and slope.error > SHARP * size:
             return False
     return True
-
-
-def _moved(problem: Problem, name: str, shift: np.ndarray) -> Problem:
-    tensors = {**problem.params, name: problem.params[name] + shift}
-    return replace(problem, params=Params(in_order(tensors.values()).pairs))
 
 
 def _acquitted(finding: Finding, count: int) -> list[Finding]:
@@ -113,4 +108,10 @@ def _acquitted(finding: Finding, count: int) -> list[Finding]:
     return [own, forward]
 
 
-CHECK = Check(SLUG, "every tensor is the derivative of the loss", run)
+def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool:
+    return answer.failure is None and context.wrong(problem, answer.tensors)
+
+
+CHECK = Check(
+    SLUG, "every tensor is the derivative of the loss", run, Cost.NOTHING, Shows(_wrong, 0)
+)

@@ -5,11 +5,11 @@ its loss. Where the definitions were given to the code it is told as a wrong los
 alone; code that knows nothing of them is not wrong by it.
 """
 
+from gradcheck.checks.check import Check, Comparisons, Cost, Run, Shows, unjudged
 from gradcheck.comparison.compare import loss_differs
-from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, CheckContext, Run, unjudged
-from gradcheck.networks.problem import Problem
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Problem
+from gradcheck.contract.protocol import Call, Observation, Request
 
 SLUG = "loss"
 
@@ -17,50 +17,54 @@ SLUG = "loss"
 BIASES = "the loss penalises the biases too, and so does the gradient: they agree"
 
 
-def run(plan: CheckContext) -> Run:
+def run(context: CheckContext) -> Run:
     """Compare every problem's loss with the reference's."""
-    if plan.loss_in_doubt:
-        return [unjudged(SLUG, plan.loss_in_doubt)]
-    if plan.lossless:
+    if context.loss_in_doubt:
+        return unjudged(SLUG, context.loss_in_doubt)
+    if context.lossless:
         return []
-    compared, otherwise = 0, False
-    failing: list[tuple[Problem, float]] = []
-    for problem in plan.problems:
+    comparisons = Comparisons(context, SLUG)
+    ratios: list[float] = []
+    convention = context.arithmetic.biases
+    if convention:
+        comparisons.notes[f"a convention: {BIASES}"] = None
+    for problem in context.problems:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if observation.failure:
             continue
-        compared += 1
-        meant = plan.truth(problem) if plan.foreign else plan.defined(problem)
-        if loss_differs(observation.loss, meant, plan.arithmetic):
-            failing.append((problem, observation.loss))
-            own = loss_differs(observation.loss, plan.truth(problem), plan.arithmetic)
-            otherwise = otherwise or own
-    if not compared:
-        return [Finding(SLUG, Verdict.UNRESOLVED, 0, "nothing could be compared")]
-    if not failing:
-        told = (f"a convention: {BIASES}",) if plan.arithmetic.biases else ()
-        message = "The loss is the loss as defined."
-        return [Finding(SLUG, Verdict.CORRECT, compared, message, notes=told)]
-    failing.sort(key=lambda item: item[0].params.size * item[0].batch.size)
-    problem, claimed = failing[0]
-    truth = plan.defined(problem)
-    message = (
-        f"The loss is wrong on {len(failing)} of {compared} problems. For example your code says "
-        f"{claimed:.9g}, it is {truth.loss:.9g} ({plan.described(problem)})."
-        f"{_pattern(plan, failing)}"
+        claimed, fault, defined = observation.loss, "", context.defined(problem)
+        own = context.truth(problem)
+        if loss_differs(claimed, own if context.foreign else defined, context.arithmetic):
+            fault = f"your code says {claimed:.9g}, it is {defined.loss:.9g}"
+            ratios += [claimed / defined.loss] if defined.loss else []
+            convention = convention and not loss_differs(claimed, own, context.arithmetic)
+        comparisons.add(problem, fault)
+    if comparisons.failing:
+        comparisons.notes.clear()
+    return comparisons.findings(
+        "The loss is the loss as defined.",
+        "The loss is wrong on {failing} of {compared} problems. For example {fault} ({problem})."
+        + _pattern(ratios)
+        + (
+            f" It is a convention: {BIASES}. The loss as defined penalises weights alone."
+            if convention
+            else ""
+        ),
+        "nothing could be compared",
     )
-    if plan.arithmetic.biases and not otherwise:
-        message += f" It is a convention: {BIASES}. The loss as defined penalises weights alone."
-    shown = tuple(problem for problem, _ in failing)
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
 
 
-def _pattern(plan: CheckContext, failing: list[tuple[Problem, float]]) -> str:
+def _pattern(ratios: list[float]) -> str:
     """Say it when the loss is off by one factor everywhere."""
-    ratios = [claimed / plan.defined(p).loss for p, claimed in failing if plan.defined(p).loss]
     if len(ratios) > 2 and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]):
         return f" It is {ratios[0]:.6g} times what it should be, every time."
     return ""
 
 
-CHECK = Check(SLUG, "the loss is the loss as defined", run)
+def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool:
+    if answer.failure:
+        return False
+    return loss_differs(answer.loss, context.defined(problem), context.arithmetic)
+
+
+CHECK = Check(SLUG, "the loss is the loss as defined", run, Cost.NOTHING, Shows(_wrong, 2))

@@ -4,18 +4,13 @@ Shuffled samples give the same gradient; shuffled hidden units give the same
 gradient, shuffled.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
-from gradcheck.checks.metamorphic import grants, mismatches, usable
-from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.problem import Tensors, by_name, in_order
+from gradcheck.checks.check import Check, Comparisons, Cost, Run, within_root
+from gradcheck.checks.metamorphic import arithmetic_costs, mismatches, usable
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Named, Problem, Reordered
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.context import Check, CheckContext, Run, some
-from gradcheck.networks.problem import Floats, Params, Problem
 
 SLUG = "permutation"
 
@@ -23,63 +18,39 @@ SLUG = "permutation"
 SHUFFLED = 20
 
 
-def run(plan: CheckContext) -> Run:
-    """Shuffle samples, then hidden units."""
-    rng = plan.rng(2)
-    compared = 0
-    failing: list[tuple[Problem, str, list[str]]] = []
-    for problem in some(plan.problems, SHUFFLED):
+def run(context: CheckContext) -> Run:
+    """Ask for the gradient in other orders."""
+    rng = context.rng(2)
+    comparisons = Comparisons(context, SLUG)
+    for problem in context.some(context.problems, SHUFFLED):
         plain = yield Request(Call.LOSS_AND_GRADS, problem)
-        if plain.failure or not usable(plan, problem, plain.tensors):
+        if plain.failure or not usable(context, problem, plain.tensors):
             continue
-        orders = [rng.permutation(n) for n in problem.network.widths]
-        orders[0], orders[-1] = np.arange(len(orders[0])), np.arange(len(orders[-1]))
-        shuffled = {
-            "samples": replace(
-                problem, batch=problem.batch.select(rng.permutation(problem.batch.size))
-            ),
-            "hidden units": replace(problem, params=Params(_permute(problem.params, orders).pairs)),
-        }
-        for what, other in shuffled.items():
-            answer = yield Request(Call.LOSS_AND_GRADS, other)
+        for other in context.subject.reordered(problem, rng):
+            answer = yield Request(Call.LOSS_AND_GRADS, other.problem)
             if answer.failure:
                 continue
-            compared += 1
-            expected = plain.tensors
-            if what == "hidden units":
-                expected = _permute(plain.tensors, orders)
-            limits = partial(_limits, plan, problem, orders if what == "hidden units" else None)
-            names = mismatches(plan, other, answer.tensors, expected, limits)
-            if names:
-                failing.append((problem, what, names))
-    if not compared:
-        return []
-    if not failing:
-        message = "The order of samples and hidden units does not matter."
-        return [Finding(SLUG, Verdict.CORRECT, compared, message)]
-    problem, what, names = failing[0]
-    message = (
-        f"On {len(failing)} of {compared} comparisons the order of {what} matters, first in "
-        f"{plan.listed(names)} ({plan.described(problem)})."
-    )
-    shown = tuple(dict.fromkeys(problem for problem, _, _ in failing))
-    return [Finding(SLUG, Verdict.WRONG, compared, message, failing=shown)]
-
-
-def _limits(
-    plan: CheckContext, problem: Problem, orders: list[np.ndarray] | None
-) -> Mapping[str, Floats]:
-    """Return what arithmetic may cost two gradients, units reordered where orders are given."""
-    granted = {name: 2 * cost for name, cost in grants(plan, problem).items()}
-    return granted if orders is None else _permute(in_order(granted.values()), orders)
-
-
-def _permute(tensors: Tensors, orders: list[np.ndarray]) -> Tensors:
-    """Reorder the units of every layer: rows by the layer before, columns by its own."""
-    return by_name(
-        (w[np.ix_(before, after)], b[after])
-        for (w, b), before, after in zip(tensors.pairs, orders[:-1], orders[1:], strict=True)
+            expected = other.follow(plain.tensors)
+            costs = partial(_costs, context, problem, other)
+            names = mismatches(context, other.problem, answer.tensors, expected, costs)
+            fault = f"{other.what} matters, first in {context.listed(names)}"
+            comparisons.add(problem, fault if names else "")
+    return comparisons.findings(
+        "The order of samples and hidden units does not matter.",
+        "On {failing} of {compared} comparisons the order of {fault} ({problem}).",
     )
 
 
-CHECK = Check(SLUG, "the order of samples and hidden units does not matter", run)
+def _costs(context: CheckContext, problem: Problem, other: Reordered) -> Named:
+    """Return what arithmetic may cost two gradients, in the other order."""
+    costs = arithmetic_costs(context, problem)
+    return other.follow({name: 2 * cost for name, cost in costs.items()})
+
+
+CHECK = Check(
+    SLUG,
+    "the order of samples and hidden units does not matter",
+    run,
+    Cost.MUCH,
+    follows=within_root,
+)

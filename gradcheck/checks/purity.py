@@ -7,15 +7,19 @@ Answers are not compared to the last bit: numpy's own functions give other last 
 an array lies otherwise in memory, and what is made of them may lose most of its digits.
 """
 
+from collections import Counter
+
 import numpy as np
 
-from gradcheck.checks.metamorphic import grants
+from gradcheck.checks.check import Check, Comparisons, Run
+from gradcheck.checks.metamorphic import arithmetic_costs
 from gradcheck.checks.step import implied
-from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.comparison.compare import within
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Problem
+from gradcheck.contract.answers import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MAX_RELATED
-from gradcheck.networks.context import Check, CheckContext, Run, some
-from gradcheck.networks.problem import Floats, Problem
 
 SLUG = "purity"
 
@@ -28,81 +32,77 @@ NEARLY = 1e-12
 #: ... of the whole gradient, where it is wrong: what a wrong formula costs nobody knows.
 COARSE = 1e-9
 
+_KEPT = (
+    "another answer to the same question when it is asked again: something is kept between calls"
+)
 
-def run(plan: CheckContext) -> Run:
+
+def run(context: CheckContext) -> Run:
     """Repeat questions in another order, and watch the arguments."""
-    faults: dict[str, tuple[Problem, int]] = {}
-    notes: dict[str, None] = {}
-    compared = 0
+    comparisons = Comparisons(context, SLUG)
+    times: Counter[str] = Counter()
 
-    def accuse(text: str, problem: Problem) -> None:
-        first, count = faults.get(text, (problem, 0))
-        faults[text] = (first, count + 1)
+    def accuse(fault: str, problem: Problem) -> None:
+        times[fault] += 1
+        if times[fault] == 1:
+            comparisons.failing.append((problem, fault))
 
-    calls = [call for call in Call if call in plan.offers]
-    chosen = _of_two_sizes(plan.problems)
+    calls = [call for call in Call if call in context.offers]
+    chosen = _of_two_sizes(context)
     first: dict[tuple[Call, int], Observation] = {}
     forth = [(call, index) for index in range(len(chosen)) for call in calls]
     for turn, (call, index) in enumerate((*forth, *reversed(forth), *forth[:1] * 2)):
         # forth and back begin with code that was asked nothing yet, back with another batch size:
         # what the very first call leaves behind is the same for all that follow
         anew = turn in (0, len(forth))
-        request = Request(call, chosen[index], learning_rate=0.1, fresh=True, anew=anew)
+        problem = chosen[index]
+        request = Request(call, problem, learning_rate=0.1, fresh=True, anew=anew)
         observation = yield request
         if observation.failure:
             if (call, index) in first:
-                accuse(f"{call.value} answered once and failed when asked again", chosen[index])
+                accuse(f"{call.value} answered once and failed when asked again", problem)
             continue
-        compared += 1
-        for text in _told(call, observation):
-            accuse(text, chosen[index])
+        comparisons.add(problem)
+        for fault in _seen(call, observation):
+            accuse(fault, problem)
         before = first.setdefault((call, index), observation)
-        if before is observation:
-            continue
         difference = _difference(before, observation)
-        if difference == 0:
-            continue
-        if difference > NEARLY and _beyond(plan, request, before, observation):
-            accuse(
-                f"{call.value} gives another answer to the same question when it is asked again: "
-                f"something is kept between calls",
-                chosen[index],
-            )
-        else:
-            notes["answers to the same question differ in the last digits"] = None
-    if not compared:
-        return [Finding(SLUG, Verdict.UNRESOLVED, 0, "nothing could be compared")]
-    if not faults:
-        message = "Answers depend on the question alone."
-        return [Finding(SLUG, Verdict.CORRECT, compared, message, notes=tuple(notes))]
-    shown = tuple(dict.fromkeys(problem for problem, _ in faults.values()))
-    message = "; ".join(f"{text} ({count} times)" for text, (_, count) in faults.items())
-    message = f"{message[0].upper()}{message[1:]}."
-    return [Finding(SLUG, Verdict.WRONG, compared, message, notes=tuple(notes), failing=shown)]
+        if difference > NEARLY and _beyond(context, request, before, observation):
+            accuse(f"{call.value} gives {_KEPT}", problem)
+        elif difference > 0:
+            comparisons.notes["answers to the same question differ in the last digits"] = None
+    message = "; ".join(f"{text} ({count} times)" for text, count in times.items())
+    message = f"{message[:1].upper()}{message[1:]}."
+    return comparisons.findings(
+        "Answers depend on the question alone.", message, "nothing could be compared"
+    )
 
 
-def _of_two_sizes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _of_two_sizes(context: CheckContext) -> tuple[Problem, ...]:
     """Choose a few, half of them of another batch size: what is kept may be the size.
 
     It is used where the loss is a mean, so those come first.
     """
-    ordered = sorted(problems, key=lambda p: p.network.reduction != "mean")
+    subject = context.subject
+    ordered = sorted(context.problems, key=lambda p: not subject.counts_samples(p))
     half, together = REPEATED // 2, MAX_RELATED // 2
-    first = tuple(some(ordered, half, together))
-    others = [p for p in ordered if p.batch.size != first[0].batch.size]
-    return (*first, *some(others, half, together)) if others else tuple(some(ordered, REPEATED))
+    first = tuple(context.some(ordered, half, together))
+    others = [p for p in ordered if subject.samples(p) != subject.samples(first[0])]
+    if not others:
+        return tuple(context.some(ordered, REPEATED))
+    return (*first, *context.some(others, half, together))
 
 
-def _told(call: Call, observation: Observation) -> list[str]:
+def _seen(call: Call, observation: Observation) -> list[str]:
     """Say what the session saw the call do."""
-    told = []
+    seen = []
     if observation.changed:
-        told.append(f"{call.value} writes to its arguments: {_kinds(observation.changed)}")
+        seen.append(f"{call.value} writes to its arguments: {_kinds(observation.changed)}")
     if observation.aliased:
-        told.append(f"{call.value} returns memory of its arguments: {_kinds(observation.aliased)}")
+        seen.append(f"{call.value} returns memory of its arguments: {_kinds(observation.aliased)}")
     if observation.overwrote:
-        told.append(f"{call.value} changes arrays that an earlier call returned")
-    return told
+        seen.append(f"{call.value} changes arrays that an earlier call returned")
+    return seen
 
 
 def _kinds(names: tuple[str, ...]) -> str:
@@ -125,6 +125,8 @@ def _difference(before: Observation, after: Observation) -> float:
 
 def _parts(before: Observation, after: Observation) -> list[tuple[Floats, Floats]]:
     """Return the loss, the outputs and every tensor of two answers to a question."""
+    if before is after:
+        return []
     return [
         (np.array(before.loss), np.array(after.loss)),
         (before.outputs, after.outputs),
@@ -132,33 +134,33 @@ def _parts(before: Observation, after: Observation) -> list[tuple[Floats, Floats
     ]
 
 
-def _beyond(plan: CheckContext, request: Request, before: Observation, after: Observation) -> bool:
+def _beyond(
+    context: CheckContext, request: Request, before: Observation, after: Observation
+) -> bool:
     """Whether two answers to a question differ by more than arithmetic may cost both."""
-    parts = _parts(before, after)
-    costs = _costs(plan, request, before)
+    costs = _costs(context, request, before)
     return not all(
-        (np.abs(one - two) <= 2 * cost + NEARLY * np.abs(one).max(initial=0.0)).all()
-        for (one, two), cost in zip(parts, costs, strict=True)
+        within(one, two, 2 * cost + NEARLY * np.abs(one).max(initial=0.0))
+        for (one, two), cost in zip(_parts(before, after), costs, strict=True)
         if not np.array_equal(one, two, equal_nan=True)
     )
 
 
-def _costs(plan: CheckContext, request: Request, answer: Observation) -> list[Floats]:
+def _costs(context: CheckContext, request: Request, answer: Observation) -> list[Floats]:
     """Return what arithmetic may cost the loss, the outputs and every tensor."""
-    problem, unit = request.problem, plan.arithmetic.loss_unit
-    truth = plan.truth(problem)
+    problem, unit = request.problem, context.arithmetic.loss_unit
+    truth = context.truth(problem)
     costs: list[Floats] = [np.array(truth.loss_error(unit)), truth.outputs_error(unit)]
     if not answer.tensors:
         return costs
-    rate = request.learning_rate
-    step = request.call is Call.STEP
+    step, rate = request.call is Call.STEP, request.learning_rate
     gradient = implied(problem, answer, rate) if step else answer.tensors
     coarse = 0.0
-    if any(j.verdict is Verdict.WRONG for j in plan.judge(problem, gradient)):
+    if context.wrong(problem, gradient):
         coarse = COARSE * max(float(np.abs(array).max()) for array in gradient.values())
     costs += [
         (rate if step else 1.0) * (cost + truth.gradient[name].interval + coarse)
-        for name, cost in grants(plan, problem).items()
+        for name, cost in arithmetic_costs(context, problem).items()
     ]
     return costs
 

@@ -13,14 +13,13 @@ from collections.abc import Generator
 
 import numpy as np
 
-from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.checks.check import Answer, Check, Comparisons, Cost, Run
+from gradcheck.comparison.compare import Truth, compare
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.verdict import Finding
+from gradcheck.contract.answers import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks import sampling
-from gradcheck.networks.context import Check, CheckContext, Run, some
-from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.guard import askable, guard
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
 
 SLUG = "saturation"
@@ -29,7 +28,7 @@ SLUG = "saturation"
 PROBLEMS = 40
 
 #: A finite answer may be off by this part of the whole gradient's norm.
-PART = 1e-6
+OF_THE_WHOLE = 1e-6
 
 #: Up to here an answer has to be finite, in float64: exp(-30) is well above its
 #: roundoff. In a narrower arithmetic the bound shrinks with the logarithm of that.
@@ -41,80 +40,58 @@ _GUARDED = (
 )
 
 
-def run(plan: CheckContext) -> Run:
+def run(context: CheckContext) -> Run:
     """Ask for gradients of saturated networks."""
-    compared = 0
-    failing: list[tuple[Problem, str]] = []
-    notes: dict[str, None] = {}
+    subject, comparisons, tried = context.subject, Comparisons(context, SLUG), 0
     constant: float | None = None  # in the logarithms: asked for when it matters
-    bound = FINITE_UP_TO * math.log(plan.arithmetic.loss_unit) / math.log(UNIT)
-    drawn = (sampling.saturated(plan.seed, index, plan.support) for index in range(PROBLEMS))
-    tried = 0
-    for problem in some(drawn, PROBLEMS):
+    bound = FINITE_UP_TO * math.log(context.arithmetic.loss_unit) / math.log(UNIT)
+    drawn = (subject.saturated(context.seed, index) for index in range(PROBLEMS))
+    for problem in context.some(drawn, PROBLEMS):
         tried += 1
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
-        if observation.failure and observation.failure.kind == "contract":
-            continue  # told by the contract check
+        far = subject.reach(problem) > bound
         if observation.failure:
-            if observation.supported and _reach(plan, problem) <= bound:
-                failing.append((problem, observation.failure.message))
-            elif not observation.supported and _reach(plan, problem) > bound:
-                notes[_note("refuses", observation.failure.message)] = None
-            elif observation.supported:
-                notes[_note("raises", observation.failure.message)] = None
+            message = observation.failure.message
+            if observation.failure.kind == "contract":
+                continue  # told by the contract check
+            if not observation.supported:
+                comparisons.notes.update({_note("refuses", message): None} if far else {})
+            elif far:
+                comparisons.notes[_note("raises", message)] = None
+            else:
+                comparisons.failing.append((problem, message))
             continue
-        compared += 1
-        finite = _finite(observation)
-        if not finite and _reach(plan, problem) > bound:
-            notes["not finite when an output saturates"] = None
-        elif not finite:
-            failing.append((problem, "an answer is not finite"))
+        fault = ""
+        if not _finite(observation):
+            if far:
+                comparisons.notes["not finite when an output saturates"] = None
+            else:
+                fault = "an answer is not finite"
         else:
-            truths = dict.fromkeys((plan.truth(problem), plan.plain(problem)))
-            misses = [_misses(plan, truth, observation) for truth in truths]
-            if not all(misses):  # right for the loss as the code writes it, or as defined
-                continue
-            if LOSSES[problem.network.loss].logarithmic:
-                constant = (yield from _constant(plan)) if constant is None else constant
-                plain = plan.plain(problem)
-                if constant and not _misses(plan, plain, observation, constant):
-                    if not plan.arithmetic.epsilon:
-                        notes[_GUARDED.format(constant)] = None
-                    continue
-            failing.append((problem, misses[0][0]))
-    if not compared and not failing:
-        return []
-    told = tuple(notes)
-    if not failing:
-        message = "Saturated units do not break the gradient."
-        return [Finding(SLUG, Verdict.CORRECT, compared, message, notes=told)]
-    failing.sort(key=lambda item: item[0].params.size * item[0].batch.size)
-    problem, place = failing[0]
-    message = (
-        f"With saturated units {len(failing)} of {tried} problems fail: {place} "
-        f"({plan.described(problem)}, largest |z| "
-        f"{_reach(plan, problem):.0f})."
+            # right for the loss as the code writes it, or as defined
+            truths = dict.fromkeys((context.truth(problem), context.plain(problem)))
+            faults = [_fault(context, problem, truth, observation) for truth in truths]
+            fault = faults[0] if all(faults) else ""
+            if fault and subject.logarithmic(problem):
+                constant = (yield from _constant(context)) if constant is None else constant
+                plain = context.plain(problem)
+                if constant and not _fault(context, problem, plain, observation, constant):
+                    fault = ""
+                    if not context.arithmetic.epsilon:
+                        comparisons.notes[_GUARDED.format(constant)] = None
+        comparisons.add(problem, fault)
+    smallest = min((p for p, _ in comparisons.failing), key=subject.size, default=None)
+    reach = subject.reach(smallest) if smallest is not None else 0.0
+    return comparisons.findings(
+        "Saturated units do not break the gradient.",
+        f"With saturated units {{failing}} of {tried} problems fail: {{fault}} "
+        f"({{problem}}, largest |z| {reach:.0f}).",
     )
-    shown = tuple(problem for problem, _ in failing)
-    return [
-        Finding(
-            SLUG,
-            Verdict.WRONG,
-            compared,
-            message,
-            notes=told,
-            failing=shown,
-        )
-    ]
 
 
 def _note(what: str, message: str) -> str:
     """A failure told in a note; an exception may have nothing to say."""
     return f"{what} when an output saturates" + (f": {message}" if message else "")
-
-
-def _reach(plan: CheckContext, problem: Problem) -> float:
-    return plan.truth(problem).largest_z
 
 
 def _finite(observation: Observation) -> bool:
@@ -127,45 +104,74 @@ def _norm(truth: Truth) -> float:
     return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
 
 
-def _constant(plan: CheckContext) -> Generator[Request, Observation, float]:
+def _constant(context: CheckContext) -> Generator[Request, Observation, float]:
     """Return what keeps the code's logarithms from zero, or zero."""
-    arithmetic = plan.arithmetic
+    arithmetic = context.arithmetic
     if arithmetic.epsilon or arithmetic.cut:
         return arithmetic.epsilon or arithmetic.cut
-    problem = askable(p for p in plan.problems if p not in plan.unanswered)
-    found = (yield from guard(problem)) if problem is not None else None
-    return found.value if found is not None else 0.0
+    answered = [p for p in context.problems if p not in context.unanswered]
+    return (yield from context.subject.constant(answered))
 
 
-def _misses(
-    plan: CheckContext, truth: Truth, observation: Observation, constant: float = 0.0
-) -> list[str]:
-    """Name the tensors that are too far off.
+def _fault(
+    context: CheckContext,
+    problem: Problem,
+    truth: Truth,
+    observation: Observation,
+    constant: float = 0.0,
+) -> str:
+    """Say where the first tensor is that is too far off; empty where none is.
 
     Parameters
     ----------
     constant : float
         In the logarithms, of whatever form.
     """
-    whole = max(_norm(truth), _norm(plan.plain(truth.problem)))
-    places = []
+    subject, unit = context.subject, context.arithmetic.unit
+    whole = max(_norm(truth), _norm(context.plain(problem)))
     for name, claim in observation.tensors.items():
         estimate = truth.gradient[name]
-        allowed: Floats = PART * whole + estimate.error + estimate.interval
-        difference = np.abs(claim - estimate.value)
-        if (difference > allowed).any():
-            allowed = allowed + truth.rounding(plan.arithmetic.unit)[name]
-        if constant and (difference > allowed).any():
-            allowed = allowed + truth.guarded(constant, plan.arithmetic.unit)[name]
-        if (difference > allowed).any():
-            entry = np.unravel_index(int(np.argmax(difference - allowed)), claim.shape)
-            index = ",".join(str(int(i)) for i in entry)
-            place, factor = plan.notation.entry(f"{name}[{index}]", truth.problem.network)
-            places.append(
-                f"{place}: your code says {factor * claim[entry]:.6g}, "
-                f"it is {factor * estimate.value[entry]:.6g}"
+        bars: Floats = OF_THE_WHOLE * whole + estimate.error
+        found = compare(name, claim, estimate, bars)
+        if found.excess > 1:
+            bars = bars + truth.rounding(unit)[name]
+            found = compare(name, claim, estimate, bars)
+        if found.excess > 1 and constant:
+            bars = bars + subject.guarded(problem, constant, unit)[name]
+            found = compare(name, claim, estimate, bars)
+        if found.excess > 1:
+            place, factor = subject.entry(found.place, problem)
+            return (
+                f"{place}: your code says {factor * found.claimed:.6g}, "
+                f"it is {factor * found.expected:.6g}"
             )
-    return places
+    return ""
 
 
-CHECK = Check(SLUG, "large pre-activations do not break the gradient", run)
+def _follows(context: CheckContext, root: Finding, finding: Finding) -> Answer:
+    """The gradient of the same networks is wrong, and as finite, without saturation."""
+    subject = context.subject
+    known = {subject.kind(problem) for problem in root.failing}
+    for index in range(PROBLEMS):
+        problem = subject.saturated(context.seed, index)
+        if problem not in finding.failing:
+            continue
+        there = yield Request(Call.LOSS_AND_GRADS, problem)
+        base = subject.ordinary(context.seed, index)
+        here = yield Request(Call.LOSS_AND_GRADS, base)
+        if there.failure or here.failure:
+            return False
+        if not _all_finite(there) and _all_finite(here):
+            return False
+        if subject.kind(base) not in known and not context.wrong(base, here.tensors):
+            return False
+    return True
+
+
+def _all_finite(observation: Observation) -> bool:
+    return all(np.isfinite(array).all() for array in observation.tensors.values())
+
+
+CHECK = Check(
+    SLUG, "large pre-activations do not break the gradient", run, Cost.MUCH, follows=_follows
+)

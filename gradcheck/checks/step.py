@@ -4,15 +4,19 @@ What a step did is turned back into a gradient, ``(before - after) / rate``, and
 is judged like any other.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from gradcheck.comparison.compare import Judgement
-from gradcheck.comparison.verdict import Verdict
+from gradcheck.checks.check import Answer, Check, Run, Shows
+from gradcheck.comparison.aggregate import Aggregate
+from gradcheck.comparison.compare import Judgement, compare, rounded_bars, within
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Named, Problem
+from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.answers import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.aggregate import Aggregate
-from gradcheck.networks.context import Check, CheckContext, Run, some
-from gradcheck.networks.problem import Floats, Problem
-from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.estimate import UNIT, length
 
 SLUG = "step"
 
@@ -22,80 +26,112 @@ RATES = (0.173, 1.37)
 #: How many problems a step is taken on.
 STEPS = 40
 
+#: The learning rate of a counter-example: short, and no factor that anything else has.
+SHOWN_RATE = 0.5
 
-def run(plan: CheckContext) -> Run:
+#: A step agrees with the code's own gradient to this part of it.
+OWN_GRADIENT = 1e-6
+
+
+def run(context: CheckContext) -> Run:
     """Take a step on many problems and see where it led."""
-    if Call.STEP not in plan.offers:
+    if Call.STEP not in context.offers:
         return []
-    tally = Aggregate(plan.notation)
-    added = 0
-    for index, problem in enumerate(some(plan.problems, STEPS)):
+    aggregate = Aggregate(context.subject)
+    opposite = 0
+    for index, problem in enumerate(context.some(context.problems, STEPS)):
         rate = RATES[index % len(RATES)]
         observation = yield Request(Call.STEP, problem, learning_rate=rate)
         if observation.failure:
             continue
-        judgements = judge_step(plan, problem, observation, rate)
-        added += _opposite(plan, problem, implied(problem, observation, rate))
-        tally.add(problem, judgements)
-    if not tally.problems:
+        aggregate.add(problem, judge_step(context, problem, observation, rate))
+        opposite += _opposite(context, problem, implied(problem, observation, rate))
+    if not aggregate.problems:
         return []
     wrong = "The step is not params - learning_rate * gradient:"
-    if added and added == len(tally.failing):
+    if opposite and opposite == len(aggregate.failing):
         wrong = "The step adds the gradient where it has to subtract it:"
-    return [tally.finding(SLUG, "The step goes down the gradient, from the old weights.", wrong)]
+    right = "The step goes down the gradient, from the old weights."
+    return [aggregate.finding(SLUG, right, wrong)]
 
 
 def implied(problem: Problem, observation: Observation, rate: float) -> dict[str, Floats]:
-    """Return the gradient that a step implies: ``(before - after) / rate``."""
+    """Return the gradient that a step implies by tensor name: ``(before - after) / rate``."""
     before = problem.params
     return {name: (before[name] - a) / rate for name, a in observation.tensors.items()}
 
 
 def judge_step(
-    plan: CheckContext, problem: Problem, observation: Observation, rate: float
+    context: CheckContext, problem: Problem, observation: Observation, rate: float
 ) -> list[Judgement]:
-    """Judge every tensor of the gradient that a step implies."""
-    taken = implied(problem, observation, rate)
-    return [_judge(plan, problem, name, g, rate) for name, g in taken.items()]
+    """Judge every tensor of the gradient that a step implies; forming it has cost digits too.
+
+    Parameters
+    ----------
+    context : CheckContext
+    problem : object
+    observation : Observation
+        The parameters after the step.
+    rate : float
+        The learning rate.
+
+    Returns
+    -------
+    judgements : list of Judgement
+    """
+    truth, unit = context.truth(problem), max(context.arithmetic.unit, UNIT)
+    judgements = []
+    for name, taken in implied(problem, observation, rate).items():
+        estimate = truth.gradient[name]
+        size = np.abs(problem.params[name]) + rate * np.abs(estimate.value)
+        bars = rounded_bars(truth, name, unit) + 8 * unit * size / rate
+        norm, noise = length(estimate.value), length(bars)
+        resolution = noise / norm if norm > noise else float("nan")
+        found = compare(name, taken, estimate, bars)
+        judgements.append(replace(found, resolution=resolution))
+    return judgements
 
 
-def _judge(
-    plan: CheckContext, problem: Problem, name: str, taken: Floats, rate: float
-) -> Judgement:
-    """Judge the gradient that a step implies; forming it has cost digits of its own."""
-    truth = plan.truth(problem)
-    parameter = problem.params[name]
-    estimate = truth.gradient[name]
-    unit = max(plan.arithmetic.unit, UNIT)
-    size = np.abs(parameter) + rate * np.abs(estimate.value)
-    bars = estimate.error + truth.rounding(unit)[name] + 8 * unit * size / rate
-    allowed = bars + estimate.interval
-    difference = np.abs(taken - estimate.value)
-    with np.errstate(over="ignore"):
-        excess = np.where(np.isfinite(taken), difference / np.maximum(allowed, 1e-300), np.inf)
-    entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), taken.shape))
-    norm, noise = float(np.linalg.norm(estimate.value)), float(np.linalg.norm(bars))
-    return Judgement(
-        name,
-        Verdict.WRONG if excess[entry] > 1 else Verdict.CORRECT,
-        entry,
-        float(taken[entry]),
-        float(estimate.value[entry]),
-        float(allowed[entry]),
-        noise / norm if norm > noise else float("nan"),
-        float(excess[entry]),
-        all_zero=not taken.any(),
-    )
-
-
-def _opposite(plan: CheckContext, problem: Problem, taken: dict[str, Floats]) -> bool:
+def _opposite(context: CheckContext, problem: Problem, taken: Named) -> bool:
     """Whether every tensor went the other way, by as much."""
-    truth = plan.truth(problem)
+    truth = context.truth(problem)
     return all(
-        np.abs(g + truth.gradient[name].value).max()
-        <= 1e-6 * (np.abs(truth.gradient[name].value).max() + 1e-9)
-        for name, g in taken.items()
+        within(-g, value, 1e-6 * (np.abs(value).max() + 1e-9))
+        for g, value in ((g, truth.gradient[name].value) for name, g in taken.items())
     )
 
 
-CHECK = Check(SLUG, "a step subtracts rate times gradient, from the old weights", run)
+def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool:
+    if answer.failure:
+        return False
+    judgements = judge_step(context, problem, answer, SHOWN_RATE)
+    return any(judgement.verdict is Verdict.WRONG for judgement in judgements)
+
+
+def _follows(context: CheckContext, root: Finding, finding: Finding) -> Answer:
+    """Each step that is wrong goes down the gradient that the code itself gives."""
+    unit = max(context.arithmetic.unit, UNIT)
+    for index, problem in enumerate(context.problems[:STEPS]):
+        if problem not in finding.failing:
+            continue
+        rate = RATES[index % len(RATES)]
+        claimed = yield Request(Call.LOSS_AND_GRADS, problem)
+        taken = yield Request(Call.STEP, problem, learning_rate=rate)
+        if claimed.failure or taken.failure:
+            return False
+        for name, went in implied(problem, taken, rate).items():
+            claim = claimed.tensors[name]
+            size = np.abs(problem.params[name]) + rate * np.abs(claim)
+            limit = 16 * unit * size / rate + OWN_GRADIENT * np.abs(claim).max()
+            if not within(went, claim, limit):
+                return False
+    return True
+
+
+CHECK = Check(
+    SLUG,
+    "a step subtracts rate times gradient, from the old weights",
+    run,
+    shows=Shows(_wrong, 1, Call.STEP),
+    follows=_follows,
+)

@@ -1,8 +1,8 @@
 """Is a claimed tensor the true one? Pure, and without a tolerance to set.
 
 A claim agrees when every entry lies within the estimate's error bar and kink
-interval, plus what its arithmetic may have cost. The grant for arithmetic is only
-drawn on when the bar alone does not explain the difference.
+interval, plus what its arithmetic may have cost. That allowance for rounding is only
+added when the bar alone does not explain the difference: it takes longer to find.
 """
 
 from collections.abc import Mapping
@@ -58,6 +58,11 @@ class Kinks(Protocol):
     """Where a derivative is anyone's choice."""
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
     def exhaustive(self) -> bool:
         """Whether every choice was tried."""
         ...
@@ -76,12 +81,30 @@ class Truth(Protocol):
         """The kinks it lies on."""
         ...
 
+    @property
+    def loss(self) -> float:
+        """The loss of the batch."""
+        ...
+
+    @property
+    def outputs(self) -> Floats:
+        """What the forward gives, a row a sample."""
+        ...
+
     def rounding(self, unit: float) -> Mapping[str, Floats]:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""
         ...
 
     def beyond(self, cut: float) -> Mapping[str, Floats]:
         """Return by tensor name how far cutting outputs off may move each entry."""
+        ...
+
+    def loss_error(self, unit: float) -> float:
+        """Return what arithmetic of roundoff ``unit`` may cost the loss."""
+        ...
+
+    def outputs_error(self, unit: float) -> Floats:
+        """Return what arithmetic of roundoff ``unit`` may cost each output."""
         ...
 
     def loss_off(self, claim: float, unit: float, cut: float = 0.0) -> bool:
@@ -154,6 +177,54 @@ def judge(claims: Mapping[str, Floats], truth: Truth, arithmetic: Arithmetic) ->
     return judgements
 
 
+def rounded_bars(truth: Truth, name: str, unit: float) -> Floats:
+    """Return how far off honest code of a roundoff may be, off kinks: the bar and its rounding."""
+    return truth.gradient[name].error + truth.rounding(unit)[name]
+
+
+def allowed(truth: Truth, name: str, unit: float) -> Floats:
+    """Return how far off honest code may be: bar, rounding and, on a kink, the interval."""
+    return rounded_bars(truth, name, unit) + truth.gradient[name].interval
+
+
+def within(one: Floats, two: Floats, limit: Floats | float) -> bool:
+    """Whether no entry of two arrays differs by more than a limit; NaN does."""
+    return bool((np.abs(one - two) <= limit).all())
+
+
+def compare(name: str, claim: Floats, estimate: Estimate, bars: Floats) -> Judgement:
+    """Hold a claimed tensor against its estimate.
+
+    Parameters
+    ----------
+    name : str
+        Of the tensor.
+    claim : array
+    estimate : Estimate
+        Of the claim's shape.
+    bars : array
+        How far off each entry may be, beside the interval on a kink.
+
+    Returns
+    -------
+    Judgement
+        ``wrong`` where any entry is off by more, else ``correct``; its resolution is left open.
+    """
+    limit = bars + estimate.interval if estimate.interval.any() else bars
+    excess, entry = _furthest_off(claim, estimate.value, limit)
+    return Judgement(
+        name,
+        Verdict.WRONG if excess > 1 else Verdict.CORRECT,
+        entry,
+        float(claim[entry]),
+        float(estimate.value[entry]),
+        float(limit[entry]),
+        float("nan"),
+        excess,
+        all_zero=excess > 1 and not claim.any(),
+    )
+
+
 def judge_tensor(
     name: str,
     claim: Floats,
@@ -165,31 +236,39 @@ def judge_tensor(
 
     Parameters
     ----------
+    name : str
+        Of the tensor.
+    claim : array
+    truth : Truth
+    arithmetic : Arithmetic
+        Of the code under test.
     beside : array, optional
         How far each entry may be off beside its bar: where an output is cut off.
+
+    Returns
+    -------
+    Judgement
     """
     estimate = truth.gradient[name]
     if beside is not None:
         estimate = replace(estimate, error=estimate.error + beside)
     bars = estimate.error
-    allowed = bars + estimate.interval if estimate.interval.any() else bars
-    excess, entry = _furthest_off(claim, estimate.value, allowed)
-    if arithmetic.unit > UNIT or excess > 1:
+    found = compare(name, claim, estimate, bars)
+    if arithmetic.unit > UNIT or found.excess > 1:
         bars = bars + truth.rounding(arithmetic.unit)[name]
-        allowed = bars + estimate.interval
-        excess, entry = _furthest_off(claim, estimate.value, allowed)
+        found = compare(name, claim, estimate, bars)
     on_kink = bool(estimate.interval.any() and (estimate.interval > bars).any())
     norm = length(estimate.value) + length(estimate.interval)
     noise = estimate.noise if bars is estimate.error else length(bars)
-    if excess <= 1 and estimate.noise <= RESOLVED * norm < noise and _close(claim, estimate, norm):
+    right = found.excess <= 1
+    if right and estimate.noise <= RESOLVED * norm < noise and _close(claim, estimate, norm):
         noise = RESOLVED * norm  # what it may have cost, it has not: the claim says as much
     zero = norm <= noise
-    lost = excess <= 1 and norm > 0 and estimate.noise <= RESOLVED * norm < noise
-    verdict, note = Verdict.CORRECT, ""
+    lost = right and norm > 0 and estimate.noise <= RESOLVED * norm < noise
+    verdict, note = found.verdict, ""
     if lost:
         verdict, note = Verdict.UNRESOLVED, "the code's own digits are lost here"
-    elif excess > 1:
-        verdict = Verdict.WRONG
+    elif not right:
         if on_kink and np.isfinite(claim).all() and not truth.kinks.exhaustive:
             verdict, note = Verdict.UNRESOLVED, "on a kink with too many units to try every slope"
     elif zero:
@@ -198,19 +277,8 @@ def judge_tensor(
         verdict, note = Verdict.UNRESOLVED, "the estimate is too coarse here"
     elif on_kink:
         note = "on a kink: any slope between the one-sided ones is accepted"
-    return Judgement(
-        name,
-        verdict,
-        entry,
-        float(claim[entry]),
-        float(estimate.value[entry]),
-        float(allowed[entry]),
-        float("nan") if zero else noise / norm,
-        excess,
-        note,
-        lost,
-        excess > 1 and not claim.any(),
-    )
+    resolution = float("nan") if zero else noise / norm
+    return replace(found, verdict=verdict, resolution=resolution, note=note, lost=lost)
 
 
 def _close(claim: Floats, estimate: Estimate, norm: float) -> bool:

@@ -1,146 +1,239 @@
-"""What a check is given, and what it is: a generator of requests."""
+"""Dense networks as a subject of checks, and what is known of a submission that is one."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, judge
-from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.problem import Floats
-from gradcheck.contract.protocol import Call, Failure, Observation, Request
-from gradcheck.contract.sizes import MAX_RELATED, numbers
+from gradcheck.comparison.compare import Arithmetic, Judgement
+from gradcheck.comparison.context import CheckContext
+from gradcheck.comparison.subject import Named, Parts, Reordered
+from gradcheck.contract.problem import by_name, in_order
+from gradcheck.contract.protocol import Observation, Request
+from gradcheck.contract.sizes import numbers
+from gradcheck.networks import conventions, sampling, smallest
 from gradcheck.networks.fast_estimate import Truth, Truths
+from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
 from gradcheck.networks.sampling import EVERYTHING, Support
+from gradcheck.oracle.blocks import blocks
 
-#: Yields requests, is sent observations, returns findings. It never calls code.
-Run = Generator[Request, Observation, list[Finding]]
+#: Problems looked at to see how code computes.
+_CALIBRATED_ON = 24
 
 
 @dataclass(frozen=True)
-class CheckContext:
-    """The problems to judge on, and what is known of the code by now.
+class DenseNetworks:
+    """What checks ask of dense networks: see :class:`gradcheck.comparison.subject.Subject`.
 
     Attributes
     ----------
-    problems : tuple of Problem
-        All within what the code supports, with ``|z| <= 8``.
     support : Support
-    arithmetic : Arithmetic
+        What the code handles.
     truths : Truths
-    seed : int
-    offers : tuple of Call
-        What the code has.
-    peers : tuple of str
-        Names of implementations to compare with.
-    faults : tuple of (Problem, Failure)
-        Failures met while it was found out what the code supports.
-    lossless : bool
-        The code has no loss of its own: there is none to check.
-    unanswered : frozenset of Problem
-        Those that got a failure in place of an answer: they were asked and not compared.
-    foreign : bool
-        The code knows nothing of the definitions: where its loss and its gradient agree on
-        something else, that is a convention.
-    left_out : tuple of str
-        What is not asked for, though the code has a function of that name, and why.
-    loss_in_doubt : str
-        Why its own loss cannot be judged, though it may be wrong.
-    outputs_in_doubt : str
-        Why what its forward returns cannot be judged, though it may be wrong outputs.
     notation : Notation
         The layout and names of the code, in which its author is told things.
     """
 
-    problems: tuple[Problem, ...]
     support: Support = EVERYTHING
-    arithmetic: Arithmetic = FLOAT64
     truths: Truths = field(default_factory=Truths)
-    seed: int = 0
-    offers: tuple[Call, ...] = tuple(Call)
-    peers: tuple[str, ...] = ()
-    faults: tuple[tuple[Problem, Failure], ...] = ()
-    lossless: bool = False
-    unanswered: frozenset[Problem] = frozenset()
-    foreign: bool = False
-    left_out: tuple[str, ...] = ()
-    loss_in_doubt: str = ""
-    outputs_in_doubt: str = ""
     notation: Notation = NATIVE
 
-    def truth(self, problem: Problem) -> Truth:
-        """Return the truth of a problem, for the loss as the code writes it."""
-        return self.truths.of(problem, self.arithmetic.epsilon, self.arithmetic.biases)
+    def truth(self, problem: Problem, epsilon: float = 0.0, biases: bool = False) -> Truth:
+        """Return the truth of a problem, for the loss with a convention of the code."""
+        return self.truths.of(problem, epsilon, biases)
 
-    def plain(self, problem: Problem) -> Truth:
-        """Return the truth of a problem without the code's constant in a logarithm."""
-        return self.truths.of(problem, biases=self.arithmetic.biases)
+    def guarded(self, problem: Problem, constant: float, unit: float) -> Named:
+        """Return how far a constant in logarithms may move each entry of a gradient."""
+        return self.truth(problem).guarded(constant, unit)
 
-    def defined(self, problem: Problem) -> Truth:
-        """Return the truth of a problem with the penalty as defined: of the weights alone."""
-        return self.truths.of(problem, self.arithmetic.epsilon)
+    # ---- what a problem is -------------------------------------------------------------------
 
-    def judge(self, problem: Problem, claims: Mapping[str, Floats]) -> list[Judgement]:
-        """Judge a claimed gradient, of the loss as the code writes it or as defined."""
-        judgements = judge(claims, self.truth(problem), self.arithmetic)
-        if self.arithmetic.epsilon and any(j.verdict is Verdict.WRONG for j in judgements):
-            plain = judge(claims, self.plain(problem), self.arithmetic)
-            if not any(j.verdict is Verdict.WRONG for j in plain):
-                return plain
-        return judgements
+    def size(self, problem: Problem) -> int:
+        """How much there is to read in it: parameters times samples."""
+        return problem.params.size * problem.batch.size
 
-    def described(self, problem: Problem) -> str:
-        """Say on what a problem is: the network as the author of the code has it, and N."""
-        return f"{self.notation.own_network(problem.network)}, N = {problem.batch.size}"
+    def numbers(self, problem: Problem) -> int:
+        """How many numbers it takes in memory."""
+        return numbers(problem.network, problem.batch.size)
 
-    def listed(self, names: Iterable[str]) -> str:
-        """List tensors under the names that the code has for them."""
-        return ", ".join(map(self.notation.tensor, names))
+    def samples(self, problem: Problem) -> int:
+        """The number of samples in its batch."""
+        return problem.batch.size
 
-    def rng(self, purpose: int) -> np.random.Generator:
-        """Return a generator of random numbers of a check's own."""
-        return np.random.default_rng((self.seed, 1000 + purpose))
+    def kind(self, problem: Problem) -> Network:
+        """Return its network."""
+        return problem.network
 
+    def reach(self, problem: Problem) -> float:
+        """Return the largest ``|z|``."""
+        return self.truth(problem).largest_z
 
-def unjudged(slug: str, why: str) -> Finding:
-    """Return the finding of a check that cannot tell."""
-    return Finding(slug, Verdict.UNRESOLVED, 0, f"{why[:1].upper()}{why[1:]}.")
+    def counts_samples(self, problem: Problem) -> bool:
+        """Whether the number of samples stands in its loss: that is a mean."""
+        return problem.network.reduction == "mean"
+
+    def logarithmic(self, problem: Problem) -> bool:
+        """Whether its loss holds a logarithm, in which code may put a constant."""
+        return LOSSES[problem.network.loss].logarithmic
+
+    # ---- other problems ----------------------------------------------------------------------
+
+    def moved(self, problem: Problem, tensor: str, shift: Floats) -> Problem:
+        """Move one tensor."""
+        tensors = {**problem.params, tensor: problem.params[tensor] + shift}
+        return replace(problem, params=Params(in_order(tensors.values()).pairs))
+
+    def nearby(self, problem: Problem, rng: np.random.Generator, size: float) -> Problem:
+        """Move everything a little: data that code casts to float32 are rounded anew too."""
+
+        def near(array: Floats) -> Floats:
+            return array + size * rng.standard_normal(array.shape)
+
+        params = Params([(near(w), near(b)) for w, b in problem.params.pairs])
+        x, y = near(problem.batch.x), problem.batch.y
+        if LOSSES[problem.network.loss].targets == "real":
+            y = near(y)
+        return replace(problem, params=params, batch=Batch(x, y))
+
+    def parts(self, problem: Problem, biases: bool) -> Parts | None:
+        """Take a batch apart; None where the code is not asked for single samples."""
+        if 1 not in self.support.batch_sizes:
+            return None
+        network, batch = problem.network, problem.batch
+        singles = (replace(problem, batch=batch.select([n])) for n in range(batch.size))
+        penalty = {
+            name: network.l2 * tensor if biases or tensor.ndim == 2 else np.zeros_like(tensor)
+            for name, tensor in problem.params.items()
+        }
+        weight = 1.0 / batch.size if network.reduction == "mean" else 1.0
+        return Parts(tuple(singles), weight, penalty, network.reduction)
+
+    def reordered(self, problem: Problem, rng: np.random.Generator) -> list[Reordered]:
+        """Shuffle samples; and hidden units, whose gradient is shuffled too."""
+        orders = [rng.permutation(n) for n in problem.network.widths]
+        orders[0], orders[-1] = np.arange(len(orders[0])), np.arange(len(orders[-1]))
+
+        def follow(tensors: Named) -> Named:
+            """Reorder the units of every layer: rows by the layer before, columns by its own."""
+            pairs = in_order(tensors.values()).pairs
+            return by_name(
+                (w[np.ix_(before, after)], b[after])
+                for (w, b), before, after in zip(pairs, orders[:-1], orders[1:], strict=True)
+            )
+
+        batch = problem.batch.select(rng.permutation(problem.batch.size))
+        params = Params(in_order(follow(problem.params).values()).pairs)
+        return [
+            Reordered("samples", replace(problem, batch=batch), lambda tensors: tensors),
+            Reordered("hidden units", replace(problem, params=params), follow),
+        ]
+
+    def ordinary(self, seed: int, index: int) -> Problem:
+        """Draw a problem."""
+        return sampling.problem(seed, index, self.support)
+
+    def saturated(self, seed: int, index: int) -> Problem:
+        """Draw the same problem with saturated units."""
+        return sampling.saturated(seed, index, self.support)
+
+    def smallest(self, failing: Sequence[Problem]) -> Iterator[Problem]:
+        """Yield problems like the failing ones, smallest first: none saturated, none on a kink."""
+        for problem in smallest.problems(self.support, failing):
+            truth = self.truth(problem)
+            if truth.largest_z <= sampling.MAX_Z and not truth.kinks.count:
+                yield problem
+
+    def calibrated_on(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Choose problems that show how code computes, those with a logarithm among them.
+
+        What is wider than the first comes far out: narrow digits there alone are not the
+        arithmetic of the code.
+        """
+        first = problems[:_CALIBRATED_ON]
+        widest = max((max(p.network.widths) for p in first), default=0)
+        logarithmic = [
+            p for p in problems if max(p.network.widths) <= widest and self.logarithmic(p)
+        ]
+        return list(dict.fromkeys((*first, *logarithmic[:_CALIBRATED_ON])))
+
+    # ---- conventions of the code -------------------------------------------------------------
+
+    def conventions(
+        self,
+        answers: Mapping[Problem, Observation],
+        off: Callable[[Arithmetic], Sequence[Problem]],
+    ) -> Generator[Request, Observation, Arithmetic]:
+        """Find what the code's loss means otherwise than the definition, by its answers."""
+        return (yield from conventions.conventions(self.truths, answers, off))
+
+    def constant(self, problems: Sequence[Problem]) -> Generator[Request, Observation, float]:
+        """Return what keeps the code's logarithms from zero, or zero."""
+        problem = conventions.askable(problems)
+        found = (yield from conventions.guard(problem)) if problem is not None else None
+        return found.value if found is not None else 0.0
+
+    # ---- how it is told ----------------------------------------------------------------------
+
+    def describe(self, problem: Problem) -> str:
+        """Return the network as the author of the code has it."""
+        return str(self.notation.own_network(problem.network))
+
+    def tensor(self, name: str) -> str:
+        """Say what the code calls a tensor."""
+        return self.notation.tensor(name)
+
+    def entry(self, place: str, problem: Problem) -> tuple[str, float]:
+        """Say where an entry is in the code, and by what factor the code's number is ours."""
+        return self.notation.entry(place, problem.network)
+
+    def reworded(self, message: str) -> str:
+        """Let tensors be called in a message as the code calls them."""
+        return self.notation.named(message)
+
+    def difference_quotients(self, problem: Problem, judgement: Judgement, steps: Floats) -> Floats:
+        """Difference the loss by the entry of a judgement at many steps."""
+        tensors, tensor = dict(problem.params), problem.params[judgement.tensor]
+        flat = np.ravel_multi_index(judgement.entry, tensor.shape)
+        signed, losses = np.concatenate((steps, -steps)), np.empty(2 * len(steps))
+        for some in blocks(len(signed), tensor.size):
+            moved = np.repeat(tensor[None], len(signed[some]), axis=0)
+            moved.reshape(len(moved), -1)[:, flat] += signed[some]
+            stacked = in_order({**tensors, judgement.tensor: moved}.values()).pairs
+            losses[some] = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
+        up, down = np.split(losses, 2)
+        quotients: Floats = (up - down) / (2 * steps)
+        return quotients
 
 
 @dataclass(frozen=True)
-class Check:
-    """One property that a right implementation has.
+class NetworkContext(CheckContext):
+    """What is known of a submission that is a dense network."""
 
-    Attributes
-    ----------
-    slug : str
-        As in the record.
-    title : str
-        What holds for right code, in a line.
-    run : callable
-        ``run(plan) -> Run``.
-    """
+    subject: DenseNetworks = field(default_factory=DenseNetworks)
 
-    slug: str
-    title: str
-    run: Callable[[CheckContext], Run]
+    def truth(self, problem: Problem) -> Truth:
+        """Return the truth of a problem, for the loss as the code writes it."""
+        return self.subject.truth(problem, self.arithmetic.epsilon, self.arithmetic.biases)
 
+    def defined(self, problem: Problem) -> Truth:
+        """Return the truth of a problem with the penalty as defined: of the weights alone."""
+        return self.subject.truth(problem, self.arithmetic.epsilon)
 
-def some(problems: Iterable[Problem], most: int, together: int = MAX_RELATED) -> Iterator[Problem]:
-    """Yield the first few problems: fewer where they are large, but one.
+    @property
+    def support(self) -> Support:
+        """What the code handles."""
+        return self.subject.support
 
-    Parameters
-    ----------
-    most : int
-        How many at most.
-    together : int
-        Numbers that they may hold together.
-    """
-    held = 0
-    for count, problem in enumerate(problems):
-        held += numbers(problem.network, problem.batch.size)
-        if count == most or (count and held > together):
-            return
-        yield problem
+    @property
+    def truths(self) -> Truths:
+        """Each formed once."""
+        return self.subject.truths
+
+    @property
+    def notation(self) -> Notation:
+        """The layout and names of the code."""
+        return self.subject.notation

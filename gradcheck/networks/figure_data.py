@@ -19,7 +19,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Rule
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.implied import implied_slope
 from gradcheck.networks.diagnosis.recover_deltas import (
@@ -57,7 +57,9 @@ def tolerance(arithmetic: Arithmetic) -> float:
 
 
 def slopes(
-    plan: CheckContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+    plan: NetworkContext,
+    asked: Sequence[tuple[Problem, Observation]],
+    diagnoses: Sequence[Diagnosis],
 ) -> list[dict[str, Any]]:
     """Recover points of the derivative, for each activation that is at fault.
 
@@ -146,7 +148,9 @@ WINDOW = 12
 
 
 def specimen(
-    plan: CheckContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+    plan: NetworkContext,
+    asked: Sequence[tuple[Problem, Observation]],
+    diagnoses: Sequence[Diagnosis],
 ) -> dict[str, Any] | None:
     """Choose a failing network that shows the fault, and lay it out.
 
@@ -187,7 +191,9 @@ def specimen(
     }
 
 
-def _sites(plan: CheckContext, problem: Problem, observation: Observation) -> list[tuple[str, int]]:
+def _sites(
+    plan: NetworkContext, problem: Problem, observation: Observation
+) -> list[tuple[str, int]]:
     found = survey(problem, observation, tolerance(plan.arithmetic))
     return [(flag.part, flag.layer) for flag in found.flags]
 
@@ -265,7 +271,7 @@ Asked = list[tuple[Problem, Observation]]
 
 
 def illustrate(
-    plan: CheckContext, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
+    plan: NetworkContext, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
 ) -> Generator[Request, Observation, dict[str, Any] | None]:
     """Gather what pictures of a wrong gradient need.
 

@@ -13,7 +13,7 @@ from gradcheck.comparison.verdict import CounterExample, Finding, TensorFinding,
 from gradcheck.contract.answers import Failure
 from gradcheck.contract.version import __version__
 from gradcheck.errors import GradcheckError, SandboxError
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -181,7 +181,7 @@ def faulty(head: Head, fault: Exception, seconds: float = 0.0) -> schema.Impleme
 
 def examined(
     head: Head,
-    context: CheckContext,
+    context: NetworkContext,
     findings: Sequence[Finding],
     *,
     scope: Scope,
@@ -198,7 +198,7 @@ def examined(
     Parameters
     ----------
     head : Head
-    context : CheckContext
+    context : NetworkContext
         What the checks were given.
     findings : sequence of Finding
     scope : Scope
@@ -318,7 +318,7 @@ def _tensor(tensor: TensorFinding, notation: Notation) -> Entry:
     return entry
 
 
-def _left_out(problem: Problem, context: CheckContext) -> tuple[str, ...]:
+def _left_out(problem: Problem, context: NetworkContext) -> tuple[str, ...]:
     """Say of a counter-example that is too large to be written out that it is left out."""
     if problem.params.size <= MOST_PARAMETERS:
         return ()
@@ -328,7 +328,7 @@ def _left_out(problem: Problem, context: CheckContext) -> tuple[str, ...]:
     )
 
 
-def _counterexample(context: CheckContext, example: CounterExample) -> Entry:
+def _counterexample(context: NetworkContext, example: CounterExample) -> Entry:
     """Return a counter-example with every step written out, where it is of a gradient."""
     problem, rate, notation = example.problem, example.learning_rate, context.notation
     truth = (context.defined if example.check == "loss" else context.truth)(problem)

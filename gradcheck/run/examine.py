@@ -6,16 +6,18 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from gradcheck.checks import CHECKS, contract, saturation, shrink
-from gradcheck.checks.causes import traced
+from gradcheck.checks import CHECKS, contract, saturation
+from gradcheck.checks.causes import with_causes
+from gradcheck.checks.check import Cost
+from gradcheck.checks.counter_example import smallest
+from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Observation, Request, Session
 from gradcheck.contract.sizes import check_size
 from gradcheck.errors import GradcheckError, UsageError
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.session import PeerSession, drive, drive_until
-from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.discovery import (
     Discovery,
     declared_support,
@@ -144,7 +146,7 @@ class _State:
     discovery: Discovery
     cross_check: CrossCheck
     drawn: Drawn
-    context: CheckContext
+    context: NetworkContext
     scope: Scope
 
     def __init__(self, examination: Examination, submission: Submission) -> None:
@@ -245,10 +247,9 @@ def draw(state: _State) -> None:
     state.drawn = Drawing(
         discovery, panel, state.cross_check, settings.seed, settings.examples, state.own
     ).draw()
-    context = CheckContext(
+    context = NetworkContext(
         state.drawn.problems,
-        discovery.support,
-        truths=settings.truths,
+        DenseNetworks(discovery.support, settings.truths),
         seed=settings.seed,
         offers=tuple(call for call in Call if panel.offers(call)),
         peers=tuple(settings.peers),
@@ -262,7 +263,7 @@ def draw(state: _State) -> None:
             lossless=state.inferred.lossless,
             loss_in_doubt=state.inferred.doubt,
             outputs_in_doubt=state.inferred.aside if state.inferred.doubtful else "",
-            notation=state.inferred.notation,
+            subject=replace(context.subject, notation=state.inferred.notation),
         )
     state.context = context
 
@@ -278,7 +279,7 @@ def leave_out(state: _State) -> None:
 
 def calibrate_arithmetic(state: _State) -> None:
     """Find in which arithmetic the code computes."""
-    arithmetic = state.ask(calibrate(state.context.problems, state.context.truths))
+    arithmetic = state.ask(calibrate(state.context.subject, state.context.problems))
     state.context = replace(state.context, arithmetic=arithmetic)
 
 
@@ -287,7 +288,7 @@ def run_checks(state: _State) -> None:
     undone = []
     for check in CHECKS:
         state.settings.progress(check.slug)
-        if check.slug in _ALWAYS:
+        if check.cost is Cost.NOTHING:  # it judges the answers that are there
             state.findings += state.ask(check.run(state.context))
             continue
         found = state.ask_in_time(check.run(state.context))
@@ -311,8 +312,8 @@ def judge(state: _State) -> None:
         for problem, message in panel.refused_by_numbers.items()
         if context.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
     }
-    findings = contract.refused_by_numbers(state.findings, ordinary)
-    findings = state.ask_in_time(traced(context, findings)) or findings
+    findings = contract.refused_by_numbers(context, state.findings, ordinary)
+    findings = state.ask_in_time(with_causes(context, findings)) or findings
     state.scope = _scope(state)
     state.findings = contract.required(findings, state.settings.require.missing(state.scope))
 
@@ -325,7 +326,7 @@ def explain(state: _State) -> None:
     context, findings, progress = state.context, state.findings, state.settings.progress
     progress("counter-example")
     if state.settings.explain:
-        state.example = state.ask_in_time(_counterexample(context, findings))
+        state.example = state.ask_in_time(smallest(context, findings))
     progress("diagnosis")
     if not state.settings.explain:
         return
@@ -406,10 +407,6 @@ def _scope(state: _State) -> Scope:
     )
 
 
-#: Checks that are always made: they judge the answers that are there.
-_ALWAYS = ("contract", "loss", "forward", "gradient")
-
-
 def _untimely(slugs: list[str], own: OwnTime) -> Finding:
     """Say in one finding which checks were not made."""
     first, *more = slugs
@@ -428,20 +425,8 @@ def _enough(finding: Finding, fewer: str = "") -> Finding:
     return finding
 
 
-def _counterexample(
-    context: CheckContext, findings: list[Finding]
-) -> Generator[Request, Observation, CounterExample | None]:
-    """Look for the smallest problem that shows the first thing that is wrong."""
-    own = [finding for finding in findings if not finding.cause]
-    bad = {f.check: f for f in own if f.verdict in (Verdict.WRONG, Verdict.ERROR)}
-    for check in shrink.SHOWS:
-        if check in bad and bad[check].failing:  # what was refused, or not offered, has none
-            return (yield from shrink.search(context, check, bad[check].failing))
-    return None
-
-
 def _explained(
-    context: CheckContext, findings: list[Finding]
+    context: NetworkContext, findings: list[Finding]
 ) -> Generator[Request, Observation, tuple[list["Diagnosis"], Entry | None]]:
     """Name what is wrong, and gather what pictures need."""
     if all(finding.verdict is Verdict.CORRECT for finding in findings):

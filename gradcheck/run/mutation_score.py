@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checks import CHECKS
+from gradcheck.checks.check import Cost
 from gradcheck.checks.step import judge_step
+from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
@@ -17,18 +19,20 @@ from gradcheck.networks import sampling
 from gradcheck.networks.bugs import Bug
 from gradcheck.networks.bugs.bug import RATE
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 
-#: Checks that look at the code itself; the others compare its answers with one another.
-FINDERS = ("contract", "loss", "gradient", "purity", "step")
+#: What is planted is a backprop, and it is alone: there are neither outputs nor peers to judge.
+_NOT_ASKED = ("forward", "agreement")
 
-#: Asked only when none of the finders has found anything: it takes longer.
-LAST = ("saturation", "batch_additivity", "permutation")
+#: Checks by which bugs are found; those that cost more, where none of the others has found any.
+FINDERS, LAST = (
+    tuple(c.slug for c in CHECKS if (c.cost is Cost.MUCH) == late and c.slug not in _NOT_ASKED)
+    for late in (False, True)
+)
 
 #: Answers this close are the same.
 SAME = 1e-14
@@ -65,8 +69,9 @@ def prove(bug: Bug, seed: int, truths: Truths) -> Proof:
     """Plant a bug, look for it, and let it be named."""
     session = InProcess(bug.planted())
     problems = tuple(dict.fromkeys(_problems(bug, seed)))
-    arithmetic = drive(calibrate(problems, truths), session)
-    plan = CheckContext(problems, arithmetic=arithmetic, truths=truths, seed=seed)
+    subject = DenseNetworks(truths=truths)
+    arithmetic = drive(calibrate(subject, problems), session)
+    plan = NetworkContext(problems, subject, arithmetic, seed)
     findings: list[Finding] = []
     for slugs in (FINDERS, LAST):
         if not _bad(findings):
@@ -119,7 +124,7 @@ def answers(code: Any, problem: Problem, after: tuple[Problem, ...] = ()) -> Ans
     return Answers(last[0], last[1], impure)
 
 
-def flags(said: Answers, problem: Problem, plan: CheckContext) -> list[str]:
+def flags(said: Answers, problem: Problem, plan: NetworkContext) -> list[str]:
     """Say by what code with these answers is found out on this very problem."""
     found = ["purity"] if said.impure else []
     if said.gradient.failure:

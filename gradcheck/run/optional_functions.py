@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.contract.answers import Outline
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.problem import Problem
 
 #: A function that fails on so many problems in the same way is left out.
@@ -29,7 +29,7 @@ OWN_FAULTS = ("NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundEr
 
 
 def left_out(
-    context: CheckContext, aside: Mapping[str, str]
+    context: NetworkContext, aside: Mapping[str, str]
 ) -> Generator[Request, Observation, dict[Call, str]]:
     """Find the optional functions that do not follow their contract, and say why.
 
@@ -61,7 +61,7 @@ def _said(failure: Failure) -> str:
     return failure.message.removesuffix(".")
 
 
-def _another(context: CheckContext, call: Call, problem: Problem, seen: Observation) -> bool:
+def _another(context: NetworkContext, call: Call, problem: Problem, seen: Observation) -> bool:
     """Whether an answer is that of a function with another purpose."""
     if seen.failure is None or not seen.supported:
         return False

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 
@@ -79,7 +79,7 @@ def process_flags(spawned: int) -> list[Suspicion]:
     return [Suspicion(PROCESSES, f"the code started {spawned} {plural} of its own; all were ended")]
 
 
-def cost_flags(plan: CheckContext) -> Timings:
+def cost_flags(plan: NetworkContext) -> Timings:
     """Time the gradient with more parameters, then with more samples.
 
     Silent where the code handles one network or one batch size only: then there is
@@ -133,7 +133,7 @@ def _evidence(problems: Sequence[Problem], seconds: Sequence[float]) -> str:
     )
 
 
-def _problems(plan: CheckContext) -> tuple[Problem, ...]:
+def _problems(plan: NetworkContext) -> tuple[Problem, ...]:
     """Return a small problem, one with more parameters, one with more samples; or nothing."""
     support = plan.support
     if support.networks or not plan.problems or len(support.batch_sizes) < _ANY_BATCH:

@@ -7,7 +7,7 @@ from gradcheck.comparison.verdict import Verdict
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.bug import others
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.network import Network
 
 BAD = (Verdict.WRONG, Verdict.ERROR)
@@ -30,7 +30,7 @@ def flagged(bug, problem, truths, layer=None):
     :meth:`gradcheck.networks.bugs.Bug.visible` does.
     """
     problems = (*others(problem), problem) if bug.site == "state" else (problem,)
-    plan = CheckContext(problems, truths=truths)
+    plan = NetworkContext(problems, DenseNetworks(truths=truths))
     session = InProcess(bug.planted(layer))
     found = set()
     for check in (contract, loss, gradient, step, purity):

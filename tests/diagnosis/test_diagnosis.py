@@ -7,12 +7,12 @@ import pytest
 
 import gradcheck
 from gradcheck.checks import CHECKS
+from gradcheck.comparison.calibration import calibrate
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
-from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import Name, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
@@ -29,9 +29,8 @@ def diagnosed(code, network=NETWORK, sizes=(1, 2, 3, 4), seed=3):
     networks = tuple(network) if isinstance(network, list) else (network,)
     support = Support(networks=networks, batch_sizes=sizes)
     problems = tuple(sampling.problem(seed, i, support) for i in range(25))
-    plan = CheckContext(
-        problems, support, drive(calibrate(problems, TRUTHS), session), TRUTHS, seed
-    )
+    subject = DenseNetworks(support, TRUTHS)
+    plan = NetworkContext(problems, subject, drive(calibrate(subject, problems), session), seed)
     findings = [
         f for check in CHECKS if check.slug in FINDERS for f in drive(check.run(plan), session)
     ]

@@ -7,7 +7,7 @@ import gradcheck
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.contract.sizes import numbers
 from gradcheck.execution.remote import Remote
-from gradcheck.networks.context import some
+from gradcheck.networks.context import NetworkContext
 from gradcheck.run import examine
 from gradcheck.run.cross_check import CrossCheck, OwnTime
 from tests.integration import students
@@ -77,7 +77,7 @@ def test_large_problems_are_as_many_as_are_needed_to_tell_and_checks_ask_few(wri
 
 def test_of_large_problems_a_relation_asks_few_but_one():
     first = list(itertools.islice(gradcheck.networks.sampling.problems(3), 9))
-    sizes = [numbers(p.network, p.batch.size) for p in first]
+    sizes, some = [numbers(p.network, p.batch.size) for p in first], NetworkContext(()).some
     assert list(some(first, 5)) == first[:5], "small ones are left out"
     assert list(some(first, 5, sum(sizes[:3]))) == first[:3], "more are held than may be"
     assert list(some(first, 5, 1)) == first[:1], "none is left"

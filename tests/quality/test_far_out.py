@@ -14,6 +14,7 @@ import pytest
 from naive import Naive
 
 from gradcheck import check
+from gradcheck.comparison.calibration import UNIT32
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Request
@@ -21,7 +22,6 @@ from gradcheck.execution.session import InProcess, PeerSession, drive
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.calibration import UNIT32
 from gradcheck.networks.discovery import declared_support, discover
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.forward_pass import evaluate

@@ -8,12 +8,12 @@ from forms import RIGHT, WRONG
 from naive import Naive
 
 from gradcheck.checks import gradient
+from gradcheck.comparison.aggregate import SET_ASIDE_IN, Aggregate
 from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess, drive
-from gradcheck.networks.aggregate import SET_ASIDE_IN, Aggregate
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.sampling import EVERYTHING, problem
 from gradcheck.records.record import Entry
@@ -31,7 +31,9 @@ def compared(code: Any, seed: int, activation: str, sizes: tuple[int, ...]) -> F
     """Judge the gradient of networks whose hidden layers have one activation."""
     support = replace(EVERYTHING, activations=(activation,), batch_sizes=sizes)
     problems = tuple(problem(seed, index, support) for index in range(60))
-    findings = drive(gradient.run(CheckContext(problems, support)), InProcess(code))
+    findings = drive(
+        gradient.run(NetworkContext(problems, DenseNetworks(support))), InProcess(code)
+    )
     return findings[-1]
 
 

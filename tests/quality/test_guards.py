@@ -8,12 +8,12 @@ import pytest
 from naive import Array, Naive, Pairs
 
 from gradcheck.checks import gradient, loss, saturation
+from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Finding, Verdict, worst
 from gradcheck.execution.session import InProcess, drive
-from gradcheck.networks.calibration import calibrate
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.conventions import Guard, askable, guard
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.guard import Guard, askable, guard
 from gradcheck.networks.sampling import PAIRINGS, Support, problem
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
@@ -81,10 +81,10 @@ PROBLEMS = tuple(problem(1, index, SUPPORT) for index in range(40))
 
 def findings(code: Any) -> list[Finding]:
     """Make the checks that know of a logarithm."""
-    plan = CheckContext(PROBLEMS, SUPPORT, truths=TRUTHS, seed=1)
+    plan = NetworkContext(PROBLEMS, DenseNetworks(SUPPORT, TRUTHS), seed=1)
     session = InProcess(code)
     with np.errstate(all="ignore"):
-        plan = replace(plan, arithmetic=drive(calibrate(plan.problems, TRUTHS), session))
+        plan = replace(plan, arithmetic=drive(calibrate(plan.subject, plan.problems), session))
         return [
             f for check in (loss, gradient, saturation) for f in drive(check.run(plan), session)
         ]

@@ -16,7 +16,7 @@ from gradcheck.networks import sampling, strategies
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
@@ -32,7 +32,7 @@ PROBLEMS = 300
 EVERY = 15
 
 #: Shared by the tests of this file, so that a problem's truth is formed once.
-PLAN = CheckContext((), truths=Truths())
+PLAN = NetworkContext((), DenseNetworks(truths=Truths()))
 
 BY_SLUG = pytest.mark.parametrize("slug", list(CATALOGUE))
 

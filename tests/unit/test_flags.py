@@ -10,14 +10,14 @@ from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
 from gradcheck.networks import sampling
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.network import Network
-from gradcheck.networks.sampling import EVERYTHING, Support, fill
+from gradcheck.networks.sampling import Support, fill
 from gradcheck.reading.foreign_call import calmly
 from gradcheck.run.submission import from_object
 from gradcheck.run.suspicions import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
 
-PLAN = CheckContext(tuple(sampling.problem(0, index) for index in range(3)))
+PLAN = NetworkContext(tuple(sampling.problem(0, index) for index in range(3)))
 
 #: Seconds that code takes with P parameters and N samples.
 COSTS = {
@@ -67,11 +67,12 @@ def test_a_busy_machine_hides_no_differences():
 def test_code_for_one_network_or_few_batch_sizes_is_not_timed():
     fixed = Support(networks=(PLAN.problems[0].network,))
     for support in (fixed, Support(batch_sizes=(1,))):
-        assert list(cost_flags(CheckContext(PLAN.problems, support))) == [], f"timed with {support}"
+        plan = NetworkContext(PLAN.problems, DenseNetworks(support))
+        assert list(cost_flags(plan)) == [], f"timed with {support}"
 
 
 def test_code_that_cannot_do_the_larger_network_is_not_flagged():
-    questions = cost_flags(CheckContext(PLAN.problems, EVERYTHING))
+    questions = cost_flags(NetworkContext(PLAN.problems))
     next(questions)
     with pytest.raises(StopIteration) as end:
         questions.send(Observation(failure=Failure("unsupported", "no")))

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule, Textbook
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, known_rules, named_bug
 from gradcheck.networks.diagnosis.observations import Observations, Simulation, unexplained
@@ -37,7 +37,7 @@ FRESH = 7
 ELSEWHERE = 2
 
 
-def gated(plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
+def gated(plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
     """Take back every name that does not predict what it was not chosen on."""
     if not any(d.name.bug for d in diagnoses) or case.repeated:
         return diagnoses
@@ -73,7 +73,7 @@ def gated(plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]) -> Q
 
 
 def _reduced_otherwise(
-    plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+    plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]
 ) -> Questions:
     """Take a name of the mean back that does not hold where the loss is a sum, or the other way."""
     mine = case.network
@@ -89,7 +89,7 @@ def _reduced_otherwise(
 
 
 def _penalised_otherwise(
-    plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+    plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]
 ) -> Questions:
     """Take a name of the penalty back that does not hold with another strength of it.
 
@@ -149,7 +149,7 @@ def _predicted(case: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis]
 
 
 def _requests(
-    plan: CheckContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+    plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]
 ) -> tuple[Request, ...]:
     """Other values, and where it can be had another number of samples; steps for an update."""
     asked = _told_apart(case, probes(case, FRESH))
@@ -262,7 +262,7 @@ def _part(diagnosis: Diagnosis) -> str | None:
     return PARTS.get(diagnosis.name.site)
 
 
-def _elsewhere(plan: CheckContext, case: ProbeSetup) -> Iterator[Network]:
+def _elsewhere(plan: NetworkContext, case: ProbeSetup) -> Iterator[Network]:
     """Networks of as many layers with other activations in them; those that differ most first."""
     mine = case.network
     others = [

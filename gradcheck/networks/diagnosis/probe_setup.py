@@ -15,7 +15,7 @@ import numpy as np
 from gradcheck.comparison.verdict import Finding
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.diagnosis.observations import Observations, simulate
 from gradcheck.networks.diagnosis.recover_deltas import SAME
 from gradcheck.networks.forward_pass import evaluate
@@ -163,7 +163,7 @@ class ProbeSetup:
         return probe(self.network, samples, seed, self.one_hot)
 
 
-def make_case(plan: CheckContext, bad: dict[str, Finding], failing: list[Problem]) -> ProbeSetup:
+def make_case(plan: NetworkContext, bad: dict[str, Finding], failing: list[Problem]) -> ProbeSetup:
     """Choose the network that tells most, among those on which something is wrong."""
     ordered = sorted(dict.fromkeys(p.network for p in failing), key=_telling, reverse=True)
     network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
@@ -181,7 +181,7 @@ def make_case(plan: CheckContext, bad: dict[str, Finding], failing: list[Problem
     return case if plan.arithmetic.unit == UNIT else loosened(case)
 
 
-def on(plan: CheckContext, case: ProbeSetup, network: Network) -> ProbeSetup:
+def on(plan: NetworkContext, case: ProbeSetup, network: Network) -> ProbeSetup:
     """Ask about another network.
 
     More samples than a layer has inputs do not give away what each was told, and of one number of
@@ -207,7 +207,7 @@ def loosened(case: ProbeSetup) -> ProbeSetup:
     return replace(case, noise=3e-6, tolerance=1e-3)
 
 
-def _calls(plan: CheckContext, bad: dict[str, Finding]) -> tuple[Call, ...]:
+def _calls(plan: NetworkContext, bad: dict[str, Finding]) -> tuple[Call, ...]:
     """Ask for gradients; for steps where only those are wrong; for both of state."""
     if "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad):
         return (Call.STEP,)

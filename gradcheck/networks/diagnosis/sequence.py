@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.context import CheckContext
+from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name
 from gradcheck.networks.diagnosis.form import read_as, read_form
 from gradcheck.networks.diagnosis.gate import gated, taken_back
@@ -244,12 +244,12 @@ def _seldom(evidence: Observations, failing: list[Problem]) -> Diagnosis:
     )
 
 
-def diagnose(plan: CheckContext, findings: list[Finding]) -> Questions:
+def diagnose(plan: NetworkContext, findings: list[Finding]) -> Questions:
     """Name what is wrong, or say how far it can be told.
 
     Parameters
     ----------
-    plan : CheckContext
+    plan : NetworkContext
     findings : list of Finding
         Of every check.
 
@@ -288,7 +288,7 @@ def diagnose(plan: CheckContext, findings: list[Finding]) -> Questions:
 
 
 def _of_numbers(
-    plan: CheckContext,
+    plan: NetworkContext,
     case: ProbeSetup,
     bad: dict[str, Finding],
     fault: str,

@@ -1,25 +1,14 @@
-"""The smallest problem on which a bug shows, found smallest first.
-
-Small networks are enumerated in order of size and filled with the short values
-1, -1, 1/2, 2, ... Each is asked and judged; the first on which a tensor is wrong is
-the counter-example. If none of them shows the bug, it is the smallest of the random
-problems that did.
-"""
+"""Small networks in order of size, filled with the short values 1, -1, 1/2, 2, ..."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradcheck.checks import step
-from gradcheck.comparison.compare import loss_differs
-from gradcheck.comparison.verdict import CounterExample, Verdict
-from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.context import CheckContext
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
-from gradcheck.networks.sampling import MAX_Z
+from gradcheck.networks.sampling import Support
 
 #: Widths in order of size.
 WIDTHS: tuple[tuple[int, ...], ...] = (
@@ -48,83 +37,30 @@ VALUES = (1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -2.0, 0.25, 3.0, -1.5, 0.75)
 #: Several tries a network: where in the table its values start, and whether it has biases.
 STARTS = ((0, False), (2, False), (5, True))
 
-#: The learning rate of a step: short, and no factor that anything else has.
-RATE = 0.5
 
-#: At most this many are asked.
-TRIES = 1500
-
-Questions = Generator[Request, Observation, "CounterExample | None"]
-
-
-def search(plan: CheckContext, check: str, failing: tuple[Problem, ...]) -> Questions:
-    """Find the smallest problem on which a check fails.
+def problems(support: Support, failing: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield small problems within the support, those like the failing ones only.
 
     Parameters
     ----------
-    check : str
-        The slug of a check in :data:`SHOWS`; for others there is nothing to search.
-    failing : tuple of Problem
-        Random problems on which it fails, smallest first.
+    support : Support
+    failing : sequence of Problem
+        None larger than the largest of them is yielded.
+
+    Yields
+    ------
+    Problem
+        By parameters times samples, then depth.
     """
-    call, shows = SHOWS[check]
-    small = itertools.islice(_enumerate(plan, failing), TRIES)
-    for problem in itertools.chain(small, failing):
-        observation = yield Request(call, problem, learning_rate=RATE)
-        if observation.supported and shows(plan, problem, observation):
-            return CounterExample(check, problem, observation, RATE if call is Call.STEP else 0.0)
-    return None
-
-
-def _gradient(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
-    if observation.failure:
-        return False
-    judgements = plan.judge(problem, observation.tensors)
-    return any(j.verdict is Verdict.WRONG for j in judgements)
-
-
-def _step(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
-    if observation.failure:
-        return False
-    judgements = step.judge_step(plan, problem, observation, RATE)
-    return any(j.verdict is Verdict.WRONG for j in judgements)
-
-
-def _loss(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
-    if observation.failure:
-        return False
-    return loss_differs(observation.loss, plan.defined(problem), plan.arithmetic)
-
-
-def _contract(plan: CheckContext, problem: Problem, observation: Observation) -> bool:
-    return observation.failure is not None
-
-
-#: What is asked, and when the answer is a counter-example, by check.
-SHOWS: dict[str, tuple[Call, Callable[[CheckContext, Problem, Observation], bool]]] = {
-    "gradient": (Call.LOSS_AND_GRADS, _gradient),
-    "step": (Call.STEP, _step),
-    "loss": (Call.LOSS_AND_GRADS, _loss),
-    "contract": (Call.LOSS_AND_GRADS, _contract),
-}
-
-
-def _enumerate(plan: CheckContext, failing: tuple[Problem, ...]) -> Iterator[Problem]:
-    """Yield small problems within the support, those like the failing ones only."""
     largest = max((p.params.size * p.batch.size for p in failing), default=10**9)
-    cases = sorted(_cases(plan, failing), key=lambda case: _cost(*case))
-    for network, samples in cases:
+    for network, samples in sorted(_cases(support, failing), key=lambda case: _cost(*case)):
         for start, biased in STARTS:
-            problem = _fill(network, samples, start, biased, plan.support.one_hot)
-            if problem.params.size * samples > largest:
-                continue
-            truth = plan.truth(problem)
-            if truth.largest_z <= MAX_Z and not truth.kinks.count:
+            problem = _fill(network, samples, start, biased, support.one_hot)
+            if problem.params.size * samples <= largest:
                 yield problem
 
 
-def _cases(plan: CheckContext, failing: tuple[Problem, ...]) -> Iterator[tuple[Network, int]]:
-    support = plan.support
+def _cases(support: Support, failing: Sequence[Problem]) -> Iterator[tuple[Network, int]]:
     sizes = [n for n in support.batch_sizes if n <= 3] or list(support.batch_sizes[:1])
     if support.networks:
         yield from itertools.product(support.networks, sizes)
@@ -152,7 +88,7 @@ def _common(layers: list[tuple[str, ...]], supported: tuple[str, ...]) -> list[s
     return sorted(present or supported, key=lambda name: -counts[name])
 
 
-def _preferred(failing: tuple[Problem, ...]) -> list[tuple[str, str]]:
+def _preferred(failing: Sequence[Problem]) -> list[tuple[str, str]]:
     """Order the outputs and losses with which the bug shows: simple ones first."""
     order = {name: rank for rank, name in enumerate(("identity", "sigmoid", "tanh"))}
     seen = dict.fromkeys((p.network.activations[-1], p.network.loss) for p in failing)

@@ -1,0 +1,223 @@
+"""What the loss of code may mean otherwise than the definition, with a gradient that agrees.
+
+Much code writes ``log(a + 1e-12)`` or ``log(clip(a, 1e-12, 1 - 1e-12))``. One epsilon that
+explains its loss on every problem is taken for what it is. In float32 the loss of an ordinary
+problem hardly shows such a constant. But where the last layer has weights of zero and a bias
+that makes the output of the right class ``e**-80``, a sample's loss is minus the logarithm of
+the constant, in any arithmetic.
+
+And some penalise the biases too, in the loss and in the gradient alike.
+"""
+
+import math
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.comparison.calibration import UNIT32
+from gradcheck.comparison.compare import Arithmetic, allowed, within
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.fast_estimate import Truths
+from gradcheck.networks.forward_pass import loss_of, penalty
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.oracle.estimate import UNIT
+
+LARGEST_EPSILON = 1e-6
+
+#: Problems on which the penalty's way has to show.
+ENOUGH_PENALTIES = 2
+
+#: The output of the right class is ``exp(-FAR)``; a larger power overflows in float32.
+FAR = 80.0
+
+#: A loss this near to FAR, or beyond, is that of no constant.
+NEAR_FAR = 2.0
+
+#: A constant beyond this is none against a logarithm of zero, but another loss.
+LARGEST_GUARD = 1e-3
+
+Answers = Mapping[Problem, Observation]
+
+
+def conventions(
+    truths: Truths, answers: Answers, off: Callable[[Arithmetic], Sequence[Problem]]
+) -> Generator[Request, Observation, Arithmetic]:
+    """Find the conventions of a code's loss.
+
+    Parameters
+    ----------
+    truths : Truths
+    answers : mapping of Problem to Observation
+        What it says of problems.
+    off : callable
+        Returns the problems on which that is not explained by conventions known so far.
+
+    Yields
+    ------
+    Request
+
+    Returns
+    -------
+    Arithmetic
+        With a constant, a cut, or a penalty of the biases.
+    """
+    found = Arithmetic(biases=_counts_biases(answers, truths))
+    unexplained = off(found)
+    if not unexplained:
+        return found
+    logarithmic = [p for p in answers if LOSSES[p.network.loss].logarithmic]
+    epsilon = 0.0
+    alone = askable(logarithmic) if any(p in logarithmic for p in unexplained) else None
+    known = (yield from guard(alone)) if alone is not None else None
+    if known is not None and not known.added:
+        return replace(found, cut=known.value)
+    if known is not None and known.value <= 1.01 * LARGEST_EPSILON:
+        for unit in (UNIT, UNIT32):
+            if not epsilon and _explains(answers, logarithmic, known.value, truths, found, unit):
+                epsilon = known.value
+    epsilon = epsilon or _epsilon(answers, logarithmic, truths, found)
+    if not epsilon:
+        return found
+    note = f"a constant of {epsilon:.1e} stands inside the logarithms"
+    return replace(found, epsilon=epsilon, notes=(note,))
+
+
+def _counts_biases(answers: Answers, truths: Truths) -> bool:
+    """Whether losses and the last bias' gradients all have a penalty of the biases, and agree.
+
+    By the last bias, since what is wrong below it is another matter. Of few problems one alone
+    may have a penalty: nothing but that one is judged otherwise then.
+    """
+    told = asked = 0
+    for problem, answer in answers.items():
+        if not problem.network.l2 or not any(b.any() for _, b in problem.params.pairs):
+            continue
+        name, claim = list(answer.tensors.items())[-1]
+        off = []
+        for truth in (truths.of(problem), truths.of(problem, biases=True)):
+            right = within(claim, truth.gradient[name].value, allowed(truth, name, UNIT32))
+            off.append((truth.loss_off(answer.loss, UNIT32), not right))
+        if any(off[1]):
+            return False
+        asked += 1
+        told += all(off[0])
+    return told >= min(ENOUGH_PENALTIES, max(asked, 1))
+
+
+def _epsilon(
+    answers: Answers, logarithmic: list[Problem], truths: Truths, found: Arithmetic
+) -> float:
+    """Recover one constant from the losses of ordinary problems, or zero."""
+    plain = {p: truths.of(p, biases=found.biases) for p in logarithmic}
+    off = [p for p in logarithmic if plain[p].loss_off(answers[p].loss)]
+    solved = []
+    for problem in off:
+        loss = answers[problem].loss
+        least = truths.of(problem, 1.01 * LARGEST_EPSILON, found.biases).loss
+        if not least <= loss <= plain[problem].loss:
+            return 0.0
+        solved.append(_solved(problem, loss))
+    if not off:
+        return 0.0
+    epsilon = float(np.median(solved))
+    tidy = float(f"{epsilon:.0e}")
+    for candidate in (tidy, epsilon):
+        if _explains(answers, logarithmic, candidate, truths, found, UNIT):
+            return candidate
+    return 0.0
+
+
+def _explains(
+    answers: Answers,
+    problems: list[Problem],
+    epsilon: float,
+    truths: Truths,
+    found: Arithmetic,
+    unit: float,
+) -> bool:
+    """Whether a constant explains all losses."""
+    return not any(
+        truths.of(p, epsilon, found.biases).loss_off(answers[p].loss, unit) for p in problems
+    )
+
+
+def _solved(problem: Problem, loss: float) -> float:
+    """Find the epsilon that gives a loss, by bisection: the loss falls as it grows."""
+    low, high = 0.0, LARGEST_EPSILON * 1.01
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if loss_of(problem, middle) < loss else (middle, high)
+    return 0.5 * (low + high)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A constant in the logarithms.
+
+    Attributes
+    ----------
+    value : float
+    added : bool
+        To the output; else the output is cut off there, which changes nothing above.
+    """
+
+    value: float
+    added: bool
+
+
+def askable(problems: Iterable[Problem]) -> Problem | None:
+    """Return the smallest problem whose last layer can be set for this, if there is any."""
+    fitting = [
+        problem
+        for problem in problems
+        if LOSSES[problem.network.loss].logarithmic
+        and (problem.network.activations[-1] != "softmax" or problem.network.widths[-1] > 1)
+    ]
+    # without a penalty, where there is one: some code counts the biases in it
+    size = {p: (p.network.l2 != 0, p.params.size * p.batch.size) for p in fitting}
+    return min(fitting, key=size.__getitem__, default=None)
+
+
+def guard(problem: Problem) -> Generator[Request, Observation, Guard | None]:
+    """Ask for the constant.
+
+    Parameters
+    ----------
+    problem : Problem
+        From :func:`askable`.
+
+    Returns
+    -------
+    Guard or None
+        None where the loss is as defined, not finite, or not that of a constant.
+    """
+    far = yield from _loss(problem, -FAR)
+    if not (-math.log(LARGEST_GUARD) < far < FAR - NEAR_FAR):  # false for NaN too
+        return None
+    value = math.exp(-far)
+    at = yield from _loss(problem, math.log(value))
+    added = at < far - 0.5 * math.log(2)  # -log(2 value), where a cut-off says -log(value)
+    return Guard(float(f"{value:.2e}"), added)
+
+
+def _loss(problem: Problem, power: float) -> Generator[Request, Observation, float]:
+    """Return the loss of one sample whose right output is ``exp(power)``, without the penalty."""
+    network, samples, width = problem.network, problem.batch.size, problem.network.widths[-1]
+    pairs = problem.params.copies()
+    w, b = np.zeros_like(pairs[-1][0]), np.zeros_like(pairs[-1][1])
+    if network.activations[-1] == "softmax":
+        b[0] = power + math.log(width - 1)
+    else:
+        b[:] = -FAR  # outputs of next to nothing where nothing is right
+        b[0] = power
+    pairs[-1] = (w, b)
+    y = np.zeros((samples, width))
+    y[:, 0] = 1.0
+    asked = replace(problem, params=Params(pairs), batch=Batch(problem.batch.x, y))
+    observation = yield Request(Call.LOSS_AND_GRADS, asked)
+    if observation.failure:
+        return math.nan
+    count = samples if network.reduction == "sum" else 1
+    return float((observation.loss - penalty(network, pairs)) / count)
