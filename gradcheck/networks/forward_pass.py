@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.networks.activations import ACTIVATIONS, total
+from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
@@ -121,40 +121,10 @@ def until_loss(network: Network, apply: Activate | None = None, epsilon: float =
     return hidden
 
 
-def sample_losses(network: Network, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
-    """Return the loss of each sample, (..., N).
-
-    Parameters
-    ----------
-    z, a : Array
-        (..., N, n[L]). Pre-activation and activation of the output layer.
-    y : Array
-        (N, n[L]). Targets.
-    epsilon : float
-        When not zero, the logarithmic losses are formed as ``log(a + epsilon)``.
-    """
-    loss = LOSSES[network.loss]
-    if epsilon and loss.through_logarithm is not None:
-        return total(loss.through_logarithm(z, a, y, epsilon))
-    return loss.per_sample(z, a, y)
-
-
 def separable(network: Network) -> bool:
     """Whether each output adds a term to the loss in which no other output is felt."""
     own = ACTIVATIONS[network.activations[-1]].elementwise
     return own and LOSSES[network.loss].terms is not None
-
-
-def output_terms(network: Network, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
-    """Return what each output adds to its sample's loss, (..., N, n[L]).
-
-    Parameters as of :func:`sample_losses`; the loss has terms, with this epsilon.
-    """
-    loss = LOSSES[network.loss]
-    if epsilon and loss.through_logarithm is not None:
-        return loss.through_logarithm(z, a, y, epsilon)
-    assert loss.terms is not None
-    return loss.terms(z, a, y)
 
 
 def reduce(network: Network, losses: Array) -> Array:
@@ -188,7 +158,7 @@ def loss_at(
     network: Network, pairs: Pairs, run: Evaluation, y: Array, epsilon: float = 0.0
 ) -> Array:
     """Return the loss of a forward pass that has been run, for every point of a stack."""
-    losses = sample_losses(network, run.z[-1], run.a[-1], y, epsilon)
+    losses = LOSSES[network.loss].per_sample(run.z[-1], run.a[-1], y, epsilon)
     return np.asarray(reduce(network, losses) + penalty(network, pairs))
 
 

@@ -36,40 +36,39 @@ class Loss:
     ----------
     name : str
         As written in a network's text form.
-    per_sample : callable
-        ``(z, a, y) -> loss`` with arrays of shape (..., N, n) and a result of
-        shape (..., N).
     outputs : tuple of str
         The output activations it may be paired with.
     targets : str
         What a row of ``y`` must be: ``"real"``, ``"one_hot"`` or ``"binary"``.
+    formula : str
+        For messages.
     terms : callable or None
         ``(z, a, y) -> terms`` of shape (..., N, n), one made of each unit's z, a and y alone,
         that sum to the loss. None where the sum over units stands inside a logarithm.
+    whole : callable or None
+        ``(z, a, y) -> loss`` of shape (..., N), for those whose terms are None.
     nested : Nested or None
-        The same loss by its one sum, for those whose terms are None.
+        The same loss by its one sum, likewise.
     through_logarithm : callable or None
-        Terms likewise of the same loss written with ``log(a + epsilon)``, as much code does:
+        Terms of the same loss written with ``log(a + epsilon)``, as much code does:
         ``(z, a, y, epsilon) -> terms``. None where no logarithm occurs.
-    formula : str
-        For messages.
     derivative : callable or None
         ``(a, y) -> dL/da`` of shape (N, n); plants bugs and names them, never judges. None
         where it cancels with the slope of the output, so that the delta is ``a - y``.
     derivative_formula : str
         For messages.
     by_outputs : callable or None
-        ``(a, y) -> loss`` of any outputs, right or wrong ones, where per_sample reads ``z``.
+        ``(a, y) -> loss`` of any outputs, right or wrong ones, where the loss is written in z.
     """
 
     name: str
-    per_sample: Callable[[Array, Array, Array], Array]
     outputs: tuple[str, ...]
     targets: str
+    formula: str = ""
     terms: Callable[[Array, Array, Array], Array] | None = None
+    whole: Callable[[Array, Array, Array], Array] | None = None
     nested: Nested | None = None
     through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None
-    formula: str = ""
     derivative: Callable[[Array, Array], Array] | None = None
     derivative_formula: str = "dL/da"
     by_outputs: Callable[[Array, Array], Array] | None = None
@@ -90,35 +89,36 @@ class Loss:
         """Whether the slope of the output cancels, so that its delta is ``a - y``."""
         return self.derivative is None
 
+    def each(self, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
+        """Return what each output adds to its sample's loss, (..., N, n[L]).
+
+        Parameters
+        ----------
+        z, a : Array
+            (..., N, n[L]). Pre-activation and activation of the output layer.
+        y : Array
+            (N, n[L]). Targets.
+        epsilon : float
+            Inside the logarithm, where there is one.
+
+        Returns
+        -------
+        terms : Array
+        """
+        if epsilon and self.through_logarithm is not None:
+            return self.through_logarithm(z, a, y, epsilon)
+        assert self.terms is not None
+        return self.terms(z, a, y)
+
+    def per_sample(self, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
+        """Return the loss of each sample, (..., N); parameters as of :meth:`each`."""
+        if self.whole is not None and not (epsilon and self.logarithmic):
+            return self.whole(z, a, y)
+        return total(self.each(z, a, y, epsilon))
+
     def of_outputs(self, a: Array, y: Array) -> Array:
         """Return the loss of each sample by the outputs alone, right or wrong ones."""
         return self.per_sample(a, a, y) if self.by_outputs is None else self.by_outputs(a, y)
-
-
-def _sum(
-    name: str,
-    terms: Callable[[Array, Array, Array], Array],
-    outputs: tuple[str, ...],
-    targets: str,
-    through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None,
-    formula: str = "",
-    derivative: Callable[[Array, Array], Array] | None = None,
-    derivative_formula: str = "dL/da",
-    by_outputs: Callable[[Array, Array], Array] | None = None,
-) -> Loss:
-    """Make the loss that is the sum of these terms."""
-    return Loss(
-        name,
-        lambda z, a, y: total(terms(z, a, y)),
-        outputs,
-        targets,
-        terms,
-        through_logarithm=through_logarithm,
-        formula=formula,
-        derivative=derivative,
-        derivative_formula=derivative_formula,
-        by_outputs=by_outputs,
-    )
 
 
 def _squares(a: Array, y: Array) -> Array:
@@ -152,50 +152,50 @@ def _binary_cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> A
 _ANY_OUTPUT = tuple(ACTIVATIONS)
 
 _ROWS = (
-    _sum(
+    Loss(
         "half_squared_error",
-        lambda z, a, y: 0.5 * _squares(a, y),
         _ANY_OUTPUT,
         "real",
         formula="1/2 sum (a - y)^2",
+        terms=lambda z, a, y: 0.5 * _squares(a, y),
         derivative=lambda a, y: a - y,
         derivative_formula="(a - y)",
     ),
-    _sum(
+    Loss(
         "squared_error",
-        lambda z, a, y: _squares(a, y),
         _ANY_OUTPUT,
         "real",
         formula="sum (a - y)^2",
+        terms=lambda z, a, y: _squares(a, y),
         derivative=lambda a, y: 2.0 * (a - y),
         derivative_formula="2 (a - y)",
     ),
-    _sum(
+    Loss(
         "mean_squared_error",
-        lambda z, a, y: _squares(a, y) / y.shape[-1],
         _ANY_OUTPUT,
         "real",
         formula="sum (a - y)^2 / n",
+        terms=lambda z, a, y: _squares(a, y) / y.shape[-1],
         derivative=lambda a, y: 2.0 / y.shape[-1] * (a - y),
         derivative_formula="2/n (a - y)",
     ),
     Loss(
         "cross_entropy",
-        _cross_entropy,
         ("softmax",),
         "one_hot",
+        formula="-sum y log a",
+        whole=_cross_entropy,
         nested=Nested(exp, lambda s, y: total(y) * log(s), lambda z, y: -y * z),
         through_logarithm=_cross_entropy_log,
-        formula="-sum y log a",
         by_outputs=lambda a, y: -total(y * np.log(np.where(y > 0, a, 1.0))),
     ),
-    _sum(
+    Loss(
         "binary_cross_entropy",
-        _binary_cross_entropy,
         ("sigmoid",),
         "binary",
-        _binary_cross_entropy_log,
         formula="-sum [y log a + (1 - y) log(1 - a)]",
+        terms=_binary_cross_entropy,
+        through_logarithm=_binary_cross_entropy_log,
         by_outputs=lambda a, y: -total(np.log(np.where(y > 0.5, a, 1.0 - a))),
     ),
 )

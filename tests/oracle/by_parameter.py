@@ -8,7 +8,8 @@ width of a layer more. The suite holds that way against this one.
 import numpy as np
 
 from gradcheck.networks.fast_estimate.complex_step import STEP, Stack
-from gradcheck.networks.forward_pass import Activate, Pairs, evaluate, sample_losses
+from gradcheck.networks.forward_pass import Activate, Pairs, evaluate
+from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.elementary import Array
@@ -67,7 +68,7 @@ def _entries(
         pair[which] = pair[which] + step
         points[layer - 1] = (pair[0], pair[1])
         run = evaluate(network, points, x, apply)
-        losses = sample_losses(network, run.z[-1], run.a[-1], y).imag / STEP
+        losses = LOSSES[network.loss].per_sample(run.z[-1], run.a[-1], y).imag / STEP
         gradient[:, entries] = (shares * losses).sum(axis=-1)
     if network.reduction == "mean":
         gradient /= len(x)

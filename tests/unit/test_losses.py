@@ -17,10 +17,8 @@ from gradcheck.networks.forward_pass import (
     batch_loss,
     evaluate,
     loss_of,
-    output_terms,
     penalty,
     reduce,
-    sample_losses,
     separable,
 )
 from gradcheck.networks.losses import LOSSES
@@ -190,15 +188,15 @@ def test_where_outputs_are_separable_each_has_a_term_and_no_other_is_felt_in_it(
         return
     last = activate(network)
     z = evaluate(network, problem.params.pairs, problem.batch.x).z[-1]
-    terms = output_terms(network, z, last(network.depth, z), y, epsilon)
-    whole = sample_losses(network, z, last(network.depth, z), y, epsilon)
+    terms = LOSSES[network.loss].each(z, last(network.depth, z), y, epsilon)
+    whole = LOSSES[network.loss].per_sample(z, last(network.depth, z), y, epsilon)
     assert np.allclose(terms.sum(axis=-1), whole, rtol=1e-14), (
         f"{network}: terms {terms.tolist()} do not sum to {whole.tolist()}"
     )
     j = data.draw(st.integers(0, z.shape[1] - 1))
     moved = z.copy()
     moved[:, j] += 0.5
-    after = output_terms(network, moved, last(network.depth, moved), y, epsilon)
+    after = LOSSES[network.loss].each(moved, last(network.depth, moved), y, epsilon)
     changed = ~np.isclose(after, terms, rtol=1e-12, atol=1e-13)
     changed[:, j] = False
     assert not changed.any(), f"{network}: output {j} is felt in terms {changed.tolist()}"
@@ -237,7 +235,7 @@ def test_the_loss_of_a_batch_is_its_reduced_losses_plus_the_penalty(problem: Pro
         for name, (w, b) in zip(network.activations, problem.params, strict=True):
             z = a @ w + b
             a = ACTIVATIONS[name].forward(z)
-        parts.append(float(sample_losses(network, z, a, one.y)[0]))
+        parts.append(float(LOSSES[network.loss].per_sample(z, a, one.y)[0]))
     mean = len(parts) if network.reduction == "mean" else 1
     truth = math.fsum(parts) / mean + float(penalty(network, problem.params.pairs))
     value = loss_of(problem)

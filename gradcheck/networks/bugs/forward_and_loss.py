@@ -8,7 +8,8 @@ import numpy as np
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.bug import Bug, Site
 from gradcheck.networks.bugs.textbook import Pass, Rule, activation, after, loss, pre_activation
-from gradcheck.networks.forward_pass import penalty, sample_losses
+from gradcheck.networks.forward_pass import penalty
+from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.problem import Floats
 
 SITE = Site(
@@ -67,7 +68,7 @@ def _data_loss(factor: Rule) -> dict[str, Rule]:
 
 
 def _of_first_sample(p: Pass) -> float:
-    losses = sample_losses(p.network, p.z[p.last], p.a[p.last], p.y)
+    losses = LOSSES[p.network.loss].per_sample(p.z[p.last], p.a[p.last], p.y)
     return float(losses[0] + penalty(p.network, p.pairs))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.contract.protocol import BatchLike
 from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.forward_pass import penalty, reduce, sample_losses
+from gradcheck.networks.forward_pass import penalty, reduce
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Pair
@@ -134,7 +134,7 @@ def activation(p: Pass, layer: int) -> Floats:
 
 def loss(p: Pass) -> float:
     """The batch's loss as defined."""
-    losses = sample_losses(p.network, p.z[p.last], p.a[p.last], p.y)
+    losses = LOSSES[p.network.loss].per_sample(p.z[p.last], p.a[p.last], p.y)
     return float(reduce(p.network, losses) + penalty(p.network, p.pairs))
 
 

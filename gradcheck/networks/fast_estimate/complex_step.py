@@ -39,9 +39,7 @@ from gradcheck.networks.forward_pass import (
     Activate,
     Evaluation,
     activate,
-    output_terms,
     resume,
-    sample_losses,
     separable,
     until_loss,
 )
@@ -115,7 +113,7 @@ def by_one_sum(
     top = shifted.argmax(axis=-1)[..., None]
     alone = z.astype(np.complex128)
     np.put_along_axis(alone, top, np.take_along_axis(alone, top, -1) + 1j * step, -1)
-    losses = sample_losses(network, alone, until(network.depth, alone), y, epsilon)
+    losses = LOSSES[network.loss].per_sample(alone, until(network.depth, alone), y, epsilon)
     np.put_along_axis(delta, top, (losses.imag / step)[..., None], -1)
     return delta[:, 0]
 
@@ -156,7 +154,7 @@ def _by_shares(
 
 
 def _terms(network: Network, a: Array, y: Floats, epsilon: float) -> Array:
-    return output_terms(network, a, a, y, epsilon)  # with shares as outputs, none reads z
+    return LOSSES[network.loss].each(a, a, y, epsilon)  # with shares as outputs, none reads z
 
 
 #: The imaginary step. Its square is far below any roundoff; 1e-50 keeps products
@@ -251,7 +249,7 @@ def _output(
     """Return the derivative of each sample's loss by the output's z, (R, N, n[L])."""
     if separable(network):  # then one move serves all units
         moved = z + 1j * STEP
-        terms = output_terms(network, moved, until(network.depth, moved), y, epsilon)
+        terms = LOSSES[network.loss].each(moved, until(network.depth, moved), y, epsilon)
         delta = (terms.imag / STEP)[:, 0]
     elif z.shape[-1] >= MANY and meet(network, epsilon):
         delta = by_one_sum(network, y, z, until, epsilon, STEP)
@@ -267,7 +265,7 @@ def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: fl
     for units in blocks(width, runs * samples * width, size=16):
         moved = np.empty((runs, units.stop - units.start, samples, width), dtype=np.complex128)
         moved.real, moved.imag = z, STEP * np.eye(width)[units][:, None, :]
-        losses = sample_losses(network, moved, until(network.depth, moved), y, epsilon)
+        losses = LOSSES[network.loss].per_sample(moved, until(network.depth, moved), y, epsilon)
         delta[:, :, units] = np.swapaxes(losses.imag / STEP, 1, 2)
     return delta
 

@@ -51,8 +51,6 @@ from gradcheck.networks.forward_pass import (
     Activate,
     activate,
     evaluate,
-    output_terms,
-    sample_losses,
     separable,
 )
 from gradcheck.networks.losses import LOSSES
@@ -326,8 +324,8 @@ def _seen(parts: Sloped) -> Floats:
     network, y = parts.problem.network, parts.problem.batch.y
     z, a = parts.run.z[-1][0, 0], parts.run.a[-1][0, 0]
     if separable(network):
-        return np.asarray(np.exp(-output_terms(network, z, a, y)))
-    return np.asarray(np.exp(-sample_losses(network, z, a, y)))[:, None]
+        return np.asarray(np.exp(-LOSSES[network.loss].each(z, a, y)))
+    return np.asarray(np.exp(-LOSSES[network.loss].per_sample(z, a, y)))[:, None]
 
 
 def _below(parts: Sloped, part: Floats) -> dict[str, Floats]:

@@ -22,7 +22,6 @@ from gradcheck.networks.forward_pass import (
     evaluate,
     loss_at,
     loss_of,
-    output_terms,
     penalty,
     reduce,
     resume,
@@ -186,7 +185,7 @@ class Truth:
         network, z, a = self.problem.network, self._run.z[-1], self._run.a[-1]
         if not (LOSSES[network.loss].logarithmic and separable(network)):
             return 0.0
-        terms = output_terms(network, z, a, self.problem.batch.y)
+        terms = LOSSES[network.loss].each(z, a, self.problem.batch.y)
         return float(reduce(network, np.exp(np.minimum(terms, MOST)).sum(axis=1)))
 
     def outputs_error(self, unit: float = UNIT) -> Floats:

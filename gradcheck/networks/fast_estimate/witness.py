@@ -29,9 +29,9 @@ from gradcheck.networks.forward_pass import (
     penalty,
     reduce,
     resume,
-    sample_losses,
     until_loss,
 )
+from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import blocks, rows_of
@@ -355,7 +355,8 @@ def _extrapolated(
         starts[moves.layer] = _on_lines(run.z[moves.layer - 1], moves.speed, signed)
     until = until_loss(network, apply)  # what comes after the last z does not count here
     runs = resume(network, problem.params.pairs, starts, until)
-    losses = sample_losses(network, runs.z[-1], runs.a[-1], problem.batch.y)  # (D, 2 K, N)
+    loss = LOSSES[network.loss]
+    losses = loss.per_sample(runs.z[-1], runs.a[-1], problem.batch.y)  # (D, 2 K, N)
     apart = reduce(network, losses[:, :rungs] - losses[:, rungs:])
     furthest = np.abs(losses[:, 0]) + np.abs(runs.z[-1][:, 0]).sum(axis=-1) + 1.0
     noise = 4.0 * UNIT * reduce(network, furthest)
