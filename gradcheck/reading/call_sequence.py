@@ -27,8 +27,8 @@ from gradcheck.reading.foreign_call import (
     calmly,
     role_among,
 )
-from gradcheck.reading.holders import ClassHolder, Holder
-from gradcheck.reading.layout import to_own, wider, widths_of
+from gradcheck.reading.holders import Holder
+from gradcheck.reading.layout import to_own, widths_of
 from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import OwnLoss, mentions_loss, own_losses
 from gradcheck.reading.returned import (
@@ -130,9 +130,7 @@ class Called:
         return answer
 
     def _call(self, holder: Any, name: str, values: dict[str, Any]) -> Any:
-        function = self.host.methods[name]
-        if isinstance(self.host, ClassHolder):
-            function = getattr(holder, name)
+        function = self.host.bound(holder, name)
         try:
             chosen = bind(function, values)
         except UnsuitedError:  # one argument that is not known: the error, or the outputs
@@ -194,11 +192,9 @@ class Called:
     def trial(self) -> tuple[list[Pair], Floats, Floats]:
         """Make up parameters and a batch of the host's own sizes, to see whether it answers."""
         rng = np.random.default_rng(0)
-        missing = self.layout.bias == "missing"
-        widths = wider(self.host.roles.widths) if missing else self.host.roles.widths
+        widths, apart = self.host.roles.own_widths, self.layout.bias != "missing"
         pairs = [
-            (rng.normal(size=s), rng.normal(size=s[1]) * (not missing))
-            for s in itertools.pairwise(widths)
+            (rng.normal(size=s), rng.normal(size=s[1]) * apart) for s in itertools.pairwise(widths)
         ]
         n = 1 if self.plan.samples.startswith("one") else 3
         y = np.zeros((n, widths[-1]))
@@ -262,10 +258,9 @@ class Called:
     def told(self, holder: str) -> dict[str, str]:
         """Say how the code is called; its name stands under the key ``holder``."""
         host, calls = self.host, self.plan.calls
-        root = "" if host.name == "the module" else "self"
         told = self.layout.told() | {"calls": ", ".join(calls), holder: host.name}
         functions = [host.methods[name] for name in calls]
-        told["spelling"] = host.roles.spelling(functions, self.layout, root)
+        told["spelling"] = host.roles.spelling(functions, self.layout, host.root)
         if self.plan.targets != "as given":
             told["targets"] = self.plan.targets
         if self.plan.samples.startswith("one"):

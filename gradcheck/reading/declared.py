@@ -40,7 +40,7 @@ from gradcheck.reading.layout import (
     to_own,
 )
 from gradcheck.reading.paths import Path, read, single, write
-from gradcheck.reading.steps import gradient
+from gradcheck.reading.update_method import gradient
 
 Function = Callable[..., Any]
 

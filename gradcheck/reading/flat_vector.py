@@ -6,6 +6,7 @@ y, lambda)``, and what ``scipy.optimize.minimize(f, jac=True)`` takes.
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -34,32 +35,13 @@ from gradcheck.reading.layout import (
     narrower,
     single,
     to_own,
+    widths_of,
 )
-from gradcheck.reading.names import plain, plays, role_of
+from gradcheck.reading.names import plays, role_of
 from gradcheck.reading.source_names import by_number, spelled
 
-_VECTOR = (
-    "theta",
-    "nnparams",
-    "params",
-    "w",
-    "weights",
-    "thetas",
-    "p",
-    "thetavec",
-    "parameters",
-    "wvec",
-    "vector",
-    "flat",
-    "wb",
-    "initialparams",
-    "nnparameters",
-    "paramvec",
-    "x0",
-)
-
 #: How targets are given.
-TARGETS: dict[str, Callable[[Floats], Any]] = {
+_TARGETS: dict[str, Callable[[Floats], Any]] = {
     "as given": lambda y: y.copy(),
     "one vector": single,
     "labels from 0": labels,
@@ -68,23 +50,31 @@ TARGETS: dict[str, Callable[[Floats], Any]] = {
 }
 
 #: In which order tensors stand in the vector.
-ORDERS = ("layer by layer", "weights, then biases")
+_ORDERS = ("layer by layer", "weights, then biases")
 
 
+@dataclass(frozen=True)
 class Flat:
-    """A function of one vector, read as an implementation."""
+    """A function of one vector, read as an implementation.
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        layout: Layout,
-        order: str,
-        targets: str,
-        penalty: str,
-        module: Any = None,
-    ) -> None:
-        self.function, self.layout, self.order = function, layout, order
-        self.targets, self.penalty, self.module = targets, penalty, module
+    Attributes
+    ----------
+    order : str
+        One of :data:`_ORDERS`.
+    targets : str
+        One of :data:`_TARGETS`.
+    penalty : str
+        One of :data:`~gradcheck.reading.function_pair.PENALTIES`, or empty.
+    module : module
+        Where the function may read its data.
+    """
+
+    function: Callable[..., Any]
+    layout: Layout
+    order: str
+    targets: str
+    penalty: str
+    module: Any
 
     def loss_and_grads(
         self, network: Network, params: list[Pair], batch: Any
@@ -93,25 +83,21 @@ class Flat:
         if network.l2 and not self.penalty:
             raise NotImplementedError("no weight penalty")
         own, x = to_own(self.layout, network, params, batch.x)
-        theta = self._flat(own)
-        sizes = [own[0][0].shape[0], *(w.shape[1] for w, _ in own)]
-        name = arguments(self.function)[0].name
+        theta = np.concatenate([array.ravel() for array in self._in_order(own)])
+        sizes = list(widths_of(own))
+        by_rows = self.layout.samples == "rows" or self.targets != "as given"
         values: dict[str, Any] = {
-            name: theta,
+            arguments(self.function)[0].name: theta,
             "n_in": sizes[0],
             "n_out": sizes[-1],
             "sizes": sizes,
             "hiddens": sizes[1:-1],
             "x": self.layout.give(x),
-            "y": TARGETS[self.targets](batch.y)
-            if self.layout.samples == "rows" or self.targets != "as given"
-            else batch.y.T.copy(),
+            "y": _TARGETS[self.targets](batch.y) if by_rows else batch.y.T.copy(),
         }
         if len(sizes) == 3:
             values["n_hidden"] = sizes[1]
-        values["reg"] = 0.0
-        if self.penalty:
-            values["reg"] = PENALTIES[self.penalty](network.l2, len(x))
+        values["reg"] = PENALTIES[self.penalty](network.l2, len(x)) if self.penalty else 0.0
         kept = self._lend(values)
         try:
             with calmly():
@@ -133,48 +119,36 @@ class Flat:
                 setattr(self.module, key, values[role])
         return kept
 
-    def _flat(self, own: list[Pair]) -> Floats:
+    def _in_order(self, own: list[Pair]) -> list[Floats]:
+        """Return the arrays of the code's own layout in the order in which the vector has them."""
         packed = [self.layout.pack(w, b) for w, b in own]
-        weights = [w.ravel() for w, _ in packed]
-        biases = [b for _, b in packed if b is not None]
-        if not biases:
-            return np.concatenate(weights)
-        if self.order == ORDERS[0]:
-            return np.concatenate([a for pair in zip(weights, biases, strict=True) for a in pair])
-        return np.concatenate([*weights, *biases])
+        if self.order == _ORDERS[0]:
+            return [array for pair in packed for array in pair if array is not None]
+        return [*(w for w, _ in packed), *(b for _, b in packed if b is not None)]
 
     def _pairs(self, grad: Floats, own: list[Pair]) -> list[Pair]:
-        packed = [self.layout.pack(w, b) for w, b in own]
-        kinds = [a for w, b in packed for a in (w, b) if a is not None]
-        if self.order == ORDERS[1] and packed[0][1] is not None:
-            kinds = [w for w, _ in packed] + [b for _, b in packed if b is not None]
-        if grad.size != sum(a.size for a in kinds):
+        arrays = self._in_order(own)
+        ends = np.cumsum([array.size for array in arrays])
+        if grad.size != ends[-1]:
             raise ValueError(
                 f"the gradient has {grad.size} numbers, as many as the vector expected"
             )
-        grad, parts, start = grad.ravel(), [], 0
-        for array in kinds:
-            parts.append(grad[start : start + array.size].reshape(array.shape))
-            start += array.size
-        count = len(own)
-        cut: list[tuple[Floats, Floats | None]]
-        if packed[0][1] is None:
-            cut = [(w, None) for w in parts]
-        elif self.order == ORDERS[0]:
-            cut = list(zip(parts[::2], parts[1::2], strict=True))
-        else:
-            cut = list(zip(parts[:count], parts[count:], strict=True))
-        return [
-            self.layout.unpack(w, b, *true.shape, layer=str(number))
-            for number, ((w, b), (true, _)) in enumerate(zip(cut, own, strict=True), start=1)
+        parts = [
+            part.reshape(array.shape)
+            for part, array in zip(np.split(grad.ravel(), ends[:-1]), arrays, strict=True)
         ]
+        if len(parts) == len(own):
+            return self.layout.pairs(parts, None, own)
+        if self.order == _ORDERS[0]:
+            return self.layout.pairs(parts[::2], parts[1::2], own)
+        return self.layout.pairs(parts[: len(own)], parts[len(own) :], own)
 
 
 def _layouts() -> Iterator[tuple[Layout, str]]:
     for bias, weights, samples in itertools.product(
         ("first", "apart", "last", "missing"), ("out x in", "in x out"), ("rows", "columns")
     ):
-        for order in ORDERS if bias == "apart" else ORDERS[:1]:
+        for order in _ORDERS if bias == "apart" else _ORDERS[:1]:
             yield Layout(weights, bias, samples), order
 
 
@@ -185,15 +159,15 @@ def find(module: Any) -> Iterator[Reading]:
             parameters = arguments(function)
         except UnsuitedError:
             continue
-        if not parameters or plain(parameters[0].name) not in _VECTOR:
+        if not parameters or not plays(parameters[0].name, "vector"):
             continue
         fixed = _sizes(module)
         takes_sizes = any(role_of(p.name, ("sizes", "n_hidden", "hiddens")) for p in parameters[1:])
         reg = any(plays(p.name, "reg") for p in parameters)
-        for (layout, order), targets in itertools.product(_layouts(), TARGETS):
+        for (layout, order), targets in itertools.product(_layouts(), _TARGETS):
             code = Flat(function, layout, order, targets, "", module)
             widths = None if takes_sizes else fixed
-            why = _tried(code, widths)
+            why = _stop_of(code, widths)
             if why is not None:
                 yield broken("flat vector", why, WAS_CALLED, {"function": name})
                 continue
@@ -204,9 +178,7 @@ def find(module: Any) -> Iterator[Reading]:
                     told["penalty"] = penalty
                 if widths:
                     told["widths"] = "-".join(map(str, _read_as(layout, widths)))
-                yield Reading(
-                    "flat vector", Flat(function, layout, order, targets, penalty, module), told
-                )
+                yield Reading("flat vector", replace(code, penalty=penalty), told)
 
 
 def _read_as(layout: Layout, widths: tuple[int, ...]) -> tuple[int, ...]:
@@ -232,7 +204,7 @@ def _size(value: Any) -> bool:
     return type(value) is int and 0 < value < 1000
 
 
-def _tried(code: Flat, widths: tuple[int, ...] | None) -> UnsuitedError | None:
+def _stop_of(code: Flat, widths: tuple[int, ...] | None) -> UnsuitedError | None:
     """Say why the function gives no number and as many derivatives as it was given numbers."""
     why: UnsuitedError | None = None
     trials = [_read_as(code.layout, widths)] if widths else [(3, 5, 2), (3, 5, 1), (3, 2), (3, 1)]

@@ -74,6 +74,28 @@ class Chain:
     loss: OwnLoss | None = None
     update: Function | None = None
 
+    @property
+    def passes(self) -> list[Function]:
+        """The forward, where there is one, and the backward."""
+        return [*([] if self.forward is None else [self.forward]), self.backward]
+
+    @property
+    def takes_parameters(self) -> bool:
+        """Whether all parameters are one argument."""
+        return any(plays(p.name, "parameters") for f in self.passes for p in arguments(f))
+
+    @property
+    def takes_penalty(self) -> bool:
+        """Whether some function takes the factor of a weight penalty."""
+        taken = any(plays(p.name, "reg") for p in arguments(self.backward))
+        return taken or (self.loss is not None and "reg" in self.loss.roles)
+
+    def told(self) -> str:
+        """Name what is called."""
+        made = [f.__name__ for f in self.passes]
+        made += [self.loss.name] if self.loss is not None else []
+        return ", ".join([*made, *([self.update.__name__] if self.update is not None else [])])
+
 
 @dataclass(frozen=True)
 class Style:
@@ -207,11 +229,9 @@ class Chained:
             return None
         answer = self.chain.forward(*bind(self.chain.forward, values))
         names = returned_names(self.chain.forward)
-        parts = list(answer) if isinstance(answer, tuple) else [answer]
-        known = dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
-        values |= known
-        samples, width = values["m"], values["n_out"]
-        outputs = self.picker.outputs(parts, samples * width)
+        parts = parts_of(answer)
+        values |= dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
+        outputs = self.picker.outputs(parts, values["m"] * values["n_out"])
         rest = [part for part in parts if part is not outputs]
         if rest:
             values["cache"] = rest[0] if len(parts) == 2 else answer
@@ -228,8 +248,8 @@ class Chained:
         with calmly():
             _, values = self._values(network, params, batch.x, batch.y)
             self._forward(values)
-        made = (self.chain.forward, self.chain.backward, self.chain.update)
-        names = tuple(f.__name__ for f in made if f is not None)
+        made = [*self.chain.passes, *([self.chain.update] if self.chain.update else [])]
+        names = tuple(f.__name__ for f in made)
         found = own_losses(module, module, values | {"reg": 0.7}, names)
         takes = any(plays(p.name, "reg") for p in arguments(self.chain.backward))
         return [loss for loss in found if ("reg" in loss.roles) is takes] or found
@@ -270,14 +290,8 @@ class Chained:
             return self.updated.pairs(after, returned_names(update), own, self.style.layout)
 
 
-def has_reg(chain: Chain) -> bool:
-    """Whether some function takes the factor of a weight penalty."""
-    taken = [p.name for p in arguments(chain.backward)]
-    return any(plays(n, "reg") for n in taken) or "reg" in (chain.loss.roles if chain.loss else ())
-
-
 #: Ways to lay parameters and samples out, the course's own first.
-STYLES = (
+_STYLES = (
     Style(Layout("out x in", "apart", "columns"), "column"),
     Style(Layout("in x out", "apart", "rows"), "row"),
     Style(Layout("in x out", "apart", "rows"), "vector"),
@@ -290,14 +304,14 @@ STYLES = (
 )
 
 #: Samples of a try: not as many as there are units in a layer, so that shapes tell.
-ROWS = (6, 1)
+_SAMPLE_COUNTS = (6, 1)
 
 #: Networks on which it is tried whether the functions answer.
-TRIALS = ((3, 5, 2), (3, 5, 1), (3, 5, 4, 2), (3, 5, 4, 1))
+_TRIAL_WIDTHS = ((3, 5, 2), (3, 5, 1), (3, 5, 4, 2), (3, 5, 4, 1))
 
 
 #: Functions that are tried, of forwards as of backwards.
-MOST = 3
+_MOST_FUNCTIONS = 3
 
 
 def find(module: Any) -> Iterator[Reading]:
@@ -326,22 +340,22 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
     lacks is for whoever asks, if the forward gives the outputs of a network.
     """
     answering, lacking = [], []
-    for style in STYLES:
+    for style in _STYLES:
         for container in ("dict", "pairs"):
             for targets in ("as given", "integer labels", "one vector"):
                 tried = replace(style, container=container, targets=targets)
                 code, question, error = _tried(chain, tried)
                 if error is not None:
-                    yield broken(adapter, error, code.stage, {"functions": _names(chain)})
+                    yield broken(adapter, error, code.stage, {"functions": chain.told()})
                     if code.returned and chain.forward is not None and targets == "as given":
                         lacking.append(code)
                     continue
                 answering.append((code, *_losses(code, module, question)))
-            if not _takes_parameters(chain):
+            if not chain.takes_parameters:
                 break
     for code in lacking if not answering else ():
-        trial = Trial(TRIALS[0])
-        question = (trial, *trial.question(ROWS[0]), (float("nan"),))
+        trial = Trial(_TRIAL_WIDTHS[0])
+        question = (trial, *trial.question(_SAMPLE_COUNTS[0]), (float("nan"),))
         code.picker = Picker()
         answering.append((code, *_losses(code, module, question)))
     # where its cost fails in one style and not in another, it is not written for the first
@@ -354,15 +368,12 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
 def _tried(chain: Chain, style: Style) -> tuple[Chained, Any, UnsuitedError | None]:
     """Ask functions in a style; where an argument is not known, with what it may be."""
     code = Chained(chain, style)
-    for given in ("", WITHOUT_LOSS[0]):
-        code = Chained(chain, replace(style, given=given))
-        try:
-            return code, _ask(code), None
-        except UnsuitedError as error:
-            why = error
-            if not code.unknown or given:
-                break
-    return code, None, why
+    try:
+        return code, _ask(code), None
+    except UnsuitedError as error:
+        if code.unknown and not style.given:
+            return _tried(chain, replace(style, given=WITHOUT_LOSS[0]))
+        return code, None, error
 
 
 def _readings(
@@ -373,14 +384,15 @@ def _readings(
     meant = [loss for loss in losses if loss.meant and not loss.raised]
     for own in [None] if returned else meant or choices(losses):
         made = replace(chain, loss=own)
-        told = style.told() | {"functions": _names(made)}
-        functions = [f for f in (made.forward, made.backward) if f is not None]
-        told["spelling"] = spelled(functions, by_number, style.layout, style.bias)
+        told = style.told() | {"functions": made.told()}
+        told["spelling"] = spelled(made.passes, by_number, style.layout, style.bias)
         told |= {} if returned else told_of_loss(own, losses)
         meanings: tuple[str, ...] = ("",)
         if style.given:
             meanings = WITHOUT_LOSS if own is None else tuple(MEANINGS)
-        for penalty, given in itertools.product(PENALTIES if has_reg(made) else ("",), meanings):
+        for penalty, given in itertools.product(
+            PENALTIES if made.takes_penalty else ("",), meanings
+        ):
             final = replace(style, penalty=penalty, given=given)
             more = {"penalty": penalty} if penalty else {}
             more |= told_of_meaning(code.unknown, given) if given else {}
@@ -395,7 +407,7 @@ def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], b
         return [], True
     single = Trial((*trial.widths[:-1], 1))  # a cost may be for one output only
     raising: list[OwnLoss] = []
-    for each, given in ((trial, asked), (single, single.question(ROWS[0]))):
+    for each, given in ((trial, asked), (single, single.question(_SAMPLE_COUNTS[0]))):
         try:
             found = attempt(partial(code.losses, module, each, *given))
         except UnsuitedError:
@@ -404,11 +416,6 @@ def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], b
             return found, False
         raising = raising or found
     return raising, False
-
-
-def _takes_parameters(chain: Chain) -> bool:
-    made = [f for f in (chain.forward, chain.backward) if f is not None]
-    return any(plays(p.name, "parameters") for f in made for p in arguments(f))
 
 
 def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
@@ -420,8 +427,8 @@ def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
         if "forward" in plain(name) or plain(name) in ("predictproba", "feedforward")
     ]
     backwards = [f for name, f in own.items() if "back" in plain(name) and "check" not in name]
-    ordered = sorted(forwards, key=_whole)[:MOST]
-    for backward in sorted(backwards, key=_whole)[:MOST] if ordered else ():
+    ordered = sorted(forwards, key=_whole)[:_MOST_FUNCTIONS]
+    for backward in sorted(backwards, key=_whole)[:_MOST_FUNCTIONS] if ordered else ():
         yield backward, ordered
 
 
@@ -455,21 +462,15 @@ def _whole(function: Any) -> int:
     return -("model" in name) + part
 
 
-def _names(chain: Chain) -> str:
-    made = [f.__name__ for f in (chain.forward, chain.backward) if f is not None]
-    made += [chain.loss.name] if chain.loss is not None else []
-    return ", ".join([*made, *([chain.update.__name__] if chain.update is not None else [])])
-
-
 def _ask(code: Chained) -> Any:
     """Return the first question that is answered, and the answer.
 
     Raises what the try raised that came farthest.
     """
     farthest: tuple[int, UnsuitedError] | None = None
-    for widths in TRIALS:
+    for widths in _TRIAL_WIDTHS:
         trial = Trial(widths)
-        for rows in ROWS:
+        for rows in _SAMPLE_COUNTS:
             code.picker = Picker()  # what failed may have shown the wrong places
             question = trial.question(rows)
             try:

@@ -170,7 +170,7 @@ class _Kept:
 
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
-PENALTIES = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
+_FACTORS = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
 
 
 class Course(_Kept):
@@ -186,7 +186,7 @@ class Course(_Kept):
         own, wide = to_own(self.model.roles.layout, network, params, x)
         if network.l2 and not self.place:
             raise NotImplementedError("no weight penalty")
-        reg = PENALTIES[self.penalty] * network.l2 if self.penalty else 0.0
+        reg = _FACTORS[self.penalty] * network.l2 if self.penalty else 0.0
         made, roles = self.holding(own, reg, reg if self.place == "constructor" else 0.0)
         return made, roles, own, wide, reg if self.place == "argument" else 0.0
 
@@ -233,7 +233,7 @@ def find_cs231n(module: Any) -> Iterator[Reading]:
         if not any(plays(name, "y") for name in names):
             continue
         place = "argument" if in_call else "constructor" if in_making else ""
-        penalties = tuple(PENALTIES) if place else ("",)
+        penalties = tuple(_FACTORS) if place else ("",)
         for model, targets in itertools.product(models(cls), ("integer labels", "one-hot")):
             stage, why = _stop_of_loss(Course(model, targets, penalties[0], place))
             if why is not None:

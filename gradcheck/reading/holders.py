@@ -1,13 +1,13 @@
-"""What holds the parameters of code that trains: an object of a class, or a module.
+"""What holds the parameters of code: an object of a class, or a module.
 
-Building objects of foreign classes for given layer sizes, by the names of arguments.
+Objects of foreign classes are built for given layer sizes, by the names of arguments.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from inspect import Parameter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from gradcheck.reading.foreign_call import (
     members,
     methods,
 )
-from gradcheck.reading.layout import narrower, wider
+from gradcheck.reading.layout import narrower
 from gradcheck.reading.names import ROLES, plain, plays, role_of
 from gradcheck.reading.parameters import ParameterRoles, find_roles
 
@@ -35,7 +35,7 @@ _SPEAKS = tuple(
 )
 
 #: Sizes that are told apart by every shape they give.
-PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
+_PROBES: tuple[tuple[int, ...], ...] = ((3, 5, 2), (4, 6, 1), (3, 2), (4, 1), (3, 5, 4, 2))
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Model:
 
     def build(self, widths: tuple[int, ...], more: Mapping[str, Any] | None = None) -> Any:
         """Make an object of given (own) sizes. Raises NotImplementedError for others."""
-        if self.fixed and widths != self.own:
-            raise NotImplementedError(f"the code is for {'-'.join(map(str, self.own))} only")
+        if self.fixed:
+            _only(self.own, widths)
         if len(widths) != len(self.own) and not self._any_depth():
             raise NotImplementedError("the code has another number of layers")
         if self.one_more:
@@ -82,12 +82,17 @@ class Model:
     @property
     def own(self) -> tuple[int, ...]:
         """The sizes of the code's own network."""
-        missing = self.roles.layout.bias == "missing"
-        return wider(self.roles.widths) if missing else self.roles.widths
+        return self.roles.own_widths
 
     def _any_depth(self) -> bool:
         taken = (role_of(p.name, ("sizes", "hiddens")) for p in arguments(self.cls))
         return any(taken) or len(_unnamed(self.cls, _values(self.own, False, None))) == 1
+
+
+def _only(own: tuple[int, ...], asked: tuple[int, ...]) -> None:
+    """Refuse sizes that are not those of the code."""
+    if asked != own:
+        raise NotImplementedError(f"the code is for {'-'.join(map(str, own))} only")
 
 
 def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -109,7 +114,7 @@ def models(cls: type) -> Iterator[Model]:
     """Yield the ways in which objects of a class can be a network."""
     own_sizes: list[Model] = []
     fixed = not _takes_sizes(cls)
-    for widths in PROBES:
+    for widths in _PROBES:
         try:
             found = [Model(cls, roles, fixed) for roles in _roles_of(cls, widths)]
         except UnsuitedError:
@@ -130,7 +135,10 @@ def models(cls: type) -> Iterator[Model]:
 def _takes_sizes(cls: type) -> bool:
     try:
         named = any(role_of(p.name, _SIZED) for p in arguments(cls))
-        return named or len(_unnamed(cls, _values(PROBES[0], False, None))) in (1, len(_SPEAKS))
+        return named or len(_unnamed(cls, _values(_PROBES[0], False, None))) in (
+            1,
+            len(_SPEAKS),
+        )
     except UnsuitedError:
         return False
 
@@ -171,7 +179,7 @@ def _roles_of(cls: type, widths: tuple[int, ...], guess: bool = True) -> list[Pa
 def why_not(cls: type) -> UnsuitedError | None:
     """Say why no object of a class can be made; None where one can."""
     why: UnsuitedError | None = None
-    for widths in PROBES:
+    for widths in _PROBES:
         try:
             _roles_of(cls, widths, guess=False)
         except UnsuitedError as error:
@@ -182,33 +190,7 @@ def why_not(cls: type) -> UnsuitedError | None:
 
 
 #: What classes of a part of a network are called.
-PARTS = ("layer", "dense", "linear", "neuron", "unit", "affine")
-
-Methods = dict[str, Callable[..., Any]]
-
-
-class Holder(Protocol):
-    """Something with parameters and functions that use them."""
-
-    name: str
-    roles: ParameterRoles
-    fixed: bool
-    module: Any
-
-    @property
-    def methods(self) -> Methods:
-        """Its functions; those of a class are called with the object first."""
-        ...
-
-    def fresh(
-        self, own: tuple[int, ...], rate: float, data: dict[str, Any]
-    ) -> tuple[Any, ParameterRoles]:
-        """Return it as if nothing had been called, and where its parameters are."""
-        ...
-
-    def set_rate(self, holder: Any, rate: float) -> bool:
-        """Set the learning rate wherever it stands; say whether there is such a place."""
-        ...
+_PARTS = ("layer", "dense", "linear", "neuron", "unit", "affine")
 
 
 def set_rates(owner: Any, rate: float) -> bool:
@@ -221,38 +203,47 @@ def set_rates(owner: Any, rate: float) -> bool:
     return found
 
 
-@dataclass
 class ClassHolder:
     """Objects of a class, a fresh one for every question.
 
     Momentum and other state begins at zero, as in the first step of a training.
     """
 
-    model: Model
-    module: Any
+    #: How an object is called in its own functions.
+    root = "self"
 
-    def __post_init__(self) -> None:
-        self.name = self.model.cls.__name__
-        self.roles = self.model.roles
-        self.fixed = self.model.fixed
-        bases = [base for base in self.model.cls.__mro__[:-1] if isinstance(base, type)]
-        self._shelf = Shelf(*bases, self.module)
+    def __init__(self, model: Model, module: Any) -> None:
+        self.model, self.module = model, module
+        self.name, self.roles, self.fixed = model.cls.__name__, model.roles, model.fixed
+        bases = [base for base in model.cls.__mro__[:-1] if isinstance(base, type)]
+        self._shelf = Shelf(*bases, module)
 
     @property
-    def methods(self) -> Methods:
+    def methods(self) -> dict[str, Callable[..., Any]]:
         """Of the class and its bases."""
         return methods(self.model.cls)
+
+    def bound(self, holder: Any, name: str) -> Callable[..., Any]:
+        """Return a method of an object."""
+        function: Callable[..., Any] = getattr(holder, name)
+        return function
 
     def fresh(
         self, own: tuple[int, ...], rate: float, data: dict[str, Any]
     ) -> tuple[Any, ParameterRoles]:
-        """Build an object."""
+        """Build an object as if nothing had been called; say where its parameters are."""
         self._shelf.restore()
         holder = self.model.build(own, {"rate": rate, **data})
         return holder, self.model.roles_in(holder, own)
 
     def set_rate(self, holder: Any, rate: float) -> bool:
-        """On the object, its class, the parts it is made of and the module."""
+        """Set the rate on the object, its class, the parts it is made of or the module.
+
+        Returns
+        -------
+        found : bool
+            Whether there is such a place.
+        """
         found = set_rates(holder, rate)
         for value in members(holder).values():
             for part in value if isinstance(value, list | tuple) else [value]:
@@ -263,37 +254,39 @@ class ClassHolder:
         return found or set_rates(self.module, rate)
 
 
-@dataclass
 class ModuleHolder:
     """A module whose global variables are the parameters."""
 
-    module: Any
-    roles: ParameterRoles
+    root, name, fixed = "", "the module", True
 
-    def __post_init__(self) -> None:
-        self.name = "the module"
-        self.fixed = True
-        self._shelf = Shelf(self.module)
+    def __init__(self, module: Any, roles: ParameterRoles) -> None:
+        self.module, self.roles = module, roles
+        self._shelf = Shelf(module)
 
     @property
-    def methods(self) -> Methods:
+    def methods(self) -> dict[str, Callable[..., Any]]:
         """The module's functions."""
         return functions(self.module)
+
+    def bound(self, holder: Any, name: str) -> Callable[..., Any]:
+        """Return a function."""
+        return self.methods[name]
 
     def fresh(
         self, own: tuple[int, ...], rate: float, data: dict[str, Any]
     ) -> tuple[Any, ParameterRoles]:
         """Put the module's variables back."""
-        widths = self.roles.widths
-        mine = wider(widths) if self.roles.layout.bias == "missing" else widths
-        if own != mine:
-            raise NotImplementedError(f"the code is for {'-'.join(map(str, mine))} only")
+        _only(self.roles.own_widths, own)
         self._shelf.restore()
         return self.module, self.roles
 
     def set_rate(self, holder: Any, rate: float) -> bool:
-        """Set the module's variable."""
+        """Set the module's variable; say whether there is one."""
         return set_rates(self.module, rate)
+
+
+#: What has parameters, and functions that use them.
+Holder = ClassHolder | ModuleHolder
 
 
 def hosts(module: Any) -> Iterator[Holder]:
@@ -303,7 +296,7 @@ def hosts(module: Any) -> Iterator[Holder]:
     """
     found = [model for cls in classes(module).values() for model in models(cls)]
     for model in sorted(found, key=lambda model: -len(model.own)):
-        if len(model.own) > 2 or not any(part in plain(model.cls.__name__) for part in PARTS):
+        if len(model.own) > 2 or not any(part in plain(model.cls.__name__) for part in _PARTS):
             yield ClassHolder(model, module)
     if functions(module):
         for roles in find_roles(module):

@@ -18,7 +18,7 @@ Targets as foreign code wants them: labels in place of one-hot rows, or one numb
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -199,7 +199,18 @@ def widths_of(own: list[Pair]) -> tuple[int, ...]:
 
 
 def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the widths of the code's own network."""
+    """Return the widths of the code's own network.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Of the network that it is read as.
+
+    Returns
+    -------
+    widths : tuple of int
+        One unit more in each layer but the last.
+    """
     return (*(n + 1 for n in widths[:-1]), widths[-1])
 
 
@@ -214,7 +225,26 @@ def _on(network: Network) -> list[float]:
 
 
 def widen(network: Network, params: list[Pair], x: Floats) -> tuple[list[Floats], Floats]:
-    """Return the weights of the code's own network, and its inputs."""
+    """Return the weights of the code's own network, and its inputs.
+
+    Parameters
+    ----------
+    network : PosedNetwork
+    params : list of (W, b)
+        W of shape (n_in, n_out), b of shape (n_out,).
+    x : ndarray, (N, n_in)
+
+    Returns
+    -------
+    weights : list of ndarray
+        With a row more for the bias, and a column more in hidden layers for the unit that is on.
+    x : ndarray, (N, n_in + 1)
+
+    Raises
+    ------
+    NotImplementedError
+        When the weights are penalised.
+    """
     if network.l2:
         raise NotImplementedError("a weight penalty would count the biases too")
     weights = []
@@ -229,7 +259,19 @@ def widen(network: Network, params: list[Pair], x: Floats) -> tuple[list[Floats]
 
 
 def narrow(network: Network, gradients: list[Floats]) -> list[Pair]:
-    """Return the gradient by W and b from that by the code's own weights."""
+    """Return the gradient by W and b from that by the code's own weights.
+
+    Parameters
+    ----------
+    network : PosedNetwork
+    gradients : list of ndarray
+        In the shapes of the weights that :func:`widen` returns.
+
+    Returns
+    -------
+    pairs : list of (dW, db)
+        dW of shape (n_in, n_out), db of shape (n_out,).
+    """
     return [
         (g[:-1, :n_out].copy(), g[-1, :n_out] / on)
         for g, on, (_, n_out) in zip(gradients, _on(network), network.shapes, strict=True)
@@ -299,3 +341,52 @@ def labels(y: Floats) -> Any:
     if y.shape[1] == 1 or not (y.sum(axis=1) == 1).all() or not ((y == 0) | (y == 1)).all():
         raise NotImplementedError("targets are integer labels")
     return np.argmax(y, axis=1)
+
+
+class WithLastClass:
+    """An implementation that is asked batches in which the last class occurs.
+
+    Code that takes the number of classes from the labels of a batch, ``Y.max() + 1``, is right
+    for such, as a whole training set is, and says nothing of others. No batch is lost by it:
+    where the last class is missing, it changes places with one that is there, in the targets and
+    in the last layer, and the gradient is changed back. That is the same problem with its
+    outputs in another order.
+    """
+
+    def __init__(self, code: Any) -> None:
+        self.code = code
+        if hasattr(code, "step"):
+            self.step = self._step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.code, name)
+
+    def loss_and_grads(
+        self, network: Network, params: Sequence[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Ask with the classes in an order in which the last one occurs."""
+        order = _order(batch.y)
+        loss, grads = self.code.loss_and_grads(network, _in(order, params), _batch(order, batch))
+        return loss, _in(order, grads)
+
+    def _step(self, network: Network, params: Sequence[Pair], batch: Any, rate: float) -> Any:
+        order = _order(batch.y)
+        return _in(order, self.code.step(network, _in(order, params), _batch(order, batch), rate))
+
+
+def _order(y: Floats) -> list[int]:
+    """Return an order of the outputs, its own inverse: the last and one that occurs change."""
+    order = list(range(y.shape[1]))
+    if not y[:, -1].any():
+        present = int(np.argmax(y[0]))
+        order[present], order[-1] = order[-1], order[present]
+    return order
+
+
+def _in(order: list[int], pairs: Sequence[Pair]) -> list[Pair]:
+    *before, (w, b) = pairs
+    return [*before, (np.asarray(w)[:, order], np.asarray(b)[order])]
+
+
+def _batch(order: list[int], batch: Any) -> Any:
+    return SimpleNamespace(x=batch.x, y=batch.y[:, order])

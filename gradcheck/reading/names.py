@@ -34,6 +34,8 @@ ROLES: dict[str, frozenset[str]] = {
         "hiddens": "hiddendims hiddenlayers hiddensizes hiddenlayersizes hiddenunitslist "
         "hiddensizelist hiddenlayersizelist hiddenlist",
         "parameters": "params parameters param",
+        "vector": "theta nnparams params w weights thetas p thetavec parameters wvec vector flat "
+        "wb initialparams nnparameters paramvec x0",
         "weights": "weights ws w",
         "biases": "biases bs b",
         "cache": "cache caches memory",

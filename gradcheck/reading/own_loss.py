@@ -5,16 +5,13 @@ number that training leaves. Arguments are known by their names; where those do 
 is the output and which the target, each order is a reading of its own, and numbers decide.
 """
 
-import ast
 import contextlib
 import inspect
 import itertools
 import re
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import CodeType, FunctionType, MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -29,15 +26,26 @@ from gradcheck.reading.foreign_call import (
     methods,
 )
 from gradcheck.reading.names import is_gradient, is_loss, plain, role_of
+from gradcheck.reading.source import called_in
 
 #: What the method of a class or object that is a loss is called.
-CALLED = ("fn", "loss", "cost", "forward", "calculate", "compute", "value", "error", "__call__")
+_LOSS_METHODS = (
+    "fn",
+    "loss",
+    "cost",
+    "forward",
+    "calculate",
+    "compute",
+    "value",
+    "error",
+    "__call__",
+)
 
 #: Ways to have a loss that are tried of one class or script.
-MOST_LOSSES = 4
+_MOST_LOSSES = 4
 
 #: And calls that are made to find them.
-TRIED = 40
+_MOST_CALLS = 40
 
 #: Roles of arguments, the likelier first.
 _ROLES = ("output", "y", "x", "reg", "rate", "m", "parameters", "weights", "biases", "quiet")
@@ -128,7 +136,7 @@ def _answering(
     found: list[OwnLoss] = []
     failing: list[OwnLoss] = []
     numbers: list[float] = []
-    for way in itertools.islice(ways, TRIED):
+    for way in itertools.islice(ways, _MOST_CALLS):
         root = trained if way.find is None else holder
         try:
             number = number_of(attempt(lambda w=way, r=root: w.value(r, values)))  # type: ignore[misc]
@@ -139,7 +147,7 @@ def _answering(
             continue
         found.append(way)
         numbers.append(number)
-        if len(found) == MOST_LOSSES:
+        if len(found) == _MOST_LOSSES:
             break
     return found or sorted(failing, key=lambda way: not way.sure)[:1]
 
@@ -214,7 +222,7 @@ def _kept(
         yield from _calls(name, find, value, values)
         return
     kind = value if inspect.isclass(value) else type(value)
-    inner = next((each for each in CALLED if each in vars(kind)), None)
+    inner = next((each for each in _LOSS_METHODS if each in vars(kind)), None)
     if kind.__module__ in ("builtins", "numpy") or inner is None:
         return
 
@@ -268,30 +276,3 @@ def _number(value: Any) -> bool:
     return isinstance(value, float | np.floating) or (
         isinstance(value, np.ndarray) and value.size == 1
     )
-
-
-def called_in(module: Any) -> set[str]:
-    """Name what the functions and methods of a module call, and its training loop."""
-    names: set[str] = set()
-    made = list(functions(module).values())
-    for cls in classes(module).values():
-        made += methods(cls).values()
-    for function in made:
-        code = getattr(function, "__code__", None)
-        if isinstance(code, CodeType):
-            names |= _called(code) - {function.__name__}
-    loop = getattr(module, "__gradcheck_loop__", None)
-    return names | (_names(loop) if isinstance(loop, ast.AST) else set())
-
-
-@lru_cache(maxsize=512)
-def _called(code: CodeType) -> frozenset[str]:
-    try:
-        return frozenset(_names(ast.parse(textwrap.dedent(inspect.getsource(code)))))
-    except Exception:  # no source to be had
-        return frozenset()
-
-
-def _names(tree: ast.AST) -> set[str]:
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {str(getattr(c.func, "attr", getattr(c.func, "id", ""))) for c in calls}

@@ -1,25 +1,26 @@
 """Which arrays of foreign code are the weights and biases of which layer.
 
-Weights in one list, or as numbers ``w1, w2, ...``: read as matrices.
+Weights in one list, or as numbers ``w1, w2, ...``, are parts of a row.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.reading.layout import Layout, narrower
+from gradcheck.reading.layout import Layout, narrower, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find
 from gradcheck.reading.source_names import spelled_at
 
-Found = list[tuple[ArrayPath, Floats]]
+Named = list[tuple[ArrayPath, Floats]]
 
 #: So many layers are looked for, and among so many arrays their biases.
-LAYERS = 12
+_MOST_LAYERS = 12
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,42 @@ class ParameterRoles:
     Attributes
     ----------
     layout : Layout
-    weights, biases : tuple of Place
+    weights, biases : tuple of ArrayPath or RowPart
         One a layer; no biases where they are inside the weights or missing.
     widths : tuple of int
         Of the network that the code is read as.
     form : str
         Of a bias: ``vector``, ``row`` or ``column``; empty where it cannot be told.
-    spare : tuple of Place
+    spare : tuple of ArrayPath
         Arrays that are called biases, where biases are taken to be missing. They are given
         numbers, so that code that adds them is not read as code that has none.
+    in_rows : bool
+        All weights stand in one row, layer after layer, and all biases in another.
     """
 
     layout: Layout
-    weights: tuple[ArrayPath, ...]
-    biases: tuple[ArrayPath, ...]
+    weights: tuple[Any, ...]
+    biases: tuple[Any, ...]
     widths: tuple[int, ...]
     form: str = ""
     spare: tuple[ArrayPath, ...] = ()
+    in_rows: bool = False
+
+    @property
+    def own_widths(self) -> tuple[int, ...]:
+        """The widths of the code's own network."""
+        return wider(self.widths) if self.layout.bias == "missing" else self.widths
 
     @property
     def places(self) -> tuple[ArrayPath, ...]:
         """Where all parameters are."""
-        return (*self.weights, *self.biases)
+        return tuple(place for row in self._rows for place in getattr(row, "places", (row,)))
+
+    @property
+    def _rows(self) -> list[Any]:
+        """Where all parameters are, a row once."""
+        both = (*self.weights, *self.biases)
+        return list(dict.fromkeys(getattr(each, "row", each) for each in both))
 
     def write(self, root: Any, own: list[Pair]) -> None:
         """Write parameters where the code keeps them."""
@@ -73,7 +88,7 @@ class ParameterRoles:
 
     def told(self) -> str:
         """Say where the parameters are."""
-        return ", ".join(place.name for place in (*self.weights, *self.biases))
+        return ", ".join(row.name for row in self._rows)
 
     def spelling(self, functions: list[Any], layout: Layout, root: str = "self") -> str:
         """Return the names of parameters in an object, and of what is computed of them."""
@@ -105,7 +120,7 @@ def find_roles(root: Any) -> list[ParameterRoles]:
     return [replace(r, spare=apart) if r.layout.bias == "missing" else r for r in every]
 
 
-def _once(root: Any, found: Found) -> Found:
+def _once(root: Any, found: Named) -> Named:
     """Leave out places of an array that is kept elsewhere, too: by layers, and in a dictionary."""
     seen: set[int] = set()
     kept = []
@@ -123,11 +138,11 @@ def _beside(name: str, weights: set[str]) -> bool:
     return short.startswith("b") and short[1:] in weights
 
 
-def assign(weights: Found, biases: Found) -> Iterator[ParameterRoles]:
+def assign(weights: Named, biases: Named) -> Iterator[ParameterRoles]:
     """Yield every consistent way to read arrays as layers, in order."""
-    if not 0 < len(weights) <= LAYERS:
+    if not 0 < len(weights) <= _MOST_LAYERS:
         return
-    orders: Iterable[Found] = [_ordered(weights)]
+    orders: Iterable[Named] = [_ordered(weights)]
     if len(weights) <= 4:
         orders = itertools.chain(orders, map(list, itertools.permutations(weights)))
     seen = set()
@@ -167,9 +182,9 @@ def _widths(shapes: list[tuple[int, ...]], layout: Layout) -> tuple[int, ...] | 
     return (sides[0][0] - inside, *(out for _, out in sides))
 
 
-def _fitting(biases: Found, widths: tuple[int, ...]) -> tuple[ArrayPath, ...] | None:
+def _fitting(biases: Named, widths: tuple[int, ...]) -> tuple[ArrayPath, ...] | None:
     """Choose one bias a layer, by size, in order."""
-    for chosen in itertools.combinations(biases[:LAYERS], len(widths) - 1):
+    for chosen in itertools.combinations(biases[:_MOST_LAYERS], len(widths) - 1):
         if all(a.size == n for (_, a), n in zip(chosen, widths[1:], strict=True)):
             return tuple(p for p, _ in chosen)
     return None
@@ -185,7 +200,7 @@ def _form(biases: list[Floats]) -> str:
     return forms.pop() if len(forms) == 1 else ""
 
 
-def _ordered(found: Found) -> Found:
+def _ordered(found: Named) -> Named:
     """Order by the numbers in names and indices; those without stay as they were met."""
 
     def key(item: tuple[int, tuple[ArrayPath, Floats]]) -> tuple[tuple[int, ...], int]:
@@ -201,9 +216,6 @@ def _ordered(found: Found) -> Found:
     return [item for _, item in sorted(enumerate(found), key=key)]
 
 
-Sizes = tuple[int, ...]
-
-
 @dataclass(frozen=True)
 class Family:
     """Numbers of one name: ``w1`` to ``w8``, ``out_o1`` and ``out_o2``.
@@ -212,7 +224,7 @@ class Family:
     ----------
     name : str
         What their names share.
-    places : tuple of Place
+    places : tuple of ArrayPath
     """
 
     name: str
@@ -224,13 +236,40 @@ class Family:
 
     def set(self, root: Any, array: Floats) -> None:
         """Write each number."""
-        flat = np.asarray(array).ravel()
-        for place, value in zip(self.places, flat, strict=True):
+        for place, value in zip(self.places, np.asarray(array).ravel(), strict=True):
             place.set(root, np.asarray(value))
 
     def values(self, numbers: dict[ArrayPath, Floats]) -> Floats:
         """Return the numbers from a table."""
         return np.array([float(numbers[place]) for place in self.places])
+
+
+@dataclass(frozen=True)
+class RowPart:
+    """A tensor that is part of a row with those of all layers: of an array, or of numbers.
+
+    Attributes
+    ----------
+    row : ArrayPath or Family
+    start : int
+        Where in the row it begins.
+    shape : tuple of int
+    """
+
+    row: Any
+    start: int
+    shape: tuple[int, ...]
+
+    def get(self, root: Any) -> Any:
+        """Return the part as an array."""
+        numbers = np.asarray(self.row.get(root)).ravel()
+        return numbers[self.start : self.start + math.prod(self.shape)].reshape(self.shape)
+
+    def set(self, root: Any, array: Floats) -> None:
+        """Write the part, and the rest of the row as it is."""
+        now = np.asarray(self.row.get(root)).ravel()
+        rest = now[self.start + array.size :]
+        self.row.set(root, np.concatenate([now[: self.start], array.ravel(), rest]))
 
 
 def families(places: list[ArrayPath], numbers: dict[ArrayPath, Floats]) -> Iterator[Family]:
@@ -245,102 +284,49 @@ def families(places: list[ArrayPath], numbers: dict[ArrayPath, Floats]) -> Itera
         yield Family(stem, tuple(place for _, place in members))
 
 
-@dataclass(frozen=True)
-class ParameterLists:
-    """All weights in one row, layer after layer, and all biases in another.
-
-    Attributes
-    ----------
-    layout : Layout
-    weights : Place or Family
-    biases : Place, Family or None
-    widths : tuple of int
-        Of the network that the code is read as.
-    """
-
-    layout: Layout
-    weights: Any
-    biases: Any
-    widths: Sizes
-
-    @property
-    def places(self) -> tuple[ArrayPath, ...]:
-        """Where all parameters are."""
-        kept = [each for each in (self.weights, self.biases) if each is not None]
-        return tuple(p for each in kept for p in getattr(each, "places", (each,)))
-
-    def write(self, root: Any, own: list[Pair]) -> None:
-        """Write parameters where the code keeps them."""
-        packed = [self.layout.pack(w, b) for w, b in own]
-        self.weights.set(root, np.concatenate([w.ravel() for w, _ in packed]))
-        vectors = [b for _, b in packed if b is not None]
-        if vectors:
-            self.biases.set(root, np.concatenate(vectors))
-
-    def read(self, root: Any, own: list[Pair]) -> list[Pair]:
-        """Read the parameters as they are now."""
-        packed = [self.layout.pack(w, b) for w, b in own]
-        flat = np.asarray(self.weights.get(root)).ravel()
-        bias = np.asarray(self.biases.get(root)).ravel() if self.biases else None
-        pairs, start, first = [], 0, 0
-        for (matrix, vector), (w, b) in zip(packed, own, strict=True):
-            part = flat[start : start + matrix.size].reshape(matrix.shape)
-            start += matrix.size
-            own_bias = None
-            if vector is not None and bias is not None:
-                own_bias = bias[first : first + b.size]
-                first += b.size
-            pairs.append(self.layout.unpack(part, own_bias, *w.shape))
-        return pairs
-
-    def told(self) -> str:
-        """Say where the parameters are."""
-        names = [self.weights.name] + ([self.biases.name] if self.biases else [])
-        return ", ".join(names)
-
-
-def listed(
+def in_rows(
     moved: list[ArrayPath],
     still: list[ArrayPath],
     numbers: dict[ArrayPath, Floats],
     n_in: int,
     n_out: int,
-) -> Iterator[tuple[ParameterLists, tuple[str, ...]]]:
-    """Yield the ways to read one list of weights as layers, and what is set to zero."""
+) -> Iterator[tuple[ParameterRoles, tuple[str, ...]]]:
+    """Yield the ways to read one row of weights as layers, and what is set to zero."""
 
     def rows(places: list[ArrayPath]) -> list[Any]:
         single: list[Any] = [p for p in places if numbers[p].ndim == 1 and len(p.path) == 1]
         return [*single, *families(places, numbers)]
 
+    def count(row: Any) -> int:
+        return len(row.places) if isinstance(row, Family) else numbers[row].size
+
     weights = [p for p in rows(moved) if is_weight(p.name)]
     biases = [p for p in rows([*moved, *still]) if is_bias(p.name)]
     shared = tuple(p.path[0][1] for p in (*moved, *still) if is_bias(p.name) and len(p.path) == 1)
     for weight in weights:
-        count = _count(weight, numbers)
-        for own in _sizes(count, n_in, n_out):
-            units = sum(own[1:])
-            fitting = [b for b in biases if _count(b, numbers) == units]
+        for own in _widths_of_row(count(weight), n_in, n_out):
+            fitting = [b for b in biases if count(b) == sum(own[1:])]
             for order in ("out x in", "in x out"):
+                shapes = [s if order == "in x out" else s[::-1] for s in itertools.pairwise(own)]
+                parts = tuple(_parts(weight, shapes))
                 for bias in fitting[:1]:
-                    yield (
-                        ParameterLists(Layout(order, "apart", "one vector"), weight, bias, own),
-                        (),
-                    )
-                read_as = (*(n - 1 for n in own[:-1]), own[-1])
+                    vectors = tuple(_parts(bias, [(n,) for n in own[1:]]))
+                    layout = Layout(order, "apart", "one vector")
+                    yield ParameterRoles(layout, parts, vectors, own, in_rows=True), ()
+                read_as = narrower(own)
                 if not fitting and min(read_as) > 0:
-                    yield (
-                        ParameterLists(
-                            Layout(order, "missing", "one vector"), weight, None, read_as
-                        ),
-                        shared,
-                    )
+                    layout = Layout(order, "missing", "one vector")
+                    yield ParameterRoles(layout, parts, (), read_as, in_rows=True), shared
 
 
-def _count(place: Any, numbers: dict[ArrayPath, Floats]) -> int:
-    return len(place.places) if isinstance(place, Family) else numbers[place].size
+def _parts(row: Any, shapes: Sequence[tuple[int, ...]]) -> Iterator[RowPart]:
+    start = 0
+    for shape in shapes:
+        yield RowPart(row, start, shape)
+        start += math.prod(shape)
 
 
-def _sizes(count: int, n_in: int, n_out: int) -> Iterator[Sizes]:
+def _widths_of_row(count: int, n_in: int, n_out: int) -> Iterator[tuple[int, ...]]:
     if count % (n_in + n_out) == 0:
         yield n_in, count // (n_in + n_out), n_out
     if count == n_in * n_out:

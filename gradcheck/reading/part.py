@@ -163,6 +163,11 @@ def readable(thing: Any) -> Any:
     ----------
     thing : module, class, object, function or sequence of functions
 
+    Returns
+    -------
+    code : object
+        What follows the contract, a module, or a :class:`Part`.
+
     Raises
     ------
     UsageError
@@ -177,11 +182,11 @@ def readable(thing: Any) -> Any:
         return thing() if offers else Part({thing.__name__: thing}, _around(thing))
     if isinstance(thing, FunctionType):
         return _of_function(thing)
-    if isinstance(thing, list | tuple) and thing and all(map(is_function, thing)):
+    if isinstance(thing, list | tuple) and thing and all(map(_is_function, thing)):
         return Part({function.__name__: function for function in thing}, _around(thing[0]))
     if callable(getattr(thing, "loss_and_grads", None)):
         return thing
-    if callable(thing) and is_native(thing):
+    if callable(thing) and _is_native(thing):
         return SimpleNamespace(loss_and_grads=thing)
     kind = type(thing)
     if not methods(kind):  # built in, or made in C
@@ -189,12 +194,12 @@ def readable(thing: Any) -> Any:
     return Part({kind.__name__: _copies(thing)}, _around(kind))
 
 
-def is_function(thing: Any) -> bool:
+def _is_function(thing: Any) -> bool:
     """Whether it is a function that was written in Python."""
     return isinstance(thing, FunctionType)
 
 
-def is_native(function: Any) -> bool:
+def _is_native(function: Any) -> bool:
     """Whether a function says by its names that it follows the contract."""
     if getattr(function, "__name__", "") == "loss_and_grads":
         return True
@@ -203,8 +208,17 @@ def is_native(function: Any) -> bool:
 
 
 def together(things: Sequence[Any]) -> bool:
-    """Whether several things are one: functions that work together, none of them enough alone."""
-    return len(things) > 1 and all(map(is_function, things)) and not any(map(is_native, things))
+    """Whether several things are one: functions that work together, none of them enough alone.
+
+    Parameters
+    ----------
+    things : sequence of object
+
+    Returns
+    -------
+    together : bool
+    """
+    return len(things) > 1 and all(map(_is_function, things)) and not any(map(_is_native, things))
 
 
 def _needed(function: Any) -> list[str]:
@@ -220,12 +234,12 @@ def _of_function(function: FunctionType) -> Part:
     owner = around.get(function.__qualname__.partition(".")[0])
     needed = _needed(function)
     alone = len(needed) == 3 and not any(plays(name, "y") for name in needed)
-    if isinstance(owner, type) and not (alone and is_native(function)):
+    if isinstance(owner, type) and not (alone and _is_native(function)):
         part = Part({owner.__name__: owner}, around)  # a method stands for its class
         if alone and needed[0] != "self":
             vars(part)["__gradcheck_last__"] = Part({"loss_and_grads": function}, around)
         return part
-    if is_native(function):
+    if _is_native(function):
         return Part({"loss_and_grads": function}, around)
     home = {
         name: value

@@ -22,10 +22,10 @@ from gradcheck.errors.suggestion import meant
 from gradcheck.reading.foreign_call import UnsuitedError, attempt, members
 
 #: How deep objects are looked into, and how many items of a list.
-DEPTH, ITEMS = 4, 64
+_DEPTH, _MOST_ITEMS = 4, 64
 
 #: Arrays larger than this are no parameters of a network to be checked.
-LARGEST = 1_000_000
+_MOST_NUMBERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ArrayPath:
             self.bind(root, value)
 
 
-def parsed(text: str) -> ArrayPath:
+def _parsed(text: str) -> ArrayPath:
     """Read a path as code writes it: ``layers[0].w``, ``params['W1']``, ``[0]``."""
     node = ast.parse(f"_{text}" if text.startswith("[") else f"_.{text}", mode="eval").body
     steps: list[tuple[str, Any]] = []
@@ -108,14 +108,14 @@ def parsed(text: str) -> ArrayPath:
     return ArrayPath(tuple(reversed(steps)))
 
 
-def held_elsewhere(root: Any, array: Any) -> bool:
+def _held_elsewhere(root: Any, array: Any) -> bool:
     """Whether an object holds an array in more than one place: a layer, say, and a dict."""
     if not isinstance(array, np.ndarray):
         return False
     return sum(other is array or np.may_share_memory(other, array) for _, other in find(root)) > 1
 
 
-def filled(old: Any, value: Any, taken: list[Any]) -> bool:
+def _filled(old: Any, value: Any, taken: list[Any]) -> bool:
     """Write into the array or list that is there, where it fits; whether it did.
 
     Parameters
@@ -127,7 +127,7 @@ def filled(old: Any, value: Any, taken: list[Any]) -> bool:
         if not isinstance(value, list) or len(old) != len(value) or any(old is t for t in taken):
             return False
         inner = [isinstance(item, list) for item in old]
-        if any(inner) and not all(filled(o, v, taken) for o, v in zip(old, value, strict=True)):
+        if any(inner) and not all(_filled(o, v, taken) for o, v in zip(old, value, strict=True)):
             return False
         if not any(inner):
             old[:] = value
@@ -169,7 +169,7 @@ def like(array: Floats, old: Any) -> Any:
 
 def find(root: Any) -> Iterator[tuple[ArrayPath, Floats]]:
     """Yield every numeric array, or list of numbers, that an object holds."""
-    yield from _find(root, (), DEPTH, set())
+    yield from _find(root, (), _DEPTH, set())
 
 
 def _find(
@@ -184,11 +184,11 @@ def _find(
         return
     seen.add(id(value))
     if isinstance(value, dict):
-        items = [("item", key) for key in list(value)[:ITEMS]]
+        items = [("item", key) for key in list(value)[:_MOST_ITEMS]]
         children = [value[key] for _, key in items]
     elif isinstance(value, list | tuple):
-        items = [("item", index) for index in range(min(len(value), ITEMS))]
-        children = list(value[:ITEMS])
+        items = [("item", index) for index in range(min(len(value), _MOST_ITEMS))]
+        children = list(value[:_MOST_ITEMS])
     else:
         own = members(value)
         items = [("attribute", name) for name in own]
@@ -209,9 +209,9 @@ def _installed(value: Any) -> bool:
 def numeric(value: Any) -> Floats | None:
     """Return an array of real numbers; None for anything else."""
     if isinstance(value, np.ndarray):
-        good = value.dtype.kind in "fiu" and 0 < value.size <= LARGEST
+        good = value.dtype.kind in "fiu" and 0 < value.size <= _MOST_NUMBERS
         return value if good else None
-    if isinstance(value, list) and 0 < _size(value) <= LARGEST and _numbers(value):
+    if isinstance(value, list) and 0 < _size(value) <= _MOST_NUMBERS and _numbers(value):
         try:
             array = np.array(value, dtype=np.float64)
         except (ValueError, TypeError):
@@ -234,7 +234,7 @@ def _numbers(value: Any, depth: int = 3) -> bool:
     if isinstance(value, int | float | np.floating | np.integer):
         return True
     if isinstance(value, list) and value and depth:
-        return all(_numbers(item, depth - 1) for item in value[:ITEMS])
+        return all(_numbers(item, depth - 1) for item in value[:_MOST_ITEMS])
     return False
 
 
@@ -265,9 +265,9 @@ def write(holder: Any, path: Path, index: int, array: Floats, taken: list[Any]) 
             _check_there(holder, place)
         old = old if at is None else 0.0
         value = like(np.asarray(array if at is None else array[at]), old)
-        if filled(old, value, taken) and (
+        if _filled(old, value, taken) and (
             getattr(old, "dtype", None) == getattr(value, "dtype", None)
-            or held_elsewhere(holder, old)
+            or _held_elsewhere(holder, old)
         ):
             continue
         place.bind(holder, value)
@@ -315,15 +315,15 @@ def _places(path: Path, index: int, shape: tuple[int, ...]) -> Iterator[tuple[Ar
     path = path if isinstance(path, str) else path[index]
     count = {"i": index, "l": index + 1}
     if not single(path):
-        yield parsed(path.format(**count)), None
+        yield _parsed(path.format(**count)), None
         return
     for at in np.ndindex(*shape):
         units = {"j": at[0], "k": at[-1]}
-        yield parsed(path.format(**count, **units)), at
+        yield _parsed(path.format(**count, **units)), at
 
 
 #: At most so many are tried.
-MOST_ARRAYS = 8
+_MOST_ARRAYS = 8
 
 
 def numbers(holder: Any) -> dict[ArrayPath, Floats]:
@@ -364,7 +364,7 @@ def unread(
     """
     known = set(read)
     names: list[str] = []
-    places = [place for place in trained if place not in known][:MOST_ARRAYS]
+    places = [place for place in trained if place not in known][:_MOST_ARRAYS]
     if not places:
         return ()
     try:

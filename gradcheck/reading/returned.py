@@ -8,13 +8,10 @@ no loss one meaning of each kind will do; beside a loss of its own its factor is
 """
 
 import ast
-import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -24,6 +21,7 @@ from gradcheck.reading.foreign_call import NO_ARRAY
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import is_gradient, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find
+from gradcheck.reading.source import tree_of
 
 #: Stems of the names of weights and biases, and of their gradients.
 WEIGHT, BIAS = ("w", "theta", "weights", "weight"), ("b", "bias", "biases")
@@ -55,7 +53,7 @@ def loss_in(answer: Any, told: list[str]) -> Any:
     return float("nan")
 
 
-def arrays_in(answer: Any, told: list[str]) -> list[tuple[ArrayPath, Floats]]:
+def _arrays_in(answer: Any, told: list[str]) -> list[tuple[ArrayPath, Floats]]:
     """List the arrays of an answer, under the names they were returned by."""
     if isinstance(answer, tuple) and len(told) == len(answer):
         answer = dict(zip(told, answer, strict=True))
@@ -110,32 +108,17 @@ class Picker:
             self._outputs = fitting[0] if fitting[0] == 0 else fitting[-1]
         return parts[self._outputs]
 
-    def pick(
+    def _pick(
         self,
         found: list[tuple[ArrayPath, Floats]],
         stems: tuple[str, ...],
-        number: int,
         shape: tuple[int, ...],
         index: int,
         layers: int,
     ) -> Floats:
-        """Return the array of a layer.
+        """Return the array of a layer, of so many, in the code's own layout.
 
-        Parameters
-        ----------
-        stems : tuple of str
-            :data:`WEIGHT` or :data:`BIAS`.
-        number : int
-            The layer's number in names.
-        shape : tuple of int
-            In the code's own layout.
-        index, layers : int
-            Which layer, from 0, of how many.
-
-        Raises
-        ------
-        ContractError
-            When there is none.
+        Raises ContractError when there is none.
         """
         key = stems, index, layers
         known = dict(found)
@@ -143,13 +126,13 @@ class Picker:
         if key not in self._places and row and row.place(index, layers) in known:
             self._places[key] = row.place(index, layers)  # one unit a layer: shapes tell nothing
         if key not in self._places:
-            place, order = _place(found, stems, number, shape, index, layers, self.backwards)
+            place, order = _place(found, stems, shape, index, layers, self.backwards)
             self._places[key] = place
             self.alike = self.alike or order == ALIKE
             if order in (FORWARDS, BACKWARDS):  # other networks have it too
                 self.backwards = order == BACKWARDS
         if self._places[key] not in known:
-            raise _missing(found, stems, number, shape)
+            raise _missing(found, stems, shape, index)
         mine = [self._places.get((stems, at, layers)) for at in range(layers)]
         if stems not in self._rows and (row := _row([p for p in mine if p is not None], layers)):
             self._rows[stems] = row
@@ -157,11 +140,11 @@ class Picker:
 
     def pairs(self, answer: Any, told: list[str], own: list[Pair], layout: Layout) -> list[Pair]:
         """Return the gradient in an answer whose parts have names, or parameters in its place."""
-        found = arrays_in(answer, told)
+        found = _arrays_in(answer, told)
 
         def chosen(stems: tuple[str, ...], shapes: list[tuple[int, ...]]) -> Iterator[Floats]:
             for index, shape in enumerate(shapes):
-                yield self.pick(found, stems, index + 1, shape, index, len(own))
+                yield self._pick(found, stems, shape, index, len(own))
 
         packed = [layout.pack(w, b) for w, b in own]
         vectors = [b.shape for _, b in packed if b is not None]
@@ -201,7 +184,6 @@ def _row(places: list[ArrayPath], layers: int) -> _Row | None:
 def _place(
     found: list[tuple[ArrayPath, Floats]],
     stems: tuple[str, ...],
-    number: int,
     shape: tuple[int, ...],
     index: int,
     layers: int,
@@ -218,7 +200,7 @@ def _place(
     for prefix in _PREFIXES:
         for place, _ in found:
             split = numbered(_SUFFIX.sub("", place.name))
-            if split and split[1] == number and plain(split[0]) in {prefix + s for s in stems}:
+            if split and split[1] == index + 1 and plain(split[0]) in {prefix + s for s in stems}:
                 return place, ""
     everything = found
     others = _numbers_of(found, stems)
@@ -238,7 +220,7 @@ def _place(
     for place, array in kind:
         if array.shape == shape or (array.size == size and (flat or 1 in shape)):
             return place, ""
-    raise _missing(everything, stems, number, shape)
+    raise _missing(everything, stems, shape, index)
 
 
 def _numbers_of(found: list[tuple[ArrayPath, Floats]], stems: tuple[str, ...]) -> set[int]:
@@ -251,11 +233,11 @@ def _numbers_of(found: list[tuple[ArrayPath, Floats]], stems: tuple[str, ...]) -
 def _missing(
     found: list[tuple[ArrayPath, Floats]],
     stems: tuple[str, ...],
-    number: int,
     shape: tuple[int, ...],
+    index: int,
 ) -> ContractError:
     """Say what was looked for, and what there was."""
-    name = f"d{'W' if stems is WEIGHT else 'b'}{number}"
+    name = f"d{'W' if stems is WEIGHT else 'b'}{index + 1}"
     told = ", ".join(f"{place.name} {array.shape}".strip() for place, array in found[:8])
     return ContractError(
         f"no {name} of shape {shape} was returned; what was returned: {told or NO_ARRAY}",
@@ -269,16 +251,12 @@ def _is_vector(array: Floats) -> bool:
 
 def returned_names(function: Callable[..., Any]) -> list[str]:
     """The names in the last ``return`` of a function: ``["A2", "cache"]``; may be empty."""
-    code = getattr(function, "__code__", None)
-    return _returned(code) if isinstance(code, CodeType) else []
+    tree = tree_of(function)
+    return _returned(tree) if tree is not None else []
 
 
 @lru_cache(maxsize=256)
-def _returned(code: CodeType) -> list[str]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except Exception:  # no source to be had
-        return []
+def _returned(tree: ast.AST) -> list[str]:
     returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
     if not returns or returns[-1] is None:
         return []

@@ -33,13 +33,14 @@ from gradcheck.reading.holders import set_rates
 from gradcheck.reading.layout import to_own
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
 from gradcheck.reading.own_loss import OwnLoss, own_losses, told_of_loss
-from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, listed
+from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows
 from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST, first, one_round, stored
 from gradcheck.reading.running import changed as changed_in
 from gradcheck.reading.shrinking import shares, told_of_share
-from gradcheck.reading.steps import Stepping, built_in
+from gradcheck.reading.source import built_in
+from gradcheck.reading.update_method import Stepping
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Part:
 
     Attributes
     ----------
-    roles : ParameterRoles or ParameterLists
+    roles : ParameterRoles
     x, y : Data
     rate : str
         The name of the learning rate, or empty.
@@ -101,7 +102,7 @@ class Part:
         How much of a rate that is set the loop uses; None where that is all of it for sure.
     """
 
-    roles: Any
+    roles: ParameterRoles
     x: Data
     y: Data
     rate: str = ""
@@ -207,7 +208,7 @@ def find(module: Any) -> Iterator[Reading]:
             told = _told(script, part)
             if others.get(part.roles):
                 told["unread"] = ", ".join(others[part.roles])
-            if isinstance(part.roles, ParameterRoles):
+            if not part.roles.in_rows:
                 roles, lines = part.roles, [one_round(loop, inner)]
                 told["spelling"] = roles.spelling(lines, roles.layout, "")
             if inner:
@@ -383,7 +384,7 @@ def _roles(
     before: dict[ArrayPath, Floats],
     n_in: int,
     n_out: int,
-) -> Iterator[tuple[Any, tuple[str, ...]]]:
+) -> Iterator[tuple[ParameterRoles, tuple[str, ...]]]:
     """Yield where the parameters are, and what shared biases are set to zero."""
     biases = [p for p in (*moved, *still) if is_bias(p.name)]
     shared = tuple(p.path[0][1] for p in biases if len(p.path) == 1)
@@ -402,7 +403,7 @@ def _roles(
                 yield roles, shared if missing else ()
         if chosen:
             break
-    yield from listed(moved, still, before, n_in, n_out)
+    yield from in_rows(moved, still, before, n_in, n_out)
 
 
 def _outputs(
@@ -449,7 +450,7 @@ def _told(script: Script, part: Part) -> dict[str, str]:
         told["batch"] = "1"
     own = part.roles.widths
     sizes = [own]
-    if isinstance(part.roles, ParameterRoles) and len(own) == 3:
+    if not part.roles.in_rows and len(own) == 3:
         sizes += [(*other, own[-1]) for other in OTHERS]
     told["widths"] = " ".join("-".join(map(str, each)) for each in sizes)
     return told

@@ -28,10 +28,10 @@ from gradcheck.reading.names import is_gradient, is_weight, role_of
 from gradcheck.reading.registry import ADAPTERS, check_name
 
 #: More readings than these of one module are not looked at.
-MOST_READINGS = 400
+_MOST_READINGS = 400
 
 #: Functions, classes and methods of one class that are listed.
-MOST_LISTED = 6
+_MOST_LISTED = 6
 
 #: A line that begins so refuses on purpose.
 _REFUSES = ("raise", "assert", "sys.exit", "exit", "quit")
@@ -130,7 +130,7 @@ def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
         for reading in find(code):
             found.append(reading)
             working += works(reading)
-            if working == MOST_READINGS:
+            if working == _MOST_READINGS:
                 break
     except (KeyboardInterrupt, MemoryError):
         raise
@@ -155,16 +155,16 @@ def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...
     """
     if found[0].adapter == "native":
         return found
-    from gradcheck.reading import batching  # native code does not pay for it
+    from gradcheck.reading import layout, source  # native code does not pay for it
 
-    if batching.handles_batches(code):
+    if source.handles_batches(code):
         found = tuple(_with(each, "handles", "batches") for each in found)
-    if not any(map(_takes_labels, found)) or not batching.counts_classes(code):
+    if not any(map(_takes_labels, found)) or not source.counts_classes(code):
         return found
     return tuple(
         replace(
             _with(each, "targets", f"{each.conventions['targets']}, the last class in every batch"),
-            implementation=batching.WithLastClass(each.implementation),
+            implementation=layout.WithLastClass(each.implementation),
         )
         if _takes_labels(each)
         else each
@@ -281,15 +281,15 @@ def _contents(code: Any) -> str:
     kinds = []
     for name, cls in classes(code).items():
         inside = [f"{m}({_taken(f)})" for m, f in methods(cls).items() if m[:1] != "_"]
-        listed = ", ".join(inside[:MOST_LISTED]) + (", …" if len(inside) > MOST_LISTED else "")
+        listed = ", ".join(inside[:_MOST_LISTED]) + (", …" if len(inside) > _MOST_LISTED else "")
         kinds.append(f"{name}({_taken(cls)}){' with ' + listed if listed else ''}")
     parts += [_some("class", "classes", kinds)] if kinds else []
     return "; ".join(parts)
 
 
 def _some(noun: str, plural: str, items: list[str]) -> str:
-    more = f" and {len(items) - MOST_LISTED} more" if len(items) > MOST_LISTED else ""
-    return f"the {plural if len(items) > 1 else noun} {', '.join(items[:MOST_LISTED])}{more}"
+    more = f" and {len(items) - _MOST_LISTED} more" if len(items) > _MOST_LISTED else ""
+    return f"the {plural if len(items) > 1 else noun} {', '.join(items[:_MOST_LISTED])}{more}"
 
 
 def _taken(function: Any) -> str:

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.reading.batching import bodies
 from gradcheck.reading.foreign_call import UnsuitedError, attempt
 from gradcheck.reading.names import plays
+from gradcheck.reading.source import bodies
 
 #: The rates at which code is watched, and how equal its shares of them are.
 _RATES, _SAME = (1.0, 0.25), 1e-12

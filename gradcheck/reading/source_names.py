@@ -8,17 +8,15 @@ whatever is not written so are passed over.
 """
 
 import ast
-import inspect
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, TypeGuard
 
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import numbered, plain, plays
 from gradcheck.reading.paths import ArrayPath
+from gradcheck.reading.source import tree_of
 
 #: ``layer(text)`` is the layer whose weights an expression is, from 1; None for any other.
 LayerOf = Callable[[str], int | None]
@@ -123,19 +121,8 @@ def spelled_at(
 
 
 def _source(function: Any) -> list[ast.AST]:
-    if isinstance(function, ast.AST):
-        return [function]
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    tree = _parsed(code) if code is not None else None
+    tree = function if isinstance(function, ast.AST) else tree_of(function)
     return [tree] if tree is not None else []
-
-
-@lru_cache(maxsize=256)
-def _parsed(code: Any) -> ast.AST | None:
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except Exception:  # no source to be had
-        return None
 
 
 def _text(node: ast.AST) -> str:

@@ -1,17 +1,25 @@
-"""Code that changes its parameters when it is called: its gradient is what they change by.
+"""Code that changes its parameters when it is called, and the gradient that its step follows.
 
 One method (``train``, ``fit`` with one epoch, ``update``, ``learn``, ...), or a forward, a
 backward and perhaps an update in turn.
+
+From a step to its gradient: ``(before - after) / rate``. Forming the difference costs digits. So
+the rate is huge where it can be chosen, and the weight's own digits vanish beside the change.
+Code that changes weights before it is done reading them takes a step that is no multiple of its
+rate: then the gradient is what is left as the rate goes to zero, and the rest shows in the check
+of the step. A rate that is built in cannot be chosen; then parameters are given in extended
+precision.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.call_sequence import SAMPLES, Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     WAS_MADE,
@@ -24,12 +32,155 @@ from gradcheck.reading.foreign_call import (
     methods,
 )
 from gradcheck.reading.holders import Holder, hosts, why_not
-from gradcheck.reading.layout import widths_of
+from gradcheck.reading.layout import Layout, from_own, stepped, to_own, widths_of
 from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, number_of, told_of_loss
 from gradcheck.reading.paths import ArrayPath, changed, moved, numbers, unread
 from gradcheck.reading.shrinking import shares, told_of_share
-from gradcheck.reading.steps import SAME, Stepping, built_in, flat
+from gradcheck.reading.source import built_in
+
+#: ``step(pairs, rate) -> pairs after``.
+Step = Callable[[list[Any], float], list[Any]]
+
+#: Two rates, powers of two, so that scaling rounds nothing.
+_HUGE_RATES = (2.0**30, 2.0**31)
+
+#: Changes that agree to this part are the same multiple of the rate.
+_SAME_CHANGE = 1e-9
+
+
+def _extended(array: Floats) -> Any:
+    """Return an array in extended precision, where the machine has it."""
+    return array.astype(np.longdouble)
+
+
+def _flat(pairs: list[Any]) -> Any:
+    """Return all numbers of some pairs in a row."""
+    return np.concatenate([np.asarray(a).ravel() for pair in pairs for a in pair])
+
+
+def _shaped(values: Any, like: list[Pair]) -> list[Pair]:
+    """Cut a row of numbers into pairs again."""
+    pairs, start = [], 0
+    for pair in like:
+        parts = []
+        for array in pair:
+            part = values[start : start + array.size]
+            parts.append(np.asarray(part, dtype=np.float64).reshape(array.shape))
+            start += array.size
+        pairs.append((parts[0], parts[1]))
+    return pairs
+
+
+def gradient(step: Step, pairs: list[Pair], rate: float | None, depth: int) -> list[Pair]:
+    """Return the gradient that a step follows.
+
+    Parameters
+    ----------
+    rate : float or None
+        The rate that is built in; None when it can be chosen.
+    depth : int
+        Layers: the implied gradient of a step that reads changed weights is a polynomial in
+        the rate, of degree ``2**(depth - 1) - 1``.
+    """
+    if rate is not None:
+        return _shaped(_change(step, pairs, rate, wide=True) / rate, pairs)
+    one, two = (_change(step, pairs, r) / r for r in _HUGE_RATES)
+    parts, start = [], 0
+    several = None
+    for array in (array for pair in pairs for array in pair):
+        cut = slice(start, start + array.size)
+        start += array.size
+        # what the difference of two parameters cannot show
+        hidden = 4.0 * np.finfo(float).eps * float(np.abs(array).max(initial=0.0)) / _HUGE_RATES[0]
+        if _same(one[cut], two[cut], hidden):
+            parts.append(two[cut])
+            continue
+        if several is None:
+            several = _at_small_rates(step, pairs, depth)
+        whole, half, polynomial = (values[cut] for values in several)
+        power = any(_same(whole, half * factor) for factor in (1.0, 4.0))
+        parts.append(whole if power else polynomial)
+    return _shaped(np.concatenate(parts), pairs)
+
+
+def _same(one: Any, two: Any, hidden: float = 0.0) -> bool:
+    finite = np.isfinite(one).all() and np.isfinite(two).all()
+    allowed = _SAME_CHANGE * max(np.abs(one).max(), 1e-300) + hidden
+    return bool(finite and np.abs(one - two).max() <= allowed)
+
+
+def _change(step: Step, pairs: list[Pair], rate: float, wide: bool = False) -> Any:
+    given = [(_extended(w), _extended(b)) for w, b in pairs] if wide else pairs
+    before = _flat(given)
+    after = _flat(step([(w.copy(), b.copy()) for w, b in given], rate))
+    return before - after
+
+
+def _at_small_rates(step: Step, pairs: list[Pair], depth: int) -> tuple[Any, Any, Any]:
+    """Return the changes at the rates 1 and 1/2, and what is implied at a rate of zero.
+
+    Where a rate is ignored or squared, the change at a rate of 1 is the gradient.
+    """
+    count = min(2 ** (depth - 1), 8) if depth > 1 else 2
+    rates = np.cos((2 * np.arange(count, dtype=np.longdouble) + 1) * np.pi / (2 * count))
+    limit = np.zeros_like(_extended(_flat(pairs)))
+    for rate in rates:
+        others = rates[rates != rate]
+        share = np.prod(others / (others - rate))
+        limit = limit + share * _change(step, pairs, float(rate), wide=True) / float(rate)
+    changes = (_change(step, pairs, rate, wide=True) for rate in (1.0, 0.5))
+    return (*changes, limit)
+
+
+class Stepping:
+    """Code that takes steps, read as an implementation.
+
+    Attributes
+    ----------
+    layout : Layout
+    built_in : float or None
+        Its learning rate; None where that can be set. Only then has it a ``step``.
+    share : float
+        How much of a rate that is set it uses.
+    """
+
+    def __init__(self, layout: Layout, built_in: float | None, share: float | None = None) -> None:
+        self.layout, self.built_in, self.share = layout, built_in, share or 1.0
+        if built_in is None:
+            self.step = self._step
+
+    def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
+        """Return the code's own parameters after a step from given ones."""
+        raise NotImplementedError
+
+    def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
+        """Return the code's own loss; NaN where it has none."""
+        raise NotImplementedError
+
+    def loss_and_grads(
+        self, network: Network, params: list[Pair], batch: Any
+    ) -> tuple[Any, list[Pair]]:
+        """Take steps at several rates, and see where they lead."""
+        own, x = self._own(network, params, batch.x)
+        loss = self.loss_of(own, x, batch.y)
+
+        def step(pairs: list[Any], rate: float) -> list[Any]:
+            return self.after(pairs, x, batch.y, rate / self.share)
+
+        grads = gradient(step, own, self.built_in, len(own))
+        return loss, from_own(self.layout, network, grads)
+
+    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+        own, x = self._own(network, params, batch.x)
+        after = self.after(own, x, batch.y, rate / self.share)
+        return stepped(self.layout, network, params, own, after, rate)
+
+    def _own(self, network: Network, params: list[Pair], x: Floats) -> tuple[list[Pair], Floats]:
+        if network.l2:
+            raise NotImplementedError("no weight penalty")
+        return to_own(self.layout, network, params, x)
+
 
 _TRAIN = (*METHODS["train"], *METHODS["backward"])
 
@@ -129,10 +280,10 @@ def _trains(trainer: UpdateMethod) -> bool | None:
     own, x, y = trainer.trial()
     one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))
     two, _ = attempt(lambda: trainer.train(own, x, y, 0.25))
-    before, first, second = (flat(pairs) for pairs in (own, one, two))
+    before, first, second = (_flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None
-    if np.abs(first - second).max() > SAME * np.abs(before - first).max():
+    if np.abs(first - second).max() > _SAME_CHANGE * np.abs(before - first).max():
         return True
     # a rate that is there and changes nothing is a fault to be shown, not built in
     host = trainer.host

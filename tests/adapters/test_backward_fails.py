@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from gradcheck.reading.batching import handles_batches
+from gradcheck.reading.source import handles_batches
 from tests.adapters.conftest import planted, wrong_checks
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several

@@ -8,7 +8,8 @@ import pytest
 
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.network import Network
-from gradcheck.reading.batching import WithLastClass, counts_classes
+from gradcheck.reading.layout import WithLastClass
+from gradcheck.reading.source import counts_classes
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 

@@ -18,7 +18,7 @@ from gradcheck.reading import Declaration
 from gradcheck.reading.layout import AT_ONE, BIASES, SAMPLES, WEIGHTS, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.running import FIRST, first, one_round, to_run, training_loop
-from gradcheck.reading.steps import gradient
+from gradcheck.reading.update_method import gradient
 
 layouts = st.builds(
     Layout,

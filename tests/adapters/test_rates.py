@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from gradcheck.reading.steps import built_in
+from gradcheck.reading.source import built_in
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 

@@ -1,0 +1,280 @@
+"""What the source of code says by itself: whether it is for batches, which rate is built in.
+
+Whether a backward *runs* on a batch does not say whether it is meant to: one that sums over
+the wrong axis fails there, and is right for a single sample as few others are. So it is
+what the file itself does that counts. Code that divides by the number of samples or sums
+over an axis handles a batch; code whose own loop hands it a sample at a time does not.
+
+A rate that cannot be set may be any number, so it is taken from the source, never from a list:
+what is multiplied where parameters are changed, or where nothing is, what is multiplied on the
+way there. Which of them it is, or whether there is none, numbers decide.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from types import CodeType, FunctionType
+from typing import Any
+
+from gradcheck.reading.foreign_call import classes, functions, methods
+from gradcheck.reading.names import is_loss, plain, plays
+
+#: What names of functions hold that take part in forming a gradient, or a loss.
+_WORKS = ("back", "grad", "nabla", "train", "fit", "update", "learn", "step", "loss", "cost")
+
+#: Functions that sum over the units of a sample, too.
+_WITHIN_A_SAMPLE = ("softmax", "normal", "standard", "accuracy", "predict")
+
+_COUNT = re.compile(r"(num|n)(samples|examples)|batchsize|minibatchsize|samplesize|bs|nbatch")
+
+
+@lru_cache(maxsize=512)
+def _parsed(code: CodeType) -> ast.AST | None:
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(code)))
+    except Exception:  # no source to be had
+        return None
+
+
+def tree_of(function: Any) -> ast.AST | None:
+    """Return the source of a function or method as a tree; None where there is none to be had."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return _parsed(code) if isinstance(code, CodeType) else None
+
+
+def bodies(code: Any) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the functions and methods of a module, as far as their source is to be had."""
+    helpers = getattr(code, "__gradcheck_helpers__", {})
+    made: dict[str, Any] = {n: f for n, f in helpers.items() if not isinstance(f, type)}
+    made |= functions(code)
+    helping = (helper for helper in helpers.values() if isinstance(helper, type))
+    for cls in (*helping, *classes(code).values()):
+        made |= methods(cls)
+    for name, function in made.items():
+        tree = tree_of(function) if isinstance(function, FunctionType) else None
+        if tree is not None:
+            yield name, tree
+    loop = getattr(code, "__gradcheck_loop__", None)
+    if isinstance(loop, ast.AST):
+        yield "training loop", loop
+
+
+def _called_by(call: ast.Call) -> str:
+    """Return the last name of what is called."""
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def _calls_in(body: ast.AST) -> set[str]:
+    """Return the names of what is called."""
+    return {_called_by(node) for node in ast.walk(body) if isinstance(node, ast.Call)}
+
+
+def called_in(module: Any) -> set[str]:
+    """Name what the functions and methods of a module call, and its training loop."""
+    names: set[str] = set()
+    made: list[Callable[..., Any]] = [*functions(module).values()]
+    for cls in classes(module).values():
+        made += methods(cls).values()
+    for function in made:
+        tree = tree_of(function)
+        names |= _calls_in(tree) - {function.__name__} if tree is not None else set()
+    loop = getattr(module, "__gradcheck_loop__", None)
+    return names | (_calls_in(loop) if isinstance(loop, ast.AST) else set())
+
+
+def handles_batches(code: Any) -> bool:
+    """Whether the functions of a module are written for several samples a call."""
+    written = dict(bodies(code))
+    working = {name for name in written if any(part in plain(name) for part in _WORKS)}
+    if any(_one_a_call(body, working) for body in written.values()):
+        return False
+    reached, ahead = set(working), list(working)
+    while ahead:
+        for name in _calls_in(written[ahead.pop()]) & set(written) - reached:
+            reached.add(name)
+            ahead.append(name)
+    kept = (n for n in reached if not any(part in plain(n) for part in _WITHIN_A_SAMPLE))
+    return any(_over_samples(written[name]) for name in kept)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _data(names: set[str]) -> bool:
+    return any(plays(name, "x") or plays(name, "y") for name in names)
+
+
+def _one_a_call(body: ast.AST, working: set[str]) -> bool:
+    """Whether a loop hands samples to a working function one by one: inputs and targets."""
+    for loop in ast.walk(body):
+        if not isinstance(loop, ast.For) or _of_batches(loop):
+            continue
+        targets = _names(loop.target)
+        counter = isinstance(loop.target, ast.Name)
+        for call in ast.walk(loop):
+            if isinstance(call, ast.Call) and _called_by(call) in working:
+                given = [_sample(argument, targets, counter) for argument in call.args]
+                told = set().union(*given, _names(loop.iter))
+                if sum(map(bool, given)) >= 2 and _data(told):
+                    return True
+    return False
+
+
+def _of_batches(loop: ast.For) -> bool:
+    several = ("batches", "loader", "iterate")
+    return "batch" in plain(ast.unparse(loop.target)) or any(
+        word in plain(ast.unparse(loop.iter)) for word in several
+    )
+
+
+def _sample(argument: ast.expr, targets: set[str], counter: bool) -> set[str]:
+    """Name the data of which an argument is what a loop is at: ``x.reshape(-1, 1)``, ``X[i]``."""
+    found = set()
+    for node in ast.walk(argument):
+        if isinstance(node, ast.Subscript) and counter:
+            cut = any(isinstance(inner, ast.Slice) for inner in ast.walk(node.slice))
+            first = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+            if _names(first) & targets and (not cut or isinstance(first, ast.Name)):
+                found |= _names(node.value)
+        elif isinstance(node, ast.Name) and node.id in targets and not counter:
+            found.add(node.id)
+    return found
+
+
+def _over_samples(body: ast.AST) -> bool:
+    """Whether something is divided by the number of samples, or summed over an axis."""
+    counts = {
+        target.id
+        for node in ast.walk(body)
+        if isinstance(node, ast.Assign) and _is_count(node.value, set())
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(body):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            if _is_count(node.right, counts):
+                return True
+        elif isinstance(node, ast.Call) and _called_by(node) in ("sum", "mean", "average"):
+            axis = any(keyword.arg == "axis" for keyword in node.keywords)
+            method = isinstance(node.func, ast.Attribute) and not _is_numpy(node.func.value)
+            positional = len(node.args) > (0 if method else 1)
+            if (axis or positional) and "exp" not in ast.unparse(node):
+                return True
+    return False
+
+
+def _is_numpy(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "jnp")
+
+
+def _is_count(node: ast.expr, known: set[str]) -> bool:
+    """Whether an expression holds the number of samples: ``m``, ``len(X)``, ``X.shape[1]``."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            if inner.id in known or _COUNT.fullmatch(plain(inner.id)) or inner.id in ("m", "N"):
+                return True
+        elif isinstance(inner, ast.Subscript) and ast.unparse(inner.value).endswith(".shape"):
+            return True
+        elif isinstance(inner, ast.Call) and _called_by(inner) == "len":
+            argument = inner.args[0] if inner.args else None
+            if isinstance(argument, ast.Name) and (
+                plays(argument.id, "x") or plays(argument.id, "y")
+            ):
+                return True
+    return False
+
+
+def counts_classes(module: Any) -> bool:
+    """Whether functions of a module add one to a largest label."""
+    return any(
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Add)
+        and any(isinstance(s, ast.Constant) and s.value == 1 for s in (node.left, node.right))
+        and any(_largest(side) for side in (node.left, node.right))
+        for _, body in bodies(module)
+        for node in ast.walk(body)
+    )
+
+
+def _largest(node: ast.expr) -> bool:
+    """``Y.max()``, ``np.max(Y)``, ``max(Y)``, and ``int`` of it; not along an axis."""
+    if not isinstance(node, ast.Call) or node.keywords or len(node.args) > 1:
+        return False
+    name = _called_by(node)
+    if name == "int" and node.args:
+        return _largest(node.args[0])
+    return name in ("max", "amax")
+
+
+#: No more are tried: each is a reading of its own.
+_MOST_RATES = 6
+
+
+def built_in(module: Any) -> tuple[float, ...]:
+    """Return the rates that a module may have built in, the likeliest first."""
+    values = {k: v for k, v in vars(module).items() if _is_number(v)}
+    changing: list[float] = []
+    before: list[float] = []
+    for _, body in bodies(module):
+        known = values | _defaults(body)
+        for statement in ast.walk(body):
+            if isinstance(statement, ast.AugAssign):
+                changes = isinstance(statement.op, ast.Add | ast.Sub)
+                (changing if changes else before).extend(_factors(statement.value, known))
+            elif isinstance(statement, ast.Assign) and not _a_loss(statement):
+                changes = _changes(statement)
+                (changing if changes else before).extend(_factors(statement.value, known))
+    rates = (*changing, 1.0) if changing else (1.0, *before)
+    return tuple(dict.fromkeys(rates))[:_MOST_RATES]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < abs(value) <= 100
+
+
+def _defaults(body: ast.AST) -> dict[str, float]:
+    """What arguments of functions are where they are not given."""
+    found: dict[str, float] = {}
+    for node in ast.walk(body):
+        if isinstance(node, ast.FunctionDef):
+            places = [*node.args.posonlyargs, *node.args.args][-len(node.args.defaults) or None :]
+            for place, value in zip(places, node.args.defaults, strict=False):
+                if isinstance(value, ast.Constant) and _is_number(value.value):
+                    found[place.arg] = float(value.value)  # type: ignore[arg-type]
+    return found
+
+
+def _a_loss(statement: ast.Assign) -> bool:
+    names = [n for t in statement.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    return any(is_loss(name.id) for name in names)
+
+
+def _changes(statement: ast.Assign) -> bool:
+    """Whether what is assigned is what was there, and something added: ``W = W - ...``."""
+    value = statement.value
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add | ast.Sub):
+        return False
+    return ast.unparse(value.left) in {ast.unparse(target) for target in statement.targets}
+
+
+def _factors(value: ast.expr, known: dict[str, Any]) -> Iterator[float]:
+    """The numbers that something is multiplied by, or divided by."""
+    for node in ast.walk(value):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult | ast.Div):
+            continue
+        sides = (node.left, node.right) if isinstance(node.op, ast.Mult) else (node.right,)
+        for side in sides:
+            number = _literal(side, known)
+            if number is not None:
+                yield 1.0 / number if isinstance(node.op, ast.Div) else number
+
+
+def _literal(side: ast.expr, known: dict[str, Any]) -> float | None:
+    if isinstance(side, ast.UnaryOp) and isinstance(side.op, ast.USub):
+        side = side.operand
+    value = known.get(side.id) if isinstance(side, ast.Name) else getattr(side, "value", None)
+    return abs(float(value)) if _is_number(value) and value != 2 else None  # type: ignore[arg-type]
