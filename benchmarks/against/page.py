@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gradcheck.renderers import beside
+from gradcheck.renderers import benchmark_tables
 
 HEAD = """# gradcheck beside its peers
 
@@ -38,18 +38,18 @@ A whole verdict on n-30-10, batch 32, each in a process of its own.
 
 def render(data: dict[str, Any], command: str) -> str:
     """Return the page."""
-    time, *quality, growth = beside.tables(data)
-    lines = [HEAD.format(command=command, machine=beside.machine(data)), *_markdown(time)]
+    time, *quality, growth = benchmark_tables.tables(data)
+    lines = [HEAD.format(command=command, machine=benchmark_tables.machine(data)), *_markdown(time)]
     for table in quality:
         lines += [QUALITY, *_markdown(table)]
     lines += [AFTER, *_markdown(growth)]
     lines.append(
-        f"\n`matrix.py` gets {beside.rate(data)} gradient verdicts a second on random problems of "
+        f"\n`matrix.py` gets {benchmark_tables.rate(data)} gradient verdicts a second on random problems of "
         f"depth 1 to 5 (`benchmarks/against/rate.py`)."
     )
     return "\n".join(lines) + "\n"
 
 
-def _markdown(table: beside.Table) -> list[str]:
+def _markdown(table: benchmark_tables.Table) -> list[str]:
     lines = [table.heading, ["---", *["---:"] * (len(table.heading) - 1)], *table.rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]

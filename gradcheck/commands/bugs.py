@@ -4,8 +4,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from gradcheck.commands import delivery
-from gradcheck.commands.arguments import Parser, add_json
+from gradcheck.commands import Parser, add_json, delivery
 from gradcheck.records.record import write_whole
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gradcheck.commands.arguments import Parser, add_json, seconds, whole
+from gradcheck.commands import Parser, add_json, seconds, whole
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import DECLARATION
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
@@ -14,6 +14,7 @@ from gradcheck.execution.start import Launch
 from gradcheck.reading.registry import LoadOptions, check_name
 from gradcheck.reading.target import Target, parse_target
 from gradcheck.records.redact import LEVELS, check_level, revealed
+from gradcheck.renderers import FORMATS
 from gradcheck.run.settings import EXAMPLES, check_numbers, configured
 
 
@@ -31,9 +32,9 @@ def parser() -> Parser:
     add("--require", metavar="LIST", help='What must be handled: "relu,cross_entropy,depth>=3".')
     add("--examples", metavar="N", type=whole, default=EXAMPLES, help="Problems to compare.")
     add("--seed", metavar="N", type=whole, help="Replay a run; fresh unless given.")
-    add("--html", metavar="FILE", type=Path, help="Write a page to look at.")
-    add("--csv", metavar="FILE", type=Path, help="Write a table, a line a submission.")
-    add("--gradescope", metavar="FILE", type=Path, help="Write Gradescope's results.json.")
+    for name, form in FORMATS.items():
+        if form.option:
+            add(f"--{name}", metavar="FILE", type=Path, help=form.option)
     add(
         "--timeout",
         metavar="S",
@@ -103,9 +104,8 @@ def run(arguments: Namespace) -> int:
             arguments.require,
         )
         delivery.check_json(arguments.json)
-        wanted = files.wanted(
-            html=arguments.html, csv=arguments.csv, gradescope=arguments.gradescope
-        )
+        given = {name: getattr(arguments, name) for name in FORMATS if FORMATS[name].option}
+        wanted = files.wanted(given)
         files.begin(wanted)
         screen = delivery.console(arguments.json)
         with delivery.status(screen) as progress:

@@ -4,10 +4,10 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from gradcheck.commands import delivery
-from gradcheck.commands.arguments import Parser, add_json, whole
+from gradcheck.commands import Parser, add_json, delivery, whole
 from gradcheck.errors import UsageError
 from gradcheck.records.record import Entry, check_writable
+from gradcheck.renderers import FORMATS
 from gradcheck.run.settings import check_numbers
 
 
@@ -61,9 +61,7 @@ def run(arguments: Namespace) -> int:
                 task, description=label, completed=done, total=total
             ),
         )
-    pages = files.wanted(
-        html=output / "report.html", markdown=output / "report.md", json=output / "report.json"
-    )
+    pages = files.wanted({k: output / f.report for k, f in FORMATS.items() if f.report})
     code = delivery.deliver(record, screen, arguments.json, pages)
     if arguments.open:
         import webbrowser
@@ -82,11 +80,11 @@ def _make_folder(output: Path) -> None:
 
 def _measured(path: Path) -> Entry:
     """Read measurements, and try whether they can be shown."""
-    from gradcheck.renderers import beside
+    from gradcheck.renderers import benchmark_tables
 
     try:
         data: Entry = json.loads(path.read_text(encoding="utf-8"))
-        beside.tables(data), beside.machine(data), beside.rate(data)
+        benchmark_tables.tables(data), benchmark_tables.machine(data), benchmark_tables.rate(data)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):

@@ -15,7 +15,7 @@ from rich.text import Text
 from gradcheck.networks.bugs.bug import Bug, differ
 from gradcheck.networks.bugs.example import described, worked
 from gradcheck.records.record import plain
-from gradcheck.renderers.formatting import count, number
+from gradcheck.renderers.formatting import count, entry_of, matrix, number
 from gradcheck.renderers.markdown import escape
 
 SCHEMA = 1
@@ -108,9 +108,9 @@ def _work(example: dict[str, Any], console: Console) -> None:
     if "learning_rate" in example:
         title += f", a step with learning rate {number(example['learning_rate'])}"
     console.print(Text(title, style="bold"))
-    lines = [f"x = {_matrix(example['x'])}   y = {_matrix(example['y'])}"]
+    lines = [f"x = {matrix(example['x'])}   y = {matrix(example['y'])}"]
     for layer, pair in enumerate(example["params"], start=1):
-        lines.append(f"W{layer} = {_matrix(pair['W'])}   b{layer} = {_matrix(pair['b'])}")
+        lines.append(f"W{layer} = {matrix(pair['W'])}   b{layer} = {matrix(pair['b'])}")
     for line in lines:
         console.print(Padding(Text(line), (0, 0, 0, 2)))
     rows = list(_rows(example))
@@ -136,11 +136,4 @@ def _rows(example: dict[str, Any]) -> Any:
         elif differ(right, wrong):
             for index in np.ndindex(right.shape):
                 if differ(right[index], wrong[index]):
-                    place = f"[{','.join(map(str, index))}]" if index else ""
-                    yield f"{name}{place}", number(right[index], 9), number(wrong[index], 9)
-
-
-def _matrix(values: Any) -> str:
-    if np.ndim(values):
-        return f"[{', '.join(_matrix(value) for value in values)}]"
-    return number(float(values))
+                    yield entry_of(name, index), number(right[index], 9), number(wrong[index], 9)

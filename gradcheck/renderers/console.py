@@ -14,16 +14,21 @@ from gradcheck.renderers.formatting import (
     count,
     layers,
     listing,
+    matrix,
     number,
     one_part_in,
     sentence,
+    single,
     tamed,
 )
 from gradcheck.renderers.summary import (
     Fault,
     always_on,
+    by_entry,
     checks_of,
+    compared,
     covered,
+    differs,
     faults,
     followers,
     given,
@@ -155,7 +160,7 @@ def _counterexample(example: dict[str, Any]) -> RenderableType:
     title = f"The smallest network on which it shows: {network}, {count(rows, 'sample')}"
     if "learning_rate" in example:
         title += f", a step with learning rate {number(example['learning_rate'])}"
-    inputs = ["   ".join(f"{name} = {_matrix(v)}" for name, v in line) for line in lines]
+    inputs = ["   ".join(f"{name} = {matrix(v)}" for name, v in line) for line in lines]
     numbers = sum(np.size(values) for line in lines for _, values in line)
     parts: list[RenderableType] = [Text(title, style="bold")]
     if numbers > _WORKED and "failure" not in example:
@@ -185,16 +190,16 @@ def _by_hand(lines: list[dict[str, Any]]) -> Table:
     table.add_column("", no_wrap=True)
     first = next((line["quantity"] for line in lines if line["differs"]), None)
     for line in lines:
-        code = "" if line["code"] is None else _matrix(_bare(line["code"]))
+        code = "" if line["code"] is None else matrix(single(line["code"]))
         mark = "<- differs first" if line["quantity"] == first else "<- differs"
         flag = Text(mark if line["differs"] else "", style="bold red")
         step = f"{line['quantity']} = {line['formula']}"
-        table.add_row(step, _matrix(_bare(line["right"])), code, flag)
+        table.add_row(step, matrix(single(line["right"])), code, flag)
     return table
 
 
 def _comparison(example: dict[str, Any]) -> Table:
-    return _beside(list(_rows(example, "" if "learning_rate" in example else "d")))
+    return _beside(compared(example))
 
 
 def _off(example: dict[str, Any]) -> Table:
@@ -206,7 +211,7 @@ def _off(example: dict[str, Any]) -> Table:
 
 def _furthest(line: dict[str, Any]) -> list[tuple[str, Any, Any, Any]]:
     """The entries of a step whose difference is within a hundredth of the largest, or unknown."""
-    entries = _entries(line["quantity"], line["code"], line["right"], line["right"], ())
+    entries = by_entry(line["quantity"], line["code"], line["right"], line["right"])
     rows = [(place, got, right) for place, got, right, _ in entries]
     off = [0.0 if isinstance(got, str) else abs(got - right) for _, got, right in rows]
     return [
@@ -219,52 +224,12 @@ def _beside(rows: list[tuple[str, Any, Any, Any]]) -> Table:
     for heading in ("", "your code", "expected", ""):
         table.add_column(heading, justify="left", no_wrap=True)
     for name, got, expected, bar in rows[:_MOST]:
-        off = _differs(got, expected, bar)
+        off = differs(got, expected, bar)
         mark = Text("<- differs" if off else "", style="bold red")
         table.add_row(name, number(got, 9), number(expected, 9), mark)
     if len(rows) > _MOST:
         table.add_row(f"and {len(rows) - _MOST} more", "", "", "")
     return table
-
-
-def _rows(example: dict[str, Any], prefix: str) -> Any:
-    if "entries" in example.get("in_code", {}):
-        for line in example["in_code"]["entries"]:
-            yield line["entry"], line["got"], line["expected"], line["error_bar"]
-        return
-    for name, expected in example["expected"].items():
-        label = name if name == "loss" else f"{prefix}{name}"
-        got, bar = example["got"][name], example["error_bar"][name]
-        yield from _entries(label, got, expected, bar, ())
-
-
-def _entries(label: str, got: Any, expected: Any, bar: Any, index: tuple[int, ...]) -> Any:
-    if isinstance(expected, list):
-        for i, value in enumerate(expected):
-            yield from _entries(label, got[i], value, bar[i], (*index, i))
-    else:
-        place = f"[{','.join(map(str, index))}]" if index else ""
-        yield f"{label}{place}", got, expected, bar
-
-
-def _differs(got: Any, expected: Any, bar: Any) -> bool:
-    if isinstance(got, str):
-        return True
-    allowed = 10 * bar + 1e-12 * abs(expected)  # for the mark only; the verdict is made elsewhere
-    return bool(abs(got - expected) > allowed)
-
-
-def _matrix(values: Any) -> str:
-    if isinstance(values, list):
-        return f"[{', '.join(_matrix(value) for value in values)}]"
-    return number(values)
-
-
-def _bare(values: Any) -> Any:
-    """Take a single number out of its brackets."""
-    while isinstance(values, list) and len(values) == 1:
-        values = values[0]
-    return values
 
 
 def _lines(entries: list[dict[str, Any]]) -> Table:

@@ -5,9 +5,8 @@ import io
 from typing import Any
 
 from gradcheck.records.record import Record
-from gradcheck.renderers.credit import POINTS, score
 from gradcheck.renderers.formatting import number, tamed
-from gradcheck.renderers.summary import causes, faults, scope, shown_name
+from gradcheck.renderers.summary import POINTS, causes, faults, scope, score, shown_name
 
 HEAD = (
     "submission",

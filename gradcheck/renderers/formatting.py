@@ -92,6 +92,27 @@ def _tame(value: Any) -> Any:
     return value
 
 
+def matrix(values: Any) -> str:
+    """Write a number, or an array or its rows in brackets, on one line."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, list | tuple):
+        return f"[{', '.join(map(matrix, values))}]"
+    return number(values)
+
+
+def single(values: Any) -> Any:
+    """Take a single number out of its brackets."""
+    while isinstance(values, list) and len(values) == 1:
+        values = values[0]
+    return values
+
+
+def entry_of(name: str, index: Iterable[int]) -> str:
+    """``W1[0,2]``; the name alone where there is no index."""
+    place = ",".join(map(str, index))
+    return f"{name}[{place}]" if place else name
+
+
 def count(n: int, noun: str) -> str:
     """``1 sample``, ``3 samples``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

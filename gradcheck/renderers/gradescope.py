@@ -9,9 +9,16 @@ from typing import Any
 
 from gradcheck.contract.version import __version__
 from gradcheck.records.record import Record
-from gradcheck.renderers.credit import points_each
 from gradcheck.renderers.formatting import sentence, stopped, tamed
-from gradcheck.renderers.summary import Fault, answer, coverage, faults, followers, same_cause
+from gradcheck.renderers.summary import (
+    Fault,
+    answer,
+    coverage,
+    faults,
+    followers,
+    points_each,
+    same_cause,
+)
 
 #: Messages of a test are for reading on a web page.
 _TEXT = {"output_format": "text", "name_format": "text"}

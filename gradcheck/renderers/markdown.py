@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from gradcheck.records.record import Record
-from gradcheck.renderers import beside
+from gradcheck.renderers import benchmark_tables
 from gradcheck.renderers.formatting import (
     clean,
     count,
@@ -163,10 +163,10 @@ def _bugs(bugs: list[dict[str, Any]]) -> str:
 
 
 def _beside(measured: dict[str, Any]) -> list[str]:
-    return [f"Measured in one run ({escape(beside.machine(measured))})."] + [
+    return [f"Measured in one run ({escape(benchmark_tables.machine(measured))})."] + [
         f"**{table.title}.** {table.note}\n\n"
         + _table(list(map(escape, table.heading)), [list(map(escape, row)) for row in table.rows])
-        for table in beside.tables(measured)
+        for table in benchmark_tables.tables(measured)
     ]
 
 

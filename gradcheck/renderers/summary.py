@@ -1,10 +1,10 @@
-"""What there is to tell of an implementation, whatever the format."""
+"""What there is to say of an implementation, whatever the format, and how many points it gets."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.renderers.formatting import layers, listing, number, sentence
+from gradcheck.renderers.formatting import entry_of, layers, listing, number, sentence
 
 #: A sign for each verdict, to stand beside the word: colour is never the only one.
 GLYPHS = {"correct": "✓", "wrong": "✗", "error": "!", "unresolved": "?"}
@@ -175,6 +175,38 @@ def always_on(example: dict[str, Any]) -> str:
     )
 
 
+def compared(example: dict[str, Any]) -> list[tuple[str, Any, Any, Any]]:
+    """List a counter-example entry by entry: name, the code's number, the right one, its bar."""
+    if "entries" in example.get("in_code", {}):
+        lines = example["in_code"]["entries"]
+        return [tuple(ln[k] for k in ("entry", "got", "expected", "error_bar")) for ln in lines]
+    prefix = "" if "learning_rate" in example else "d"
+    rows = []
+    for name, expected in example["expected"].items():
+        label = name if name == "loss" else f"{prefix}{name}"
+        rows += by_entry(label, example["got"][name], expected, example["error_bar"][name])
+    return rows
+
+
+def by_entry(
+    name: str, got: Any, expected: Any, bar: Any, index: tuple[int, ...] = ()
+) -> list[tuple[str, Any, Any, Any]]:
+    """List two arrays and a bar entry by entry."""
+    if not isinstance(expected, list):
+        return [(entry_of(name, index), got, expected, bar)]
+    return [
+        row
+        for i, value in enumerate(expected)
+        for row in by_entry(name, got[i], value, bar[i], (*index, i))
+    ]
+
+
+def differs(got: Any, expected: Any, bar: Any) -> bool:
+    """Whether an entry is marked: far outside its bar. The verdict is made elsewhere."""
+    allowed = 10 * float(bar) + 1e-12 * abs(float(expected))
+    return not abs(float(got) - float(expected)) <= allowed
+
+
 def followers(findings: list[dict[str, Any]]) -> list[str]:
     """Return the checks that fail by the cause of another, and show nothing more."""
     return [finding["check"] for finding in findings if finding.get("cause")]
@@ -220,3 +252,20 @@ def coverage(entries: list[dict[str, Any]]) -> list[str]:
     if len(entries) == 1:
         return [sentence(line)] if (line := covered(entries[0])) else []
     return [f"{entry['name']}, asked: {scope(entry)}." for entry in entries if scope(entry)]
+
+
+#: What a submission can get.
+POINTS = 100.0
+
+
+def points_each(entry: dict[str, Any]) -> float:
+    """Return what one check is worth; of a submission that could not be asked, all."""
+    findings: list[Any] = entry["findings"]
+    return POINTS / max(len(findings), 1)
+
+
+def score(entry: dict[str, Any]) -> float:
+    """Return the points of a submission: every check that is correct gives its share."""
+    right = sum(finding["verdict"] == "correct" for finding in entry["findings"])
+    points: float = round(right * points_each(entry), 2)
+    return points

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradcheck.testing.parametrize import MARK
+from gradcheck.testing import MARK
 
 if TYPE_CHECKING:
-    from gradcheck.testing.plugged_in import PluggedIn
+    from gradcheck.testing.session import PluggedIn
 
 #: What a configuration file may set.
 SETTINGS = ("gradcheck_require", "gradcheck_implementations")
@@ -150,7 +150,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Say what each verdict covers: a test that passes says nothing of what was asked."""
     if _PLUGGED_IN not in config.stash:
         return
-    from gradcheck.testing.collecting import SCOPE
+    from gradcheck.testing.session import SCOPE
 
     told = dict.fromkeys(
         value
@@ -165,7 +165,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _plugged_in(config: pytest.Config) -> "PluggedIn":
     from gradcheck.errors import UsageError
-    from gradcheck.testing.plugged_in import PluggedIn
+    from gradcheck.testing.session import PluggedIn
 
     if _PLUGGED_IN not in config.stash:
         try:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import gradcheck
-from gradcheck.commands.templates import LOSS, PHI
+from gradcheck.commands.new import LOSS, PHI
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.sampling import PAIRINGS
@@ -48,8 +48,8 @@ def outcome(record):
 
 
 def test_the_tables_of_the_template_know_every_activation_and_loss():
-    assert set(PHI) == set(ACTIVATIONS), "gradcheck/commands/templates/ lacks an activation"
-    assert set(LOSS) == set(LOSSES), "gradcheck/commands/templates/ lacks a loss"
+    assert set(PHI) == set(ACTIVATIONS), "gradcheck/commands/new.py lacks an activation"
+    assert set(LOSS) == set(LOSSES), "gradcheck/commands/new.py lacks a loss"
 
 
 def test_a_new_file_is_wrong_in_its_gradient_alone_and_says_so(run, tmp_path):

@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 import pytest
 
 import gradcheck
-import gradcheck.testing.plugged_in
+import gradcheck.testing.session
 from tests.integration import students
 
 INSTALLED = bool(entry_points(group="pytest11", name="gradcheck"))

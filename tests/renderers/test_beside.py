@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck import cli
 from gradcheck.records.record import Record
-from gradcheck.renderers import beside, html, markdown
+from gradcheck.renderers import benchmark_tables, html, markdown
 
 SLOW = "torch gradcheck, slow"
 
@@ -24,7 +24,9 @@ def test_a_report_without_measurements_has_no_such_section(stored):
 
 def test_every_number_measured_is_on_the_page_and_in_the_summary(report, measured):
     page, summary = html.render(report), markdown.render(report)
-    cells = [cell for table in beside.tables(measured) for row in table.rows for cell in row]
+    cells = [
+        cell for table in benchmark_tables.tables(measured) for row in table.rows for cell in row
+    ]
     assert len(cells) >= 30, f"only {len(cells)} cells"
     missing = [cell for cell in cells if cell not in page]
     assert not missing, f"not on the page: {missing[:5]}"
@@ -34,7 +36,7 @@ def test_every_number_measured_is_on_the_page_and_in_the_summary(report, measure
 
 
 def test_what_was_not_run_says_how_long_it_would_have_taken(measured):
-    time = beside.tables(measured)[0]
+    time = benchmark_tables.tables(measured)[0]
     row = next(row for row in time.rows if row[0] == SLOW)
     assert row[-1] == "not run: 32 s foreseen", f"{SLOW} on the largest network: {row[-1]}"
 

@@ -7,9 +7,8 @@ import sys
 import pytest
 
 from gradcheck.renderers import html
-from gradcheck.renderers.html.figures.heat_map import heat_maps
-from gradcheck.renderers.html.figures.network_graph import network_graph
-from gradcheck.renderers.html.marks import formula, matrix
+from gradcheck.renderers.html.network import heat_maps, network_graph
+from gradcheck.renderers.html.page import formula, matrix
 from tests.renderers.conftest import STORED
 
 

@@ -1,28 +1,32 @@
-"""From a record to the page: what goes where, in the order it is read."""
+"""From a record to the page: what goes where, in the order it is read, and how it is printed."""
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup, escape
+
 from gradcheck.records.record import Record
-from gradcheck.renderers import beside, summary
+from gradcheck.renderers import benchmark_tables, summary
 from gradcheck.renderers.formatting import (
     capital,
     count,
     listing,
     part_in_words,
     sentence,
+    single,
     stopped,
     tamed,
     typeset,
 )
-from gradcheck.renderers.html import marks
-from gradcheck.renderers.html.figures.heat_map import SCALE, Map, heat_maps
-from gradcheck.renderers.html.figures.network_graph import Graph, network_graph
+from gradcheck.renderers.html import curves
+from gradcheck.renderers.html.network import SCALE, Graph, Map, heat_maps, network_graph
 from gradcheck.renderers.html.tables import comparison, planted_bugs, worked_examples
 from gradcheck.renderers.snippet import snippet
+from gradcheck.renderers.summary import GLYPHS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -103,17 +107,17 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "breakable": marks.breakable,
+        "breakable": breakable,
         "capital": capital,
         "count": count,
-        "formula": marks.formula,
+        "formula": formula,
         "listing": listing,
-        "matrix": marks.matrix,
+        "matrix": matrix,
         "part": part_in_words,
         "sentence": sentence,
         "stopped": stopped,
         "typeset": typeset,
-        "verdict": marks.verdict,
+        "verdict": verdict,
     }
     return environment
 
@@ -126,8 +130,8 @@ def render(record: Record) -> str:
         data,
         examples=worked_examples(data["worked_examples"]),
         catalogue=planted_bugs(data["bugs"], summary.checks_of(data["implementations"])),
-        beside=beside.tables(data["benchmarks"]) if "benchmarks" in data else [],
-        measured_on=beside.machine(data["benchmarks"]) if "benchmarks" in data else "",
+        beside=benchmark_tables.tables(data["benchmarks"]) if "benchmarks" in data else [],
+        measured_on=benchmark_tables.machine(data["benchmarks"]) if "benchmarks" in data else "",
     )
 
 
@@ -194,18 +198,14 @@ def _panel(entry: dict[str, Any], index: int) -> Panel:
 def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
     drawn: dict[str, Any] = {"implied": []}
     if pictures["slopes"]:
-        from gradcheck.renderers.html.figures import implied_derivative
-
         for i, slope in enumerate(_telling_first(pictures["slopes"])[:SLOPES]):
-            svg = implied_derivative.draw(slope, f"{name}-implied-{i}")
-            drawn["implied"].append((slope, svg, implied_derivative.hidden(slope)))
+            svg = curves.implied_derivative(slope, f"{name}-implied-{i}")
+            drawn["implied"].append((slope, svg, curves.outside(slope)))
     specimen = pictures["specimen"]
     if specimen:
         drawn |= {"graph": network_graph(specimen), "maps": heat_maps(specimen)}
         if specimen["sweep"]:
-            from gradcheck.renderers.html.figures import step_size
-
-            drawn["sweep"] = step_size.draw(specimen["sweep"], f"{name}-sweep")
+            drawn["sweep"] = curves.step_size(specimen["sweep"], f"{name}-sweep")
     return drawn
 
 
@@ -213,3 +213,59 @@ def _telling_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Begin with the smooth activations of most points: a step is the least to look at."""
     stepped = ("relu", "leaky_relu")
     return sorted(slopes, key=lambda s: (s["activation"] in stepped, -len(s["z"])))
+
+
+_LETTERS = {
+    "delta": "δ",
+    "phi": "φ",
+    "Phi": "Φ",
+    "pi": "π",
+    "sqrt": "√",
+    "sigma": "σ",
+}
+_LETTER = re.compile(rf"\b({'|'.join(_LETTERS)})(?=\b|')")
+_INDEX = re.compile(r"\b(delta|dW|db|[zaWb])(\d+)\b")
+_POWER = re.compile(r"\^(\([^()]*\)|-?\w+)")
+_STRONG = re.compile(r"\*\*(-?\w+)")
+
+
+def formula(text: str) -> Markup:
+    """Set a formula: powers raised, indices lowered, Greek letters, minus signs."""
+    safe = str(escape(text)).replace("&#39;", "′")
+    safe = _INDEX.sub(lambda m: f"{_LETTERS.get(m[1], m[1])}<sub>{m[2]}</sub>", safe)
+    safe = _LETTER.sub(lambda m: _LETTERS[m[1]], safe)
+    safe = _STRONG.sub(r"<sup>\1</sup>", safe)
+    safe = _POWER.sub(lambda m: f"<sup>{m[1].strip('()')}</sup>", safe)
+    safe = re.sub(r"(?<![\w])-(?=[\w(])| - ", _minus, safe)
+    safe = safe.replace("<=", "≤").replace(" * ", " · ").replace("&lt;=", "≤").replace("&gt;=", "≥")
+    return Markup(safe)
+
+
+def _minus(found: re.Match[str]) -> str:
+    return found[0].replace("-", "\N{MINUS SIGN}")
+
+
+def verdict(word: str) -> Markup:
+    """Write a verdict: a glyph, and the word beside it."""
+    known = word if word in GLYPHS else "none"
+    glyph = GLYPHS.get(word, "–")
+    return Markup(
+        '<span class="verdict {}"><span class="glyph" aria-hidden="true">{}</span> {}</span>'
+    ).format(known, glyph, word)
+
+
+def matrix(values: Any) -> str:
+    """Write a number, a vector or a matrix, a row a line."""
+    values = single(values)
+    if not isinstance(values, list):
+        return typeset(values, 6)
+    if values and isinstance(values[0], list):
+        return "\n".join(
+            matrix(row) if isinstance(single(row), list) else f"[{matrix(row)}]" for row in values
+        )
+    return f"[{', '.join(typeset(value, 5) for value in values)}]"
+
+
+def breakable(name: str) -> Markup:
+    """Let a long name or path break after its underscores and slashes."""
+    return Markup("/<wbr>").join(Markup("_<wbr>").join(part.split("_")) for part in name.split("/"))

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.renderers.formatting import number, typeset
+from gradcheck.renderers.html.curves import training_curves
+from gradcheck.renderers.summary import compared, differs
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 #: Entries of a counter-example that are listed.
-MOST = 40
+MOST_ENTRIES = 40
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,8 @@ def _curves(results: list[dict[str, Any]]) -> Iterator[tuple[str, "Markup"]]:
         if len(result["curve"]) > 1:
             groups.setdefault(result["quantity"], {})[result["implementation"]] = result["curve"]
     for index, (quantity, curves) in enumerate(groups.items()):
-        from gradcheck.renderers.html.figures import training_curves
-
         name = results[0]["name"]
-        yield quantity, training_curves.draw(curves, f"curve-{name}-{index}", name)
+        yield quantity, training_curves(curves, f"curve-{name}-{index}", name)
 
 
 @dataclass(frozen=True)
@@ -142,29 +142,5 @@ def comparison(example: dict[str, Any] | None) -> list[tuple[str, Any, Any, bool
     """List a counter-example entry by entry: name, code's value, right one, whether they differ."""
     if not example or "failure" in example or "by_hand" in example:
         return []
-    if "entries" in example.get("in_code", {}):
-        lines = []
-        for line in example["in_code"]["entries"]:
-            numbers = (line["got"], line["expected"], line["error_bar"])
-            lines += list(_entries(line["entry"], *numbers, ()))
-        return lines[:MOST]
-    prefix = "" if "learning_rate" in example else "d"
-    lines = []
-    for name, expected in example["expected"].items():
-        label = name if name == "loss" else f"{prefix}{name}"
-        got, bar = example["got"][name], example["error_bar"][name]
-        lines += list(_entries(label, got, expected, bar, ()))
-    return lines[:MOST]
-
-
-def _entries(
-    label: str, got: Any, expected: Any, bar: Any, index: tuple[int, ...]
-) -> Iterator[tuple[str, Any, Any, bool]]:
-    if isinstance(expected, list):
-        for i, value in enumerate(expected):
-            yield from _entries(label, got[i], value, bar[i], (*index, i))
-        return
-    place = f"[{','.join(map(str, index))}]" if index else ""
-    # for the mark only; the verdict is made elsewhere
-    off = not abs(float(got) - float(expected)) <= 10 * float(bar) + 1e-12 * abs(float(expected))
-    yield f"{label}{place}", got, expected, off
+    rows = compared(example)[:MOST_ENTRIES]
+    return [(name, got, right, differs(got, right, bar)) for name, got, right, bar in rows]

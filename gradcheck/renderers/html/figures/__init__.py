@@ -1,1 +1,0 @@
-"""One file a figure: numbers of a record in, a picture out."""

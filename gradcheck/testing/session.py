@@ -1,0 +1,309 @@
+"""One run of pytest: the tests that it sees, what its options ask for, and its expected failures.
+
+The file of expected failures holds one id a line, such as ``student-gradient`` or
+``path/student.py::student-gradient``; after ``#`` the reason, or a remark on a line of its own.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradcheck.checks import CHECKS
+from gradcheck.errors import InternalError, UsageError
+from gradcheck.errors.suggestion import meant
+from gradcheck.renderers.formatting import clean
+from gradcheck.run.options import Requirements, quoted
+from gradcheck.run.settings import EXAMPLES, check_numbers, configured, fresh_seed
+from gradcheck.testing.examinations import CheckOutcome, Examinations, Selected, find
+
+
+def read_expected_failures(path: Path) -> dict[str, str]:
+    """Read a file into reasons by id.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read as text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise UsageError(f"cannot read the expected failures in {path}: {reason}") from None
+    expected = {}
+    for line in text.splitlines():
+        name, _, reason = line.partition("#")
+        if name.strip():
+            expected[name.strip()] = reason.strip()
+    return expected
+
+
+def matches(expected: str, nodeid: str) -> bool:
+    """Say whether an id of the file means this test.
+
+    It may be the whole node id, the name of a test (``student-gradient``), or what
+    stands in the brackets of a parametrized one.
+    """
+    name = nodeid.rpartition("::")[2]
+    inside = name[name.index("[") + 1 : -1] if name.endswith("]") else name
+    return expected in (nodeid, name, inside)
+
+
+def unmatched(expected: Iterable[str], nodeids: Iterable[str]) -> list[str]:
+    """Return the ids of the file that mean no test."""
+    known = list(nodeids)
+    return [name for name in expected if not any(matches(name, nodeid) for nodeid in known)]
+
+
+#: The property of a test that says what its implementation's verdict covers.
+SCOPE = "gradcheck_scope"
+
+SLUGS = tuple(check.slug for check in CHECKS)
+
+
+def test_id(name: str, slug: str) -> str:
+    """Return the stable name of a test, such as ``student-gradient``."""
+    return f"{name}-{slug}"
+
+
+class ImplementationFile(pytest.File):
+    """A file in which there is an implementation, or several."""
+
+    targets: tuple[Selected, ...]
+    examinations: Examinations
+
+    @classmethod
+    def of(
+        cls,
+        parent: pytest.Collector,
+        path: Path,
+        targets: tuple[Selected, ...],
+        examinations: Examinations,
+    ) -> "ImplementationFile":
+        """Make the node of a file."""
+        node: ImplementationFile = cls.from_parent(parent, path=path)
+        node.targets, node.examinations = targets, examinations
+        return node
+
+    def collect(self) -> "list[CheckItem]":
+        """Return a test for each implementation and check; nothing is imported or run."""
+        return [
+            CheckItem.of(self, target, slug, self.examinations)
+            for target in self.targets
+            for slug in SLUGS
+        ]
+
+
+class CheckItem(pytest.Item):
+    """One check of one implementation."""
+
+    target: Selected
+    slug: str
+    examinations: Examinations
+    outcome: CheckOutcome | InternalError
+
+    @classmethod
+    def of(
+        cls, parent: pytest.Collector, target: Selected, slug: str, examinations: Examinations
+    ) -> "CheckItem":
+        """Make a test."""
+        item: CheckItem = cls.from_parent(parent, name=test_id(target.name, slug))
+        item.target, item.slug, item.examinations = target, slug, examinations
+        return item
+
+    def setup(self) -> None:
+        """Examine the implementation, if no other test did; code that fails is an error."""
+        settings = self.examinations.settings
+        replay = (
+            f"pytest --gradcheck-impl {quoted(self.target.text)} {settings} -k {quoted(self.name)}"
+        )
+        try:
+            self.outcome = self.examinations.outcome(self.target, self.slug, replay)
+        except InternalError as fault:
+            self.outcome = fault
+        if isinstance(self.outcome, CheckOutcome) and self.outcome.scope:
+            # a property goes into JUnit's XML, and from a process of pytest-xdist to the first one
+            self.user_properties.append((SCOPE, self.outcome.scope))
+        if isinstance(self.outcome, CheckOutcome) and self.outcome.verdict == "error":
+            demand(self.outcome)
+
+    def runtest(self) -> None:
+        """Pass if the check came out correct."""
+        if isinstance(self.outcome, InternalError):
+            raise self.outcome
+        demand(self.outcome, self.examinations, self.target.name)
+
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
+    ) -> str | Any:
+        """Write our own fault as a sentence; the rest as pytest does."""
+        if isinstance(excinfo.value, InternalError):
+            return f"gradcheck: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Say where the test is: the file as a whole."""
+        return self.path, 0, self.name
+
+
+def demand(outcome: CheckOutcome, examinations: Examinations | None = None, name: str = "") -> None:
+    """End a test as its check came out; no traceback, for the fault is not in the test.
+
+    ``unresolved`` fails: a test that passes says that the gradient is right. What fails by
+    the cause of another check is an expected failure where that one is run too.
+    """
+    if outcome.verdict == "":
+        # at the test's own place: ours would mean nothing to the reader
+        raise pytest.skip.Exception(outcome.text, _use_item_location=True)
+    first = test_id(name, outcome.cause) if outcome.cause else ""
+    if first and examinations is not None and first in examinations.collected:
+        pytest.xfail(f"same cause as {first}")
+    if outcome.verdict != "correct":
+        pytest.fail(outcome.text, pytrace=False)
+
+
+def bound(examinations: Examinations, name: str, slug: str) -> Callable[[Any], None]:
+    """Return the ``check`` that a decorated test receives."""
+
+    def check(implementation: Any) -> None:
+        replay = f"pytest {examinations.settings} -k {quoted(test_id(name, slug))}"
+        demand(examinations.outcome(implementation, slug, replay), examinations, name)
+
+    return check
+
+
+class UnmatchedWarning(pytest.PytestWarning):
+    """An expected failure names no test: it was renamed, or mistyped."""
+
+
+class PluggedIn:
+    """The implementations, settings and expected failures of a run.
+
+    Parameters
+    ----------
+    config : pytest.Config
+
+    Raises
+    ------
+    UsageError
+        When an option cannot be used as given.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        option = config.option
+        usual = {"examples": EXAMPLES} | configured(config.rootpath)
+        seed = option.gradcheck_seed
+        if seed is None:
+            fresh = usual.get("seed", fresh_seed())
+            seed = getattr(config, "workerinput", {}).get("gradcheck_seed", fresh)
+        examples = option.gradcheck_examples
+        examples = usual["examples"] if examples is None else examples
+        check_numbers(examples, seed)
+        require = option.gradcheck_require or config.getini("gradcheck_require")
+        require = require or usual.get("require")
+        if require:
+            Requirements.parse(require)
+        self.examinations = Examinations(seed, examples, require)
+        self.targets = tuple(dict.fromkeys(_targets(config)))
+        self.expected: dict[str, str] = {}
+        if option.gradcheck_xfails:
+            file = config.invocation_params.dir / option.gradcheck_xfails
+            self.expected = read_expected_failures(file)
+        self._add_arguments()
+
+    def _add_arguments(self) -> None:
+        """Have the files collected wherever they are, as if they were named on the command line."""
+        named = {_path_of(argument, self._config) for argument in self._config.args}
+        for path in dict.fromkeys(target.path for target in self.targets):
+            if path not in named:
+                self._config.args.append(str(path))
+
+    def header(self) -> str:
+        """Return the line printed at the start of a run."""
+        names = ", ".join(clean(target.text) for target in self.targets)
+        seed = self.examinations.seed
+        return f"gradcheck: {names}; seed {seed} (replay with --gradcheck-seed {seed})"
+
+    def collector(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Return the node of a file that holds an implementation."""
+        targets = tuple(target for target in self.targets if target.path == path.resolve())
+        if not targets:
+            return None
+        return ImplementationFile.of(parent, path, targets, self.examinations)
+
+    def parametrize(self, metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
+        """Make the tests of a function decorated with ``parametrize_with_checks``."""
+        names: dict[str, Any] = {}
+        for implementation in mark.args[0]:
+            names[_unused(_name(implementation), names)] = implementation
+        cases = [
+            pytest.param(
+                implementation, bound(self.examinations, name, slug), id=test_id(name, slug)
+            )
+            for name, implementation in names.items()
+            for slug in SLUGS
+        ]
+        metafunc.parametrize(("implementation", "check"), cases)
+
+    def collected(self, items: list[pytest.Item]) -> None:
+        """Take note of what will be run."""
+        ids = (item.nodeid for item in items)
+        names = {part for each in ids for part in (each.rpartition("::")[2], _case(each))}
+        self.examinations.collected = frozenset(names)
+
+    def expect_failures(self, items: list[pytest.Item]) -> None:
+        """Mark the expected failures; one that passes fails, one that names no test is told."""
+        for item in items:
+            for name, reason in self.expected.items():
+                if matches(name, item.nodeid):
+                    mark = pytest.mark.xfail(
+                        reason=reason, strict=True, raises=pytest.fail.Exception
+                    )
+                    item.add_marker(mark)
+        possible = [test_id(target.name, slug) for target in self.targets for slug in SLUGS]
+        nameless = unmatched(self.expected, [*possible, *(item.nodeid for item in items)])
+        worker = getattr(self._config, "workerinput", {"workerid": "gw0"})["workerid"]
+        if nameless and worker == "gw0":
+            file = self._config.option.gradcheck_xfails
+            told = (f"{n}{meant(n, possible, 'remove or correct the line')}" for n in nameless)
+            text = f"{file}: no test is called {', nor '.join(told)}"
+            try:
+                warnings.warn(UnmatchedWarning(text), stacklevel=2)
+            except UnmatchedWarning:  # by a filter of "error"
+                raise pytest.UsageError(f"gradcheck: {text}") from None
+
+
+def _case(nodeid: str) -> str:
+    """Return the id of a case of a decorated test."""
+    return nodeid.partition("[")[2].removesuffix("]")
+
+
+def _targets(config: pytest.Config) -> Iterator[Selected]:
+    for text in config.option.gradcheck_impl:
+        yield find(text, config.invocation_params.dir)
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        for text in config.getini("gradcheck_implementations"):
+            yield find(text, config.rootpath)
+
+
+def _path_of(argument: str, config: pytest.Config) -> Path:
+    path = argument.partition("::")[0].partition("[")[0]
+    return (config.invocation_params.dir / path).resolve()
+
+
+def _name(implementation: Any) -> str:
+    if isinstance(implementation, str | Path):
+        return find(str(implementation), Path.cwd()).name
+    name = getattr(implementation, "__name__", type(implementation).__name__)
+    return str(name).rpartition(".")[2]
+
+
+def _unused(name: str, taken: dict[str, Any]) -> str:
+    """Number the second and later ones of a name."""
+    if name not in taken:
+        return name
+    return next(n for i in range(2, len(taken) + 3) if (n := f"{name}_{i}") not in taken)
