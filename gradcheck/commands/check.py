@@ -60,7 +60,7 @@ def parser() -> Parser:
         "--reveal",
         metavar=f"{{{','.join(LEVELS)}}}",
         default="fix",
-        help="How much is told: the verdict alone, or also why.",
+        help="How much is revealed: the verdict alone, or also why.",
     )
     add("--adapter", metavar="NAME", help="Read files by this interface; recognised unless given.")
     add(

@@ -415,13 +415,13 @@ def planted(bug: Any, visible: int, problems: int, by: Sequence[str], *, named: 
     -------
     dict
     """
-    told = bug.told()
+    words = bug.told()
     return {
         "slug": bug.slug,
-        "title": told.title,
+        "title": words.title,
         "site": bug.site,
-        "wrong": told.wrong,
-        "right": told.right,
+        "wrong": words.wrong,
+        "right": words.right,
         "visible": visible,
         "problems": problems,
         "caught": bool(by),
@@ -462,15 +462,15 @@ def diagnosed(diagnosis: "diagnosis.Diagnosis", notation: Notation = NATIVE) -> 
     depth = len(words[1].split(",")) if words else 0
     factor = LOSSES[words[2]].factor if words else ""
 
-    def told(text: str) -> str:
+    def written(text: str) -> str:
         return notation.tell(text, layer, depth, factor)
 
-    explanation, fix = told(diagnosis.explanation), told(diagnosis.fix)
+    explanation, fix = written(diagnosis.explanation), written(diagnosis.fix)
     if notation.l2 and "l2" in f"{explanation} {fix}":
         explanation += f" Here l2 is {notation.l2}."
     entry: Entry = {
         **_name(diagnosis.name),
-        **{key: told(text) for key, text in _catalogued(diagnosis.name).items()},
+        **{key: written(text) for key, text in _catalogued(diagnosis.name).items()},
         "certainty": diagnosis.certainty,
         "also": [_name(name) for name in diagnosis.also],
         "explanation": explanation,

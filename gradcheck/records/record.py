@@ -64,7 +64,7 @@ class Record(Judged):
         entries = self.data["implementations"]
         shown = [entry for entry in entries if entry["verdict"] == self.verdict]
         missed = sum(not example["agrees"] for example in self.data["worked_examples"])
-        parts = [_told(entry) for entry in shown[:1]]
+        parts = [_deciding(entry) for entry in shown[:1]]
         if len(entries) > 1:
             parts.append(f"{len(shown)} of {len(entries)} implementations")
         if missed:
@@ -107,7 +107,7 @@ def render(record: Record) -> str:
     return record.to_json()
 
 
-def _told(entry: Entry) -> str:
+def _deciding(entry: Entry) -> str:
     """Say of an implementation what decided its verdict."""
     if entry.get("error"):
         return f"{entry['name']}: {entry['error']['message']}"

@@ -1,7 +1,6 @@
-"""How much of a record is told: to a student, perhaps less than was found.
+"""How much of a record is revealed: to a student, perhaps less than was found.
 
-A record goes in and one with less in it comes out; whoever shows or writes it knows of
-nothing that was left out.
+A record goes in and one with less in it comes out, so renderers cannot show what was left out.
 
 =========  =====================================================================
 ``verdict``  right or wrong, check by check; why nothing could be asked
@@ -22,18 +21,22 @@ if TYPE_CHECKING:
 
 LEVELS = ("verdict", "place", "bug", "fix")
 
-#: What a diagnosis tells at each level; the rest is emptied.
-_TOLD = {
+#: What a diagnosis reveals at each level; the rest is emptied.
+_REVEALED = {
     "place": ("site", "layer", "place", "certainty"),
     "bug": ("site", "layer", "place", "bug", "also", "certainty", "title", "explanation", "wrong"),
 }
 
-#: What a tensor's finding tells from ``place`` on.
+#: What a tensor's finding reveals from ``place`` on.
 _TENSOR = ("verdict", "wrong_in", "problems", "note")
 
 
 def check_level(much: str) -> None:
     """Refuse a word that is none of the levels.
+
+    Parameters
+    ----------
+    much : str
 
     Raises
     ------
@@ -44,12 +47,16 @@ def check_level(much: str) -> None:
 
 
 def revealed(record: "Record", much: str) -> "Record":
-    """Return a record that tells so much and no more.
+    """Return a record that reveals so much and no more.
 
     Parameters
     ----------
     record : Record
     much : {"verdict", "place", "bug", "fix"}
+
+    Returns
+    -------
+    Record
 
     Raises
     ------
@@ -93,8 +100,8 @@ def _error(entry: "Entry", much: str) -> Any:
     error = entry["error"]
     if error is None or not entry["findings"]:
         return error
-    told = error if much != "verdict" else {"kind": error["kind"]}
-    return {**told, "message": error["kind"]}
+    kept = error if much != "verdict" else {"kind": error["kind"]}
+    return {**kept, "message": error["kind"]}
 
 
 def _finding(finding: "Entry", much: str) -> "Entry":
@@ -116,7 +123,7 @@ def _empty(value: Any) -> Any:
 
 
 def _diagnosis(diagnosis: "Entry", much: str) -> "Entry":
-    kept = {k: v if k in _TOLD[much] else _empty(v) for k, v in diagnosis.items()}
+    kept = {k: v if k in _REVEALED[much] else _empty(v) for k, v in diagnosis.items()}
     if much == "place":
         layer = f", layer {diagnosis['layer']}" if diagnosis["layer"] is not None else ""
         site = diagnosis["site"].replace("_", " ")

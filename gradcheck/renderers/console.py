@@ -34,7 +34,7 @@ from gradcheck.renderers.summary import (
     given,
     scope,
     shown_name,
-    told,
+    verdict_line,
 )
 
 _STYLES = {
@@ -114,8 +114,8 @@ def _headline(entry: dict[str, Any]) -> Text:
 
 def _recognised(adapter: dict[str, Any]) -> str:
     """Say in a line what was recognised."""
-    told = ", ".join(f"{key}: {value}" for key, value in adapter["conventions"].items())
-    return f"recognised as {adapter['name']}{f' ({told})' if told else ''}"
+    taken = ", ".join(f"{key}: {value}" for key, value in adapter["conventions"].items())
+    return f"recognised as {adapter['name']}{f' ({taken})' if taken else ''}"
 
 
 def _findings(findings: list[dict[str, Any]]) -> RenderableType:
@@ -268,7 +268,7 @@ def _show_report(data: dict[str, Any], console: Console) -> None:
         elif entry["verdict"] != "correct":
             console.print(_in_full(entry))
         elif scope(entry):
-            console.print(Text(f"{entry['name']} is {told(entry)}."))
+            console.print(Text(f"{entry['name']} is {verdict_line(entry)}."))
     console.print(_examples(data["worked_examples"]))
     console.print(_bugs(data["bugs"]))
 

@@ -107,13 +107,13 @@ def _tensor(name: str, found: dict[str, Any]) -> str:
 
 
 def _diagnosis(fault: Fault) -> list[str]:
-    told = fault.diagnosis
-    place = f"{told['site']}, {fault.where}" if fault.where else told["site"]
+    diagnosis = fault.diagnosis
+    place = f"{diagnosis['site']}, {fault.where}" if fault.where else diagnosis["site"]
     return [
         "",
-        f"{told['bug'] or 'no bug of the catalogue'} ({place})",
-        *_wrapped(clean(told["explanation"]), indent="  "),
-        *_wrapped(clean(told["fix"]), indent="  "),
+        f"{diagnosis['bug'] or 'no bug of the catalogue'} ({place})",
+        *_wrapped(clean(diagnosis["explanation"]), indent="  "),
+        *_wrapped(clean(diagnosis["fix"]), indent="  "),
     ]
 
 

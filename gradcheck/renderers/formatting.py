@@ -64,8 +64,8 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     """Cut a text that is too long, and say how long it was."""
     if len(text) <= longest:
         return text
-    told = f"… ({len(text)} characters)" if longest > 60 else "…"
-    return text[: longest - len(told)] + told
+    length = f"… ({len(text)} characters)" if longest > 60 else "…"
+    return text[: longest - len(length)] + length
 
 
 def tamed(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def render(record: Record) -> str:
     if data["bugs"]:
         bugs = data["bugs"]
         caught, named = (sum(bool(bug[word]) for bug in bugs) for word in ("caught", "named"))
-        told = f"{caught} of {len(bugs)} caught, {named} named"
-        parts += ["## Planted bugs", f"{told}.", _folded("All of them", _bugs(bugs))]
+        counts = f"{caught} of {len(bugs)} caught, {named} named"
+        parts += ["## Planted bugs", f"{counts}.", _folded("All of them", _bugs(bugs))]
     if "benchmarks" in data:
         parts += ["## Beside other checkers", *_beside(data["benchmarks"])]
     parts += ["## This run", _run(data)]

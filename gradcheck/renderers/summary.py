@@ -88,8 +88,8 @@ class Fault:
         left, rival = self.diagnosis.get("residual"), self.diagnosis.get("rival_residual")
         if not isinstance(left, float | int) or left >= 1:
             return ""
-        told = "nothing" if left < 1e-6 else f"{number(100 * left, 2)} %"
-        text = f"It leaves {told} of the error unexplained"
+        part = "nothing" if left < 1e-6 else f"{number(100 * left, 2)} %"
+        text = f"It leaves {part} of the error unexplained"
         if isinstance(rival, float | int):
             text += f"; the next best explanation leaves {number(min(100 * rival, 100), 3)} %"
         return f"{text}."
@@ -129,7 +129,7 @@ def covered(entry: dict[str, Any]) -> str:
     return f"asked: {text}" if text and entry["verdict"] != "correct" else ""
 
 
-def told(entry: dict[str, Any]) -> str:
+def verdict_line(entry: dict[str, Any]) -> str:
     """Return the answer for one implementation, in one line without a full stop."""
     word = {"error": "in error"}.get(entry["verdict"], str(entry["verdict"]))
     if entry["verdict"] == "correct":
@@ -231,7 +231,7 @@ def checks_of(entries: list[dict[str, Any]]) -> list[str]:
 def answer(entries: list[dict[str, Any]]) -> str:
     """Return the answer to the whole run in a sentence or two."""
     if len(entries) == 1:
-        return f"{entries[0]['name']} is {told(entries[0])}"
+        return f"{entries[0]['name']} is {verdict_line(entries[0])}"
     groups: dict[str, list[str]] = {}
     for entry in entries:
         groups.setdefault(entry["verdict"], []).append(entry["name"])

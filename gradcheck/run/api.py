@@ -61,7 +61,7 @@ def check(
         Fresh when not given; it is in the record.
     timeout, call_timeout : float
         Seconds for all calls together, and for one, of code in a process of its own. Our own
-        work on it has as long again as all its calls; what was not done by then is told.
+        work on it has as long again as all its calls; what was not done by then is noted.
     min_sandbox : int
         The least sandbox level that will do for it.
     adapter : str, optional

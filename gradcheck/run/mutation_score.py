@@ -2,23 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from gradcheck.checks import CHECKS
 from gradcheck.checks.check import Cost
-from gradcheck.checks.step import judge_step
 from gradcheck.comparison.calibration import calibrate
-from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import Bug
-from gradcheck.networks.bugs.bug import RATE
-from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.context import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
@@ -34,11 +27,8 @@ FINDERS, LAST = (
     for late in (False, True)
 )
 
-#: Answers this close are the same.
-SAME = 1e-14
-
 #: Random problems, beside the bug's own example.
-PROBLEMS = 12
+RANDOM_PROBLEMS = 12
 
 
 @dataclass(frozen=True)
@@ -66,7 +56,18 @@ class Proof:
 
 
 def prove(bug: Bug, seed: int, truths: Truths) -> Proof:
-    """Plant a bug, look for it, and let it be named."""
+    """Plant a bug, look for it, and let it be named.
+
+    Parameters
+    ----------
+    bug : Bug
+    seed : int
+    truths : Truths
+
+    Returns
+    -------
+    Proof
+    """
     session = InProcess(bug.planted())
     problems = tuple(dict.fromkeys(_problems(bug, seed)))
     subject = DenseNetworks(truths=truths)
@@ -90,71 +91,5 @@ def _problems(bug: Bug, seed: int) -> Iterator[Problem]:
     for index in range(3):
         rng = np.random.default_rng((seed, index, 3))
         yield sampling.fill(rng, network, bug.samples)
-    for index in range(PROBLEMS):
+    for index in range(RANDOM_PROBLEMS):
         yield sampling.problem(seed, index)
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What code says of a problem.
-
-    Attributes
-    ----------
-    gradient, step : Observation
-    impure : bool
-        Whether it touched what is not its own.
-    """
-
-    gradient: Observation
-    step: Observation
-    impure: bool
-
-
-def answers(code: Any, problem: Problem, after: tuple[Problem, ...] = ()) -> Answers:
-    """Ask for a gradient and a step; of code with a memory, after other questions."""
-    session = InProcess(code)
-    calls = (*after, problem)
-    last: list[Observation] = []
-    impure = False
-    for call in (Call.LOSS_AND_GRADS, Call.STEP):
-        for asked in calls:
-            said = session.ask(Request(call, asked, learning_rate=RATE, fresh=True))
-            impure = impure or bool(said.changed or said.aliased or said.overwrote)
-        last.append(said)
-    return Answers(last[0], last[1], impure)
-
-
-def flags(said: Answers, problem: Problem, plan: NetworkContext) -> list[str]:
-    """Say by what code with these answers is found out on this very problem."""
-    found = ["purity"] if said.impure else []
-    if said.gradient.failure:
-        found.append(f"contract: {said.gradient.failure.message}")
-    else:
-        judgements = plan.judge(problem, said.gradient.tensors)
-        found += [f"gradient of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
-        if loss_differs(said.gradient.loss, plan.truth(problem), plan.arithmetic):
-            found.append("loss")
-    if said.step.failure:
-        found.append(f"contract: {said.step.failure.message}")
-    else:
-        judgements = judge_step(plan, problem, said.step, RATE)
-        found += [f"step of {j.tensor}" for j in judgements if j.verdict is Verdict.WRONG]
-    return found
-
-
-def makes_no_difference(said: Answers, problem: Problem) -> bool:
-    """Whether all answers are the textbook's, up to 1e-14 of a tensor's norm."""
-    if said.impure or said.gradient.failure or said.step.failure:
-        return False
-    right = _right_answers(problem)
-    pairs = [(np.array([right.gradient.loss]), np.array([said.gradient.loss]))]
-    for one, two in ((right.gradient, said.gradient), (right.step, said.step)):
-        pairs += zip(one.tensors.values(), two.tensors.values(), strict=True)
-    return all(
-        float(np.linalg.norm(one - two)) <= SAME * float(np.linalg.norm(one)) for one, two in pairs
-    )
-
-
-@lru_cache(maxsize=1024)
-def _right_answers(problem: Problem) -> Answers:
-    return answers(Textbook(), problem)

@@ -96,12 +96,12 @@ def _why(word: str, scope: Scope) -> str:
     """Return why it was not asked, as the code said it."""
     name, sign, number = word.partition(">=")
     if sign:
-        told = {
+        reasons = {
             int(numbers[0]): why
             for feature, why in scope.refused.items()
             if feature.startswith(f"{name} ") and (numbers := re.findall(r"\d+", feature))
         }
-        beyond = [told[n] for n in sorted(told) if n >= int(number)]
+        beyond = [reasons[n] for n in sorted(reasons) if n >= int(number)]
         return beyond[0] if beyond else "none of the problems compared has it"
     return scope.refused.get(word, "none of the problems compared has it")
 

@@ -13,7 +13,7 @@ from typing import Any
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 
-#: Problems compared unless told otherwise.
+#: Problems compared unless another number is given.
 EXAMPLES = 200
 
 #: With fewer problems compared, nothing is called correct.

@@ -90,7 +90,7 @@ def head_of(submission: Submission, inferred: Inferred | None = None) -> Head:
     )
 
 
-#: What is told where no adapter reads the code; first which reading came nearest, if one did.
+#: What is said where no adapter reads the code; first which reading came nearest, if one did.
 _LACKING = (
     "{} has no function loss_and_grads(network, params, batch); add one that returns "
     "(loss, [(dW, db), ...]), or say in a declaration how the code is to be asked: no adapter "
@@ -176,12 +176,12 @@ def is_own(path: str) -> bool:
 
 def _lacking(what: str, adapter: str | None, reading: Described) -> str:
     """Say what is missing, what was found, and which reading came nearest."""
-    told = reading.conventions
-    found = f". It has {told['found']}" if told.get("found") else ""
-    found += f"; {told['ended']}" if told.get("ended") else ""
+    conventions = reading.conventions
+    found = f". It has {conventions['found']}" if conventions.get("found") else ""
+    found += f"; {conventions['ended']}" if conventions.get("ended") else ""
     mine = f"{adapter!r} " if adapter else ""
-    if told.get("nearest"):
-        return _NEAREST.format(what, told["nearest"], mine, found)
+    if conventions.get("nearest"):
+        return _NEAREST.format(what, conventions["nearest"], mine, found)
     return _LACKING.format(what, mine, found)
 
 
@@ -222,8 +222,8 @@ def from_object(
     except UsageError:
         raise
     except Exception as error:  # a constructor may raise anything
-        told = raised(error, one_line(error))
-        raise UsageError(f"{name}() raised {told}; hand over an object that is made") from None
+        reason = raised(error, one_line(error))
+        raise UsageError(f"{name}() raised {reason}; hand over an object that is made") from None
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):
         raise UsageError(_lacking(path or name, adapter, session.readings[0]))

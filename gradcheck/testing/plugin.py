@@ -152,14 +152,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     from gradcheck.testing.session import SCOPE
 
-    told = dict.fromkeys(
+    scopes = dict.fromkeys(
         value
         for reports in terminalreporter.stats.values()
         for report in reports
         for name, value in getattr(report, "user_properties", ())
         if name == SCOPE
     )
-    for line in told:
+    for line in scopes:
         terminalreporter.write_line(f"gradcheck: {line}")
 
 

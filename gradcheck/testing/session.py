@@ -256,7 +256,7 @@ class PluggedIn:
         self.examinations.collected = frozenset(names)
 
     def expect_failures(self, items: list[pytest.Item]) -> None:
-        """Mark the expected failures; one that passes fails, one that names no test is told."""
+        """Mark the expected failures; one that passes fails, one that names no test is names."""
         for item in items:
             for name, reason in self.expected.items():
                 if matches(name, item.nodeid):
@@ -269,8 +269,8 @@ class PluggedIn:
         worker = getattr(self._config, "workerinput", {"workerid": "gw0"})["workerid"]
         if nameless and worker == "gw0":
             file = self._config.option.gradcheck_xfails
-            told = (f"{n}{meant(n, possible, 'remove or correct the line')}" for n in nameless)
-            text = f"{file}: no test is called {', nor '.join(told)}"
+            names = (f"{n}{meant(n, possible, 'remove or correct the line')}" for n in nameless)
+            text = f"{file}: no test is called {', nor '.join(names)}"
             try:
                 warnings.warn(UnmatchedWarning(text), stacklevel=2)
             except UnmatchedWarning:  # by a filter of "error"

@@ -22,8 +22,8 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
-from gradcheck.run.mutation_score import answers, flags, makes_no_difference
 from gradcheck.run.submission import from_object
+from tests.bugs.answers import answers, flags, makes_no_difference
 
 SEED = 71
 

@@ -135,7 +135,7 @@ class Cell:
         0 within the error bar, 1 to 5 on the scale, 6 not a number.
     mark : str
         What stands in the cell, so that colour is not the only sign.
-    told : str
+    text : str
         All of it, in a sentence.
     worst : bool
     """
@@ -143,7 +143,7 @@ class Cell:
     name: str
     level: int
     mark: str
-    told: str
+    text: str
     worst: bool
 
 

@@ -50,7 +50,7 @@ class Panel:
     ----------
     id : str
     entry : dict
-    faults : list of telling.Fault
+    faults : list of Fault
     bad, right : lists of findings that are not correct, and slugs of those that are
     follow : list of str
         Slugs of those that are not correct because of another.
@@ -198,7 +198,7 @@ def _panel(entry: dict[str, Any], index: int) -> Panel:
 def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
     drawn: dict[str, Any] = {"implied": []}
     if pictures["slopes"]:
-        for i, slope in enumerate(_telling_first(pictures["slopes"])[:SLOPES]):
+        for i, slope in enumerate(_smooth_first(pictures["slopes"])[:SLOPES]):
             svg = curves.implied_derivative(slope, f"{name}-implied-{i}")
             drawn["implied"].append((slope, svg, curves.outside(slope)))
     specimen = pictures["specimen"]
@@ -209,7 +209,7 @@ def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
     return drawn
 
 
-def _telling_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _smooth_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Begin with the smooth activations of most points: a step is the least to look at."""
     stepped = ("relu", "leaky_relu")
     return sorted(slopes, key=lambda s: (s["activation"] in stepped, -len(s["z"])))
