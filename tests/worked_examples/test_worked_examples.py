@@ -8,21 +8,27 @@ import pytest
 
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Reproduction
-from gradcheck.networks.worked_examples.classification import VERIFIED_SAMPLES, share_right
-from gradcheck.networks.worked_examples.digits import digits
-from gradcheck.networks.worked_examples.least_squares import fit
-from gradcheck.networks.worked_examples.training import chunks
-from gradcheck.networks.worked_examples.two_moons import moons
-from gradcheck.networks.worked_examples.two_two_two import (
-    ERROR_WITH_UPDATED_BEFORE_USED,
-    OUTPUTS_WITH_HIDDEN_USED_TWICE,
-    OUTPUTS_WITH_UPDATED_BEFORE_USED,
-    START,
+from gradcheck.networks.worked_examples.by_hand import START
+from gradcheck.networks.worked_examples.classification import (
+    VERIFIED_SAMPLES,
+    digits,
+    moons,
+    share_right,
 )
-from gradcheck.networks.worked_examples.worked_example import above, below, printed
+from gradcheck.networks.worked_examples.descent import fit
+from gradcheck.networks.worked_examples.worked_example import above, below, chunks, printed
 from gradcheck.reading.loading import load, shipped
 
 BY_NAME = {example.name: example for example in EXAMPLES}
+
+#: The outputs of the first forward of two-two-two under the bug "hidden output used twice" on
+#: output 2: h2 stands in the place of h1 in its sum.
+OUTPUTS_WITH_HIDDEN_USED_TWICE = (0.751365070, 0.773245489)
+
+#: Its total error after 1 round, and its outputs after 10 000, under "updated before used".
+ERROR_WITH_UPDATED_BEFORE_USED = 0.291027924
+OUTPUTS_WITH_UPDATED_BEFORE_USED = (0.015912196, 0.984065734)
+
 LARGE = ("sine-1-4-1", "two-moons", "digits")
 #: More than five seconds each.
 SLOW = {("matrix", "sine-1-4-1"), ("scalar_loops", "sine-and-constant")}

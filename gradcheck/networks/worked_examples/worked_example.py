@@ -1,11 +1,26 @@
-"""What a worked example is: a published system beside what the code gets."""
+"""What a worked example is, a published system beside what the code gets, and what it asks.
+
+Every question is a generator, to be used with ``yield from``; whatever is not an answer
+ends the example with :class:`NotRun`. Training is done with the code's own step.
+"""
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from gradcheck.contract.protocol import Observation, Request
-from gradcheck.networks.problem import Problem
+import numpy as np
+
+from gradcheck.contract.problem import Tensors
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.errors import UsageError
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Batch, Floats, Params, Problem
+
+T = TypeVar("T")
+
+#: Asks the code, and returns what came of it.
+Asking = Generator[Request, Observation, T]
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ class NotRun(Exception):  # noqa: N818 (an ending, not a fault of ours)
 
 #: A worked example asks requests and returns its outcome; it never calls code.
 #: It raises NotRun when there is no answer to one of them.
-Run = Generator[Request, Observation, Reproduction]
+Run = Asking[Reproduction]
 
 
 @dataclass(frozen=True)
@@ -126,3 +141,124 @@ def above(quantity: str, bound: float, value: float, curve: tuple[float, ...] = 
     """Compare with a bound that must be passed."""
     agrees = math.isfinite(value) and value > bound
     return Result(quantity, bound, value, agrees, curve, bound=">")
+
+
+def ask(request: Request) -> Asking[Observation]:
+    """Ask, and insist on an answer.
+
+    Raises
+    ------
+    NotRun
+        When the observation is a failure.
+    """
+    observation = yield request
+    if observation.failure is not None:
+        raise NotRun(observation.failure.message, unsupported=not observation.supported)
+    return observation
+
+
+def outputs(problem: Problem) -> Asking[Floats]:
+    """Ask for the outputs, (N, n[L])."""
+    observation = yield from ask(Request(Call.FORWARD, problem))
+    return observation.outputs
+
+
+def loss(problem: Problem) -> Asking[float]:
+    """Ask for the loss of the batch."""
+    observation = yield from ask(Request(Call.LOSS_AND_GRADS, problem))
+    return observation.loss
+
+
+def step(problem: Problem, rate: float, rounds: int = 1) -> Asking[Problem]:
+    """Ask for the code's own steps and return the problem where they lead.
+
+    All rounds are one question: the session repeats the step, each time from the
+    parameters that the last one returned.
+
+    Raises
+    ------
+    NotRun
+        Also when the steps lead to parameters that are not finite.
+    """
+    observation = yield from ask(Request(Call.STEP, problem, rate, rounds))
+    return moved(problem, observation.tensors)
+
+
+def moved(problem: Problem, params: Tensors) -> Problem:
+    """Return the problem at other parameters.
+
+    Raises
+    ------
+    NotRun
+        When they are not finite: training led nowhere.
+    """
+    try:
+        return Problem(problem.network, Params(params.pairs), problem.batch)
+    except UsageError as error:
+        raise NotRun(f"training did not stay finite: {error}") from None
+
+
+#: Takes so many rounds from a problem, and returns the problem where they lead.
+Walk = Callable[[Problem, int], Asking[Problem]]
+
+#: Draws an array of a shape.
+Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a training went.
+
+    Attributes
+    ----------
+    start, end : Problem
+    curve : tuple of float
+        The loss at the start, at equal intervals, and at the end.
+    """
+
+    start: Problem
+    end: Problem
+    curve: tuple[float, ...]
+
+
+def train(start: Problem, rounds: int, walk: Walk, samples_of_curve: int = 50) -> Asking[Training]:
+    """Take so many rounds, and the loss now and then."""
+    problem = start
+    curve = [(yield from loss(problem))]
+    for chunk in chunks(rounds, samples_of_curve):
+        problem = yield from walk(problem, chunk)
+        curve.append((yield from loss(problem)))
+    return Training(start, problem, tuple(curve))
+
+
+def full_batch(rate: float) -> Walk:
+    """Step on the whole batch, many rounds at a time."""
+    return lambda problem, rounds: step(problem, rate, rounds)
+
+
+def mini_batches(rate: float, size: int) -> Walk:
+    """Step on each mini-batch in turn: neighbouring rows, always in the same order."""
+
+    def walk(problem: Problem, rounds: int) -> Asking[Problem]:
+        batch, after = problem.batch, problem
+        starts = range(0, batch.size, size)
+        parts = [batch.select(np.arange(n, min(n + size, batch.size))) for n in starts]
+        for part in parts * rounds:
+            after = yield from step(replace(after, batch=part), rate)
+        return replace(after, batch=batch)
+
+    return walk
+
+
+def chunks(rounds: int, parts: int) -> list[int]:
+    """Split a number of rounds into at most ``parts`` nearly equal ones."""
+    parts = min(parts, rounds)
+    ends = [rounds * part // parts for part in range(parts + 1)]
+    return [int(size) for size in np.diff(ends)]
+
+
+def random_start(network: Network, batch: Batch, draw: Draw, seed: int = 0) -> Problem:
+    """Draw W1, b1, W2, b2, ... in this order."""
+    rng = np.random.default_rng(seed)
+    params = Params([(draw(rng, shape), draw(rng, shape[1:])) for shape in network.shapes])
+    return Problem(network, params, batch)
