@@ -72,8 +72,8 @@ BUGS = (
         "the weight gradient is transposed",
         wrong="{delta.T @ inputs}",
         why="On a square layer the shapes fit either way, so nothing complains.",
-        mend="It has a {input} for each input and a {output} for each unit: {code(inputs.T @ "
-        "delta)}.",
+        mend="It has a {input} for each input and a {output} for each unit: "
+        "{code(inputs.T @ delta)}.",
         hides="layers that are not square, where the shape is noticed; one sample with equal "
         "factors",
         rules=after("weight_product", _transposed),
