@@ -6,7 +6,7 @@ yields a :class:`Request`, and a session (``gradcheck.execution``) carries it ou
 and sends back an :class:`Observation`, which holds numbers and nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from gradcheck.contract.answers import (
     read_outputs,
     read_tensors,
 )
+from gradcheck.contract.conventions import Conventions
 from gradcheck.contract.problem import PosedNetwork
 
 __all__ = [
@@ -132,7 +133,7 @@ class Described(Protocol):
         ...
 
     @property
-    def conventions(self) -> Mapping[str, str]:
+    def conventions(self) -> Conventions:
         """What it takes the code to do."""
         ...
 

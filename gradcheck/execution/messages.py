@@ -5,9 +5,12 @@ that were asked for, names come from a list, and texts are short.
 """
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from functools import lru_cache
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,7 @@ from gradcheck.contract.answers import (
     Observation,
     Outline,
 )
+from gradcheck.contract.conventions import Conventions
 from gradcheck.contract.problem import Posed, PosedBatch, PosedNetwork, Tensors, in_order
 from gradcheck.errors.lines import Place
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
@@ -214,7 +218,61 @@ def texts(value: Value, longest: int = MAX_MESSAGE) -> tuple[str, ...]:
     return tuple(found)
 
 
-def pairs_of_texts(value: Value) -> dict[str, str]:
-    """Read ``key, value, key, value, ...`` as a mapping."""
-    flat = texts(value, MAX_CONVENTION)
-    return dict(zip(flat[::2], flat[1::2], strict=False))
+def conventions_values(conventions: Conventions) -> tuple[Value, ...]:
+    """Write conventions, in the worker: field by field."""
+    return tuple(_field(getattr(conventions, each.name)) for each in fields(conventions))
+
+
+def _field(value: Any) -> Value:
+    if is_dataclass(value):
+        return tuple(_field(getattr(value, each.name)) for each in fields(value))
+    if isinstance(value, Mapping):
+        return [text for pair in value.items() for text in pair]
+    return tuple(map(_field, value)) if isinstance(value, tuple) else value
+
+
+def read_conventions(values: Value) -> Conventions:
+    """Read conventions, and believe no more of them than that each field is of its type.
+
+    Raises
+    ------
+    WireError
+        When they are none.
+    ValueError
+        When a field holds a word that is not one of its words.
+    """
+    read: Conventions = _read_as(Conventions, values)
+    return read
+
+
+def _read_as(kind: Any, value: Value) -> Any:
+    """Read a value as one of a type that a field of conventions has."""
+    if isinstance(kind, UnionType):  # or none
+        return None if value is None else _read_as(get_args(kind)[0], value)
+    if get_origin(kind) is Mapping:
+        flat = texts(value, MAX_CONVENTION)
+        return dict(zip(flat[::2], flat[1::2], strict=False))
+    if get_origin(kind) is tuple:
+        if not isinstance(value, tuple) or len(value) > 10 * MAX_NOTES:
+            raise WireError("no list where one is expected")
+        return tuple(_read_as(get_args(kind)[0], item) for item in value)
+    if is_dataclass(kind):
+        return _read_fields(kind, value)
+    if issubclass(kind, Enum):
+        return kind(value)
+    if type(value) is not kind:
+        raise WireError("a convention of another type than its field")
+    return value[:MAX_CONVENTION] if isinstance(value, str) else value
+
+
+def _read_fields(kind: Any, value: Value) -> Any:
+    types = _types(kind)
+    if not isinstance(value, tuple) or len(value) != len(types):
+        raise WireError("conventions of other fields than there are")
+    return kind(*map(_read_as, types, value))
+
+
+@lru_cache
+def _types(kind: type) -> tuple[Any, ...]:
+    """Return the types of the fields of a class."""
+    return tuple(get_type_hints(kind).values())

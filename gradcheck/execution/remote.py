@@ -7,9 +7,10 @@ lost, so that no budget is paid twice.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from gradcheck.contract.conventions import AS_DEFINED, Conventions
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.contract.sizes import MAX_TOGETHER, numbers
 from gradcheck.errors import SandboxError
@@ -65,13 +66,13 @@ class Offer:
     Attributes
     ----------
     adapter : str
-    conventions : mapping of str to str
+    conventions : Conventions
     calls : tuple of str
         The functions it has.
     """
 
     adapter: str
-    conventions: Mapping[str, str] = field(default_factory=dict)
+    conventions: Conventions = AS_DEFINED
     calls: tuple[str, ...] = ()
 
 
@@ -374,11 +375,10 @@ class Remote:
             raise wire.WireError("no number of an adapter")
         readings = []
         for offer in offers if isinstance(offers, tuple) else ():
-            adapter, conventions, calls = offer if isinstance(offer, tuple) else (None,) * 3
+            adapter, calls, *fields = offer if isinstance(offer, tuple) else (None, None)
             (name,) = messages.texts((adapter,))
-            readings.append(
-                Offer(name, messages.pairs_of_texts(conventions), messages.texts(calls))
-            )
+            conventions = messages.read_conventions(tuple(fields))
+            readings.append(Offer(name, conventions, messages.texts(calls)))
         if not 0 < len(readings) <= messages.MAX_READINGS:
             raise wire.WireError(f"{len(readings)} readings")
         self._readings = tuple(readings)

@@ -173,7 +173,7 @@ class _Server:
         return wire.Frame(wire.LOADED, frame.number, (*declared, loaded.notes))
 
     def _find(self, frame: Any) -> Any:
-        from gradcheck.execution import wire
+        from gradcheck.execution import messages, wire
         from gradcheck.reading import readings
 
         adapter, first, seconds = frame.values
@@ -183,8 +183,8 @@ class _Server:
         offers = [
             (
                 reading.adapter,
-                [text for pair in reading.conventions.items() for text in pair],
                 _offered(reading.implementation),
+                *messages.conventions_values(reading.conventions),
             )
             for reading in self._readings
         ]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import Argument, Conventions, Targets
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
@@ -37,7 +38,6 @@ from gradcheck.reading.returned import (
     from_above,
     meant,
     returned_names,
-    told_of_meaning,
 )
 
 #: How samples are given, the likelier first.
@@ -215,8 +215,8 @@ class Called:
         found: list[OwnLoss] = answered(tried, [])
         return found
 
-    def meanings(self, loss: bool) -> Iterator[tuple[str, dict[str, str]]]:
-        """Yield what the argument may be given that no name says, and what is told of it."""
+    def meanings(self, loss: bool) -> Iterator[Argument | None]:
+        """Yield what the argument may be given that no name says; None where there is none."""
         own, x, y = self.trial()
 
         def tried() -> None:
@@ -226,10 +226,10 @@ class Called:
 
         answered(tried, None)
         if not self.unknown:
-            yield "", {}
+            yield None
             return
         for meaning in MEANINGS if loss else WITHOUT_LOSS:
-            yield meaning, told_of_meaning(self.unknown, meaning)
+            yield Argument(self.unknown, meaning)
 
     def oriented(self) -> CallSequence:
         """See whether the forward runs, and whether outputs are columns where samples are rows."""
@@ -252,22 +252,21 @@ class Called:
             own, x, _ = self.trial()
             runs = self.plan.forward and answered(lambda: [self.outputs(own, x)], None)
             stage = RAN_FORWARD if runs else WAS_CALLED
-        told = {"calls": ", ".join(self.plan.calls), "class": self.host.name}
-        return broken(adapter, why, stage, told)
+        tried = Conventions(calls=self.plan.calls, class_name=self.host.name)
+        return broken(adapter, why, stage, tried)
 
-    def told(self, holder: str) -> dict[str, str]:
-        """Say how the code is called; its name stands under the key ``holder``."""
-        host, calls = self.host, self.plan.calls
-        told = self.layout.told() | {"calls": ", ".join(calls), holder: host.name}
-        functions = [host.methods[name] for name in calls]
-        told["spelling"] = host.roles.spelling(functions, self.layout, host.root)
-        if self.plan.targets != "as given":
-            told["targets"] = self.plan.targets
-        if self.plan.samples.startswith("one"):
-            told["batch"] = "1"
-        if host.fixed:
-            told["widths"] = "-".join(map(str, host.roles.widths))
-        return told
+    def conventions(self) -> Conventions:
+        """Say how the code is called and keeps its parameters, and no more yet."""
+        host, plan = self.host, self.plan
+        functions = [host.methods[name] for name in plan.calls]
+        return replace(
+            self.layout.conventions(),
+            calls=plan.calls,
+            names=host.roles.spelling(functions, self.layout, host.root),
+            targets=None if plan.targets == Targets.AS_GIVEN else Targets(plan.targets),
+            one_sample=plan.samples.startswith("one"),
+            widths=(host.roles.widths,) if host.fixed else None,
+        )
 
 
 def answered(function: Callable[[], Any], otherwise: Any) -> Any:

@@ -18,27 +18,19 @@ It stands in a file of its own, ``student.gradcheck.py`` beside ``student.py``::
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import BIASES, SAMPLES, WEIGHTS, LossSource, OwnNames
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import TrailedError, raised, trail_of
 from gradcheck.errors.suggestion import meant
 from gradcheck.reading.foreign_call import Reading, UnsuitedError, arguments, calmly, first_line
-from gradcheck.reading.layout import (
-    BIASES,
-    SAMPLES,
-    WEIGHTS,
-    Layout,
-    Trial,
-    from_own,
-    stepped,
-    to_own,
-)
+from gradcheck.reading.layout import Layout, Trial, from_own, stepped, to_own
 from gradcheck.reading.paths import Path, read, single, write
 from gradcheck.reading.update_method import gradient
 
@@ -373,21 +365,20 @@ def find(code: Any) -> Iterator[Reading]:
     declaration = getattr(code, "__gradcheck_declaration__", None)
     if not isinstance(declaration, Declaration):
         return
-    told = Layout(
-        declaration.layout, declaration.bias, declaration.samples, declaration.threshold
-    ).told()
-    told["networks"] = "; ".join(declaration.networks())
-    told["spelling"] = _spelling(declaration)
-    if declaration.samples.startswith("one ") and "row" not in declaration.samples:
-        told["batch"] = "1"
-    if declaration.loss is None and not _returns_loss(code, declaration):
-        told["loss"] = "none"
-    yield Reading("declaration", Declared(code, declaration), told)
+    asked = Declared(code, declaration)
+    conventions = replace(
+        asked.own_layout.conventions(),
+        networks=declaration.networks(),
+        names=OwnNames(names=_names(declaration)),
+        one_sample=declaration.samples.startswith("one "),
+        loss=LossSource(absent=declaration.loss is None and not _returns_loss(code, declaration)),
+    )
+    yield Reading("declaration", asked, conventions)
 
 
-def _spelling(declaration: Declaration) -> str:
+def _names(declaration: Declaration) -> dict[str, str]:
     """Name the parameters as their paths do, where a path is that of a whole array."""
-    words = []
+    names = {}
     paths = (("W", declaration.weights), ("b", declaration.biases))
     for layer in range(1, LAYERS + 1):
         for quantity, path in paths:
@@ -396,8 +387,8 @@ def _spelling(declaration: Declaration) -> str:
             else:
                 each = path.replace("{i}", str(layer - 1)).replace("{l}", str(layer))
             if each and "{" not in each:
-                words.append(f"{quantity}{layer}={each}")
-    return " ".join(words)
+                names[f"{quantity}{layer}"] = each
+    return names
 
 
 def _returns_loss(code: Any, declaration: Declaration) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import Conventions, Penalty, Targets
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     WAS_CALLED,
@@ -169,16 +170,19 @@ def find(module: Any) -> Iterator[Reading]:
             widths = None if takes_sizes else fixed
             why = _stop_of(code, widths)
             if why is not None:
-                yield broken("flat vector", why, WAS_CALLED, {"function": name})
+                yield broken("flat vector", why, WAS_CALLED, Conventions(function=name))
                 continue
             for penalty in PENALTIES if reg else ("",):
-                told = layout.told() | {"order": order, "targets": targets, "function": name}
-                told["spelling"] = spelled([function], by_number, layout)
-                if penalty:
-                    told["penalty"] = penalty
-                if widths:
-                    told["widths"] = "-".join(map(str, _read_as(layout, widths)))
-                yield Reading("flat vector", replace(code, penalty=penalty), told)
+                conventions = replace(
+                    layout.conventions(),
+                    order=order,
+                    targets=Targets(targets),
+                    function=name,
+                    names=spelled([function], by_number, layout),
+                    penalty=Penalty(penalty) if penalty else None,
+                    widths=(_read_as(layout, widths),) if widths else None,
+                )
+                yield Reading("flat vector", replace(code, penalty=penalty), conventions)
 
 
 def _read_as(layout: Layout, widths: tuple[int, ...]) -> tuple[int, ...]:

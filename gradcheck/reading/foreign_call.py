@@ -15,13 +15,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from gradcheck.contract.conventions import AS_DEFINED, Conventions
 from gradcheck.errors.lines import Trail, TrailedError, raised, trail_of
 from gradcheck.reading.names import ROLES, plays
 
@@ -266,20 +267,13 @@ class Reading:
         ``native``, ``cs231n``, ...
     implementation : object
         Follows :class:`gradcheck.contract.protocol.Implementation`.
-    conventions : mapping of str to str
-        What this reading takes the code to do, such as
-        ``{"weights": "out x in", "samples": "columns"}``. Some of them are read by whoever
-        settles the reading: ``loss`` is ``none`` where the code has none, ``among`` says that
-        the next readings have other losses of the code, ``beside`` names those that a reading
-        without a loss leaves aside, ``widths`` lists
-        the sizes the code can be asked for, its own first, ``batch`` the only size of a
-        batch, ``networks`` what a declaration says the code computes, by semicolons, and
-        ``handles`` is ``batches`` where the source is written for them.
+    conventions : Conventions
+        What this reading takes the code to do.
     """
 
     adapter: str
     implementation: Any
-    conventions: Mapping[str, str] = field(default_factory=dict)
+    conventions: Conventions = AS_DEFINED
 
 
 #: How far a try came: an object was being made, the forward was called, it ran and the
@@ -310,10 +304,10 @@ class Broken:
 
 
 def broken(
-    adapter: str, why: UnsuitedError, stage: int, told: Mapping[str, str] | None = None
+    adapter: str, why: UnsuitedError, stage: int, conventions: Conventions = AS_DEFINED
 ) -> Reading:
     """Return a reading that says why the code does not run."""
-    return Reading(adapter, Broken(why, stage), told or {})
+    return Reading(adapter, Broken(why, stage), conventions)
 
 
 def works(reading: Reading) -> bool:

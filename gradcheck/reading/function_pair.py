@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import Argument, Conventions, LossSource, Penalty, Targets
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
@@ -35,7 +36,14 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.layout import Layout, Trial, from_own, labels, single, to_own, widths_of
 from gradcheck.reading.names import plain, plays
-from gradcheck.reading.own_loss import OwnLoss, choices, number_of, own_losses, told_of_loss
+from gradcheck.reading.own_loss import (
+    OwnLoss,
+    choices,
+    number_of,
+    one_of_several,
+    own_losses,
+    source_of,
+)
 from gradcheck.reading.returned import (
     MEANINGS,
     WITHOUT_LOSS,
@@ -45,7 +53,6 @@ from gradcheck.reading.returned import (
     meant,
     parts_of,
     returned_names,
-    told_of_meaning,
 )
 from gradcheck.reading.source_names import by_number, spelled
 
@@ -90,11 +97,12 @@ class Chain:
         taken = any(plays(p.name, "reg") for p in arguments(self.backward))
         return taken or (self.loss is not None and "reg" in self.loss.roles)
 
-    def told(self) -> str:
+    @property
+    def names(self) -> tuple[str, ...]:
         """Name what is called."""
         made = [f.__name__ for f in self.passes]
         made += [self.loss.name] if self.loss is not None else []
-        return ", ".join([*made, *([self.update.__name__] if self.update is not None else [])])
+        return (*made, *([self.update.__name__] if self.update is not None else []))
 
 
 @dataclass(frozen=True)
@@ -124,14 +132,10 @@ class Style:
     penalty: str = ""
     given: str = ""
 
-    def told(self) -> dict[str, str]:
-        """Say it in words."""
-        told = self.layout.told()
-        if self.targets != "as given":
-            told["targets"] = self.targets
-        if self.penalty:
-            told["penalty"] = self.penalty
-        return told
+    def conventions(self) -> Conventions:
+        """Return it as conventions of a reading, which say no more yet."""
+        targets = None if self.targets == Targets.AS_GIVEN else Targets(self.targets)
+        return replace(self.layout.conventions(), targets=targets)
 
 
 class Chained:
@@ -346,7 +350,7 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
                 tried = replace(style, container=container, targets=targets)
                 code, question, error = _tried(chain, tried)
                 if error is not None:
-                    yield broken(adapter, error, code.stage, {"functions": chain.told()})
+                    yield broken(adapter, error, code.stage, Conventions(functions=chain.names))
                     if code.returned and chain.forward is not None and targets == "as given":
                         lacking.append(code)
                     continue
@@ -384,9 +388,13 @@ def _readings(
     meant = [loss for loss in losses if loss.meant and not loss.raised]
     for own in [None] if returned else meant or choices(losses):
         made = replace(chain, loss=own)
-        told = style.told() | {"functions": made.told()}
-        told["spelling"] = spelled(made.passes, by_number, style.layout, style.bias)
-        told |= {} if returned else told_of_loss(own, losses)
+        conventions = replace(
+            style.conventions(),
+            functions=made.names,
+            names=spelled(made.passes, by_number, style.layout, style.bias),
+            loss=LossSource() if returned else source_of(own, losses),
+            several=not returned and one_of_several(own, losses),
+        )
         meanings: tuple[str, ...] = ("",)
         if style.given:
             meanings = WITHOUT_LOSS if own is None else tuple(MEANINGS)
@@ -394,10 +402,11 @@ def _readings(
             PENALTIES if made.takes_penalty else ("",), meanings
         ):
             final = replace(style, penalty=penalty, given=given)
-            more = {"penalty": penalty} if penalty else {}
-            more |= told_of_meaning(code.unknown, given) if given else {}
             asked = Chained(made, final, code.picker, code.updated)
-            yield Reading(adapter, asked, told | more)
+            found = replace(conventions, penalty=Penalty(penalty) if penalty else None)
+            if given:
+                found = replace(found, argument=Argument(code.unknown, given), several=True)
+            yield Reading(adapter, asked, found)
 
 
 def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], bool]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
+from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Penalty, Targets
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.call_sequence import SAMPLES, Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
@@ -42,7 +43,14 @@ from gradcheck.reading.function_pair import Chain, read
 from gradcheck.reading.holders import Holder, Model, hosts, models
 from gradcheck.reading.layout import Trial, from_own, labels, stepped, to_own, widths_of
 from gradcheck.reading.names import METHODS, gives_gradients, plain, plays
-from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, own_losses, told_of_loss
+from gradcheck.reading.own_loss import (
+    OwnLoss,
+    choices,
+    mentions_loss,
+    one_of_several,
+    own_losses,
+    source_of,
+)
 from gradcheck.reading.parameters import ParameterRoles
 from gradcheck.reading.returned import BACKWARDS, FORWARDS, Picker, loss_in, returned_names
 
@@ -120,22 +128,30 @@ def _readings(code: GradientMethod, returned: bool) -> Iterator[Reading]:
     read = Called(host, plan)
     losses = [] if returned else read.losses()
     for own in choices(losses):
-        said = {} if returned else told_of_loss(own, losses)
-        for meaning, more in Called(host, plan).meanings(returned or own is not None):
-            made = replace(plan, loss=own.name if own else "", own=own, given=meaning)
+        several = not returned and one_of_several(own, losses)
+        for argument in Called(host, plan).meanings(returned or own is not None):
+            given = argument.meaning if argument else ""
+            made = replace(plan, loss=own.name if own else "", own=own, given=given)
             for picker, order in _orders(code.picker):
                 final = GradientMethod(host, made, picker)
-                yield Reading("gradients", final, final.told("class") | said | more | order)
+                conventions = replace(
+                    final.conventions(),
+                    class_name=host.name,
+                    loss=LossSource() if returned else source_of(own, losses),
+                    argument=argument,
+                    returned=order,
+                    several=several or argument is not None or bool(order),
+                )
+                yield Reading("gradients", final, conventions)
 
 
-def _orders(picker: Picker) -> Iterator[tuple[Picker, dict[str, str]]]:
+def _orders(picker: Picker) -> Iterator[tuple[Picker, str]]:
     """Yield the orders in which layers may be returned, where their shapes are alike."""
     if not picker.alike:
-        yield picker, {}
+        yield picker, ""
         return
     for order in (FORWARDS, BACKWARDS):
-        told = {"returned": order, "among": "several orders"}
-        yield Picker(order == BACKWARDS), told
+        yield Picker(order == BACKWARDS), order
 
 
 class _Kept:
@@ -161,12 +177,15 @@ class _Kept:
         roles.write(made, own)
         return made, roles
 
-    def told(self, spelling: str) -> dict[str, str]:
-        """Say of what class the object is, and how its parameters are laid out."""
-        told = {"class": self.model.cls.__name__, "spelling": spelling}
-        if self.model.fixed:
-            told["widths"] = "-".join(map(str, self.model.roles.widths))
-        return self.model.roles.layout.told() | told
+    def conventions(self, names: OwnNames) -> Conventions:
+        """Say of what class the object is, and how its parameters are laid out; no more yet."""
+        roles = self.model.roles
+        return replace(
+            roles.layout.conventions(),
+            class_name=self.model.cls.__name__,
+            names=names,
+            widths=(roles.widths,) if self.model.fixed else None,
+        )
 
 
 #: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
@@ -237,13 +256,18 @@ def find_cs231n(module: Any) -> Iterator[Reading]:
         for model, targets in itertools.product(models(cls), ("integer labels", "one-hot")):
             stage, why = _stop_of_loss(Course(model, targets, penalties[0], place))
             if why is not None:
-                yield broken("cs231n", why, stage, {"class": cls.__name__, "calls": "loss"})
+                tried = Conventions(calls=("loss",), class_name=cls.__name__)
+                yield broken("cs231n", why, stage, tried)
                 continue
-            spelling = model.roles.spelling([methods(cls)["loss"]], model.roles.layout)
+            own_names = model.roles.spelling([methods(cls)["loss"]], model.roles.layout)
             for penalty in penalties:
                 code = Course(model, targets, penalty, place)
-                told = code.told(spelling) | {"targets": targets}
-                yield Reading("cs231n", code, told | ({"penalty": penalty} if penalty else {}))
+                conventions = replace(
+                    code.conventions(own_names),
+                    targets=Targets(targets),
+                    penalty=Penalty(penalty) if penalty else None,
+                )
+                yield Reading("cs231n", code, conventions)
 
 
 def _stop_of_loss(code: Course) -> tuple[int, UnsuitedError | None]:
@@ -353,16 +377,21 @@ def find_nielsen(module: Any) -> Iterator[Reading]:
         for model in models(cls):
             stage, why = _stop_of_backprop(model)
             if why is not None:
-                yield broken("nielsen", why, stage, {"class": cls.__name__, "calls": "backprop"})
+                tried = Conventions(calls=("backprop",), class_name=cls.__name__)
+                yield broken("nielsen", why, stage, tried)
                 continue
             losses = _losses(model, module)
             for first, own in itertools.product((True, False), choices(losses)):
                 code = Book(model, first, own)
-                told = code.told(_spelling(method, model.roles)) | {
-                    "samples": "one column a call; a batch is their mean",
-                    "returned": "biases first" if first else "weights first",
-                }
-                yield Reading("nielsen", code, told | told_of_loss(own, losses))
+                conventions = replace(
+                    code.conventions(_names(method, model.roles)),
+                    samples="one column",
+                    averaged=True,
+                    returned="biases first" if first else "weights first",
+                    loss=source_of(own, losses),
+                    several=one_of_several(own, losses),
+                )
+                yield Reading("nielsen", code, conventions)
 
 
 def _stop_of_backprop(model: Model) -> tuple[int, UnsuitedError | None]:
@@ -405,17 +434,17 @@ _LISTS = {"dW": ("nabla_w", 1), "db": ("nabla_b", 1), "z": ("zs", 1), "a": ("act
 _LAYERS = 6
 
 
-def _spelling(method: Any, roles: ParameterRoles) -> str:
+def _names(method: Any, roles: ParameterRoles) -> OwnNames:
     """Name what the book keeps in lists, where the method has lists of those names."""
     names = {"W": (roles.weights[0].written("self").rpartition("[")[0], 1)}
     if roles.biases:
         names["b"] = (roles.biases[0].written("self").rpartition("[")[0], 1)
     local = getattr(getattr(method, "__code__", None), "co_varnames", ())
     names |= {quantity: each for quantity, each in _LISTS.items() if each[0] in local}
-    words = [
-        f"{quantity}{layer}={name}[{layer - offset}]"
+    numbered = {
+        f"{quantity}{layer}": f"{name}[{layer - offset}]"
         for quantity, (name, offset) in names.items()
         for layer in range(1, _LAYERS)
         if name
-    ]
-    return " ".join([roles.form or "column", *words])
+    }
+    return OwnNames(roles.form or "column", numbered)

@@ -26,14 +26,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
+from gradcheck.contract.conventions import Conventions
 from gradcheck.contract.problem import PosedNetwork as Network
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]
-
-WEIGHTS = ("in x out", "out x in")
-BIASES = ("apart", "first", "last", "missing")
-SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
 
 
 @dataclass(frozen=True)
@@ -140,20 +137,9 @@ class Layout:
             return array.reshape(n_out, n).T.copy()
         return array.reshape(n, n_out).copy()
 
-    def told(self) -> dict[str, str]:
-        """Say it in words, for the record."""
-        line = "row" if self.weights == "in x out" else "column"
-        words = {
-            "apart": "apart",
-            "first": f"first {line} of the weights",
-            "last": f"last {line} of the weights",
-            "missing": "missing: a unit that is always on stands in",
-        }[self.bias]
-        return {
-            "weights": self.weights,
-            "bias": f"{words}, subtracted" if self.threshold else words,
-            "samples": self.samples,
-        }
+    def conventions(self) -> Conventions:
+        """Return it as conventions of a reading, which say no more yet."""
+        return Conventions(self.weights, self.bias, self.threshold, samples=self.samples)
 
 
 def _other_shape(kind: str, layer: str, kinds: str, array: Floats, told: str) -> ContractError:

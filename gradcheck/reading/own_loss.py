@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.contract.conventions import LossSource
 from gradcheck.reading.foreign_call import (
     UnsuitedError,
     arguments,
@@ -161,16 +162,21 @@ def choices(losses: Sequence[OwnLoss]) -> list[OwnLoss | None]:
     return [*broken] or [*(loss for loss in losses if not loss.raised), None]
 
 
-def told_of_loss(own: OwnLoss | None, losses: Sequence[OwnLoss]) -> dict[str, str]:
-    """Say where a reading has its loss, and what others it may have."""
-    usable = list(dict.fromkeys(loss.name for loss in losses if not loss.raised))
+def source_of(own: OwnLoss | None, losses: Sequence[OwnLoss]) -> LossSource:
+    """Say where a reading has its loss; where it has none, what others it leaves aside."""
     if own is not None:
-        several = {"among": "several losses"} if len(choices(losses)) > 2 else {}
-        return {"loss": own.name, **several}
-    raising = [f"{loss.name} raised {loss.raised}" for loss in losses if loss.raised]
-    doubt = ", ".join(dict.fromkeys(loss.name for loss in losses if loss.meant))
-    told = {"beside": ", ".join(usable), "raises": "; ".join(raising), "doubt": doubt}
-    return {"loss": "none", **{key: value for key, value in told.items() if value}}
+        return LossSource(own.name)
+    return LossSource(
+        absent=True,
+        beside=tuple(dict.fromkeys(loss.name for loss in losses if not loss.raised)),
+        raised=tuple(f"{loss.name} raised {loss.raised}" for loss in losses if loss.raised),
+        meant=tuple(dict.fromkeys(loss.name for loss in losses if loss.meant)),
+    )
+
+
+def one_of_several(own: OwnLoss | None, losses: Sequence[OwnLoss]) -> bool:
+    """Say whether other readings have other losses of the code than this one has."""
+    return own is not None and len(choices(losses)) > 2
 
 
 def number_of(value: Any) -> float | None:

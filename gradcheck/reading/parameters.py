@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import OwnNames
 from gradcheck.reading.layout import Layout, narrower, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find
@@ -90,7 +91,7 @@ class ParameterRoles:
         """Say where the parameters are."""
         return ", ".join(row.name for row in self._rows)
 
-    def spelling(self, functions: list[Any], layout: Layout, root: str = "self") -> str:
+    def spelling(self, functions: list[Any], layout: Layout, root: str = "self") -> OwnNames:
         """Return the names of parameters in an object, and of what is computed of them."""
         return spelled_at(functions, self.weights, self.biases, layout, root, self.form)
 

@@ -320,8 +320,3 @@ def meant(meaning: str, outputs: Any, y: Any, samples: int, columns: bool) -> An
     if columns:
         return MEANINGS[meaning](a.T, target.T, samples, a.size // samples).T
     return MEANINGS[meaning](a, target, samples, a.size // samples)
-
-
-def told_of_meaning(name: str, meaning: str) -> dict[str, str]:
-    """Say what an argument is given, where that is one of several meanings."""
-    return {"argument": f"{name} = {meaning}", "among": "several meanings"}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Rate
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
@@ -30,15 +31,15 @@ from gradcheck.reading.foreign_call import (
     members,
 )
 from gradcheck.reading.holders import set_rates
-from gradcheck.reading.layout import to_own
+from gradcheck.reading.layout import Layout, to_own
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
-from gradcheck.reading.own_loss import OwnLoss, own_losses, told_of_loss
+from gradcheck.reading.own_loss import OwnLoss, own_losses, source_of
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows
 from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST, first, one_round, stored
 from gradcheck.reading.running import changed as changed_in
-from gradcheck.reading.shrinking import shares, told_of_share
+from gradcheck.reading.shrinking import shares
 from gradcheck.reading.source import built_in
 from gradcheck.reading.update_method import Stepping
 
@@ -205,15 +206,17 @@ def find(module: Any) -> Iterator[Reading]:
         for part in _parts(script, before, moved_places, seen):
             if part.outputs is not None and part.roles not in others:
                 others[part.roles] = _unread(script, shelf, part, moved_places, after)
-            told = _told(script, part)
-            if others.get(part.roles):
-                told["unread"] = ", ".join(others[part.roles])
+            names = OwnNames()
             if not part.roles.in_rows:
                 roles, lines = part.roles, [one_round(loop, inner)]
-                told["spelling"] = roles.spelling(lines, roles.layout, "")
-            if inner:
-                told["loop"] = "the first round of each inner loop"
-            yield Reading("script", LoopIteration(script, part, shelf), told)
+                names = roles.spelling(lines, roles.layout, "")
+            conventions = replace(
+                _conventions(part),
+                unread=others.get(part.roles, ()),
+                names=names,
+                inner_loops_once=inner,
+            )
+            yield Reading("script", LoopIteration(script, part, shelf), conventions)
 
 
 def _unread(
@@ -433,24 +436,20 @@ def _outputs(
     yield from [*likely, *(p for p in reversed(single) if p not in likely)]
 
 
-def _told(script: Script, part: Part) -> dict[str, str]:
-    told: dict[str, str] = dict(part.roles.layout.told())
-    told["samples"] = part.x.samples
-    told["parameters"] = part.roles.told()
-    told["inputs"], told["targets"] = part.x.place.name, part.y.place.name
-    told["loss"] = part.loss or "none"
-    told |= {} if part.loss else told_of_loss(None, part.beside)
-    told["rate"] = part.rate or ", ".join(part.keepers) or f"built in, {part.built_in:g}"
-    told["rate"] += told_of_share(part.share)
-    if part.outputs is not None:
-        told["outputs"] = part.outputs.name
-    if part.zeroed:
-        told["bias"] = "shared by a layer, or missing: a unit that is always on stands in"
-    if part.x.samples.startswith("one"):
-        told["batch"] = "1"
+def _conventions(part: Part) -> Conventions:
+    layout: Layout = part.roles.layout
     own = part.roles.widths
-    sizes = [own]
-    if not part.roles.in_rows and len(own) == 3:
-        sizes += [(*other, own[-1]) for other in OTHERS]
-    told["widths"] = " ".join("-".join(map(str, each)) for each in sizes)
-    return told
+    several = not part.roles.in_rows and len(own) == 3
+    return replace(
+        layout.conventions(),
+        samples=part.x.samples,
+        parameters=part.roles.told(),
+        inputs=part.x.place.name,
+        named_targets=part.y.place.name,
+        outputs=part.outputs.name if part.outputs is not None else "",
+        loss=LossSource(part.loss) if part.loss else source_of(None, part.beside),
+        rate=Rate(part.rate or ", ".join(part.keepers), part.built_in, part.share),
+        shared_bias=bool(part.zeroed),
+        one_sample=part.x.samples.startswith("one"),
+        widths=(own, *((*other, own[-1]) for other in (OTHERS if several else ()))),
+    )

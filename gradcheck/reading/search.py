@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from gradcheck.contract.conventions import Conventions, Unrecognised
 from gradcheck.errors.lines import Anywhere, Place, Sources
 from gradcheck.reading.foreign_call import (
     NO_ARRAY,
@@ -144,8 +145,7 @@ def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
 def _is_about(reading: Reading, code: Any) -> bool:
     """Whether a reading calls the one function that was handed over, of all that are beside it."""
     among = getattr(code, "__gradcheck_among__", ())
-    told = " ".join(reading.conventions.get(key, "") for key in ("functions", "function", "calls"))
-    return not among or bool(set(among) & set(told.replace(",", " ").split()))
+    return not among or bool(set(among) & set(reading.conventions.called))
 
 
 def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:
@@ -158,35 +158,30 @@ def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...
     from gradcheck.reading import layout, source  # native code does not pay for it
 
     if source.handles_batches(code):
-        found = tuple(_with(each, "handles", "batches") for each in found)
-    if not any(map(_takes_labels, found)) or not source.counts_classes(code):
+        found = tuple(
+            replace(each, conventions=replace(each.conventions, for_batches=True)) for each in found
+        )
+    if not any(each.conventions.labels for each in found) or not source.counts_classes(code):
         return found
     return tuple(
         replace(
-            _with(each, "targets", f"{each.conventions['targets']}, the last class in every batch"),
+            each,
             implementation=layout.WithLastClass(each.implementation),
+            conventions=replace(each.conventions, last_class=True),
         )
-        if _takes_labels(each)
+        if each.conventions.labels
         else each
         for each in found
     )
 
 
-def _takes_labels(reading: Reading) -> bool:
-    return "labels" in reading.conventions.get("targets", "")
-
-
-def _with(reading: Reading, key: str, told: str) -> Reading:
-    return replace(reading, conventions={**reading.conventions, key: told})
-
-
 def find_native(code: Any) -> Iterator[Reading]:
     """Yield the code itself, if it follows the contract: ``loss_and_grads``."""
     if callable(getattr(code, "loss_and_grads", None)):
-        yield Reading("native", code, {f"aside {n}": text for n, text in _aside(code).items()})
+        yield Reading("native", code, Conventions(other_purpose=_other_purpose(code)))
 
 
-def _aside(code: Any) -> dict[str, str]:
+def _other_purpose(code: Any) -> dict[str, str]:
     """Return the functions that have the name of an optional one and other arguments."""
     found = {}
     for name, count in _OPTIONAL.items():
@@ -213,14 +208,10 @@ def _nearest(code: Any, stopped: Sequence[Reading], sources: Sources, ended: boo
     nearest = max((_Stop.of(each, sources) for each in stopped), key=_Stop.rank, default=None)
     if nearest is not None and nearest.theirs:
         return nearest.reading
-    told = {
-        "found": _contents(code),
-        "nearest": nearest.told(sources) if nearest else "",
-        "ended": "its functions take long, so that not every way was tried" if ended else "",
-    }
+    found = Unrecognised(_contents(code), nearest.told(sources) if nearest else "", ended=ended)
     if nearest is not None and nearest.place is not None and nearest.stage != WAS_MADE:
-        told |= {"nearest_file": nearest.place.file, "nearest_line": str(nearest.place.line)}
-    return Reading("native", code, {key: value for key, value in told.items() if value})
+        found = replace(found, file=nearest.place.file, line=nearest.place.line)
+    return Reading("native", code, Conventions(unrecognised=found))
 
 
 @dataclass(frozen=True)
@@ -263,11 +254,12 @@ class _Stop:
 
     def told(self, sources: Sources) -> str:
         """Say what was tried, and what stopped it; not what our guess of an object raised."""
-        adapter, told = self.reading.adapter, self.reading.conventions
+        adapter, conventions = self.reading.adapter, self.reading.conventions
+        made = conventions.class_name
         if self.stage == WAS_MADE:
-            return f"{adapter}, but how an object of {told.get('class', 'it')} is made is unknown"
-        asked = told.get("calls") or told.get("functions") or told.get("function") or "loss"
-        asked = f"{told['class']}: {asked}" if "class" in told else asked
+            return f"{adapter}, but how an object of {made or 'it'} is made is unknown"
+        asked = ", ".join(conventions.called) or "loss"
+        asked = f"{made}: {asked}" if made else asked
         where = f"{self.place.told(sources.main)}: " if self.place else ""
         return f"{adapter} ({asked}), stopped by {where}{self.why.what}"
 

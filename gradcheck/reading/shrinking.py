@@ -72,14 +72,6 @@ def shares(module: Any, step: Callable[[float], Any]) -> tuple[float | None, ...
     return (1.0, *less) if less else (None,)
 
 
-def told_of_share(share: float | None) -> str:
-    """Say what part of a rate is used; nothing where it is sure."""
-    if share is None:
-        return ""
-    told = "all" if share == 1.0 else f"{share:g}"
-    return f"; {f'{share:.15g}' if told == '1' else told} of it is used"
-
-
 def _made_of_a_rate(body: ast.AST) -> Iterator[ast.expr]:
     """Yield names that are bound to something made of a rate, and products of one with a name."""
     whole = set()

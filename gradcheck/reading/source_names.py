@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from gradcheck.contract.conventions import OwnNames
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import numbered, plain, plays
 from gradcheck.reading.paths import ArrayPath
@@ -72,8 +73,8 @@ def spelled(
     layout: Layout,
     form: str = "",
     known: Mapping[str, str] | None = None,
-) -> str:
-    """Return names and the form of a bias in one line: ``column W1=W1 delta2=dZ2``.
+) -> OwnNames:
+    """Return names, by quantity and layer, and the form of a bias.
 
     Parameters
     ----------
@@ -95,8 +96,7 @@ def spelled(
             form = "vector"  # a vector is added to rows as a row is
     except (RecursionError, ValueError):
         pass
-    names = {**(known or {}), **names}
-    return " ".join([*([form] if form else []), *(f"{key}={name}" for key, name in names.items())])
+    return OwnNames(form, {**(known or {}), **names})
 
 
 def spelled_at(
@@ -106,7 +106,7 @@ def spelled_at(
     layout: Layout,
     root: str = "self",
     form: str = "",
-) -> str:
+) -> OwnNames:
     """Return names where the parameters stand in an object, or in the module (no root)."""
     written = tuple(place.written(root) for place in weights)
     known = {f"W{i}": text for i, text in enumerate(written, start=1)}

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
+from gradcheck.contract.conventions import Conventions, Rate
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.call_sequence import SAMPLES, Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
@@ -34,9 +35,16 @@ from gradcheck.reading.foreign_call import (
 from gradcheck.reading.holders import Holder, hosts, why_not
 from gradcheck.reading.layout import Layout, from_own, stepped, to_own, widths_of
 from gradcheck.reading.names import METHODS, plain
-from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, number_of, told_of_loss
+from gradcheck.reading.own_loss import (
+    OwnLoss,
+    choices,
+    mentions_loss,
+    number_of,
+    one_of_several,
+    source_of,
+)
 from gradcheck.reading.paths import ArrayPath, changed, moved, numbers, unread
-from gradcheck.reading.shrinking import shares, told_of_share
+from gradcheck.reading.shrinking import shares
 from gradcheck.reading.source import built_in
 
 #: ``step(pairs, rate) -> pairs after``.
@@ -217,19 +225,14 @@ def find(module: Any) -> Iterator[Reading]:
     for host in hosts(module):
         for plan in _plans(host, failed):
             others = _unread(UpdateMethod(host, plan))
-            for made, said in _with_loss(host, plan):
-                code = UpdateMethod(host, made)
-                told = code.told("trains") | said
-                told |= {"unread": ", ".join(others)} if others else {}
-                told["rate"] = "can be set" if made.rate is None else f"built in, {made.rate:g}"
-                told["rate"] += told_of_share(made.share)
-                yield Reading("in place", code, told)
+            for code, conventions in _with_loss(host, plan):
+                yield Reading("in place", code, replace(conventions, unread=others))
     yield from failed
     for cls in classes(module).values():
         if set(map(plain, methods(cls))) & {*_TRAIN, "loss"}:
             why = why_not(cls)
             if why is not None:
-                yield broken("in place", why, WAS_MADE, {"class": cls.__name__})
+                yield broken("in place", why, WAS_MADE, Conventions(class_name=cls.__name__))
 
 
 def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
@@ -302,8 +305,8 @@ def _shares(trainer: UpdateMethod) -> tuple[float | None, ...]:
     return shares(trainer.host.module, step)
 
 
-def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[CallSequence, dict[str, str]]]:
-    """Yield a plan with each way to have a loss, then without one; and what is told of it."""
+def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[UpdateMethod, Conventions]]:
+    """Yield a plan with each way to have a loss, then without one; and its conventions."""
     losses = Called(host, plan).losses()
     returning = UpdateMethod(host, replace(plan, loss="returned"))
     question = returning.trial()
@@ -312,8 +315,17 @@ def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[CallSequence,
     for own in choices(losses):
         named = own is not None and own.name != "returned"
         made = replace(plan, loss=own.name if own else "", own=own if named else None)
-        for meaning, told in Called(host, plan).meanings(own is not None):
-            yield replace(made, given=meaning), told_of_loss(own, losses) | told
+        for argument in Called(host, plan).meanings(own is not None):
+            code = UpdateMethod(host, replace(made, given=argument.meaning if argument else ""))
+            conventions = replace(
+                code.conventions(),
+                trained=host.name,
+                loss=source_of(own, losses),
+                argument=argument,
+                rate=Rate(built_in=plan.rate, share=plan.share),
+                several=one_of_several(own, losses) or argument is not None,
+            )
+            yield code, conventions
 
 
 def _unread(trainer: UpdateMethod) -> tuple[str, ...]:

@@ -270,8 +270,7 @@ def draw(state: _State) -> None:
 
 def leave_out(state: _State) -> None:
     """Leave out optional functions that are something else."""
-    conventions = state.submission.session.readings[0].conventions
-    aside = {k.removeprefix("aside "): v for k, v in conventions.items() if k.startswith("aside ")}
+    aside = state.submission.session.readings[0].conventions.other_purpose
     left = state.ask(left_out(state.context, aside))
     offers = tuple(call for call in state.context.offers if call not in left)
     state.context = replace(state.context, offers=offers, left_out=tuple(left.values()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from gradcheck.contract.conventions import Unrecognised
 from gradcheck.contract.protocol import Call, Described, Session
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import Place, raised
@@ -144,8 +145,8 @@ def submit(launch: Launch) -> Submission:
 
 def _place(reading: Described) -> Place | None:
     """Return the line that stopped the reading which came nearest."""
-    file, line = (reading.conventions.get(f"nearest_{part}", "") for part in ("file", "line"))
-    return Place(file, int(line)) if file and line.isdecimal() and len(line) < 9 else None
+    found = reading.conventions.unrecognised
+    return Place(found.file, found.line) if found and found.file else None
 
 
 def _whole(target: Target) -> str:
@@ -176,13 +177,13 @@ def is_own(path: str) -> bool:
 
 def _lacking(what: str, adapter: str | None, reading: Described) -> str:
     """Say what is missing, what was found, and which reading came nearest."""
-    conventions = reading.conventions
-    found = f". It has {conventions['found']}" if conventions.get("found") else ""
-    found += f"; {conventions['ended']}" if conventions.get("ended") else ""
+    found = reading.conventions.unrecognised or Unrecognised()
+    more = f". It has {found.contents}" if found.contents else ""
+    more += "; its functions take long, so that not every way was tried" if found.ended else ""
     mine = f"{adapter!r} " if adapter else ""
-    if conventions.get("nearest"):
-        return _NEAREST.format(what, conventions["nearest"], mine, found)
-    return _LACKING.format(what, mine, found)
+    if found.nearest:
+        return _NEAREST.format(what, found.nearest, mine, more)
+    return _LACKING.format(what, mine, more)
 
 
 def shown(target: Target) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck.contract.conventions import BIASES, SAMPLES, WEIGHTS
 from gradcheck.networks import sampling
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
@@ -15,7 +16,7 @@ from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.reading import Declaration
-from gradcheck.reading.layout import AT_ONE, BIASES, SAMPLES, WEIGHTS, Layout, narrow, widen, wider
+from gradcheck.reading.layout import AT_ONE, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.running import FIRST, first, one_round, to_run, training_loop
 from gradcheck.reading.update_method import gradient

@@ -251,7 +251,7 @@ def test_a_search_without_time_ends_and_says_so(tmp_path):
     path = tmp_path / "student.py"
     path.write_text(example("in_place.py"), encoding="utf-8")
     (reading,) = readings(load(path), seconds=-1.0).readings
-    assert "not every way was tried" in reading.conventions["ended"], reading
+    assert reading.conventions.unrecognised.ended, reading
 
 
 DIGITS = """

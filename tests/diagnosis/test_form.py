@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.contract.answers import DICTIONARY, MOST_NUMBERS, Call, ContractError, outline
+from gradcheck.contract.conventions import Conventions, OwnNames
 from gradcheck.contract.protocol import Request
 from gradcheck.execution import messages, wire
 from gradcheck.execution.session import InProcess
@@ -242,7 +243,8 @@ def test_a_wrong_shape_of_no_known_product_keeps_its_place_alone():
 
 
 def test_gradients_of_the_wrong_shape_are_called_what_the_code_calls_them():
-    notation = Notation.of({"spelling": "column dW1=nabla_w[0] db2=grads['b2']"})
+    names = OwnNames("column", {"dW1": "nabla_w[0]", "db2": "grads['b2']"})
+    notation = Notation.of(Conventions(names=names))
     told = notation.tell(in_code("dW1 has shape (2, 3), expected (3, 2). So is db2."), 1, 2)
     assert told == "nabla_w[0] has shape (2, 3), expected (3, 2). So is grads['b2']."
 

@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pytest
 
+from gradcheck.contract.conventions import Conventions, OwnNames
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.notation.formula import Name, parse, shape_of
@@ -17,18 +18,18 @@ from gradcheck.reading.layout import Layout
 
 #: Names and layouts of code: samples, weights, where biases stand and in which form.
 LAYOUTS = [
-    {"samples": samples, "weights": weights, "bias": bias, "spelling": form}
-    for samples, weights, (bias, form) in itertools.product(
+    Conventions(weights, bias, threshold, samples=samples, names=OwnNames(form))
+    for samples, weights, (bias, threshold, form) in itertools.product(
         ("rows", "columns", "one vector", "one column"),
         ("in x out", "out x in"),
         (
-            ("apart", "vector"),
-            ("apart", "column"),
-            ("apart", "row"),
-            ("apart, subtracted", "vector"),
-            ("first row of the weights", ""),
-            ("last row of the weights", ""),
-            ("missing: a unit that is always on stands in", ""),
+            ("apart", False, "vector"),
+            ("apart", False, "column"),
+            ("apart", False, "row"),
+            ("apart", True, "vector"),
+            ("first", False, ""),
+            ("last", False, ""),
+            ("missing", False, ""),
         ),
     )
     # what no code has: a bias that does not broadcast over its samples
@@ -61,12 +62,8 @@ RUN = [
 WIDTHS, LAYER, DEPTH = (4, 4, 4, 4), 2, 3
 
 
-def told(layout):
-    return Notation.of(layout)
-
-
 def ids(layout):
-    return " ".join(layout.values())
+    return f"{', '.join(layout.describe().values())} {layout.names.form}"
 
 
 def test_there_are_formulas_to_run():
@@ -132,10 +129,10 @@ def laid(values, shape, notation):
 @pytest.mark.parametrize("text", RUN)
 def test_a_formula_gives_the_same_in_every_layout(text):
     for layout in LAYOUTS:
-        notation = told(layout)
+        notation = Notation.of(layout)
         if notation.bare and re.search(r"\bd?b\b", text):
             continue  # there are no biases in such code
-        made = arrays(1 if layout["samples"].startswith("one") else 6)
+        made = arrays(1 if layout.samples.startswith("one") else 6)
         native = NATIVE.formula(text, LAYER, python=True, depth=DEPTH)
         written = notation.formula(text, LAYER, python=True, depth=DEPTH)
         got = np.asarray(eval(written, namespace(made, notation)))
@@ -151,7 +148,7 @@ def test_a_formula_gives_the_same_in_every_layout(text):
 @pytest.mark.parametrize("slug", CATALOGUE)
 def test_no_expression_of_another_layout_is_told(slug):
     bug = CATALOGUE[slug]
-    for notation in map(told, LAYOUTS):
+    for notation in map(Notation.of, LAYOUTS):
         axis = f"axis={int(notation.columns)}"
         for field in TEXTS:
             text = notation.tell(getattr(bug, field), LAYER, DEPTH)
@@ -206,15 +203,22 @@ def test_without_the_first_layer_below_there_is_x():
 
 
 def test_axis_and_shapes_are_those_of_the_layout():
-    columns = told({"weights": "out x in", "samples": "columns", "spelling": "column"})
+    columns = Notation.of(Conventions("out x in", samples="columns", names=OwnNames("column")))
     text = CATALOGUE["bias_gradient_not_summed"].mend
     assert columns.tell(text, 2) == ("Sum over the samples: np.sum(delta2, axis=1, keepdims=True).")
     assert NATIVE.tell(text) == "Sum over the samples: np.sum(delta, axis=0)."
 
 
 def test_names_that_are_no_names_are_not_believed():
-    hostile = "column delta2=dZ2 W1=\x1b[31m a1=" + 99 * "a" + " z1=__import__('os') x=X;rm"
-    assert told({"spelling": hostile}).spelling.names == {"delta2": "dZ2"}
+    names = {
+        "delta2": "dZ2",
+        "W1": "\x1b[31m",
+        "a1": 99 * "a",
+        "z1": "__import__('os')",
+        "x": "X;rm",
+    }
+    hostile = Conventions(names=OwnNames("column", names))
+    assert Notation.of(hostile).spelling.names == {"delta2": "dZ2"}
 
 
 def test_a_name_in_a_formula_is_known():
@@ -247,5 +251,5 @@ def test_a_name_in_a_formula_is_known():
 )
 def test_braces_that_are_no_formula_stay_as_they_are(text):
     for layout in LAYOUTS:
-        told(layout).tell(text, LAYER, DEPTH)  # nothing is raised
+        Notation.of(layout).tell(text, LAYER, DEPTH)  # nothing is raised
     assert NATIVE.tell("{'a': 1} and {__import__('os')}") == "{'a': 1} and {__import__('os')}"

@@ -9,6 +9,7 @@ import pytest
 
 import gradcheck
 from gradcheck.comparison.compare import FLOAT64, Arithmetic
+from gradcheck.contract.conventions import AS_DEFINED, Conventions, OwnNames
 from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs import CATALOGUE
@@ -26,8 +27,8 @@ from gradcheck.reading.source_names import by_number, spelled
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "plug_in"
 
-COLUMNS = {"weights": "out x in", "samples": "columns", "bias": "apart", "spelling": "column"}
-BARE = {"weights": "out x in", "bias": "missing: a unit that is always on stands in"}
+COLUMNS = Conventions("out x in", samples="columns", names=OwnNames("column"))
+BARE = Conventions("out x in", bias="missing")
 
 
 def problem(text, samples, seed=1):
@@ -101,10 +102,10 @@ def test_without_biases_the_network_is_that_of_the_author():
     [
         (COLUMNS, "W2[0,1]", "W2[1,0]", 1.0),
         (COLUMNS, "b2[1]", "b2[1,0]", 1.0),
-        ({"bias": "first row of the weights"}, "W2[0,1]", "W2[1,1]", 1.0),
-        ({"bias": "first row of the weights"}, "b2[1]", "W2[0,1]", 1.0),
-        ({"bias": "last row of the weights"}, "b2[1]", "W2[3,1]", 1.0),
-        ({"bias": "apart, subtracted"}, "b2[1]", "b2[1]", -1.0),
+        (Conventions(bias="first"), "W2[0,1]", "W2[1,1]", 1.0),
+        (Conventions(bias="first"), "b2[1]", "W2[0,1]", 1.0),
+        (Conventions(bias="last"), "b2[1]", "W2[3,1]", 1.0),
+        (Conventions(threshold=True), "b2[1]", "b2[1]", -1.0),
         (BARE, "W2[0,1]", "W2[1,0]", 1.0),
         (BARE, "b1[1]", "W1[1,2]", 1.0),
         (BARE, "b2[1]", "W2[1,3]", float(np.tanh(1.0))),
@@ -179,9 +180,9 @@ READERS = {
 def names_of(example):
     """Return the names that are read from an example."""
     for reading in READERS[example](load(EXAMPLES / example)):
-        words = getattr(reading, "conventions", {}).get("spelling", "").split()
-        if words:
-            return dict(word.split("=") for word in words if "=" in word)
+        names = reading.conventions.names
+        if names != OwnNames():
+            return names.names
     return {}
 
 
@@ -197,21 +198,21 @@ def backward(X, y, W1, b1, W2, b2):
     dW1 = X.T @ delta
     return dW1, delta.sum(axis=0), dW2, delta.sum(axis=0)
 """
-    words = spelled([ast.parse(source)], by_number, Layout())
-    assert "delta1=" not in words, words
-    assert "delta2=" not in words, words
-    assert "=Z" not in words, words
-    assert "a1=H" in words, words
+    names = spelled([ast.parse(source)], by_number, Layout()).names
+    assert not {"delta1", "delta2"} & set(names), names
+    assert "Z" not in names.values(), names
+    assert names["a1"] == "H", names
 
 
 def test_a_product_that_is_subtracted_names_no_delta():
     source = "def backward(X, y, W1):\n    out = X @ W1\n    e = y - out\n    dW1 = -(X.T @ e)\n"
-    words = spelled([ast.parse(source)], by_number, Layout())
-    assert "delta1" not in words, words
+    names = spelled([ast.parse(source)], by_number, Layout()).names
+    assert "delta1" not in names, names
 
 
 def test_one_sided_means_are_told_where_they_stand():
-    conventions = {"spelling": "vector delta1=dh delta2=dscores mean=delta"}
+    names = {"delta1": "dh", "delta2": "dscores", "mean": "delta"}
+    conventions = Conventions(names=OwnNames("vector", names))
     asked = problem("3-2-1 tanh,identity half_squared_error mean", 2)
     lines = worked(asked, None, conventions)
     assert lines["dscores"].formula == "(a2 - y) / 2"
@@ -226,10 +227,8 @@ def test_a_product_without_its_bias_is_not_z():
         "def forward(X, y, W1, b1):\n    p = X @ W1\n    q = p + b1\n    out = sigmoid(q)\n"
         "def other(X, y, W1):\n    r = X @ W1\n    return r\n"
     )
-    words = spelled([ast.parse(source)], by_number, Layout())
-    assert "z1=q" in words, words
-    assert "a1=out" in words, words
-    assert "z1=p" not in words, words
+    names = spelled([ast.parse(source)], by_number, Layout()).names
+    assert (names["z1"], names["a1"]) == ("q", "out"), names
 
 
 def test_thresholds_are_told_as_the_declaration_names_them(tmp_path):
@@ -252,7 +251,7 @@ def test_thresholds_are_told_as_the_declaration_names_them(tmp_path):
 def test_a_delta_that_is_a_guess_is_not_told_as_that_of_the_code():
     """Layers returned in reverse: no delta goes with both dW and db."""
     asked = problem("1-1-1 tanh,identity half_squared_error mean", 1)
-    lines = worked(asked, "layers_returned_in_reverse", {})
+    lines = worked(asked, "layers_returned_in_reverse", AS_DEFINED)
     assert lines["delta2"].code is None, lines["delta2"]
     assert lines["delta1"].code is None, lines["delta1"]
     differs = [name for name, line in lines.items() if line.differs]
@@ -275,13 +274,13 @@ def loss(X, y, W1, b1, W2, b2):
     db1 = dz.sum(axis=0)
     return dW1, db1, dW2, db2
 """
-    words = spelled([ast.parse(source)], by_number, Layout())
-    assert "delta2=d" in words, words
-    assert "delta1" not in words, words
+    names = spelled([ast.parse(source)], by_number, Layout()).names
+    assert names["delta2"] == "d", names
+    assert "delta1" not in names, names
 
 
 def test_a_message_names_gradients_as_the_code_does():
-    notation = Notation.of({"spelling": "column dW1=nabla_w[0]"})
+    notation = Notation.of(Conventions(names=OwnNames("column", {"dW1": "nabla_w[0]"})))
     told = notation.named("dW1 has shape (3, 3), expected (3, 2)")
     assert told == "nabla_w[0] has shape (3, 3), expected (3, 2)"
     assert NATIVE.named("db2 has shape (1,)") == "db2 has shape (1,)"
@@ -304,7 +303,7 @@ def test_the_factors_of_a_loss_are_multiplied(factors, product):
 
 
 def test_an_error_has_the_factor_of_the_codes_own_loss():
-    notation = Notation.of({"scale": "1/2"})
+    notation = Notation.of(AS_DEFINED, scale="1/2")
     text = "{loss: (a - y)}, {twice the loss: (a - y)}, {half the loss: sign(a - y)}"
     told = notation.tell(text, factor="2/n")
     assert told == "1/n (a - y), 2/n (a - y), 1/(2n) sign(a - y)"

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gradcheck.contract.conventions import Conventions, LossSource
 from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
@@ -19,7 +20,7 @@ NETWORK = Network.parse("3-4-2 tanh,sigmoid binary_cross_entropy sum")
 
 
 def reading(adapter="a book", **conventions):
-    return SimpleNamespace(adapter=adapter, conventions=conventions)
+    return SimpleNamespace(adapter=adapter, conventions=Conventions(**conventions))
 
 
 def settled(answer, *readings, only=None):
@@ -82,7 +83,7 @@ def test_what_code_computes_is_found_from_its_outputs_and_its_loss(text, with_ou
 @pytest.mark.parametrize("text", NETWORKS)
 def test_a_loss_that_is_not_there_is_inferred(text):
     network = Network.parse(text)
-    found, _ = settled(computing(network, with_loss=False), reading(loss="none"))
+    found, _ = settled(computing(network, with_loss=False), reading(loss=LossSource(absent=True)))
     base = found.support.networks[0]
     assert found.lossless
     assert (base.loss, base.reduction) == (network.loss, network.reduction), f"settled on {base}"
@@ -124,9 +125,13 @@ def test_numbers_of_no_network_are_unsupported():
     assert found.failure.kind == "unsupported", found.failure
 
 
-@pytest.mark.parametrize("text", ["99999-99999", "0-0", "nonsense", "", "3-" * 500, "-1-2"])
-def test_sizes_that_are_none_or_too_large_are_not_asked_for(text):
-    found, count = settled(computing(NETWORK), reading(widths=text))
+@pytest.mark.parametrize(
+    "widths",
+    [(), ((),), ((3,),), ((0, 0),), ((-1, 2),), ((3,) * 500,), ((99999, 99999),), ((2**62,) * 2,)],
+    ids=str,
+)
+def test_sizes_that_are_none_or_too_large_are_not_asked_for(widths):
+    found, count = settled(computing(NETWORK), reading(widths=widths))
     assert count == 0, f"{count} questions"
     assert found.failure.kind == "unsupported", found.failure
     assert "too large" in found.failure.message, found.failure
@@ -137,7 +142,7 @@ def test_sizes_that_are_none_or_too_large_are_not_asked_for(text):
 )
 def test_declared_networks_that_cannot_be_are_refused(text):
     with pytest.raises(UsageError):
-        settled(computing(NETWORK), reading(networks=text))
+        settled(computing(NETWORK), reading(networks=(text,)))
 
 
 def test_a_network_that_is_given_is_taken_for_granted():
@@ -210,7 +215,7 @@ def one_sample(answer):
 @pytest.mark.parametrize("seed", range(6))
 def test_units_that_happen_to_be_positive_do_not_decide_what_they_are(name, seed):
     network = Network.parse(f"2-2-1 {name},identity half_squared_error")
-    questions = settle((reading(widths="2-2-1", batch="1"),), None, seed)
+    questions = settle((reading(widths=((2, 2, 1),), one_sample=True),), None, seed)
     answer = one_sample(computing(network))
     request = next(questions)
     try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.contract.conventions import Conventions, LossSource
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.fast_estimate.truth import Truth
@@ -204,49 +205,35 @@ CANDIDATES = 40
 #: Of gradients that are about as near, or whose distance is rounding, the first is taken.
 NEAR, ROUNDING = 10.0, 1e-12
 
-#: A convention of readings that have others beside them, with other losses of the code or
-#: other meanings of an argument.
-SEVERAL = "among"
-
-#: What an argument of the backward is taken for, which only a gradient can confirm.
-ARGUMENT = "argument"
-
-#: Ends of what stands there where it is the targets or the outputs.
-_DATA = ("= y", "= a")
-
-#: The order of what is returned, which a gradient tells, too.
-_ORDER = "returned"
-
-#: In what such readings differ.
-_DIFFER = ("loss", "functions", "beside", "raises", SEVERAL, ARGUMENT, _ORDER)
-
 
 def ambiguous(reading: Described) -> bool:
     """Say whether others may fit as well as a reading does."""
-    return _rate_tells(reading) or SEVERAL in reading.conventions
+    return _rate_tells(reading) or reading.conventions.several
 
 
 def ends(readings: Sequence[Described], index: int) -> bool:
     """Say whether those that may fit as well as the one before have all been tried."""
     before, reading = readings[index - 1], readings[index]
     return (
-        SEVERAL in before.conventions
-        and not _rate_tells(before)
-        and _rest(before) != _rest(reading)
+        before.conventions.several and not _rate_tells(before) and _rest(before) != _rest(reading)
     )
 
 
 def _rate_tells(reading: Described) -> bool:
     """Whether readings differ in what is taken for the rate."""
-    return reading.conventions.get("rate", "").startswith("built in") or of_a_rate(reading)
+    rate = reading.conventions.rate
+    return rate is not None and rate.guessed
 
 
-def _but_for_the_rate(reading: Described) -> dict[str, str]:
-    return {key: value for key, value in reading.conventions.items() if key != "rate"}
+def _but_for_the_rate(reading: Described) -> Conventions:
+    return replace(reading.conventions, rate=None)
 
 
-def _rest(reading: Described) -> dict[str, str]:
-    return {key: value for key, value in reading.conventions.items() if key not in _DIFFER}
+def _rest(reading: Described) -> Conventions:
+    """Return conventions without what readings differ in of which several may fit."""
+    conventions = reading.conventions
+    loss = LossSource(meant=conventions.loss.meant)
+    return replace(conventions, loss=loss, functions=(), argument=None, returned="", several=False)
 
 
 @dataclass(frozen=True)
@@ -318,7 +305,7 @@ def choose(
     """Choose among readings that fit as well."""
     first = readings[fits[0].reading]
     same = all(fit.definitions[:1] == fits[0].definitions[:1] for fit in fits)
-    numbers = ARGUMENT in first.conventions or _ORDER in first.conventions
+    numbers = first.conventions.argument is not None or bool(first.conventions.returned)
     alike = same and not _rate_tells(first) and not numbers
     if fits[0].rank > 0 and (alike or not ambiguous(first)):
         return fits[0]
@@ -347,7 +334,7 @@ def choose(
     best = max(scored, key=_Scored.place)
     if best.score >= ENOUGH:
         return (yield from _nearest(best, scored, readings))
-    if ARGUMENT in first.conventions:
+    if first.conventions.argument is not None:
         return (yield from _meant(fits, readings))
     return fits[0] if fits[0].rank > 0 else None
 
@@ -361,7 +348,8 @@ def _meant(
     """
     for fit in fits:
         reading = readings[fit.reading]
-        if reading.conventions[ARGUMENT].endswith(_DATA):
+        argument = reading.conventions.argument
+        if argument is not None and argument.is_data:
             score, _, _ = yield from infer(
                 fit.problem, fit.reading, fit.activations, [], missing(reading)
             )

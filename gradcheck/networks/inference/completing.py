@@ -68,12 +68,6 @@ LARGER: tuple[tuple[int, ...], ...] = (
     (2, *(3,) * 9, 2),
 )
 
-#: Losses that a reading does not use, and why.
-UNUSED = ("beside", "raises", "doubt")
-
-#: Conventions that are read here and told otherwise.
-UNTOLD = ("widths", "batch", "networks", "handles", "spelling", "among", "unread", *UNUSED)
-
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
 
@@ -84,12 +78,13 @@ Questions = Generator[Request, Observation, Inferred]
 def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     """Fill in what a settled reading leaves open: loss, penalty, sizes, batches."""
     reading = readings[fit.reading]
-    conventions = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
-    lossless = reading.conventions.get("loss") == "none"
+    conventions = reading.conventions.describe()
+    source = reading.conventions.loss
+    lossless = source.absent
     notes: list[str] = []
     condition = ""
-    if "raises" in reading.conventions:
-        notes.append(f"its loss is not compared: {reading.conventions['raises']}")
+    if source.raised:
+        notes.append(f"its loss is not compared: {'; '.join(source.raised)}")
     single = yield from _one_at_a_time(fit, reading, seed)
     if single:
         notes.append(single)
@@ -107,7 +102,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
             return _unsupported(fit, reading, lossless)
         definition = found
         loss = f"inferred from the gradient: {definition.told()}"
-        beside = reading.conventions.get("beside")
+        beside = ", ".join(source.beside)
         if beside:
             conventions["loss"] = f"{beside} is not a known one; {loss}"
             notes.append(f"the loss that the code has ({beside}) is none that is known; {loss}")
@@ -127,15 +122,16 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         conventions["outputs"] = f"logits: {activations[-1]} is applied to what the forward returns"
         logits = logits_told(activations[-1])
         condition = f"{logits}, {condition}" if condition else logits
-    argument = conventions.get("argument", "")
-    if argument and not argument.endswith("= y"):
-        condition = f"{condition}, given {argument}" if condition else f"given {argument}"
-    unread = reading.conventions.get("unread", "")
+    argument = reading.conventions.argument
+    if argument and argument.meaning != "y":
+        given = f"given {argument.describe()}"
+        condition = f"{condition}, {given}" if condition else given
+    unread = reading.conventions.unread
     aside = _unread(unread) if unread else _aside(fit)
     notes += [aside] if aside else []
     conventions["activations"] = ",".join(activations)
     index, l2 = fit.reading, False
-    if "penalty" in reading.conventions:
+    if reading.conventions.penalty:
         index, told = yield from _penalty(fit, readings, activations, definition, seed)
         conventions["penalty"], l2 = told, True
     base = Network(fit.problem.network.widths, activations, definition.loss, definition.reduction)
@@ -149,9 +145,12 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     free = widths_of(readings[index]) is None
     larger = tuple(n for n in networks if free and n.widths in LARGER)
     networks = tuple(n for n in networks if n not in larger)
-    labels = "labels" in reading.conventions.get("targets", "")
     support = replace(
-        EVERYTHING, networks=networks, larger=larger, batch_sizes=sizes, one_hot=labels
+        EVERYTHING,
+        networks=networks,
+        larger=larger,
+        batch_sizes=sizes,
+        one_hot=reading.conventions.labels,
     )
     return Inferred(
         index,
@@ -166,13 +165,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         activations[-1] if fit.returns == LOGITS else "",
         aside,
         bool(unread) or fit.returns == OTHER,
-        Notation.of(
-            {
-                **reading.conventions,
-                "scale": definition.scale,
-                "penalty": conventions.get("penalty", ""),
-            }
-        ),
+        Notation.of(readings[index].conventions, definition.scale),
         refused,
     )
 
@@ -182,21 +175,20 @@ def logits_told(activation: str) -> str:
     return f"its forward returns logits ({activation} is applied)"
 
 
-def _unread(names: str) -> str:
+def _unread(names: Sequence[str]) -> str:
     """Say what is trained beside weights and biases."""
     return (
-        f"it trains {names}, too, which takes part in its outputs and is neither a weight nor a "
-        f"bias that was read: outputs and gradients with respect to it are not judged"
+        f"it trains {', '.join(names)}, too, which takes part in its outputs and is neither a "
+        f"weight nor a bias that was read: outputs and gradients with respect to it are not judged"
     )
 
 
 def _doubt(reading: Described) -> str:
     """Say why a loss that the code has is not compared."""
-    name = reading.conventions.get("doubt", "")
-    raised = reading.conventions.get("raises", "")
-    if not name:
+    loss = reading.conventions.loss
+    if not loss.meant:
         return ""
-    why = raised or f"what {name} returns is none that is known"
+    why = "; ".join(loss.raised) or f"what {', '.join(loss.meant)} returns is none that is known"
     return f"its loss is not compared: {why}"
 
 
@@ -216,7 +208,7 @@ def _unsupported(fit: Fit, reading: Described, lossless: bool) -> Inferred:
     """Say that nothing is known that the gradient is of: what is assumed makes nothing wrong."""
     outputs = ",".join(fit.activations[0]) if fit.activations and fit.rank >= 2 else ""
     known = f"its outputs are those of a network ({outputs})" if outputs else "it runs"
-    beside = reading.conventions.get("beside", "")
+    beside = ", ".join(reading.conventions.loss.beside)
     loss = "no loss was found in it" if lossless else "its loss is none that is known"
     loss = f"its loss ({beside}) is none that is known" if beside else loss
     text = (
@@ -242,7 +234,7 @@ def _confirmed(fit: Fit) -> Activations:
 
 def _one_at_a_time(fit: Fit, reading: Described, seed: int) -> Generator[Request, Observation, str]:
     """Say why code that answers for several samples is asked for one at a time; or nothing."""
-    if reading.conventions.get("batch") == "1":
+    if reading.conventions.one_sample:
         return ""
     several = problem_for(fit.problem.network, SAMPLES[0], seed, missing(reading))
     if (yield from sequential(replace(fit, problem=several), reading)):
@@ -261,7 +253,7 @@ def _penalty(
     seed: int,
 ) -> Generator[Request, Observation, tuple[int, str]]:
     """Find what the penalty's factor means, from the loss with one."""
-    mine = dict(readings[fit.reading].conventions)
+    mine = readings[fit.reading].conventions
     network = Network(
         fit.problem.network.widths, activations, definition.loss, definition.reduction, 0.37
     )
@@ -273,14 +265,14 @@ def _penalty(
         for biases, told in ((False, ""), (True, ", biases too"))
     }
     for index, reading in enumerate(readings):
-        other = dict(reading.conventions)
-        if {**other, "penalty": ""} != {**mine, "penalty": ""}:
+        other = reading.conventions
+        if replace(other, penalty=None) != replace(mine, penalty=None):
             continue
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
         for told, loss in wanted.items():
             if answer.failure is None and abs(answer.loss - loss) <= 1e-5 * (1 + abs(loss)):
-                return index, other["penalty"] + told
-    return fit.reading, f"{mine['penalty']} (assumed)"
+                return index, f"{other.penalty}{told}"
+    return fit.reading, f"{mine.penalty} (assumed)"
 
 
 def _networks(
@@ -378,9 +370,9 @@ def batches(
     Where its source handles batches, those that it fails on are among them. The others are
     told.
     """
-    if reading.conventions.get("batch") == "1":
+    if reading.conventions.one_sample:
         return (1,)
-    handles = reading.conventions.get("handles") == "batches"
+    handles = reading.conventions.for_batches
     kept = []
     left: dict[str, list[int]] = {}
     for samples in range(1, MAX_BATCH + 1):

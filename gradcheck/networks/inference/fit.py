@@ -6,7 +6,6 @@ How near a gradient comes to the true one of a definition: tensor by tensor.
 """
 
 import itertools
-import re
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -165,7 +164,8 @@ LARGEST = 2_000_000
 #: Weights of a layer of more inputs are drawn smaller, for nothing to saturate.
 _FEW = 16
 
-_SIZES = re.compile(r"\d{1,5}(-\d{1,5}){1,8}")
+#: Of what a worker says so many sizes are looked at, of networks of so many widths at most.
+MOST_SIZES, DEEPEST = 16, 9
 
 #: Samples of the first question; one, for code that takes one a call. Neither two nor a
 #: width above, so that no constant is mistaken for another.
@@ -210,12 +210,14 @@ def widths_of(reading: Described) -> list[tuple[int, ...]] | None:
 
     What a worker says is not believed: sizes that are none, or too large, are left out.
     """
-    text = reading.conventions.get("widths")
-    if text is None:
+    widths = reading.conventions.widths
+    if widths is None:
         return None
-    parts = [part for part in text.split()[:16] if _SIZES.fullmatch(part)]
-    sizes = [tuple(int(n) for n in part.split("-")) for part in parts]
-    return [each for each in sizes if min(each) > 0 and parameters(each) <= LARGEST]
+    return [
+        each
+        for each in widths[:MOST_SIZES]
+        if 1 < len(each) <= DEEPEST and min(each) > 0 and parameters(each) <= LARGEST
+    ]
 
 
 def parameters(widths: tuple[int, ...]) -> int:
@@ -225,16 +227,13 @@ def parameters(widths: tuple[int, ...]) -> int:
 
 def missing(reading: Described) -> bool:
     """Whether a unit that is always on stands in for biases."""
-    return "stands in" in reading.conventions.get("bias", "")
-
-
-#: How a convention ends that says what part of a rate is used, which only a gradient can tell.
-OF_A_RATE = "of it is used"
+    return reading.conventions.bias == "missing"
 
 
 def of_a_rate(reading: Described) -> bool:
     """Whether only a part of the rate may be used."""
-    return reading.conventions.get("rate", "").endswith(OF_A_RATE)
+    rate = reading.conventions.rate
+    return rate is not None and rate.share is not None
 
 
 def fit_of(
@@ -248,7 +247,7 @@ def fit_of(
         text = f"its sizes are too large: at most {LARGEST:,} parameters are asked for"
         failures.append(Failure("unsupported", text))
     for widths in FIRST if own is None else own[:6]:
-        for samples in (1,) if reading.conventions.get("batch") == "1" else SAMPLES:
+        for samples in (1,) if reading.conventions.one_sample else SAMPLES:
             problem = problem_for(plain(widths), samples, seed, missing(reading))
             seen = yield Request(Call.FORWARD, problem, reading=index)
             outputs = None if seen.failure else seen.outputs
@@ -263,7 +262,7 @@ def fit_of(
                     if part == 1.0:
                         faults.append(Fault(problem, answer.failure, activations))
                 continue
-            lossless = reading.conventions.get("loss") == "none" or not np.isfinite(answer.loss)
+            lossless = reading.conventions.loss.absent or not np.isfinite(answer.loss)
             claimed = None if lossless else answer.loss
             fit = ranked(index, problem, outputs, claimed)
             if strange:  # what it takes for outputs is something else

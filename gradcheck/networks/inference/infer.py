@@ -17,7 +17,7 @@ from gradcheck.networks.inference.choosing import (
     reduction,
     with_each,
 )
-from gradcheck.networks.inference.completing import UNTOLD, batches, complete, logits_told
+from gradcheck.networks.inference.completing import batches, complete, logits_told
 from gradcheck.networks.inference.definitions import applied, fused, outputs_of
 from gradcheck.networks.inference.fit import (
     BACKWARD_FAILS,
@@ -56,7 +56,7 @@ def settle(
     any_reduction : bool
         The user does not say whether ``only`` is of a mean or a sum.
     """
-    texts = [t for t in readings[0].conventions.get("networks", "").split("; ") if t]
+    texts = readings[0].conventions.networks
     try:
         networks = (only,) if only else tuple(Network.parse(text) for text in texts)
     except UsageError as error:
@@ -82,7 +82,7 @@ def settle(
             fits.append(fit)
         # outputs alone will do where no later reading has a loss
         rest = readings[index + 1 :]
-        enough = 4 if any(r.conventions.get("loss") != "none" for r in rest) else 3
+        enough = 4 if any(not reading.conventions.loss.absent for reading in rest) else 3
         if fit is not None and fit.rank >= enough and not ambiguous(reading):
             break
     if not fits:
@@ -107,10 +107,11 @@ def settle(
 
 def _no_meaning(reading: Described) -> str:
     """Say that it is not known what an argument of the backward is to be given."""
-    argument = reading.conventions["argument"].partition(" = ")[0]
+    argument = reading.conventions.argument
+    name = argument.name if argument else ""
     return (
         f"recognised as {reading.adapter}, and its outputs are those of a network, but what its "
-        f"argument {argument} is to be given was not found: with the targets, the error or the "
+        f"argument {name} is to be given was not found: with the targets, the error or the "
         f"gradient of a loss in the outputs, what it returns is the gradient of nothing that is "
         f"known; say it in a declaration (docs/plug-in.md)"
     )
@@ -125,9 +126,10 @@ def _backward_fails(fit: Fit, reading: Described) -> Inferred:
         f"asked for its loss and gradient it fails: {failure.message}{_looks(failure.message)} "
         f"(a network {sizes}, N = {problem.batch.size})"
     )
-    told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
     return Inferred(
-        adapter=reading.adapter, conventions=told, failure=replace(failure, message=text)
+        adapter=reading.adapter,
+        conventions=reading.conventions.describe(),
+        failure=replace(failure, message=text),
     )
 
 
@@ -154,7 +156,7 @@ def _declared(
     failures: list[Failure] = []
     scored = []
     for index, reading in enumerate(readings):
-        sizes = (1,) if reading.conventions.get("batch") == "1" else SAMPLES
+        sizes = (1,) if reading.conventions.one_sample else SAMPLES
         for samples in sizes:
             problem = problem_for(networks[0], samples, seed)
             answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
@@ -187,13 +189,17 @@ def _declared(
     fit = Fit(-minus, problem, 4, returns=LOGITS if logits else OUTPUTS)
     refused: dict[Feature, str] = {}
     sizes_answered = yield from batches(fit, reading, networks[0], seed, notes, refused)
-    lossless = reading.conventions.get("loss") == "none"
-    told = {k: v for k, v in reading.conventions.items() if k not in UNTOLD}
+    lossless = reading.conventions.loss.absent
+    told = reading.conventions.describe()
     told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"
     if lossless:
         told["loss"] = f"none in the code; as declared: {networks[0].loss} {networks[0].reduction}"
-    labels = "labels" in reading.conventions.get("targets", "")
-    support = replace(EVERYTHING, networks=networks, batch_sizes=sizes_answered, one_hot=labels)
+    support = replace(
+        EVERYTHING,
+        networks=networks,
+        batch_sizes=sizes_answered,
+        one_hot=reading.conventions.labels,
+    )
     notation = Notation.of(reading.conventions)
     return Inferred(
         -minus,
@@ -232,9 +238,8 @@ def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
     real = [f for f in failures if f.kind != "unsupported"] or failures
     if not real:
         return Failure("unsupported", "the code answered no question")
-    failure, told = real[0], readings[0].conventions
-    calls = next((told[key] for key in ("calls", "functions", "function") if key in told), "")
-    parts = [part for part in (told.get("class", ""), calls) if part]
+    failure, conventions = real[0], readings[0].conventions
+    parts = [part for part in (conventions.class_name, ", ".join(conventions.called)) if part]
     asked = f" ({': '.join(parts)})" if parts else ""
     how = f"recognised as {readings[0].adapter}{asked}"
     if readings[0].adapter == "declaration":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcheck.contract.conventions import Conventions, Penalty
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
 from gradcheck.reading.layout import AT_ONE, Layout, widen, wider
@@ -45,19 +46,14 @@ class Spelling:
     names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str) -> tuple[str, "Spelling"]:
-        """Read the form of a bias, and names: ``column W1=wih W2=who``.
-
-        It comes from beside the code under test, so that what is no name is passed over.
-        """
-        form, names = "", dict[str, str]()
-        for word in text.split():
-            quantity, equals, name = word.partition("=")
-            if not equals and word in ("vector", "column", "row"):
-                form = word
-            elif equals and len(name) <= LONGEST and _NAME.fullmatch(name):
-                names[quantity] = name
-        return form, cls(names)
+    def of(cls, names: Mapping[str, str]) -> "Spelling":
+        """Take names from beside the code under test: what is no name is passed over."""
+        believed = {
+            quantity: name
+            for quantity, name in names.items()
+            if len(name) <= LONGEST and _NAME.fullmatch(name)
+        }
+        return cls(believed)
 
     def at(self, quantity: str, layer: int) -> str:
         """Return the name of a quantity of a layer."""
@@ -105,7 +101,11 @@ _ARRAY = re.compile(r"array (d[Wb])(\d+)")
 _GRADIENT = re.compile(r"\b(d[Wb])(\d+)\b")
 
 #: What l2 is, where the code's own penalty has another factor.
-_PENALTIES = {"lambda = l2 N": "lambda / N", "lambda = l2 / 2": "2 lambda", "reg = l2 / 2": "2 reg"}
+_PENALTIES = {
+    Penalty.LAMBDA_N: "lambda / N",
+    Penalty.HALF_LAMBDA: "2 lambda",
+    Penalty.HALF_REG: "2 reg",
+}
 
 
 @dataclass(frozen=True)
@@ -133,25 +133,27 @@ class Notation:
     l2: str = ""
 
     @classmethod
-    def of(cls, conventions: Mapping[str, str]) -> "Notation":
-        """Read it from the conventions of a reading; what they do not say is as defined."""
-        bias = conventions.get("bias", "apart")
-        word = bias.split()[0].rstrip(",:")
-        samples = conventions.get("samples", "rows")
+    def of(cls, conventions: Conventions, scale: str = "") -> "Notation":
+        """Read it from the conventions of a reading.
+
+        Parameters
+        ----------
+        scale : str
+            By what the code's loss is the one it is read as.
+        """
         layout = Layout(
-            weights=conventions.get("weights", "in x out"),
-            bias=word if word in ("first", "last", "missing") else "apart",
-            samples="one column" if samples.startswith("one column") else samples,
-            threshold="subtracted" in bias,
+            conventions.weights,
+            "apart" if conventions.shared_bias else conventions.bias,
+            conventions.samples,
+            conventions.threshold,
         )
-        form, spelling = Spelling.parse(conventions.get("spelling", ""))
-        if "labels" in conventions.get("targets", ""):
+        spelling = Spelling.of(conventions.names.names)
+        if conventions.labels:
             spelling = spelling.without("y")
         if spelling.names.get("within") == "columns":  # turned by the code before they are used
             layout = replace(layout, samples="columns")
-        penalty = conventions.get("penalty", "").removesuffix(" (assumed)")
-        scale = conventions.get("scale", "")
-        return cls(layout, form, spelling, scale, _PENALTIES.get(penalty, ""))
+        l2 = _PENALTIES.get(conventions.penalty, "") if conventions.penalty else ""
+        return cls(layout, conventions.names.form, spelling, scale, l2)
 
     @property
     def mean_in_delta(self) -> bool:
