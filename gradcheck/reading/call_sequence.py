@@ -40,9 +40,6 @@ from gradcheck.reading.returned import (
     returned_names,
 )
 
-#: How samples are given, the likelier first.
-SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
-
 #: Where a forward that returns nothing leaves its outputs.
 _LEFT = ("output", "outputs", "a2", "A2", "o", "out", "y_hat", "yhat", "ao")
 

@@ -20,9 +20,16 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
-from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Penalty, Targets
+from gradcheck.contract.conventions import (
+    SAMPLES,
+    Conventions,
+    LossSource,
+    OwnNames,
+    Penalty,
+    Targets,
+)
 from gradcheck.contract.problem import PosedNetwork as Network
-from gradcheck.reading.call_sequence import SAMPLES, Called, CallSequence, answered
+from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,

@@ -39,8 +39,7 @@ from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST, first, one_round, stored
 from gradcheck.reading.running import changed as changed_in
-from gradcheck.reading.shrinking import shares
-from gradcheck.reading.source import built_in
+from gradcheck.reading.source import built_in, shares
 from gradcheck.reading.update_method import Stepping
 
 

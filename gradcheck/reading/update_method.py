@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.conventions import Conventions, Rate
+from gradcheck.contract.conventions import SAMPLES, Conventions, Rate
 from gradcheck.contract.problem import PosedNetwork as Network
-from gradcheck.reading.call_sequence import SAMPLES, Called, CallSequence, answered
+from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     WAS_MADE,
     Reading,
@@ -44,8 +44,7 @@ from gradcheck.reading.own_loss import (
     source_of,
 )
 from gradcheck.reading.paths import ArrayPath, changed, moved, numbers, unread
-from gradcheck.reading.shrinking import shares
-from gradcheck.reading.source import built_in
+from gradcheck.reading.source import built_in, shares
 
 #: ``step(pairs, rate) -> pairs after``.
 Step = Callable[[list[Any], float], list[Any]]

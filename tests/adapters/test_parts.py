@@ -1,6 +1,7 @@
 """What adapters are made of: layouts, the unit that is always on, steps, and cut scripts."""
 
 import ast
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.reading import Declaration
 from gradcheck.reading.layout import AT_ONE, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
+from gradcheck.reading.parameters import Family, RowPart
+from gradcheck.reading.paths import ArrayPath, read, write
 from gradcheck.reading.running import FIRST, first, one_round, to_run, training_loop
 from gradcheck.reading.update_method import gradient
 
@@ -235,6 +238,44 @@ def test_one_round_of_a_loop_is_run_once(header, end):
     scope = {"count": 0, FIRST: first}
     exec(compile(one_round(loop), "loop", "exec"), scope)
     assert scope["count"] == 1, f"run {scope['count']} times"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "layers[{i}].w",
+        "layers[-2 + {i}].w",
+        "params['W{l}']",
+        "held().layers[{i}].w",
+        "nested[0, {i}]",
+    ],
+)
+def test_a_path_of_a_declaration_leads_where_python_would_go(path):
+    layers = [SimpleNamespace(w=np.zeros((2, 3))), SimpleNamespace(w=np.zeros((3, 1)))]
+    holder = SimpleNamespace(
+        layers=layers,
+        params={"W1": layers[0].w, "W2": layers[1].w},
+        held=lambda: holder,
+        nested={(0, 0): layers[0].w, (0, 1): layers[1].w},
+    )
+    write(holder, path, 1, np.full((3, 1), 7.0), [])
+    assert np.array_equal(layers[1].w, np.full((3, 1), 7.0)), f"{path} wrote {layers[1].w}"
+    assert np.array_equal(layers[0].w, np.zeros((2, 3))), f"{path} wrote into another layer"
+    assert np.array_equal(read(holder, path, 1, (3, 1)), layers[1].w), f"{path} reads elsewhere"
+
+
+@pytest.mark.parametrize("kept", ["array", "list", "numbers"])
+def test_a_tensor_in_a_row_is_written_beside_the_others(kept):
+    places = tuple(ArrayPath((("item", f"w{n}"),)) for n in range(6))
+    root, row = {
+        "array": ({"w": np.arange(6.0)}, ArrayPath((("item", "w"),))),
+        "list": ({"w": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]}, ArrayPath((("item", "w"),))),
+        "numbers": ({f"w{n}": float(n) for n in range(6)}, Family("w", places)),
+    }[kept]
+    part = RowPart(row, 1, (2, 2))
+    part.set(root, np.array([[10.0, 20.0], [30.0, 40.0]]))
+    assert list(row.get(root)) == [0.0, 10.0, 20.0, 30.0, 40.0, 5.0], f"{kept}: {root}"
+    assert part.get(root).tolist() == [[10.0, 20.0], [30.0, 40.0]], f"{kept}: {part.get(root)}"
 
 
 NAMES = {
