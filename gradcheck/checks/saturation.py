@@ -45,7 +45,7 @@ def run(context: CheckContext) -> Run:
     subject, comparisons, tried = context.subject, Comparisons(context, SLUG), 0
     constant: float | None = None  # in the logarithms: asked for when it matters
     bound = FINITE_UP_TO * math.log(context.arithmetic.loss_unit) / math.log(UNIT)
-    drawn = (subject.saturated(context.seed, index) for index in range(PROBLEMS))
+    drawn = (subject.drawn(context.seed, index, saturated=True) for index in range(PROBLEMS))
     for problem in context.some(drawn, PROBLEMS):
         tried += 1
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
@@ -137,7 +137,7 @@ def _fault(
             bars = bars + truth.rounding(unit)[name]
             found = compare(name, claim, estimate, bars)
         if found.excess > 1 and constant:
-            bars = bars + subject.guarded(problem, constant, unit)[name]
+            bars = bars + truth.guarded(constant, unit)[name]
             found = compare(name, claim, estimate, bars)
         if found.excess > 1:
             place, factor = subject.entry(found.place, problem)
@@ -153,11 +153,11 @@ def _follows(context: CheckContext, root: Finding, finding: Finding) -> Answer:
     subject = context.subject
     known = {subject.kind(problem) for problem in root.failing}
     for index in range(PROBLEMS):
-        problem = subject.saturated(context.seed, index)
+        problem = subject.drawn(context.seed, index, saturated=True)
         if problem not in finding.failing:
             continue
         there = yield Request(Call.LOSS_AND_GRADS, problem)
-        base = subject.ordinary(context.seed, index)
+        base = subject.drawn(context.seed, index)
         here = yield Request(Call.LOSS_AND_GRADS, base)
         if there.failure or here.failure:
             return False

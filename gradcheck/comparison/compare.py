@@ -99,6 +99,10 @@ class Truth(Protocol):
         """Return by tensor name how far cutting outputs off may move each entry."""
         ...
 
+    def guarded(self, constant: float, unit: float) -> Mapping[str, Floats]:
+        """Return by tensor name how far a constant in the logarithms may move each entry."""
+        ...
+
     def loss_error(self, unit: float) -> float:
         """Return what arithmetic of roundoff ``unit`` may cost the loss."""
         ...

@@ -71,10 +71,6 @@ class Subject(Protocol):
         """Return the truth of a problem, for the loss with a convention of the code."""
         ...
 
-    def guarded(self, problem: Problem, constant: float, unit: float) -> Named:
-        """Return how far a constant in logarithms may move each entry of a gradient."""
-        ...
-
     # ---- what a problem is -------------------------------------------------------------------
 
     def size(self, problem: Problem) -> int:
@@ -123,12 +119,8 @@ class Subject(Protocol):
         """Return the problem in orders that must not matter."""
         ...
 
-    def ordinary(self, seed: int, index: int) -> Problem:
-        """Draw a problem."""
-        ...
-
-    def saturated(self, seed: int, index: int) -> Problem:
-        """Draw the same problem with saturated units."""
+    def drawn(self, seed: int, index: int, saturated: bool = False) -> Problem:
+        """Draw a problem; or the same with saturated units."""
         ...
 
     def smallest(self, failing: Sequence[Problem]) -> Iterator[Problem]:

@@ -46,10 +46,6 @@ class DenseNetworks:
         """Return the truth of a problem, for the loss with a convention of the code."""
         return self.truths.of(problem, epsilon, biases)
 
-    def guarded(self, problem: Problem, constant: float, unit: float) -> Named:
-        """Return how far a constant in logarithms may move each entry of a gradient."""
-        return self.truth(problem).guarded(constant, unit)
-
     # ---- what a problem is -------------------------------------------------------------------
 
     def size(self, problem: Problem) -> int:
@@ -132,13 +128,10 @@ class DenseNetworks:
             Reordered("hidden units", replace(problem, params=params), follow),
         ]
 
-    def ordinary(self, seed: int, index: int) -> Problem:
-        """Draw a problem."""
-        return sampling.problem(seed, index, self.support)
-
-    def saturated(self, seed: int, index: int) -> Problem:
-        """Draw the same problem with saturated units."""
-        return sampling.saturated(seed, index, self.support)
+    def drawn(self, seed: int, index: int, saturated: bool = False) -> Problem:
+        """Draw a problem; or the same with saturated units."""
+        draw = sampling.saturated if saturated else sampling.problem
+        return draw(seed, index, self.support)
 
     def smallest(self, failing: Sequence[Problem]) -> Iterator[Problem]:
         """Yield problems like the failing ones, smallest first: none saturated, none on a kink."""

@@ -1,6 +1,6 @@
 """Problems drawn at random: ``problem(seed, index)``, replayable by the two numbers.
 
-Everything that is drawn comes from the tables below, which the Hypothesis
+Everything that is drawn comes from the tables below, which the tests'
 strategies share. Values have two decimals, so that a failure reads well. Five
 problems in a row share an architecture, which lets code that compiles a network
 compile it once.

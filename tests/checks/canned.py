@@ -59,6 +59,9 @@ class Truth:
     def beyond(self, cut: float) -> Mapping[str, Any]:
         return {"p": np.zeros(self.gradient["p"].value.shape)}
 
+    def guarded(self, constant: float, unit: float) -> Mapping[str, Any]:
+        return {"p": np.full(self.gradient["p"].value.shape, np.inf)}
+
     def loss_error(self, unit: float) -> float:
         return 8 * unit * (1 + abs(self.loss))
 
@@ -78,9 +81,6 @@ class RowsSubject:
 
     def truth(self, problem: Rows, epsilon: float = 0.0, biases: bool = False) -> Any:
         return Truth(problem)
-
-    def guarded(self, problem: Rows, constant: float, unit: float) -> Any:
-        return {"p": np.full(len(problem.p), np.inf)}
 
     def size(self, problem: Rows) -> int:
         return len(problem.p) * len(problem.x)
@@ -123,11 +123,9 @@ class RowsSubject:
             Reordered("inputs", turned, lambda tensors: {"p": tensors["p"][::-1]}),
         ]
 
-    def ordinary(self, seed: int, index: int) -> Rows:
-        return problem(index)
-
-    def saturated(self, seed: int, index: int) -> Rows:
-        return replace(problem(index), far=(20.0, 100.0)[index % 2])
+    def drawn(self, seed: int, index: int, saturated: bool = False) -> Rows:
+        far = (20.0, 100.0)[index % 2] if saturated else 1.0
+        return replace(problem(index), far=far)
 
     def smallest(self, failing: Any) -> Iterator[Rows]:
         for count in (1, 2, 3):

@@ -49,6 +49,9 @@ class Truth:
     def beyond(self, cut: float) -> dict[str, Any]:
         return {"p": np.array([1.0, 0.0, 0.0])}
 
+    def guarded(self, constant: float, unit: float) -> dict[str, Any]:
+        return self.beyond(constant)
+
     def loss_error(self, unit: float) -> float:
         return 8 * unit
 

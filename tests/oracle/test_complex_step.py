@@ -8,7 +8,7 @@ import pytest
 from by_parameter import by_parameter
 from hypothesis import given
 
-from gradcheck.networks import sampling, strategies
+from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, kinks, points, rounding
 from gradcheck.networks.fast_estimate.complex_step import (
     Stack,
@@ -21,6 +21,7 @@ from gradcheck.networks.forward_pass import Evaluation, Pairs, evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Problem
 from gradcheck.oracle import Estimate, blocks
+from tests import strategies
 
 pytestmark = pytest.mark.last_bits
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from gradcheck.networks import sampling, strategies
+from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, witness
 from gradcheck.networks.fast_estimate.complex_step import Sloped
 from gradcheck.networks.fast_estimate.witness import REACH, SLACK
@@ -16,6 +16,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.oracle import blocks
 from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.ladder import Slope, extrapolate, steps
+from tests import strategies
 
 
 def along(problem: Problem) -> list[np.ndarray]:

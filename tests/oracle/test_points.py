@@ -3,12 +3,13 @@
 import numpy as np
 from hypothesis import given
 
-from gradcheck.networks import sampling, strategies
+from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import points
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Problem
 from gradcheck.oracle.estimate import UNIT
+from tests import strategies
 
 #: A move is rounded to the nearest number too.
 MOST = (points.FURTHEST + 1.0) * UNIT

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from gradcheck.networks import sampling, strategies
+from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, complex_step, witness
 from gradcheck.networks.fast_estimate.witness import DIRECTIONS, SLACK
 from gradcheck.networks.forward_pass import evaluate
@@ -13,6 +13,7 @@ from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.oracle import Estimate, blocks
 from gradcheck.oracle.directions import miss_probability
 from gradcheck.oracle.ladder import Slope
+from tests import strategies
 
 #: name: text of a network, standard deviation of its parameters.
 DEEP = {

@@ -67,7 +67,7 @@ def test_where_both_penalise_the_biases_the_loss_alone_is_told_as_a_convention(d
 )
 def test_where_one_alone_does_it_is_wrong_and_named(code: Any, check: str, says: str) -> None:
     entry = examined(code)
-    assert entry["verdict"] is Verdict.WRONG
+    assert entry["verdict"] == Verdict.WRONG
     assert check in bad(entry), bad(entry)
     assert CONVENTION not in str(bad(entry))
     assert says in entry["diagnoses"][0]["explanation"]

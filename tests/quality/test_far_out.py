@@ -306,7 +306,7 @@ def examined(code: Any, seed: int = 0, **attributes: Any) -> Entry:
     ],
 )
 def test_a_bug_that_shows_far_out_alone_is_wrong(trigger: Any) -> None:
-    assert examined(Mutant(trigger))["verdict"] is Verdict.WRONG
+    assert examined(Mutant(trigger))["verdict"] == Verdict.WRONG
 
 
 def test_code_that_fails_far_out_is_in_error_and_code_that_refuses_is_told() -> None:
@@ -314,10 +314,10 @@ def test_code_that_fails_far_out_is_in_error_and_code_that_refuses_is_told() -> 
         return bool(network.depth > 5)
 
     entry = examined(Mutant(trigger, IndexError("W6")))
-    assert entry["verdict"] is Verdict.ERROR, entry["verdict"]
+    assert entry["verdict"] == Verdict.ERROR, entry["verdict"]
     assert "IndexError: W6" in entry["error"]["message"], entry["error"]
     entry = examined(Mutant(trigger, NotImplementedError("five layers at most")))
-    assert entry["verdict"] is Verdict.CORRECT, entry["error"]
+    assert entry["verdict"] == Verdict.CORRECT, entry["error"]
     told = entry["scope"]["refused"]
     assert told["depth 10"] == "NotImplementedError: five layers at most", told
     assert "depth 10" in entry["scope"]["sentence"], entry["scope"]["sentence"]
@@ -347,7 +347,7 @@ def test_what_takes_too_long_is_not_asked_and_told(monkeypatch: Any) -> None:
     monkeypatch.setattr("gradcheck.run.compared_problems.SECONDS", 0.0)
     monkeypatch.setattr("gradcheck.run.compared_problems.SHARE", 0.0)
     entry = examined(Textbook())
-    assert entry["verdict"] is Verdict.CORRECT, entry["error"]
+    assert entry["verdict"] == Verdict.CORRECT, entry["error"]
     assert entry["scope"]["refused"]["batch 33"] == "time", entry["scope"]["refused"]
     assert entry["scope"]["sentence"].endswith(": time"), entry["scope"]["sentence"]
 

@@ -42,7 +42,7 @@ def test_gelu_as_textbooks_write_it_is_correct_where_a_tensor_has_no_digits_left
     seed: int, sizes: list[int] | None
 ) -> None:
     entry = examined(Naive(forms=RIGHT["gelu with erf"]), seed, sizes=sizes)
-    assert entry["verdict"] is Verdict.CORRECT, entry["findings"]
+    assert entry["verdict"] == Verdict.CORRECT, entry["findings"]
 
 
 def test_tensors_that_are_set_aside_are_told() -> None:

@@ -138,7 +138,7 @@ def test_a_constant_is_told() -> None:
     subject = Submission("guarded", "", InProcess(Clipped(1e-7)))
     with np.errstate(all="ignore"):
         entry = Examination(1, examples=40).examine(subject)
-    assert entry["verdict"] is Verdict.CORRECT
+    assert entry["verdict"] == Verdict.CORRECT
     told = "a constant of 1.0e-07 in the logarithms decides the gradient"
     assert any(told in note for note in entry["notes"]), entry["notes"]
 

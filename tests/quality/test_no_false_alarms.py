@@ -189,7 +189,7 @@ def bad_findings(entry: Entry) -> str:
     bad = [
         f"{f['check']} {f['verdict'].value}: {f['message']}"
         for f in entry["findings"]
-        if f["verdict"] is not Verdict.CORRECT
+        if f["verdict"] != Verdict.CORRECT
     ]
     return f"{entry['verdict'].value}; {'; '.join(bad) or 'nothing bad'}; notes {entry['notes']}"
 
@@ -227,7 +227,7 @@ def test_careless_textbook_code_is_correct(
 ) -> None:
     code, note = RIGHT[name]
     entry = examined(code, seed, examinations)
-    assert entry["verdict"] is Verdict.CORRECT, f"{name}, seed {seed}: {bad_findings(entry)}"
+    assert entry["verdict"] == Verdict.CORRECT, f"{name}, seed {seed}: {bad_findings(entry)}"
     assert not note or any(note in each for each in entry["notes"]), (
         f"{name}, seed {seed}: the notes {entry['notes']} do not say {note!r}"
     )
@@ -282,9 +282,9 @@ def test_an_error_of_a_millionth_in_one_tensor_is_wrong_and_in_that_tensor_only(
 ) -> None:
     code, tensor = OFF[name]
     entry = examined(code, seed, examinations)
-    assert entry["verdict"] is Verdict.WRONG, f"{name}, seed {seed}: {bad_findings(entry)}"
+    assert entry["verdict"] == Verdict.WRONG, f"{name}, seed {seed}: {bad_findings(entry)}"
     gradient = next(f for f in entry["findings"] if f["check"] == "gradient")
-    wrong = [n for n, t in gradient["tensors"].items() if t["verdict"] is Verdict.WRONG]
+    wrong = [n for n, t in gradient["tensors"].items() if t["verdict"] == Verdict.WRONG]
     assert wrong == [tensor], f"{name}, seed {seed}: said to be wrong are {wrong}"
 
 
@@ -297,7 +297,7 @@ def test_a_real_bug_in_float32_code_is_wrong(
         array *= np.float32(1.001)
 
     entry = examined(Off(off(a_thousandth, 0), dtype="float32"), seed, examinations)
-    assert entry["verdict"] is Verdict.WRONG, (
+    assert entry["verdict"] == Verdict.WRONG, (
         f"float32, dW1 off by a thousandth, seed {seed}: {bad_findings(entry)}"
     )
 
@@ -309,7 +309,7 @@ def test_an_epsilon_of_1e_4_is_wrong(
     where: str, seed: int, examinations: dict[int, Examination]
 ) -> None:
     entry = examined(Naive(**{where: 1e-4}), seed, examinations)
-    assert entry["verdict"] is Verdict.WRONG, f"{where} 1e-4, seed {seed}: {bad_findings(entry)}"
+    assert entry["verdict"] == Verdict.WRONG, f"{where} 1e-4, seed {seed}: {bad_findings(entry)}"
 
 
 FAULTS = {
@@ -329,6 +329,6 @@ def test_a_fault_of_arithmetic_is_wrong_and_diagnosed_as_one(
     name: str, seed: int, examinations: dict[int, Examination]
 ) -> None:
     entry = examined(FAULTS[name], seed, examinations)
-    assert entry["verdict"] is Verdict.WRONG, f"{name}, seed {seed}: {bad_findings(entry)}"
+    assert entry["verdict"] == Verdict.WRONG, f"{name}, seed {seed}: {bad_findings(entry)}"
     sites = [diagnosis["site"] for diagnosis in entry["diagnoses"]]
     assert set(sites) == {"numerics"}, f"{name}, seed {seed}: diagnosed sites {sites}"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.networks import sampling, strategies
+from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import Textbook
@@ -23,6 +23,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import from_object
+from tests import strategies
 from tests.bugs.answers import answers, flags, makes_no_difference
 
 SEED = 71
@@ -148,7 +149,7 @@ def bad_findings(entry: Entry) -> dict[str, str]:
     return {
         f["check"]: f"{f['verdict'].value}: {f['message']}"
         for f in entry["findings"]
-        if f["verdict"] is not Verdict.CORRECT
+        if f["verdict"] != Verdict.CORRECT
     }
 
 
@@ -219,7 +220,7 @@ def test_the_tanh_bug_is_shown_on_one_tanh_unit_and_one_sample(seed: int) -> Non
 @pytest.mark.parametrize("seed", range(3))
 def test_a_campaign_finds_the_textbook_without_a_bug_correct(seed: int) -> None:
     entry = Examination(seed, examples=100).examine(from_object(Textbook()))
-    assert entry["verdict"] is Verdict.CORRECT, f"seed {seed}: {bad_findings(entry)}"
+    assert entry["verdict"] == Verdict.CORRECT, f"seed {seed}: {bad_findings(entry)}"
 
 
 # ----------------------------------------------------------- code for one network alone
@@ -264,7 +265,7 @@ def test_right_code_for_one_network_is_correct_on_enough_problems(
     samples: int | None, examination: Examination
 ) -> None:
     entry = examination.examine(from_object(for_one_network(Textbook(), samples)))
-    assert entry["verdict"] is Verdict.CORRECT, f"{samples} samples: {bad_findings(entry)}"
+    assert entry["verdict"] == Verdict.CORRECT, f"{samples} samples: {bad_findings(entry)}"
     gradient = next(f for f in entry["findings"] if f["check"] == "gradient")
     assert gradient["problems"] >= 20, f"only {gradient['problems']} problems were compared"
     assert entry["supports"]["networks"] == [ONE], f"supports {entry['supports']['networks']}"
@@ -281,7 +282,7 @@ def test_code_for_one_network_is_wrong_just_where_its_bug_is_visible_on_it(
         caught = entry["verdict"] in (Verdict.WRONG, Verdict.ERROR)
         assert caught, f"{slug} shows on {ONE}: {bad_findings(entry)}"
     else:
-        right = entry["verdict"] is Verdict.CORRECT
+        right = entry["verdict"] == Verdict.CORRECT
         assert right, f"{slug} does not show on {ONE} with one sample: {bad_findings(entry)}"
 
 

@@ -76,7 +76,7 @@ def test_right_code_that_compiles_is_correct_in_its_time_on_as_many_problems(
     compiling: float,
 ) -> None:
     entry, session = examined(Naive(), compiling)
-    assert entry["verdict"] is Verdict.CORRECT, entry["findings"]
+    assert entry["verdict"] == Verdict.CORRECT, entry["findings"]
     assert session.waited < TIMEOUT, f"{session.waited:.0f} s for {len(session.shapes)} shapes"
     assert entry["scope"]["asked"]["problems"] == 200, entry["notes"]
     assert "more shapes: time" in entry["scope"]["sentence"], entry["scope"]
@@ -92,5 +92,5 @@ def test_code_that_compiles_nothing_is_asked_all_shapes() -> None:
 @pytest.mark.parametrize("code", [Wrong(), OnOneActivation()], ids=["saturated", "elu"])
 def test_wrong_code_that_compiles_is_wrong_in_its_time(code: Any) -> None:
     entry, session = examined(code, 1.4)
-    assert entry["verdict"] is Verdict.WRONG, entry["notes"]
+    assert entry["verdict"] == Verdict.WRONG, entry["notes"]
     assert session.waited < TIMEOUT, f"{session.waited:.0f} s for {len(session.shapes)} shapes"

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.networks import strategies
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.forward_pass import (
     activate,
@@ -24,6 +23,7 @@ from gradcheck.networks.forward_pass import (
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
+from tests import strategies
 
 pytestmark = pytest.mark.last_bits
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.errors import UsageError
-from gradcheck.networks import strategies
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
+from tests import strategies
 
 
 @given(strategies.networks())

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gradcheck.errors import UsageError
-from gradcheck.networks import strategies
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
+from tests import strategies
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # also -0.0 and subnormal numbers
 

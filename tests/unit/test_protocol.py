@@ -15,9 +15,9 @@ from gradcheck.contract.protocol import (
     read_outputs,
     read_tensors,
 )
-from gradcheck.networks import strategies
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
+from tests import strategies
 
 PROBLEM = Problem(
     Network((2, 3, 1), ("tanh", "tanh"), "squared_error"),

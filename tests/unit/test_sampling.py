@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gradcheck.networks import sampling, strategies
+from gradcheck.networks import sampling
 from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.losses import REDUCTIONS
@@ -28,6 +28,7 @@ from gradcheck.networks.sampling import (
     problems,
     saturated,
 )
+from tests import strategies
 
 SEEDS = st.integers(0, 2**32 - 1)
 INDICES = st.integers(0, 10_000)

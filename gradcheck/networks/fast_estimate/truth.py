@@ -308,23 +308,6 @@ class Truths:
         return self._known[key]
 
 
-class BiasesToo(Truths):
-    """The truths of others, where a penalty counts the biases too.
-
-    Parameters
-    ----------
-    truths : Truths
-        Where they are kept.
-    """
-
-    def __init__(self, truths: Truths) -> None:
-        self._truths = truths
-
-    def of(self, problem: Problem, epsilon: float = 0.0, biases: bool = True) -> Truth:
-        """Return the truth of a problem."""
-        return self._truths.of(problem, epsilon, biases)
-
-
 def _jittered(rng: np.random.Generator, array: Floats, unit: float) -> Floats:
     """Return copies of an array, (JITTERED, ...), each entry moved by about 4 units of roundoff."""
     stack = rng.standard_normal((JITTERED, *array.shape))
