@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gradcheck.execution import calling, process
+from gradcheck.execution import calling
 from gradcheck.networks import diagnosis
 from gradcheck.records import build
 from gradcheck.records.record import Record
@@ -19,9 +19,6 @@ from tests.forked import workers
 from tests.records.form import fault
 
 pytest_plugins = ["pytester"]
-
-# as many tests run at once as there are processors: who looks out takes one from the worker
-process.AWAKE = 0.0
 
 settings.register_profile("dev", max_examples=25, deadline=None, print_blob=True)
 # a commit is judged by the same examples each time; .ci/seeds draws others

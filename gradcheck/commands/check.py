@@ -10,7 +10,7 @@ from gradcheck.commands import Parser, add_json, seconds, whole
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import DECLARATION
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
-from gradcheck.execution.start import Launch
+from gradcheck.execution.sandbox import Launch
 from gradcheck.reading.registry import LoadOptions, check_name
 from gradcheck.reading.target import Target, parse_target
 from gradcheck.records.redact import LEVELS, check_level, revealed

@@ -27,6 +27,7 @@ from gradcheck.contract.answers import (
     read_tensors,
 )
 from gradcheck.contract.problem import Posed, by_name
+from gradcheck.contract.protocol import Request
 from gradcheck.errors.lines import Sources, TrailedError, raised, trail_of
 
 #: Fetched before the code under test can put something else in its place.
@@ -59,33 +60,28 @@ class Caller:
         self._sources, self._aloud, self.printed = sources, aloud, 0
         self._returned: list[tuple[Any, bytes]] = []
 
-    def call(
-        self, code: Any, call: Call, problem: Posed, learning_rate: float = 0.0, rounds: int = 1
-    ) -> Observation:
+    def call(self, code: Any, request: Request) -> Observation:
         """Call one function of the code.
 
         Parameters
         ----------
         code : object
             Follows :class:`gradcheck.contract.protocol.Implementation`.
-        call : Call
-        problem : Posed
-        learning_rate : float
-            For a step.
-        rounds : int
-            How many steps to take, each from the parameters the last one returned.
+        request : Request
+            Of a :class:`gradcheck.contract.problem.Posed`.
 
         Returns
         -------
         observation : Observation
             With a failure where there is no answer; only KeyboardInterrupt is raised.
         """
+        call = request.call
         if not callable(getattr(code, call.value, None)):
             return _failed("unsupported", f"there is no function {call.value}")
         heard = _Heard(self._aloud)
         try:
             with _quiet(heard):
-                return self._run(code, call, problem, learning_rate, rounds)
+                return self._run(code, request)
         except ContractError as error:
             return replace(_failed("contract", str(error)), returned=outline(error.tensor))
         except KeyboardInterrupt:
@@ -109,17 +105,15 @@ class Caller:
             where = ""  # ours: it says what was asked
         return Failure(kind, f"{where}{raised(error, text)}", place)
 
-    def _run(
-        self, code: Any, call: Call, problem: Posed, learning_rate: float, rounds: int
-    ) -> Observation:
-        pairs, x, y = handed(problem)
+    def _run(self, code: Any, request: Request) -> Observation:
+        pairs, x, y = handed(request.problem)
         arguments = {**by_name(pairs), "x": x, "y": y}
         before = {name: array.tobytes() for name, array in arguments.items()}
         batch = SimpleNamespace(x=x, y=y)
-        raw = _raw(code, call, problem, pairs, batch, learning_rate, rounds)
+        raw = _raw(code, request, pairs, batch)
         overwrote = any(_bytes(kept) != data for kept, data in self._returned)
         try:
-            observation = _read(call, problem, raw)
+            observation = _read(request.call, request.problem, raw)
         except ContractError as error:
             return replace(_failed("contract", str(error)), returned=outline(raw))
         arrays = list(_arrays(raw))
@@ -139,24 +133,16 @@ def handed(problem: Posed) -> tuple[list[Pair], Any, Any]:
     return problem.params.copies(), problem.batch.x.copy(), problem.batch.y.copy()
 
 
-def _raw(
-    code: Any,
-    call: Call,
-    problem: Posed,
-    pairs: list[Pair],
-    batch: SimpleNamespace,
-    learning_rate: float,
-    rounds: int,
-) -> Any:
-    network = problem.network
-    if call is Call.FORWARD:
+def _raw(code: Any, request: Request, pairs: list[Pair], batch: SimpleNamespace) -> Any:
+    network, rate = request.problem.network, request.learning_rate
+    if request.call is Call.FORWARD:
         return code.forward(network, pairs, batch.x)
-    if call is Call.LOSS_AND_GRADS:
+    if request.call is Call.LOSS_AND_GRADS:
         return code.loss_and_grads(network, pairs, batch)
-    for _ in range(rounds - 1):
-        raw = code.step(network, pairs, batch, learning_rate)
-        pairs = list(read_tensors(raw, problem, "")[0].pairs)  # copies, finite or not
-    return code.step(network, pairs, batch, learning_rate)
+    for _ in range(request.rounds - 1):
+        raw = code.step(network, pairs, batch, rate)
+        pairs = list(read_tensors(raw, request.problem, "")[0].pairs)  # copies, finite or not
+    return code.step(network, pairs, batch, rate)
 
 
 def _read(call: Call, problem: Posed, raw: Any) -> Observation:

@@ -6,7 +6,7 @@ that were asked for, names come from a list, and texts are short.
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from types import UnionType
@@ -25,6 +25,7 @@ from gradcheck.contract.answers import (
 )
 from gradcheck.contract.conventions import Conventions
 from gradcheck.contract.problem import Posed, PosedBatch, PosedNetwork, Tensors, in_order
+from gradcheck.contract.protocol import Request
 from gradcheck.errors.lines import Place
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
 
@@ -40,17 +41,6 @@ MAX_CONVENTION = 4000
 TOLD = ("contract", "exception", "unsupported", "memory", "processes", "import")
 
 
-@dataclass(frozen=True)
-class Question:
-    """A call as the worker has it."""
-
-    call: Call
-    reading: int
-    problem: Posed
-    learning_rate: float
-    rounds: int
-
-
 def to_block(array: NDArray[Any]) -> Block:
     """Write an array for the wire."""
     plain = np.ascontiguousarray(array, dtype="<f8")
@@ -63,38 +53,30 @@ def to_array(block: Block) -> Floats:
     return array if sys.byteorder == "little" else array.astype(np.float64)
 
 
-def call_frame(
-    number: int, call: Call, problem: Posed, reading: int, learning_rate: float, rounds: int
-) -> Frame:
-    """Write a call."""
-    network = problem.network
+def call_frame(number: int, request: Request, reading: int) -> Frame:
+    """Write a call of a reading."""
+    problem, network = request.problem, request.problem.network
     return Frame(
         CALL,
         number,
         (
-            list(Call).index(call),
+            list(Call).index(request.call),
             reading,
-            (
-                network.widths,
-                network.activations,
-                network.loss,
-                network.reduction,
-                network.l2,
-            ),
-            learning_rate,
-            rounds,
+            (network.widths, network.activations, network.loss, network.reduction, network.l2),
+            request.learning_rate,
+            request.rounds,
             [to_block(a) for a in (problem.batch.x, problem.batch.y, *problem.params.values())],
         ),
     )
 
 
-def read_call(frame: Frame) -> Question:
-    """Read a call, in the worker; gradcheck wrote it."""
+def read_call(frame: Frame) -> tuple[int, Request]:
+    """Read a call, and of which reading, in the worker; gradcheck wrote it."""
     values: Any = frame.values
     index, reading, network, learning_rate, rounds, blocks = values
     x, y, *arrays = (to_array(block) for block in blocks)
     problem = Posed(PosedNetwork(*network), in_order(arrays), PosedBatch(x, y))
-    return Question(list(Call)[index], reading, problem, learning_rate, rounds)
+    return reading, Request(list(Call)[index], problem, learning_rate, rounds)
 
 
 def answer_frame(number: int, seen: Observation) -> Frame:

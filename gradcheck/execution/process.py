@@ -4,8 +4,6 @@ One thread swallows what the code prints, another watches what the worker uses u
 Whatever goes wrong ends in one way: everything the worker started is killed, and a
 :class:`gradcheck.execution.limits.WorkerLostError` says why.
 
-Two pipes to a worker, read and written within a deadline.
-
 On POSIX a pipe can be polled. Windows has nothing of the kind for pipes: there threads
 do the blocking, and are left behind when a worker keeps them waiting. Both offer the
 same, and both work on POSIX, where both are tested.
@@ -22,11 +20,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from gradcheck.execution import process_tree, wire
-from gradcheck.execution.limits import Limits, WorkerLostError
-from gradcheck.execution.sandbox import Command
+from gradcheck.execution import wire
+from gradcheck.execution.limits import (
+    LINUX,
+    MARK,
+    Job,
+    Limits,
+    WorkerLostError,
+    alive,
+    below,
+    changed,
+    everything,
+    hidden,
+    kill,
+    known,
+    shield,
+    usage,
+)
 
 #: Bytes taken from a pipe at once.
 _CHUNK = 2**18
@@ -58,11 +71,6 @@ class Channel(Protocol):
     def close(self) -> None:
         """Close both pipes."""
         ...
-
-
-#: Seconds for which an answer is looked out for before going to sleep: waking up takes as long
-#: as a small call does.
-AWAKE = 3e-4
 
 
 class Polled:
@@ -109,13 +117,7 @@ class Polled:
                 file.close()
 
     def _wait(self, poll: "select.poll", deadline: float) -> None:
-        now = time.monotonic()
-        awake = min(now + AWAKE, deadline)
-        while now < awake:
-            if poll.poll(0):
-                return
-            now = time.monotonic()
-        left = max(deadline - now, 0.0)  # what is there already is in time
+        left = max(deadline - time.monotonic(), 0.0)  # what is there already is in time
         if not poll.poll(left * 1000):
             raise TimeoutError
 
@@ -182,6 +184,26 @@ _SELDOM = 5
 _PARTING = 1.0
 
 
+@dataclass(frozen=True)
+class Command:
+    """How to start a worker.
+
+    Attributes
+    ----------
+    arguments : list of str
+    environment : dict of str to str
+    folder : str
+        To start in.
+    code : str
+        Where the worker finds the submission.
+    """
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+    code: str
+
+
 class Process:
     """A worker.
 
@@ -189,6 +211,11 @@ class Process:
     ----------
     command : Command
     limits : Limits
+
+    Attributes
+    ----------
+    printed : int
+        How many bytes the code has printed.
 
     Raises
     ------
@@ -200,7 +227,7 @@ class Process:
         self._limits = limits
         self._mark = secrets.token_hex(8) if command.environment else ""
         self._failure: tuple[str, str] | None = None
-        self._printed = 0
+        self.printed = 0
         self._head = b""
         self._quiet_size: int | None = None
         self._asked: int | None = None  # the call that the code was given last
@@ -209,9 +236,9 @@ class Process:
         self._closing = threading.Lock()
         environment = command.environment
         if environment:  # an empty one stays empty: it can be read inside the sandbox
-            environment = environment | {process_tree.MARK: self._mark}
-            process_tree.shield()
-        self._own_limits = process_tree.known()
+            environment = environment | {MARK: self._mark}
+            shield()
+        self._own_limits = known()
         self._popen = subprocess.Popen(
             command.arguments,
             stdin=subprocess.PIPE,
@@ -224,8 +251,6 @@ class Process:
         )
         self._job: Any = None
         if sys.platform == "win32":
-            from gradcheck.execution.windows_job import Job
-
             self._job = Job(self._popen, limits)  # before it is told what to load
         stdin, stdout = self._popen.stdin, self._popen.stdout
         assert stdin is not None
@@ -300,7 +325,7 @@ class Process:
             self._ended.set()
             if self._job is not None:
                 self._job.close()
-            process_tree.kill(self._popen.pid, self._mark)
+            kill(self._popen.pid, self._mark)
             self._popen.kill()
             self._popen.wait()
 
@@ -337,24 +362,23 @@ class Process:
         assert pipe is not None
         with contextlib.suppress(OSError, ValueError), pipe:
             while data := pipe.read(2**16):
-                self._printed += len(data)
+                self.printed += len(data)
                 self._head = (self._head + data)[:2000]
-                if self._printed > self._limits.output:
+                if self.printed > self._limits.output:
                     self._fail("flood", f"printed more than {self._limits.output // 2**20} MB")
                     return
 
     def _watch(self) -> None:
         limits = self._limits
-        hidden = looks = 0
+        in_files = looks = 0
         while not self._ended.wait(_WATCH):
-            tree = process_tree.everything(self._popen.pid, self._mark)
-            memory, threads = process_tree.usage(tree)
+            tree = everything(self._popen.pid, self._mark)
+            memory, threads = usage(tree)
             if looks % _SELDOM == 0:
-                hidden = process_tree.hidden(tree)
+                in_files = hidden(tree)
             looks += 1
-            memory += hidden
-            if changed := process_tree.changed(self._own_limits):
-                names = ", ".join(changed)
+            memory += in_files
+            if names := ", ".join(changed(self._own_limits)):
                 self._fail("sandbox", f"limits of gradcheck's own process were changed: {names}")
             self._count(tree)
             if memory > limits.memory:
@@ -370,7 +394,7 @@ class Process:
         call = self._asked
         if call is None or self._quiet_size is None or len(tree) <= self._quiet_size:
             return
-        running = sum(map(process_tree.alive, tree))  # what has ended may still be listed
+        running = sum(map(alive, tree))  # what has ended may still be listed
         if running > self._quiet_size:
             self._beside[call] = max(self._beside.get(call, 0), running - self._quiet_size)
 
@@ -382,18 +406,13 @@ class Process:
         """
         return max(self._beside.values()) if len(self._beside) > 1 else 0
 
-    @property
-    def printed(self) -> int:
-        """How many bytes the code has printed."""
-        return self._printed
-
     def mark_quiet(self) -> None:
         """Say that the worker is ready: from now on there is code under test to watch.
 
         What processes it has now are none that the code started.
         """
-        if process_tree.LINUX:
-            self._quiet_size = len(process_tree.below(self._popen.pid))
+        if LINUX:
+            self._quiet_size = len(below(self._popen.pid))
             self._begin(self._watch)
 
 

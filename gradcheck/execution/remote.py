@@ -16,8 +16,8 @@ from gradcheck.contract.sizes import MAX_TOGETHER, numbers
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.limits import WorkerLostError
+from gradcheck.execution.sandbox import Launch, Worker
 from gradcheck.execution.staging import staged_name
-from gradcheck.execution.start import Launch, Started, Starting
 from gradcheck.reading.registry import ADAPTERS
 
 #: Failures after which nothing more is asked: the next call would cost as much again.
@@ -90,8 +90,10 @@ class Remote:
         What the code declares.
     notes : tuple of str
         What was left out when the file was loaded.
-    level : int
-        The sandbox level.
+    readings : sequence of Offer
+        The ways in which the code can be read, the likeliest first.
+    calls : int
+        How often the code was called.
 
     Raises
     ------
@@ -106,24 +108,23 @@ class Remote:
         self.networks: object = None
         self.batch_sizes: object = None
         self.notes: tuple[str, ...] = ()
-        self._readings: tuple[Offer, ...] = ()
+        self.readings: Sequence[Offer] = ()
         self._first = self._following = 0
         self._launch = launch
         self._limits = launch.limits
         self._left = launch.limits.timeout
         self._bound_by_all = False
-        self._calls = self._number = self._spawned = self._printed = 0
+        self.calls = self._number = self._spawned = self._printed = 0
         self._memory: dict[tuple[int, Request], Observation] = {}
         self._held = 0
         self._lost: WorkerLostError | None = None
         self._libraries: tuple[str, ...] = ()
-        self._worker: Started | None = None
-        self._spares: list[Starting] = []
+        self._worker = launch.worker
+        self._spares: list[Worker] = []
         self._begins = 0
         self._begun: _Begun | None = None
         try:
-            assert launch.starting is not None
-            self._worker = launch.starting.ready()
+            self._worker.ready()
             self._load()
             self._find()
         except BaseException:
@@ -133,26 +134,16 @@ class Remote:
     @property
     def level(self) -> int:
         """The sandbox level."""
-        return self._worker.level.number if self._worker else 0
+        return self._worker.level.number
 
     @property
     def waited(self) -> float:
         """For how many seconds the code was waited for."""
         return self._limits.timeout - self._left
 
-    @property
-    def calls(self) -> int:
-        """How often the code under test was called."""
-        return self._calls
-
-    @property
-    def readings(self) -> Sequence[Offer]:
-        """The ways in which the code can be read, the likeliest first."""
-        return self._readings
-
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
-        return call.value in self._readings[self.settled].calls
+        return call.value in self.readings[self.settled].calls
 
     def more(self) -> bool:
         """Look for readings by adapters not tried yet; False where there are none.
@@ -168,7 +159,7 @@ class Remote:
         self._memory.clear()
         self._held = 0
         self._find()
-        return bool(self._readings[0].calls)
+        return bool(self.readings[0].calls)
 
     def begin(self, request: Request) -> None:
         """Let the code begin with what will be asked next, while something else is done.
@@ -179,7 +170,6 @@ class Remote:
         key = (self._reading(request), request)
         if self._lost or self._begun or key in self._memory or not _kept(request):
             return
-        assert self._worker is not None
         if self._begins % _APART == 0 and self._begins < _SPARES * _APART:
             # told when a worker is needed, and none can be had
             with contextlib.suppress(SandboxError):
@@ -210,16 +200,8 @@ class Remote:
     def _send(self, key: tuple[int, Request]) -> _Begun:
         """Send a question; what goes wrong is told when the answer is waited for."""
         reading, request = key
-        self._calls += 1
-        frame = messages.call_frame(
-            self._next(),
-            request.call,
-            request.problem,
-            reading,
-            request.learning_rate,
-            request.rounds,
-        )
-        assert self._worker is not None
+        self.calls += 1
+        frame = messages.call_frame(self._next(), request, reading)
         begun = _Begun(key, frame, time.perf_counter())
         with self._charged(), contextlib.suppress(WorkerLostError):
             self._worker.process.send(frame, self._seconds())
@@ -228,7 +210,6 @@ class Remote:
     def _finish(self, begun: _Begun) -> Observation:
         """Wait for the answer to a question that was sent, and remember it."""
         meanwhile, self._begun = self._begun is begun, None
-        assert self._worker is not None
         _, request = begun.key
         left = self._seconds() - (time.perf_counter() - begun.since)
         if meanwhile:  # we did something else: what is larger than a pipe stayed with the worker
@@ -253,7 +234,7 @@ class Remote:
 
     def libraries(self) -> tuple[str, ...]:
         """Return the libraries that differentiate by themselves and that the code imported."""
-        if self._worker and not self._lost:
+        if not self._lost:
             with contextlib.suppress(WorkerLostError):
                 frame = self._exchange(wire.Frame(wire.SEEN, self._next()), (wire.SEEN,))
                 self._libraries = messages.texts(frame.values[0] if frame.values else ())
@@ -262,25 +243,17 @@ class Remote:
     @property
     def spawned(self) -> int:
         """The most processes of its own that the code was seen to have in calls."""
-        return max(self._spawned, self._worker.process.spawned if self._worker else 0)
+        return max(self._spawned, self._worker.process.spawned)
 
     @property
     def printed(self) -> int:
         """How many bytes the code has printed."""
-        return self._printed + (self._worker.process.printed if self._worker else 0)
-
-    def _remember(self) -> None:
-        """Keep what is known of a worker that is about to end."""
-        if self._worker:
-            self._spawned = self.spawned
-            self._printed += self._worker.process.printed
+        return self._printed + self._worker.process.printed
 
     def close(self) -> None:
         """End the worker with everything it started, and remove what was copied."""
-        if self._worker:
-            self._worker.process.close()
-        for spare in self._spares:
-            spare.close()
+        for worker in (self._worker, *self._spares):
+            worker.process.close()
         self._launch.close()
 
     def _read(self, answer: wire.Frame, request: Request, begin: float) -> Observation:
@@ -291,7 +264,7 @@ class Remote:
             raise WorkerLostError("protocol", f"the worker's answer is none: {error}") from None
         failure = observation.failure
         if failure is not None:
-            failure = replace(failure, place=self._launch.submission.place(failure.place))
+            failure = replace(failure, place=self._launch.staged.place(failure.place))
             if failure.kind in _FATAL:
                 raise WorkerLostError(failure.kind, failure.message, place=failure.place)
         return replace(observation, failure=failure, seconds=seconds)
@@ -302,7 +275,6 @@ class Remote:
         return min(self._limits.call_timeout, self._left)
 
     def _exchange(self, frame: wire.Frame, tags: tuple[bytes, ...]) -> wire.Frame:
-        assert self._worker is not None
         with self._charged():
             return self._worker.process.ask(frame, tags, self._seconds())
 
@@ -321,8 +293,7 @@ class Remote:
 
     def _anew(self) -> None:
         """Take another worker: whatever the code kept is gone."""
-        assert self._worker is not None
-        self._remember()
+        self._spawned, self._printed = self.spawned, self.printed
         self._worker.process.close()
         try:
             self._worker = (self._spares.pop() if self._spares else self._another()).ready()
@@ -331,15 +302,13 @@ class Remote:
         self._load()
         self._find()
 
-    def _another(self) -> Starting:
-        assert self._worker is not None
-        return Starting(self._launch.submission, self._limits, self._worker.level)
+    def _another(self) -> Worker:
+        return Worker(self._launch.staged, self._limits, self._worker.level)
 
     def _load(self) -> None:
-        assert self._worker is not None
         target = self._launch.target
         name = staged_name(target.path) if target.path else ""
-        text = self._launch.submission.texts.get(name, b"")
+        text = self._launch.staged.texts.get(name, b"")
         how = (target.manner.adapter or "", target.manner.imports_only, target.left_behind(text))
         where = (self._worker.code, name, target.module, target.attribute, *how)
         frame = wire.Frame(wire.LOAD, self._next(), where)
@@ -359,7 +328,7 @@ class Remote:
         try:
             if answer.tag == wire.FAILED:
                 failure = messages.read_failure(answer.values)
-                place = self._launch.submission.place(failure.place)
+                place = self._launch.staged.place(failure.place)
                 raise WorkerLostError(failure.kind, failure.message, place=place)
             take(answer)
         except (wire.WireError, ValueError) as error:
@@ -381,7 +350,7 @@ class Remote:
             readings.append(Offer(name, conventions, messages.texts(calls)))
         if not 0 < len(readings) <= messages.MAX_READINGS:
             raise wire.WireError(f"{len(readings)} readings")
-        self._readings = tuple(readings)
+        self.readings = tuple(readings)
         self._following = following
 
     @contextlib.contextmanager
@@ -394,8 +363,7 @@ class Remote:
 
     def _latch(self, lost: WorkerLostError, doing: Request | str) -> None:
         """Remember the end, told in words for the author of the code."""
-        if self._worker:
-            self._worker.process.close()
+        self._worker.process.close()
         where = doing if isinstance(doing, str) else _place(doing)
         message = lost.message
         if lost.kind == "timeout":

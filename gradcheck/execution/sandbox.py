@@ -12,22 +12,29 @@ level  what it is
 =====  =======================================================================
 
 Nothing is believed about a machine: the first worker that says it is ready is the probe.
-What works is remembered for the rest of the process.
+What does not work is remembered for the rest of the process.
+
+This imports little: a worker starts while the rest of gradcheck is being imported.
 """
 
+import atexit
 import os
 import secrets
 import shutil
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck.execution.confinement import Confinement
-from gradcheck.execution.limits import Limits
-from gradcheck.execution.staging import ARCHIVE
-from gradcheck.reading.target import is_installed
+from gradcheck.errors import SandboxError
+from gradcheck.execution import wire
+from gradcheck.execution.limits import Limits, WorkerLostError
+from gradcheck.execution.process import Command, Process
+from gradcheck.execution.staging import ARCHIVE, StagedCode, stage
+from gradcheck.execution.worker import Confinement
+from gradcheck.reading.target import Target, is_installed
 
 #: The user that a worker of root becomes: none of these is given to people or services.
 _USERS = range(60_000, 65_000)
@@ -51,45 +58,6 @@ _START = (
 
 
 @dataclass(frozen=True)
-class Folders:
-    """What a worker is to see.
-
-    Attributes
-    ----------
-    library : Path
-        The modules of gradcheck that run there.
-    code : Path
-        The submission.
-    scratch : Path
-        Where it may write.
-    """
-
-    library: Path
-    code: Path
-    scratch: Path
-
-
-@dataclass(frozen=True)
-class Command:
-    """How to start a worker.
-
-    Attributes
-    ----------
-    arguments : list of str
-    environment : dict of str to str
-    folder : str
-        To start in.
-    code : str
-        Where the worker finds the submission.
-    """
-
-    arguments: list[str]
-    environment: dict[str, str]
-    folder: str
-    code: str
-
-
-@dataclass(frozen=True)
 class Level:
     """A way to shut a worker in.
 
@@ -105,7 +73,7 @@ class Level:
     number: int
     name: str
     available: Callable[[], bool]
-    command: Callable[[Folders, Limits], Command]
+    command: Callable[[StagedCode, Limits], Command]
 
 
 def _python() -> str:
@@ -146,18 +114,18 @@ def _environment(scratch: str) -> dict[str, str]:
     return told | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
-def _process(folders: Folders, limits: Limits) -> Command:
+def _process(staged: StagedCode, limits: Limits) -> Command:
     """Level 1."""
-    scratch = str(folders.scratch)
+    scratch = str(staged.scratch)
     environment = _environment(scratch)
     if sys.platform == "win32":
         environment |= {"TEMP": scratch, "TMP": scratch}
     confinement = Confinement(limits.address_space, 0, 0, scoped=1)
-    arguments = _worker(str(folders.library), confinement)
-    return Command(arguments, environment, scratch, str(folders.code))
+    arguments = _worker(str(staged.library), confinement)
+    return Command(arguments, environment, scratch, str(staged.code))
 
 
-def _bubblewrap(folders: Folders, limits: Limits) -> Command:
+def _bubblewrap(staged: StagedCode, limits: Limits) -> Command:
     """Level 3."""
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     user = secrets.choice(_USERS) if root else 0
@@ -176,7 +144,7 @@ def _bubblewrap(folders: Folders, limits: Limits) -> Command:
         "--die-with-parent",
         "--new-session",
         *variables,
-        *_mounts(folders),
+        *_mounts(staged),
         "--chdir",
         _SCRATCH,
         "--",
@@ -186,7 +154,7 @@ def _bubblewrap(folders: Folders, limits: Limits) -> Command:
     return Command(arguments, {}, "/", _CODE)
 
 
-def _mounts(folders: Folders) -> list[str]:
+def _mounts(staged: StagedCode) -> list[str]:
     words = ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     words += ["--perms", "1777", "--size", str(_SCRATCH_BYTES), "--tmpfs", _SCRATCH]
     made = {"/", _SCRATCH, "/proc", "/dev"}
@@ -197,7 +165,7 @@ def _mounts(folders: Folders) -> list[str]:
                 words += ["--dir", str(parent)]  # closed to others if bubblewrap makes it
         words += _mount(path)
         made.add(path)
-    for source, place in ((folders.library, _LIBRARY), (folders.code, _CODE)):
+    for source, place in ((staged.library, _LIBRARY), (staged.code, _CODE)):
         words += ["--ro-bind", str(source), place]
     return [*words, "--remount-ro", "/"]
 
@@ -253,3 +221,123 @@ LEVELS = (
     Level(3, "bubblewrap", _has_bubblewrap, _bubblewrap),
     Level(1, "process", lambda: True, _process),
 )
+
+
+#: Seconds that a worker has to be ready: Python and numpy are loaded, nothing else.
+_READY = 30.0
+
+#: Levels that were found not to work in this process, and why.
+_FAILED: dict[int, str] = {}
+
+
+class Worker:
+    """A worker at the best level that works here: on its way, while something else is done.
+
+    Parameters
+    ----------
+    staged : StagedCode
+        What it is to see.
+    limits : Limits
+    only : Level, optional
+        The one level to try; else the first at which a worker says it is ready.
+
+    Attributes
+    ----------
+    process : Process
+    level : Level
+    code : str
+        Where it finds the submission.
+
+    Raises
+    ------
+    SandboxError
+        When no level is left to try that is good enough.
+    """
+
+    def __init__(self, staged: StagedCode, limits: Limits, only: Level | None = None) -> None:
+        self._staged, self._limits = staged, limits
+        self._levels = _candidates(limits, only)
+        self._failed = {} if only else _FAILED
+        self.process, self.level, self.code = self._start()
+
+    def ready(self) -> "Worker":
+        """Wait until it is ready, or another one at the next level is.
+
+        Raises
+        ------
+        SandboxError
+            When none gets ready at a level that is good enough.
+        """
+        while True:
+            try:
+                self.process.receive((wire.READY,), 0, time.monotonic() + _READY)
+            except WorkerLostError as lost:
+                self.process.close()
+                said = " ".join(self.process.words_of_the_worker().split())[-200:]
+                self._note(self.level, said or lost.message)
+                self.process, self.level, self.code = self._start()
+                continue
+            self.process.mark_quiet()
+            return self
+
+    def _start(self) -> tuple[Process, Level, str]:
+        for level in self._levels:
+            command = level.command(self._staged, self._limits)
+            try:
+                return Process(command, self._limits), level, command.code
+            except OSError as error:
+                self._note(level, str(error))
+        wanted = self._limits.min_sandbox
+        least = f"sandbox level {wanted} or better" if wanted > 1 else "a worker process"
+        reasons = "; ".join(f"level {number}: {why}" for number, why in self._failed.items())
+        raise SandboxError(f"{least} cannot be had on this machine ({reasons or 'no such level'})")
+
+    def _note(self, level: Level, why: str) -> None:
+        self._failed.setdefault(level.number, why)
+
+
+def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:
+    """Yield the levels to try, those that were found not to work left out."""
+    if only:
+        yield only  # it worked before: should it fail now, that is no fault of the machine
+        return
+    for level in LEVELS:
+        if level.number < limits.min_sandbox or level.number in _FAILED:
+            continue
+        if level.available():
+            yield level
+        else:
+            _FAILED.setdefault(level.number, f"{level.name} is not installed")
+
+
+class Launch:
+    """A copy of the code, and a worker that is getting ready for it.
+
+    Parameters
+    ----------
+    target : Target
+    limits : Limits
+
+    Raises
+    ------
+    UsageError
+        When the code cannot be read.
+    SandboxError
+        When no worker can be started, or none at the level asked for.
+    """
+
+    def __init__(self, target: Target, limits: Limits) -> None:
+        self.target, self.limits = target, limits
+        self.staged = stage(target)
+        try:
+            self.worker = Worker(self.staged, limits)
+        except BaseException:
+            self.staged.close()
+            raise
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the worker, and remove what was copied; once is enough, twice does no harm."""
+        self.worker.process.close()
+        self.staged.close()
+        atexit.unregister(self.close)

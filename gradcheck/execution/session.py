@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class InProcess:
         is kept of what can be copied; a module cannot, and keeps its state.
     adapter : str, optional
         The only adapter to read it with.
+
+    Attributes
+    ----------
+    calls : int
+        How often the code was called.
     """
 
     def __init__(
@@ -52,14 +57,9 @@ class InProcess:
         self.readings, self._following = found.readings, found.following
         self.settled = 0
         self._renew = renew or _copier(implementation)
-        self._calls = 0
+        self.calls = 0
         self._memory: dict[Request, Observation] = {}
         self._caller, self._printed = Caller(self._sources), 0
-
-    @property
-    def calls(self) -> int:
-        """How often the code under test was called."""
-        return self._calls
 
     @property
     def printed(self) -> int:
@@ -102,11 +102,9 @@ class InProcess:
 
     def _ask(self, request: Request) -> Observation:
         code = self._code(request.reading)
-        self._calls += 1
+        self.calls += 1
         start = time.perf_counter()
-        observation = self._caller.call(
-            code, request.call, request.problem, request.learning_rate, request.rounds
-        )
+        observation = self._caller.call(code, request)
         return replace(observation, seconds=time.perf_counter() - start)
 
 
@@ -125,28 +123,45 @@ T = TypeVar("T")
 
 
 def drive(questions: Generator[Request, Observation, T], session: Session) -> T:
-    """Carry out every request and return what the generator returns."""
-    (answer,) = _driven(questions, session, lambda: False)
-    return answer
+    """Carry out every request of a generator.
+
+    Parameters
+    ----------
+    questions : generator of Request
+        Is sent the observations.
+    session : Session
+
+    Returns
+    -------
+    answer : object
+        What the generator returns.
+    """
+    return cast(T, drive_until(questions, session, lambda: False))
 
 
 def drive_until(
     questions: Generator[Request, Observation, T], session: Session, over: Callable[[], bool]
 ) -> T | None:
-    """Carry out requests likewise, but leave it, with None, when the time is over."""
-    return next(iter(_driven(questions, session, over)), None)
-
-
-def _driven(
-    questions: Generator[Request, Observation, T], session: Session, over: Callable[[], bool]
-) -> list[T]:
-    """Return the one thing that the generator returns; nothing where the time was over.
+    """Carry out the requests of a generator while there is time.
 
     What is computed of answers may overflow, for they may be anything: infinity is what is meant
     there, and no warning. The code itself is asked outside, and warned as ever.
+
+    Parameters
+    ----------
+    questions : generator of Request
+        Is sent the observations.
+    session : Session
+    over : callable
+        Says whether the time is over; asked before each request.
+
+    Returns
+    -------
+    answer : object or None
+        What the generator returns; None where the time was over before.
     """
     if over():
-        return []
+        return None
     try:
         with np.errstate(all="ignore"):
             request = next(questions)
@@ -155,9 +170,9 @@ def _driven(
             with np.errstate(all="ignore"):
                 request = questions.send(observation)
     except StopIteration as end:
-        return [end.value]
+        return cast(T, end.value)
     questions.close()
-    return []
+    return None
 
 
 class PeerSession:

@@ -38,7 +38,6 @@ VISIBLE = (
     "reading",
     "execution/__init__",
     "execution/calling",
-    "execution/confinement",
     "execution/messages",
     "execution/wire",
     "execution/worker",

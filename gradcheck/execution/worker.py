@@ -3,15 +3,23 @@
 Started as ``python -I -S -B -c "..." FOLDER ... CONFINEMENT`` by ``sandbox.py``. It
 keeps the pipes to gradcheck to itself, gives up what it can do without, says that it
 is ready, and only then reads the code under test.
+
+What it gives up is hardening on top of what the parent sets up around the process (the
+levels of ``sandbox.py``): limits, rights, and by a seccomp filter, written by hand, the
+system calls that no backprop needs and that would get round a limit or at another process.
 """
 
+import ctypes
+import errno
 import os
+import platform
+import signal
+import struct
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from gradcheck.execution.confinement import Confinement, confine
 
 #: Libraries that differentiate by themselves. Using one is a remark, not a verdict.
 DIFFERENTIATING = (
@@ -26,9 +34,6 @@ DIFFERENTIATING = (
     "tinygrad",
     "micrograd",
 )
-
-#: Seconds for which the next question is looked out for before going to sleep.
-AWAKE = 3e-4
 
 #: Entries of a declaration that are passed on.
 _DECLARED = 200
@@ -71,10 +76,7 @@ def _private_pipes() -> tuple[Callable[[int], bytes], Callable[[bytes], None]]:
         for descriptor in (incoming, outgoing):
             msvcrt.setmode(descriptor, os.O_BINARY)
 
-    wait = _wakeful(incoming)
-
     def receive(size: int) -> bytes:
-        wait()
         return os.read(incoming, min(size, 2**20))
 
     def send(data: bytes) -> None:
@@ -83,28 +85,6 @@ def _private_pipes() -> tuple[Callable[[int], bytes], Callable[[bytes], None]]:
             view = view[os.write(outgoing, view) :]
 
     return receive, send
-
-
-def _wakeful(incoming: int) -> Callable[[], None]:
-    """Return a function that looks out for the next question a while, without going to sleep.
-
-    What it needs is fetched before the code under test can lay hands on it.
-    """
-    if sys.platform == "win32":
-        return lambda: None
-    import select
-    from time import monotonic
-
-    poll = select.poll()
-    poll.register(incoming, select.POLLIN)
-    look = poll.poll
-
-    def wait() -> None:
-        awake = monotonic() + AWAKE
-        while not look(0) and monotonic() < awake:
-            pass
-
-    return wait
 
 
 class _Server:
@@ -194,15 +174,9 @@ class _Server:
         from gradcheck.contract.answers import Failure, Observation
         from gradcheck.execution import messages
 
-        question = messages.read_call(frame)
+        reading, request = messages.read_call(frame)
         try:
-            seen = self._caller.call(
-                self._readings[question.reading].implementation,
-                question.call,
-                question.problem,
-                question.learning_rate,
-                question.rounds,
-            )
+            seen = self._caller.call(self._readings[reading].implementation, request)
         except KeyboardInterrupt:  # the code's own: nobody types here
             seen = Observation(failure=Failure("exception", "the code raised KeyboardInterrupt"))
         return messages.answer_frame(frame.number, seen)
@@ -229,3 +203,212 @@ def _declared(value: Any) -> Any:
 
 def _small(item: Any) -> bool:
     return type(item) is int and abs(item) < 2**31
+
+
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
+_CLONE_NEWUSER = 0x10000000
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+
+#: Where the filter finds a call's number, its architecture and the low half of its arguments.
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
+
+#: Calls with another numbering (x32), on x86-64.
+_X32 = 0x40000000
+
+#: By machine: its name for the kernel, and where its numbers stand below.
+_MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+
+#: The calls that are given up, with their numbers.
+_CALLS = {
+    "shmget": (29, 194),
+    "clone": (56, 220),
+    "msgget": (68, 186),
+    "ptrace": (101, 117),
+    "setpriority": (141, 140),
+    "pivot_root": (155, 41),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238),
+    "unshare": (272, 97),
+    "move_pages": (279, 239),
+    "perf_event_open": (298, 241),
+    "prlimit64": (302, 261),
+    "open_by_handle_at": (304, 265),
+    "setns": (308, 268),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "memfd_create": (319, 279),
+    "bpf": (321, 280),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "clone3": (435, 435),
+    "pidfd_getfd": (438, 438),
+    "memfd_secret": (447, 447),
+}
+
+#: Refused as if the kernel did not have them: then libraries take another way.
+_UNKNOWN = ("clone3", "memfd_create", "memfd_secret", "io_uring_setup", "userfaultfd")
+
+#: Refused for other processes: the argument that names one has to be zero, the caller itself.
+_OWN = {"prlimit64": 0, "setpriority": 1, "ioprio_set": 1, "migrate_pages": 0, "move_pages": 0}
+
+
+def give_up() -> bool:
+    """Join a new session keyring, and forbid the calls; say whether the kernel agreed."""
+    if platform.machine() not in _MACHINES or sys.maxsize < 2**32:
+        return False
+    architecture, column = _MACHINES[platform.machine()]
+    calls = {name: numbers[column] for name, numbers in _CALLS.items()}
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(calls["keyctl"], _KEYCTL_JOIN_SESSION_KEYRING, None)
+    program = _program(architecture, calls)
+    code = ctypes.create_string_buffer(program, len(program))
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+    whole = Program(len(program) // 8, ctypes.addressof(code))
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    return bool(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(whole), 0, 0) == 0)
+
+
+def _program(architecture: int, numbers: dict[str, int]) -> bytes:
+    """Write the filter: a list of instructions, each an operation, two jumps and a number."""
+    refused = _REFUSE | errno.EPERM
+    unknown = _REFUSE | errno.ENOSYS
+    lines = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, unknown),
+        (_LOAD, 0, 0, _NUMBER),
+        (_AT_LEAST, 0, 1, _X32),
+        (_RETURN, 0, 0, unknown),
+    ]
+    for name, number in numbers.items():
+        if name == "clone":
+            test = [(_LOAD, 0, 0, _ARGUMENTS), (_ANY_BIT, 0, 1, _CLONE_NEWUSER)]
+        elif name in _OWN:
+            test = [(_LOAD, 0, 0, _ARGUMENTS + 8 * _OWN[name]), (_EQUAL, 1, 0, 0)]
+        else:
+            end = unknown if name in _UNKNOWN else refused
+            lines += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, end)]
+            continue
+        lines += [(_EQUAL, 0, len(test) + 2, number), *test]
+        lines += [(_RETURN, 0, 0, refused), (_LOAD, 0, 0, _NUMBER)]
+    lines.append((_RETURN, 0, 0, _ALLOW))
+    return b"".join(struct.pack("=HBBI", *line) for line in lines)
+
+
+#: Files a process may hold open; the largest file it may write.
+OPEN_FILES = 256
+FILE_BYTES = 16 * 2**20
+
+_PR_SET_PDEATHSIG = 1
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
+_LANDLOCK_CREATE_RULESET_VERSION = 1
+#: Of root's rights, that to read files is kept: Python may lie in a user's own folder.
+_CAPABILITIES_VERSION, _READ_FILES = 0x20080522, 1 << 2
+#: No signals and no abstract sockets to processes outside; since version 6 of landlock.
+_SCOPE, _SCOPE_SINCE = 3, 6
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What a worker is told to give up.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes of address space.
+    processes : int
+        Processes and threads of the worker's user; 0 leaves them to the parent.
+    user : int
+        The user to become; 0 to stay.
+    scoped : int
+        1 to give up signals to processes outside, where the kernel can do that.
+    """
+
+    memory: int
+    processes: int
+    user: int
+    scoped: int
+
+    def arguments(self) -> list[str]:
+        """Write it for a command line."""
+        return [str(n) for n in (self.memory, self.processes, self.user, self.scoped)]
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> "Confinement":
+        """Read it from a command line."""
+        return cls(*(int(argument) for argument in arguments))
+
+
+def confine(to: Confinement) -> None:
+    """Give it up. There is no way back.
+
+    Raises
+    ------
+    OSError
+        When the user cannot be changed: then nothing may run.
+    """
+    if sys.platform == "win32":
+        return  # the parent's job object holds the limits
+    _limit(to)
+    if to.user:
+        os.setgroups([])
+        os.setresgid(to.user, to.user, to.user)
+        os.setresuid(to.user, to.user, to.user)
+    if sys.platform == "linux":
+        if to.scoped:
+            _scope()
+        give_up()
+
+
+def _limit(to: Confinement) -> None:
+    import resource
+
+    limits = {
+        resource.RLIMIT_AS: to.memory,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: FILE_BYTES,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+    }
+    if to.processes:
+        limits[resource.RLIMIT_NPROC] = to.processes
+    for name, value in limits.items():
+        hard = resource.getrlimit(name)[1]
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(name, (least, least))
+        except (OSError, ValueError):  # macOS has no limit on address space
+            continue
+
+
+def _scope() -> None:
+    """Die with the parent, and give up rights over and signals to processes outside."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.geteuid() == 0:  # root could read and write the parent's memory
+        header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+        kept = (ctypes.c_uint32 * 6)(_READ_FILES, _READ_FILES, 0, 0, 0, 0)
+        libc.capset(header, kept)
+    if libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION) < (
+        _SCOPE_SINCE
+    ):
+        return
+    attributes = (ctypes.c_uint64 * 3)(0, 0, _SCOPE)  # no rules on files, none on ports
+    ruleset = libc.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0)
+    if ruleset >= 0:
+        libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0)
+        os.close(ruleset)

@@ -12,7 +12,7 @@ from typing import Any
 from gradcheck.contract.protocol import Failure
 from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, WorkerLostError
-from gradcheck.execution.start import Launch
+from gradcheck.execution.sandbox import Launch
 from gradcheck.networks.network import Network
 from gradcheck.reading.registry import LoadOptions, check_name
 from gradcheck.reading.target import Target, parse_target

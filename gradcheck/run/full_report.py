@@ -18,8 +18,8 @@ from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Failure, Request, Session
 from gradcheck.errors import InternalError, LoadError
 from gradcheck.execution.limits import Limits, WorkerLostError
+from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import drive
-from gradcheck.execution.start import Launch
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.worked_examples import EXAMPLES as WORKED_EXAMPLES

@@ -16,8 +16,8 @@ from gradcheck.errors.lines import Place, raised
 from gradcheck.execution.calling import one_line
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.start import Launch
 from gradcheck.networks.inference.inferred import Inferred
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import Target
@@ -125,7 +125,7 @@ def submit(launch: Launch) -> Submission:
             "contract",
             _lacking(_whole(target), target.manner.adapter, nearest),
             session.level,
-            launch.submission.place(_place(nearest)),
+            launch.staged.place(_place(nearest)),
         )
     return Submission(
         target.name,

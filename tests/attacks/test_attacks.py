@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck.execution import process_tree, sandbox, start
+from gradcheck.execution import limits, sandbox
 from tests.attacks.expected import EXPECTED
 
 HERE = Path(__file__).parent
@@ -53,9 +53,9 @@ def levels(number):
 @pytest.fixture(params=[1, 3], ids=["level1", "level3"])
 def level(request, monkeypatch):
     """Let every worker run at this level, and fail or skip where it cannot."""
-    monkeypatch.setattr(start, "LEVELS", levels(request.param))
+    monkeypatch.setattr(sandbox, "LEVELS", levels(request.param))
     if request.param == 3 and not bubblewrap_works():
-        say = f"sandbox level 3 cannot be had here: {start._FAILED.get(3)}"
+        say = f"sandbox level 3 cannot be had here: {sandbox._FAILED.get(3)}"
         if os.environ.get(REQUIRED):
             pytest.fail(f"{say}, but {REQUIRED} is set")
         pytest.skip(say)
@@ -63,18 +63,18 @@ def level(request, monkeypatch):
 
 
 def bubblewrap_works():
-    if 3 not in start._FAILED:
+    if 3 not in sandbox._FAILED:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(start, "LEVELS", levels(3))
+            patch.setattr(sandbox, "LEVELS", levels(3))
             gradcheck.check(FILES[8], examples=20)
-    return 3 not in start._FAILED
+    return 3 not in sandbox._FAILED
 
 
 @pytest.fixture
 def nothing_left(tmp_path, monkeypatch):
     """Check that a run leaves no process and no file."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    before = set(process_tree.below(os.getpid()))
+    before = set(limits.below(os.getpid()))
     yield
     end = time.monotonic() + 5.0  # what was killed takes a moment to be gone
     while (left := survivors(before)) and time.monotonic() < end:
@@ -86,8 +86,8 @@ def nothing_left(tmp_path, monkeypatch):
 
 def survivors(before):
     """Return the command lines of processes below this one that were not there before."""
-    below = [p for p in process_tree.below(os.getpid()) if p not in before]
-    return [command_line(p) for p in below if process_tree.alive(p)]
+    below = [p for p in limits.below(os.getpid()) if p not in before]
+    return [command_line(p) for p in below if limits.alive(p)]
 
 
 def command_line(process):
@@ -141,8 +141,8 @@ def test_an_attack_comes_to_nothing(number, level, nothing_left, undiagnosed):
 def apart(number, level, environment):
     """Run a check as a program of its own and return the entry of its record."""
     program = (
-        "import sys; from gradcheck.execution import sandbox, start; "
-        f"start.LEVELS = tuple(l for l in sandbox.LEVELS if l.number == {level}); "
+        "import sys; from gradcheck.execution import sandbox; "
+        f"sandbox.LEVELS = tuple(l for l in sandbox.LEVELS if l.number == {level}); "
         "from gradcheck.cli import main; main()"
     )
     run = subprocess.run(
@@ -235,6 +235,6 @@ def test_a_secret_beside_the_submission_is_not_seen_at_level_3(tmp_path, level):
 
 
 def test_code_cannot_be_examined_below_the_level_that_is_asked_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(start, "LEVELS", levels(1))
+    monkeypatch.setattr(sandbox, "LEVELS", levels(1))
     with pytest.raises(gradcheck.InternalError, match="level 3"):
         gradcheck.check(FILES[50], min_sandbox=3)

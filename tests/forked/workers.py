@@ -18,8 +18,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gradcheck.execution import process, sandbox, staging, start
-from gradcheck.execution.process_tree import MARK
+from gradcheck.execution import process, sandbox, staging
+from gradcheck.execution.limits import MARK
 
 #: What differs from worker to worker in what it is told of the world.
 _OF_ONE = ("HOME", "TMPDIR", MARK)
@@ -35,7 +35,7 @@ def use(monkeypatch: Any) -> None:
     if POSSIBLE:
         started = SimpleNamespace(**{**vars(subprocess), "Popen": _begun})
         monkeypatch.setattr(process, "subprocess", started)
-        monkeypatch.setattr(start, "LEVELS", sandbox.LEVELS[-1:])
+        monkeypatch.setattr(sandbox, "LEVELS", sandbox.LEVELS[-1:])
 
 
 def _begun(arguments: list[str], **how: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 import gradcheck
 import gradcheck.run.submission
-from gradcheck.execution import sandbox, start
+from gradcheck.execution import sandbox
 from gradcheck.execution.staging import MAX_NESTING
 from gradcheck.run import examine
 from tests.integration import students
@@ -105,7 +105,7 @@ def test_nested_folders_of_a_submission_end_nothing_and_are_removed(
     wanted = tuple(each for each in sandbox.LEVELS if each.number == level)
     if not wanted[0].available():
         pytest.skip(f"there is no {wanted[0].name} here")
-    monkeypatch.setattr(start, "LEVELS", wanted)
+    monkeypatch.setattr(sandbox, "LEVELS", wanted)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     one = write(DEEP + students.TANH, "one.py")

@@ -4,9 +4,9 @@ import textwrap
 
 import pytest
 
-from gradcheck.execution import sandbox, start
+from gradcheck.execution import sandbox
 from gradcheck.execution.remote import Remote
-from gradcheck.execution.start import Launch
+from gradcheck.execution.sandbox import Launch
 from gradcheck.reading.target import parse_target
 from tests.remote.asking import PATIENT
 
@@ -22,13 +22,13 @@ def level(request, monkeypatch):
     wanted = tuple(level for level in sandbox.LEVELS if level.number == request.param)
     if not wanted[0].available():
         pytest.skip(f"no {wanted[0].name} here; the attacks fail where it is required")
-    monkeypatch.setattr(start, "LEVELS", wanted)
+    monkeypatch.setattr(sandbox, "LEVELS", wanted)
     return request.param
 
 
 @pytest.fixture
 def at_level_1(monkeypatch):
-    monkeypatch.setattr(start, "LEVELS", sandbox.LEVELS[-1:])
+    monkeypatch.setattr(sandbox, "LEVELS", sandbox.LEVELS[-1:])
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import process
 from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.start import Launch
 from gradcheck.networks import sampling
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import parse_target

@@ -14,9 +14,8 @@ from gradcheck import UsageError
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.errors import SandboxError
 from gradcheck.execution import remote
-from gradcheck.execution.limits import Limits, WorkerLostError
-from gradcheck.execution.process_tree import hidden
-from gradcheck.execution.start import Starting
+from gradcheck.execution.limits import Limits, WorkerLostError, hidden
+from gradcheck.execution.sandbox import Worker
 from gradcheck.networks import sampling
 from gradcheck.networks.network import Network
 from tests.remote.asking import COUNTING, GRADIENT, PATIENT, PROBLEM, SHORT, lost
@@ -76,7 +75,7 @@ def test_a_spare_worker_that_cannot_start_spoils_no_answer(session, at_level_1, 
     def nothing_left(self):
         raise SandboxError("no process can be started")
 
-    monkeypatch.setattr(Starting, "_begin", nothing_left)
+    monkeypatch.setattr(Worker, "_start", nothing_left)
     code.begin(GRADIENT)
     assert code.ask(GRADIENT).loss == 1.0, "the worker that runs was lost too"
     end = lost(code, Request(Call.LOSS_AND_GRADS, PROBLEM, anew=True))

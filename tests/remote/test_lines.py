@@ -9,8 +9,8 @@ from gradcheck.errors.lines import LONGEST, Place
 from gradcheck.execution import messages, wire
 from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
-from gradcheck.execution.start import Launch
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import parse_target
 from tests.remote.asking import GRADIENT
@@ -132,7 +132,7 @@ def test_a_line_that_a_worker_makes_up_is_not_believed(session, tmp_path, file, 
     try:
         frame = wire.Frame(wire.ANSWER, 1, ("exception", "nonsense", file, line))
         claimed = messages.read_failure(wire.unpack(wire.pack(frame)[12:])).place
-        assert launch.submission.place(claimed) is None, f"believed {claimed}"
+        assert launch.staged.place(claimed) is None, f"believed {claimed}"
     finally:
         launch.close()
 

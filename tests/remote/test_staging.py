@@ -8,8 +8,8 @@ import pytest
 
 from gradcheck import UsageError
 from gradcheck.execution.remote import Remote
+from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.staging import stage
-from gradcheck.execution.start import Launch
 from gradcheck.reading.loading import shipped
 from gradcheck.reading.target import parse_target
 from tests.remote.asking import GRADIENT, PATIENT

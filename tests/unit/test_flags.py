@@ -199,7 +199,7 @@ def test_prints_that_an_adapter_keeps_are_told_to_who_listens_to_the_worker(tmp_
         return 0.0, params
 
     asked = fill(np.random.default_rng(0), Network.parse("2-1 tanh half_squared_error"), 2)
-    call.call(SimpleNamespace(loss_and_grads=loss_and_grads), Call.LOSS_AND_GRADS, asked)
+    call.call(SimpleNamespace(loss_and_grads=loss_and_grads), Request(Call.LOSS_AND_GRADS, asked))
     said = capfd.readouterr()
     assert said.err, "nothing is heard of it"
     assert "secret" not in said.err + said.out, said
