@@ -148,6 +148,16 @@ def outline(raw: Any) -> Outline:
     """Keep what came back in another form than agreed, as far as it is numbers.
 
     A diagnosis reads from it what the form is, and whether the numbers are right.
+
+    Parameters
+    ----------
+    raw : object
+        What the code returned.
+
+    Returns
+    -------
+    returned : Outline
+        At most :data:`MOST_NUMBERS` numbers and :data:`MOST_ITEMS` items of it.
     """
     left = {"numbers": MOST_NUMBERS, "items": MOST_ITEMS}
 
@@ -179,6 +189,16 @@ def _all_numbers(items: Sequence[Any]) -> bool:
 
 def read_loss(raw: Any) -> float:
     """Convert a returned loss to one number.
+
+    Parameters
+    ----------
+    raw : object
+        What the code returned.
+
+    Returns
+    -------
+    loss : float
+        Finite or not.
 
     Raises
     ------
@@ -238,7 +258,19 @@ def read_tensors(raw: Any, problem: Posed, what: str) -> tuple[Tensors, tuple[st
 
 
 def read_outputs(raw: Any, problem: Posed) -> Floats:
-    """Convert the result of a forward to an array of shape (N, n[L]).
+    """Convert the result of a forward to an array.
+
+    Parameters
+    ----------
+    raw : object
+        What the code returned.
+    problem : Posed
+        Whose targets say the shape.
+
+    Returns
+    -------
+    outputs : array
+        (N, n[L]), float64.
 
     Raises
     ------

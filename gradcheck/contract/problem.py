@@ -144,7 +144,18 @@ def in_order(arrays: Iterable[Floats]) -> Tensors:
 
 
 def by_name(pairs: Iterable[tuple[Floats, Floats]]) -> Tensors:
-    """Return the arrays of pairs (W, b), or of gradients by them, by name: see :func:`in_order`."""
+    """Return the arrays of a dense network by name.
+
+    Parameters
+    ----------
+    pairs : iterable of (array, array)
+        W of shape (n[l-1], n[l]) and b of shape (n[l],), or gradients by them.
+
+    Returns
+    -------
+    tensors : Tensors
+        Of the same arrays, not of copies.
+    """
     return in_order(array for pair in pairs for array in pair)
 
 

@@ -27,16 +27,35 @@ def parameters(network: PosedNetwork) -> int:
 
 
 def numbers(network: PosedNetwork, samples: int) -> int:
-    """Return how many numbers a problem takes."""
+    """Return how many numbers a problem takes.
+
+    Parameters
+    ----------
+    network : PosedNetwork
+    samples : int
+        N.
+
+    Returns
+    -------
+    count : int
+        Of its parameters and its units for all samples.
+    """
     return parameters(network) + PER_UNIT * samples * sum(network.widths)
 
 
 def check_size(network: PosedNetwork, samples: int = 1) -> None:
     """Refuse a problem that is too large.
 
+    Parameters
+    ----------
+    network : PosedNetwork
+    samples : int
+        N.
+
     Raises
     ------
     UsageError
+        When it takes more than :data:`MAX_NUMBERS`.
     """
     if numbers(network, samples) <= MAX_NUMBERS:
         return

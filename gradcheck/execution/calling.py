@@ -185,7 +185,18 @@ def _bytes(array: Any) -> bytes:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the first line of an exception's text, if it lets itself be written."""
+    """Return the first line of an exception's text.
+
+    Parameters
+    ----------
+    error : BaseException
+        Raised by code under test, or of a class of its own.
+
+    Returns
+    -------
+    line : str
+        At most :data:`TEXT` characters; empty where the text cannot be had.
+    """
     try:
         lines = str(error).splitlines()
     except Exception:  # its __str__ is the code's own

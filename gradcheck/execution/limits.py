@@ -15,7 +15,7 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -161,29 +161,17 @@ def _children(process: int) -> Iterator[int]:
         yield from map(int, _read(f"{folder}/{thread}/children").split())
 
 
-def adopted(mark: str) -> list[int]:
-    """Return our children that were started with this mark: the worker, and its daemons (Linux)."""
+def _marked(processes: Iterable[int], mark: str) -> list[int]:
+    """Return those that were started with this mark (Linux)."""
     if not mark:
         return []
     word = f"{MARK}={mark}".encode()
-    return [p for p in _children(os.getpid()) if word in _read(f"/proc/{p}/environ").split(b"\0")]
-
-
-def marked(mark: str) -> list[int]:
-    """Return every process that was started with this mark, by looking at all (Linux).
-
-    Slow, but nothing slips through: a list of children may miss one while another ends.
-    """
-    if not mark:
-        return []
-    word = f"{MARK}={mark}".encode()
-    names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
-    return [int(n) for n in names if word in _read(f"/proc/{n}/environ").split(b"\0")]
+    return [p for p in processes if word in _read(f"/proc/{p}/environ").split(b"\0")]
 
 
 def everything(root: int, mark: str) -> list[int]:
     """Return a worker's processes, its daemons with all below them among these (Linux)."""
-    roots = dict.fromkeys((root, *adopted(mark)))
+    roots = dict.fromkeys((root, *_marked(_children(os.getpid()), mark)))  # we adopt daemons
     return list(dict.fromkeys(process for each in roots for process in below(each)))
 
 
@@ -237,7 +225,9 @@ def kill(root: int, mark: str) -> None:
         seen.update(everything(root, mark))
         running = [p for p in seen if alive(p)]
         if not running:
-            running = [p for p in marked(mark) if alive(p)]
+            # slow, but nothing slips through: a list of children may miss one while another ends
+            every = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+            running = [p for p in _marked(every, mark) if alive(p)]
             seen.update(running)
         for process in running:  # stopped first, so that none can start another meanwhile
             _signal(process, signal.SIGSTOP)
