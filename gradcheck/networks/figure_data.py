@@ -21,13 +21,12 @@ from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Rule
 from gradcheck.networks.context import NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis
-from gradcheck.networks.diagnosis.implied import implied_slope
+from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
 from gradcheck.networks.diagnosis.recover_deltas import (
-    SAME,
     RecoveredDeltas,
     WrongRule,
-    survey,
-    textbook_pass,
+    implied_slope,
+    recover_deltas,
 )
 from gradcheck.networks.forward_pass import batch_loss
 from gradcheck.networks.losses import LOSSES
@@ -57,9 +56,7 @@ def tolerance(arithmetic: Arithmetic) -> float:
 
 
 def slopes(
-    plan: NetworkContext,
-    asked: Sequence[tuple[Problem, Observation]],
-    diagnoses: Sequence[Diagnosis],
+    plan: NetworkContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
 ) -> list[dict[str, Any]]:
     """Recover points of the derivative, for each activation that is at fault.
 
@@ -73,9 +70,9 @@ def slopes(
         return []
     points: dict[str, list[tuple[float, float]]] = {}
     for problem, observation in asked:
-        found = survey(problem, observation, tolerance(plan.arithmetic))
+        found = recover_deltas(problem, observation, tolerance(plan.arithmetic))
         for layer in range(problem.network.depth, 0, -1):
-            if WrongRule("delta", layer) in found.flags and layer in found.deltas:
+            if WrongRule("delta", layer) in found.wrong_rules and layer in found.deltas:
                 activation = problem.network.activations[layer - 1]
                 points.setdefault(activation, []).extend(_implied(found, layer))
     entries = []
@@ -148,9 +145,7 @@ WINDOW = 12
 
 
 def specimen(
-    plan: NetworkContext,
-    asked: Sequence[tuple[Problem, Observation]],
-    diagnoses: Sequence[Diagnosis],
+    plan: NetworkContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
 ) -> dict[str, Any] | None:
     """Choose a failing network that shows the fault, and lay it out.
 
@@ -191,11 +186,9 @@ def specimen(
     }
 
 
-def _sites(
-    plan: NetworkContext, problem: Problem, observation: Observation
-) -> list[tuple[str, int]]:
-    found = survey(problem, observation, tolerance(plan.arithmetic))
-    return [(flag.part, flag.layer) for flag in found.flags]
+def _sites(plan: NetworkContext, problem: Problem, observation: Observation) -> list[tuple[str, int]]:
+    found = recover_deltas(problem, observation, tolerance(plan.arithmetic))
+    return [(wrong.part, wrong.layer) for wrong in found.wrong_rules]
 
 
 def _fitness(

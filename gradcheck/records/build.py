@@ -350,7 +350,7 @@ def _counterexample(context: NetworkContext, example: CounterExample) -> Entry:
         if rate and entry["got"]:
             entry["in_code"]["entries"] = _own_parameters(entry, problem.network, notation)
     if example.got.failure is None and not rate:
-        from gradcheck.networks.diagnosis.by_hand import by_hand
+        from gradcheck.networks.by_hand import by_hand
 
         lines = by_hand(problem, example.got, truth, notation, context.arithmetic)
         if context.lossless:

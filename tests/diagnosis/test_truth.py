@@ -7,7 +7,7 @@ from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
 from gradcheck.networks.diagnosis.observations import simulate
-from gradcheck.networks.diagnosis.update_and_forward import Bare
+from gradcheck.networks.diagnosis.whole_network import Bare
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE
 from gradcheck.networks.sampling import Support, problem

@@ -14,7 +14,7 @@ from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.diagnosis.by_hand import by_hand
+from gradcheck.networks.by_hand import by_hand
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation

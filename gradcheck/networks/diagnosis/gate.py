@@ -1,21 +1,28 @@
-"""The last question: does what was named predict a problem that took no part in naming it?
+"""What a name predicts that took no part in finding it: other values, other networks.
 
-Whatever way a name was found, it is planted once more, together with all others, and asked
-other values, another number of samples, and where the code handles one another network. A
-name that does not predict what the code says there is taken back: the place remains.
+Bugs that are one function on one network are told apart on another. And whatever way a name
+was found, it is planted once more, together with all others, and asked other values, another
+number of samples, and where the code handles one another network. A name that does not
+predict what the code does there is taken back: the place remains.
 """
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.bugs.textbook import Rule, Textbook
+from gradcheck.networks.bugs.textbook import Rule
 from gradcheck.networks.context import NetworkContext
-from gradcheck.networks.diagnosis.diagnosis import Diagnosis
-from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, known_rules, named_bug
-from gradcheck.networks.diagnosis.observations import Observations, Simulation, unexplained
-from gradcheck.networks.diagnosis.place import placed
+from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, Ranking
+from gradcheck.networks.diagnosis.observations import (
+    Observations,
+    numbers,
+    same,
+    simulate,
+    unexplained,
+)
 from gradcheck.networks.diagnosis.probe_setup import RATES, ProbeSetup, gather, on, probes
 from gradcheck.networks.diagnosis.recover_deltas import (
     PARTS,
@@ -23,91 +30,156 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     WrongRule,
     left_unexplained,
     observed_at,
-    survey,
+    recover_all,
 )
-from gradcheck.networks.diagnosis.update_and_forward import Bare, same_loss
+from gradcheck.networks.diagnosis.result import Diagnosis, known_rules, named_bug, placed
+from gradcheck.networks.diagnosis.whole_network import same_losses, simulations
 from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
 #: Seed of the problems that no name is chosen on.
 FRESH = 7
 
-#: Other networks asked on.
-ELSEWHERE = 2
+#: Other networks that names are asked on.
+OTHER_NETWORKS = 2
+
+#: Networks asked on to tell bugs apart, and networks simulated in search of them.
+NETWORKS_ASKED, NETWORKS_SIMULATED = 3, 40
 
 
-def gated(plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
+def separate(
+    setup: ProbeSetup, networks: Iterable[Network], ranking: Ranking
+) -> Generator[Request, Observation, Ranking]:
+    """Drop from a class what another network shows it not to be.
+
+    Parameters
+    ----------
+    setup : ProbeSetup
+    networks : iterable of Network
+        That the code handles.
+    ranking : Ranking
+        Of the class.
+    """
+    fitting = ranking.fitting
+    others = [n for n in dict.fromkeys(networks) if n != setup.network][:NETWORKS_SIMULATED]
+    for _ in range(NETWORKS_ASKED):
+        members = [_anywhere(h, setup.network) for _, h in fitting]
+        if len({h.bug.slug for h in members}) < 2:
+            break
+        groups = {n: _groups(replace(setup, network=n), members) for n in others}
+        best = max(others, key=lambda n: groups[n], default=None)
+        if best is None or groups[best] < 2:
+            break
+        others.remove(best)
+        observations = yield from gather(probes(replace(setup, network=best), 0))
+        kept = [
+            item
+            for item, h in zip(fitting, members, strict=True)
+            if unexplained(observations, h.rules(), setup.noise) <= ACCEPT
+        ]
+        fitting = kept or fitting
+    return replace(ranking, fitting=fitting)
+
+
+def _anywhere(hypothesis: Hypothesis, network: Network) -> Hypothesis:
+    """Plant a bug everywhere that had one layer to be in: on other networks it may have more."""
+    alone = len(hypothesis.bug.layers(network)) == 1
+    return replace(hypothesis, layer=None, everywhere=True) if alone else hypothesis
+
+
+def _groups(setup: ProbeSetup, members: list[Hypothesis]) -> int:
+    """Count how many different answers the members give on a network; 0 if one has no place."""
+    if not all(h.everywhere or h.layer in h.bug.layers(setup.network) for h in members):
+        return 0
+    request = probes(setup, 0)[-1]
+    different: list[Floats] = []
+    for hypothesis in members:
+        answer = simulate(hypothesis.rules(), (request,))[0]
+        row = numbers(request, answer) if answer.failure is None else np.zeros(0)
+        if not any(same(row, other, setup.tolerance) for other in different):
+            different.append(row)
+    return len(different)
+
+
+def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
     """Take back every name that does not predict what it was not chosen on."""
-    if not any(d.name.bug for d in diagnoses) or case.repeated:
+    if not any(d.name.bug for d in diagnoses) or setup.repeated:
         return diagnoses
-    fresh = yield from gather(_requests(plan, case, diagnoses))
+    fresh = yield from gather(_requests(context, setup, diagnoses))
     if not fresh.answers:
         return diagnoses
-    if not _predicted(case, fresh, diagnoses):
-        surveys = _surveyed(case, fresh, diagnoses)
+    if not _predicted(setup, fresh, diagnoses):
+        recovered = _recovered(setup, fresh, diagnoses)
         diagnoses = [
             d
-            if not d.name.bug or _predicts(case, d, diagnoses, fresh, surveys)
-            else taken_back(case, d)
+            if not d.name.bug or _predicts(setup, d, diagnoses, fresh, recovered)
+            else taken_back(setup, d)
             for d in diagnoses
         ]
-    if Call.LOSS_AND_GRADS not in case.calls:
+    if Call.LOSS_AND_GRADS not in setup.calls:
         return diagnoses
-    diagnoses = yield from _penalised_otherwise(plan, case, diagnoses)
+    diagnoses = yield from _penalised_otherwise(context, setup, diagnoses)
     if [d.name.site for d in diagnoses] == ["batch_reduction"]:
-        return (yield from _reduced_otherwise(plan, case, diagnoses))
-    for network in _elsewhere(plan, case):
-        there = on(plan, case, network)
+        return (yield from _reduced_otherwise(context, setup, diagnoses))
+    for network in _elsewhere(context, setup):
         if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
             break
-        seen = yield from gather(_told_apart(there, probes(there, FRESH)))
+        there, seen = yield from _asked_on(context, setup, network)
         if _predicted(there, seen, diagnoses):
             continue
-        surveys = _surveyed(there, seen, diagnoses)
+        recovered = _recovered(there, seen, diagnoses)
         diagnoses = [
-            taken_back(case, d) if d.name.bug and _refuted(there, d, diagnoses, surveys) else d
+            taken_back(setup, d) if d.name.bug and _refuted(there, d, diagnoses, recovered) else d
             for d in diagnoses
         ]
     return diagnoses
 
 
+def _asked_on(
+    context: NetworkContext, setup: ProbeSetup, network: Network
+) -> Generator[Request, Observation, tuple[ProbeSetup, Observations]]:
+    """Ask about another network."""
+    there = on(context, setup, network)
+    seen = yield from gather(_with_samples_apart(there, probes(there, FRESH)))
+    return there, seen
+
+
 def _reduced_otherwise(
-    plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+    context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
 ) -> Questions:
     """Take a name of the mean back that does not hold where the loss is a sum, or the other way."""
-    mine = case.network
-    others = (p.network for p in plan.problems if p.network.depth == mine.depth)
+    mine = setup.network
+    others = (p.network for p in context.problems if p.network.depth == mine.depth)
     other = next((n for n in others if n.loss == mine.loss and n.reduction != mine.reduction), None)
     if other is None:
         return diagnoses
-    there = on(plan, case, other)
-    seen = yield from gather(_told_apart(there, probes(there, FRESH)))
+    there, seen = yield from _asked_on(context, setup, other)
     if not seen.answers or _predicted(there, seen, diagnoses):
         return diagnoses
-    return [taken_back(case, d) for d in diagnoses]
+    return [taken_back(setup, d) for d in diagnoses]
 
 
 def _penalised_otherwise(
-    plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+    context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
 ) -> Questions:
     """Take a name of the penalty back that does not hold with another strength of it.
 
     All that a name was chosen on has one l2, and of one l2 a constant is some multiple.
     """
-    mine = case.network
-    strengths = (p.network.l2 for p in plan.problems if p.network.l2 not in (0.0, mine.l2))
+    mine = setup.network
+    strengths = (p.network.l2 for p in context.problems if p.network.l2 not in (0.0, mine.l2))
     other = min(strengths, key=lambda l2: abs(math.log(l2)), default=None)
     if other is None or not any(_of_penalty(d) for d in diagnoses):
         return diagnoses
-    there = on(plan, case, replace(mine, l2=other))
-    seen = yield from gather(_told_apart(there, probes(there, FRESH)))
+    there, seen = yield from _asked_on(context, setup, replace(mine, l2=other))
     if not seen.answers or _predicted(there, seen, diagnoses):
         return diagnoses
-    surveys = _surveyed(there, seen, diagnoses)
+    recovered = _recovered(there, seen, diagnoses)
     return [
-        taken_back(case, d)
-        if surveys and _of_penalty(d) and not _holds(there, d, diagnoses, seen, surveys)
+        taken_back(setup, d)
+        if recovered and _of_penalty(d) and not _holds(there, d, diagnoses, seen, recovered)
         else d
         for d in diagnoses
     ]
@@ -118,46 +190,53 @@ def _of_penalty(diagnosis: Diagnosis) -> bool:
 
 
 def _holds(
-    case: ProbeSetup,
+    setup: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
     seen: Observations,
-    surveys: list[RecoveredDeltas],
+    recovered: list[RecoveredDeltas],
 ) -> bool:
     """Whether its part is wrong here too, and so as it says."""
     layer, part = diagnosis.name.layer, _part(diagnosis)
     shown = part is None or any(
-        f.part == part and layer in (None, f.layer) for s in surveys for f in s.flags
+        wrong.part == part and layer in (None, wrong.layer)
+        for found in recovered
+        for wrong in found.wrong_rules
     )
-    return shown and _predicts(case, diagnosis, diagnoses, seen, surveys)
+    return shown and _predicts(setup, diagnosis, diagnoses, seen, recovered)
 
 
-def _predicted(case: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis]) -> bool:
+def _predicted(setup: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis]) -> bool:
     """Whether all that was named, together, is what the code does; with biases or without.
 
     What was named in some layers may stand in others too, where it did not show.
     """
-    everywhere: dict[str, Rule] = {}
-    for diagnosis in diagnoses:
-        everywhere |= named_bug(diagnosis).rules if diagnosis.name.bug else {}
-    simulations: tuple[Simulation, ...] = (Textbook,) if case.network.l2 else (Textbook, Bare)
+    everywhere = _everywhere(diagnoses)
     return any(
-        unexplained(fresh, rules, case.noise, simulation=s) <= ACCEPT
+        unexplained(fresh, rules, setup.noise, simulation=simulation) <= ACCEPT
         for rules in (known_rules(diagnoses), everywhere)
-        for s in simulations
+        for simulation in simulations(setup.network)
     )
 
 
+def _everywhere(diagnoses: Iterable[Diagnosis]) -> dict[str, Rule]:
+    """Merge the rules of what was named, each in all layers."""
+    rules: dict[str, Rule] = {}
+    for diagnosis in diagnoses:
+        rules |= named_bug(diagnosis).rules if diagnosis.name.bug else {}
+    return rules
+
+
 def _requests(
-    plan: NetworkContext, case: ProbeSetup, diagnoses: list[Diagnosis]
+    context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
 ) -> tuple[Request, ...]:
     """Other values, and where it can be had another number of samples; steps for an update."""
-    asked = _told_apart(case, probes(case, FRESH))
-    used = {request.problem.batch.size for request in (*asked, *probes(case, 0))}
-    other = [n for n in plan.support.batch_sizes if n > 1 and n not in used]
+    asked = _with_samples_apart(setup, probes(setup, FRESH))
+    used = {request.problem.batch.size for request in (*asked, *probes(setup, 0))}
+    other = [n for n in context.support.batch_sizes if n > 1 and n not in used]
     if other:
-        asked += (_of_size(case, asked[-1], min(other, key=lambda n: abs(n - 4)), 9),)
-    if Call.STEP not in case.calls and any(d.name.site == "update" for d in diagnoses):
+        asked += (_of_size(setup, asked[-1], min(other, key=lambda n: abs(n - 4)), 9),)
+    if Call.STEP not in setup.calls and any(d.name.site == "update" for d in diagnoses):
         asked += tuple(
             replace(request, call=Call.STEP, learning_rate=RATES[0], anew=False)
             for request in asked
@@ -165,91 +244,73 @@ def _requests(
     return asked
 
 
-def _told_apart(case: ProbeSetup, asked: tuple[Request, ...]) -> tuple[Request, ...]:
+def _with_samples_apart(setup: ProbeSetup, asked: tuple[Request, ...]) -> tuple[Request, ...]:
     """Add a problem of several samples that each layer tells apart, where there is none."""
     sizes = [request.problem.batch.size for request in asked]
-    able = next((n for n in case.sizes if n > 1), 1)
+    able = next((n for n in setup.sizes if n > 1), 1)
     if able == 1 or able in sizes:
         return asked
-    return (*asked, _of_size(case, asked[-1], able, 8))
+    return (*asked, _of_size(setup, asked[-1], able, 8))
 
 
-def _of_size(case: ProbeSetup, request: Request, samples: int, index: int) -> Request:
+def _of_size(setup: ProbeSetup, request: Request, samples: int, index: int) -> Request:
     """Ask about other values and so many samples."""
-    return replace(request, problem=case.probe(samples, (FRESH, index, 5)), anew=False)
+    return replace(request, problem=setup.probe(samples, (FRESH, index, 5)), anew=False)
 
 
-def _surveyed(
-    case: ProbeSetup, evidence: Observations, diagnoses: list[Diagnosis]
+def _recovered(
+    setup: ProbeSetup, observations: Observations, diagnoses: list[Diagnosis]
 ) -> list[RecoveredDeltas]:
-    """Survey what was answered, with the forward that was named."""
-    forward = known_rules(d for d in diagnoses if d.name.site == "forward")
-    return [
-        survey(request.problem, answer, case.tolerance, forward=forward or None)
-        for request, answer in zip(evidence.requests, evidence.answers, strict=True)
-        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
-    ]
+    """Recover the deltas from what was answered, with the forward that was named."""
+    return recover_all(observations, setup.tolerance, _named_forward(diagnoses) or None)
+
+
+def _named_forward(diagnoses: Iterable[Diagnosis]) -> dict[str, Rule]:
+    return dict(known_rules(d for d in diagnoses if d.name.site == "forward"))
 
 
 def _predicts(
-    case: ProbeSetup,
+    setup: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
     fresh: Observations,
-    surveys: list[RecoveredDeltas],
+    recovered: list[RecoveredDeltas],
 ) -> bool:
     """Whether a name predicts its own place, whatever is wrong elsewhere."""
     layer, part = diagnosis.name.layer, _part(diagnosis)
-    if part is None or layer is None:
-        return _predicts_whole(case, diagnosis, diagnoses, fresh)
-    here = [d for d in diagnoses if _part(d) == part and d.name.layer == layer]
-    flag = WrongRule(part, layer)
-    flagged = [s for s in surveys if flag in s.flags]
-    return left_unexplained(known_rules(here), flag, flagged, case.noise) <= ACCEPT
-
-
-def _predicts_whole(
-    case: ProbeSetup, diagnosis: Diagnosis, diagnoses: list[Diagnosis], fresh: Observations
-) -> bool:
-    """Whether what a name of no layer concerns is as it says: the loss, the step, or all."""
-    site = diagnosis.name.site
-    if site == "forward":
-        rules = known_rules(d for d in diagnoses if d.name.site == "forward")
-        return all(
-            same_loss(request.problem, answer.loss, rules, case)
-            for request, answer in zip(fresh.requests, fresh.answers, strict=True)
-            if answer.failure is None and request.call is Call.LOSS_AND_GRADS
-        )
+    if part is not None and layer is not None:
+        here = [d for d in diagnoses if _part(d) == part and d.name.layer == layer]
+        wrong = WrongRule(part, layer)
+        mine = [found for found in recovered if wrong in found.wrong_rules]
+        return left_unexplained(known_rules(here), wrong, mine, setup.noise) <= ACCEPT
+    # a name of no layer concerns the loss, the step, or all
+    if diagnosis.name.site == "forward":
+        return same_losses(setup, fresh, _named_forward(diagnoses))
     if any(not d.name.bug for d in diagnoses):  # the rest is not known: it cannot be predicted
         return True
     alone = known_rules(d for d in diagnoses if d is not diagnosis)
-    return site == "update" and unexplained(fresh, alone, case.noise) <= ACCEPT
+    return diagnosis.name.site == "update" and unexplained(fresh, alone, setup.noise) <= ACCEPT
 
 
 def _refuted(
-    case: ProbeSetup,
+    setup: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
-    surveys: list[RecoveredDeltas],
+    recovered: list[RecoveredDeltas],
 ) -> bool:
     """Whether its part is wrong on another network, in no layer so as it says."""
-    bug = named_bug(diagnosis)
-    part = _part(diagnosis)
-    able = bug.layers(case.network)
-    told = {
-        flag: [s for s in surveys if flag in s.flags and observed_at(flag, s) is not None]
-        for flag in {f for s in surveys for f in s.flags if f.part == part and f.layer in able}
-    }
-    if not any(told.values()):
-        return False
-    together: dict[str, Rule] = {}
-    for other in diagnoses:
-        if other.name.bug and _part(other) == part:
-            together |= named_bug(other).rules
-    return all(
-        left_unexplained(rules, flag, mine, case.noise) >= REJECT
-        for flag, mine in told.items()
-        if mine
+    bug, part = named_bug(diagnosis), _part(diagnosis)
+    able = bug.layers(setup.network)
+    shown: dict[WrongRule, list[RecoveredDeltas]] = {}
+    for found in recovered:
+        for wrong in found.wrong_rules:
+            here = wrong.part == part and wrong.layer in able
+            if here and observed_at(wrong, found) is not None:
+                shown.setdefault(wrong, []).append(found)
+    together = _everywhere(d for d in diagnoses if d.name.bug and _part(d) == part)
+    return bool(shown) and all(
+        left_unexplained(rules, wrong, mine, setup.noise) >= REJECT
+        for wrong, mine in shown.items()
         for rules in (bug.rules, together)
     )
 
@@ -262,12 +323,12 @@ def _part(diagnosis: Diagnosis) -> str | None:
     return PARTS.get(diagnosis.name.site)
 
 
-def _elsewhere(plan: NetworkContext, case: ProbeSetup) -> Iterator[Network]:
+def _elsewhere(context: NetworkContext, setup: ProbeSetup) -> list[Network]:
     """Networks of as many layers with other activations in them; those that differ most first."""
-    mine = case.network
+    mine = setup.network
     others = [
         n
-        for n in dict.fromkeys(problem.network for problem in plan.problems)
+        for n in dict.fromkeys(problem.network for problem in context.problems)
         if n != mine and n.loss == mine.loss and n.depth >= min(2, mine.depth)
     ]
 
@@ -276,20 +337,20 @@ def _elsewhere(plan: NetworkContext, case: ProbeSetup) -> Iterator[Network]:
             one != two for one, two in zip(network.activations, mine.activations, strict=False)
         )
 
-    yield from sorted(others, key=different, reverse=True)[:ELSEWHERE]
+    return sorted(others, key=different, reverse=True)[:OTHER_NETWORKS]
 
 
-def taken_back(case: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:
+def taken_back(setup: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:
     """Keep the place of a diagnosis, and no name."""
     name = replace(diagnosis.name, bug="")
     also = tuple(dict.fromkeys(replace(n, bug="") for n in diagnosis.also))
-    told = placed(name.site, name.layer, case.network)
+    explanation, fix = placed(name.site, name.layer, setup.network)
     return replace(
         diagnosis,
         name=name,
         certainty="localised",
-        explanation=told[0],
-        fix=told[1],
+        explanation=explanation,
+        fix=fix,
         also=tuple(n for n in also if n != name),
         recovered={},
     )

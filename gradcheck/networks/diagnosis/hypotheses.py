@@ -1,32 +1,48 @@
-"""Catalogued bugs as hypotheses, and how well each explains what was seen.
+"""Catalogued bugs as hypotheses, and how well each explains what was observed.
 
-From hypotheses that fit to diagnoses that say so.
-
-Bugs that are one function on one network, told apart on another.
-
-Where the code handles several networks, each bug of a class is simulated on the others,
-which costs no call; then the code is asked on the one where they differ most.
+A bug alone comes first; then one whose number differs from the catalogue's; then two at once.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.bugs import CATALOGUE, Bug
-from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule
-from gradcheck.networks.diagnosis.diagnosis import Diagnosis, Name, explain
-from gradcheck.networks.diagnosis.observations import Observations, numbers, simulate, unexplained
-from gradcheck.networks.diagnosis.probe_setup import ProbeSetup, gather, probes
+from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule, Textbook
+from gradcheck.networks.diagnosis.observations import (
+    Observations,
+    explained,
+    multiple_of,
+    numbers,
+    simulate,
+    textbook_pass,
+    unexplained,
+)
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup, probe
+from gradcheck.networks.diagnosis.recover_deltas import (
+    PARTS,
+    SITES_OF,
+    RecoveredDeltas,
+    WrongRule,
+    is_multiple,
+    left_unexplained,
+    observed_at,
+    predicted_by,
+    recover_all,
+)
+from gradcheck.networks.diagnosis.result import Diagnosis, Name, named, placed
 from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats
+from gradcheck.networks.problem import Floats, Problem
 
 #: A hypothesis that leaves less than this of the error unexplained is accepted...
 ACCEPT = 1e-6
 
 #: ... if every rival leaves at least this much.
 REJECT = 1e-2
+
+#: More members than this and a class says nothing.
+LARGEST_CLASS = 4
 
 
 @dataclass(frozen=True)
@@ -39,11 +55,14 @@ class Hypothesis:
     layer : int or None
     everywhere : bool
         True for a layered bug in all its layers at once.
+    number : float or None
+        For no bug, but a number that the right rule is multiplied by.
     """
 
     bug: Bug
     layer: int | None
     everywhere: bool = False
+    number: float | None = None
 
     def rules(self) -> Mapping[str, Rule]:
         """The textbook's rules that it replaces."""
@@ -69,6 +88,13 @@ class Hypothesis:
         layers = self.bug.layers(network) if self.everywhere else (self.layer,)
         return tuple(Name(self.bug.slug, self.bug.site, layer) for layer in layers)
 
+    def shown(self, network: Network, observations: Observations) -> Iterator[Name]:
+        """Yield its names in the layers where it makes a difference, from the top down."""
+        problems = [request.problem for request in observations.requests]
+        for name in sorted(self.names(network), key=lambda n: -(n.layer or 0)):
+            if not self.everywhere or any(self.bug.visible(p, name.layer) for p in problems):
+                yield name
+
 
 def hypotheses(network: Network, sites: Iterable[str] | None = None) -> list[Hypothesis]:
     """List every bug that can be planted in a network, layer by layer and everywhere."""
@@ -82,6 +108,15 @@ def hypotheses(network: Network, sites: Iterable[str] | None = None) -> list[Hyp
         if len(layers) > 1:
             listed.append(Hypothesis(bug, None, everywhere=True))
     return listed
+
+
+def hypotheses_at(network: Network, wrong: WrongRule) -> list[Hypothesis]:
+    """List the bugs that can make one rule wrong in one layer."""
+    return [
+        h
+        for h in hypotheses(network, SITES_OF[wrong.part])
+        if not h.everywhere and h.layer in (wrong.layer, None)
+    ]
 
 
 @dataclass(frozen=True)
@@ -102,14 +137,19 @@ class Ranking:
     near: list[tuple[float, Hypothesis]]
     rival: float
 
+    def names_one(self, network: Network) -> bool:
+        """Whether some function in the catalogue fits, and no other comes near."""
+        names = {name for _, h in self.fitting for name in h.names(network)[:1]}
+        return self.rival >= REJECT and 0 < len(names) <= LARGEST_CLASS
 
-def rank(evidence: Observations, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
+
+def rank(observations: Observations, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
     """Simulate each hypothesis and compare."""
     fitting: list[tuple[float, Hypothesis]] = []
     near: list[tuple[float, Hypothesis]] = []
     rival = float("inf")
     for hypothesis in candidates:
-        left = unexplained(evidence, hypothesis.rules(), noise, enough=REJECT)
+        left = unexplained(observations, hypothesis.rules(), noise, enough=REJECT)
         if left <= ACCEPT:
             fitting.append((left, hypothesis))
         else:
@@ -117,10 +157,6 @@ def rank(evidence: Observations, candidates: Iterable[Hypothesis], noise: float)
             near += [(left, hypothesis)] if left < REJECT else []
     fitting.sort(key=lambda item: (item[1].everywhere, not item[1].likely, item[0]))
     return Ranking(fitting, near, rival)
-
-
-#: More members than this and a class says nothing.
-LARGEST_CLASS = 4
 
 
 def confirmed(ranking: Ranking, held_out: Observations, noise: float) -> Ranking:
@@ -141,166 +177,305 @@ def confirmed(ranking: Ranking, held_out: Observations, noise: float) -> Ranking
     return Ranking(kept, near, rival)
 
 
-def classes(ranking: Ranking, network: Network) -> int:
-    """Count the bugs among the hypotheses that fit."""
-    return len({name for _, h in ranking.fitting for name in h.names(network)[:1]})
-
-
-def name_fitting(ranking: Ranking, network: Network, evidence: Observations) -> list[Diagnosis]:
-    """One diagnosis for each layer where the best hypothesis shows, from the top down."""
+def name_fitting(ranking: Ranking, network: Network, observations: Observations) -> list[Diagnosis]:
+    """Return one diagnosis for each layer where the best hypothesis shows, from the top down."""
     left, best = ranking.fitting[0]
     rivals = [
         h for _, h in ranking.fitting if h is not best and not (h.everywhere and h.bug is best.bug)
     ]
     others = tuple(dict.fromkeys(name for h in rivals for name in h.names(network)))
     result = []
-    problems = [request.problem for request in evidence.requests]
-    for name in sorted(best.names(network), key=lambda n: -(n.layer or 0)):
-        if best.everywhere and not any(best.bug.visible(p, name.layer) for p in problems):
-            continue
-        also = tuple(o for o in others if not best.everywhere or o.layer in (name.layer, None))
-        also = tuple(o for o in also if o != name)
-        result.append(of_class(best, [name, *also], network, left, ranking.rival))
+    for name in best.shown(network, observations):
+        also = [o for o in others if not best.everywhere or o.layer in (name.layer, None)]
+        names = [name, *(o for o in also if o != name)]
+        result.append(named(best.bug, names, network, left, ranking.rival))
     return result
 
 
-def of_class(
-    best: Hypothesis,
-    names: list[Name],
-    network: Network,
-    residual: float = float("nan"),
-    rival: float = float("nan"),
-) -> Diagnosis:
-    """Return the diagnosis of a bug, or of several that are one function here.
+# ---- another number in a bug -------------------------------------------------------------
+
+#: A number smaller than this is zero.
+SMALLEST_NUMBER = 1e-9
+
+
+def another_number(
+    setup: ProbeSetup,
+    observations: Observations,
+    held_out: Observations,
+    listed: Sequence[Hypothesis],
+) -> list[Diagnosis]:
+    """Name a bug of which only the number differs from the catalogue's.
+
+    What such a bug computes is linear in its number, so that two simulations, with 0 and with
+    1, give the number that fits best. It is accepted as any other hypothesis is: if nothing of
+    the error is left, on problems that it was not fitted to.
 
     Parameters
     ----------
-    best : Hypothesis
-        The bug that is explained.
-    names : list of Name
-        Its own first.
+    setup : ProbeSetup
+    observations : Observations
+        The number is fitted to the first answer.
+    held_out : Observations
+        Problems that it was not fitted to.
+    listed : sequence of Hypothesis
     """
-    return Diagnosis(
-        names[0],
-        "class" if len(names) > 1 else "named",
-        explain(best.bug, names[0], network) + _not_told_from(names),
-        best.bug.mend,
-        also=tuple(names[1:]),
-        residual=residual,
-        rival_residual=rival,
-    )
-
-
-def _not_told_from(names: list[Name]) -> str:
-    """Say which other bugs of the catalogue compute the same here.
-
-    What is the same at the same place, of one activation alone, is no other thing to look for.
-    """
-    first = names[0]
-    others = dict.fromkeys(
-        CATALOGUE[n.bug].title
-        for n in names[1:]
-        if n.bug != first.bug
-        and not (
-            (n.site, n.layer) == (first.site, first.layer)
-            and CATALOGUE[n.bug].activation
-            and not CATALOGUE[first.bug].activation
-        )
-    )
-    return f" These numbers do not tell it from: {'; '.join(others)}." if others else ""
-
-
-def known_rules(diagnoses: Iterable[Diagnosis]) -> Mapping[str, Rule]:
-    """Merge the rules of what was named, each in its layer and with its number."""
-    by_layer: dict[str, dict[int, Rule]] = {}
-    rules: dict[str, Rule] = {}
-    for diagnosis in diagnoses:
-        if not diagnosis.name.bug:
+    if not observations.answers or observations.answers[0].failure is not None:
+        return []
+    request, answer = observations.requests[0], observations.answers[0]
+    for hypothesis in listed:
+        if hypothesis.bug.free is None or hypothesis.everywhere:
             continue
-        bug, layer = named_bug(diagnosis), diagnosis.name.layer
-        for rule, wrong in bug.rules.items():
-            if layer is not None and rule in LAYERED:
-                by_layer.setdefault(rule, {})[layer] = wrong
-            else:
-                rules[rule] = wrong
-    return rules | {rule: _in_layers(rule, wrong) for rule, wrong in by_layer.items()}
+        zero, one = (
+            numbers(request, simulate(_having(hypothesis, n).rules(), (request,))[0])
+            for n in (0.0, 1.0)
+        )
+        number = _best_number(numbers(request, answer), zero, one)
+        if number is None:
+            continue
+        fitted = _having(hypothesis, number)
+        rules = fitted.rules()
+        left = max(unexplained(part, rules, setup.noise) for part in (observations, held_out))
+        if left <= ACCEPT:
+            return [_fitted(fitted, fitted.names(setup.network)[0], setup.network, left, number)]
+    return []
 
 
-def named_bug(diagnosis: Diagnosis) -> Bug:
-    """Return the bug that a diagnosis names, with the number that was recovered."""
-    bug = CATALOGUE[diagnosis.name.bug]
-    number = diagnosis.recovered.get(bug.free.name) if bug.free is not None else None
-    return bug.having(number) if number is not None else bug
+def another_number_at(
+    setup: ProbeSetup, wrong: WrongRule, recovered: list[RecoveredDeltas]
+) -> list[Diagnosis]:
+    """Name a bug at one place with the number that the code's own numbers around it give."""
+    for hypothesis in hypotheses_at(setup.network, wrong) if len(recovered) > 1 else ():
+        free = hypothesis.bug.free
+        if free is None:
+            continue
+        observed = observed_at(wrong, recovered[0])
+        zero, one = (predicted_by(free.rules(n), wrong, recovered[0]) for n in (0.0, 1.0))
+        if observed is None or zero is None or one is None:
+            continue
+        number = _best_number(observed, zero, one)
+        if number is None:
+            continue
+        fitted = _having(hypothesis, number)
+        left = left_unexplained(fitted.bug.rules, wrong, recovered, setup.noise)
+        if left <= ACCEPT:
+            name = Name(fitted.bug.slug, fitted.bug.site, wrong.layer)
+            return [_fitted(fitted, name, setup.network, left, number)]
+    return []
 
 
-def _in_layers(rule: str, wrong: Mapping[int, Rule]) -> Rule:
-    """Each layer's own wrong rule, and the textbook's in the others."""
-    return lambda p, layer: wrong.get(layer, RULES[rule])(p, layer)
+def _having(hypothesis: Hypothesis, number: float) -> Hypothesis:
+    return replace(hypothesis, bug=hypothesis.bug.having(number))
 
 
-#: Networks asked on, and networks simulated in search of them.
-ROUNDS = 3
-SEARCHED = 40
+def _best_number(observed: Floats, zero: Floats, one: Floats) -> float | None:
+    """Return v where ``observed = zero + v (one - zero)`` fits best; None where it says nothing."""
+    if observed.shape != zero.shape:
+        return None
+    number = multiple_of(observed - zero, one - zero, np.inf)
+    return number if number is not None and abs(number) > SMALLEST_NUMBER else None
 
 
-def separate(
-    case: ProbeSetup, networks: Iterable[Network], ranking: Ranking
-) -> Generator[Request, Observation, Ranking]:
-    """Drop from a class what another network shows it not to be.
+def _fitted(
+    hypothesis: Hypothesis, name: Name, network: Network, left: float, number: float
+) -> Diagnosis:
+    assert hypothesis.bug.free is not None
+    diagnosis = named(hypothesis.bug, [name], network, left)
+    return replace(diagnosis, recovered={hypothesis.bug.free.name: number})
+
+
+# ---- a plain number in place of a bug ----------------------------------------------------
+
+#: Numbers that are written for many reasons. Others, a third, are no accident.
+PLAIN = (0.5, 2.0, 0.1, 10.0)
+
+#: By this part two numbers may differ and be one.
+ONE_NUMBER = 1e-9
+
+
+def with_plain_numbers(setup: ProbeSetup, ranking: Ranking, observations: Observations) -> Ranking:
+    """Set the plain number that a hypothesis comes to here beside it, as a rival.
+
+    A mean over two outputs is a half, and a half that was written for another reason is the
+    same function there. A wider network, where the code handles one, tells them apart.
+    """
+    problems = [request.problem for request in observations.requests]
+    found = [plain_number(setup, h, problems) for _, h in ranking.fitting]
+    known = [number for number, by_width in found if not by_width]
+    rivals = [
+        (left, _as_number(h, number))
+        for (left, h), (number, by_width) in zip(ranking.fitting, found, strict=True)
+        if by_width and number is not None and number not in known
+    ]
+    return replace(ranking, fitting=[*ranking.fitting, *rivals[:1]])
+
+
+def without_plain_numbers(ranking: Ranking) -> tuple[Ranking, float | None]:
+    """Take the numbers out again; the one that fits beside bugs is returned."""
+    left = [h.number for _, h in ranking.fitting if h.number is not None]
+    bugs = [(residual, h) for residual, h in ranking.fitting if h.number is None]
+    return replace(ranking, fitting=bugs), left[0] if left and bugs else None
+
+
+def plain_number(
+    setup: ProbeSetup, hypothesis: Hypothesis, problems: list[Problem]
+) -> tuple[float | None, bool]:
+    """Return the plain number that a bug comes to, and whether wider layers give another."""
+    number = _number(hypothesis, problems)
+    plain = next((n for n in PLAIN if number is not None and abs(number - n) <= ONE_NUMBER), None)
+    if plain is None:
+        return None, False
+    wider = replace(setup.network, widths=tuple(n + 1 for n in setup.network.widths))
+    there = _number(hypothesis, [probe(wider, 2, (0,), setup.one_hot)])
+    return plain, there is None or abs(there - plain) > ONE_NUMBER
+
+
+def _number(hypothesis: Hypothesis, problems: list[Problem]) -> float | None:
+    """Return by what a bug multiplies the one rule that it replaces, where it does no more."""
+    if len(hypothesis.bug.rules) != 1 or hypothesis.bug.remembers:
+        return None
+    ((rule, wrong),) = hypothesis.bug.rules.items()
+    found = []
+    for problem in problems:
+        p = textbook_pass(problem)
+        Textbook().backward(p)
+        for layer in hypothesis.struck(problem.network):
+            at = (layer,) if rule in LAYERED else ()
+            try:
+                one, two = np.asarray(wrong(p, *at)), np.asarray(RULES[rule](p, *at))
+            except Exception:  # a planted rule may raise, as real code does
+                return None
+            number = multiple_of(one, two, ONE_NUMBER)
+            if number is None:
+                return None
+            found.append(number)
+    return found[0] if found and np.ptp(found) <= ONE_NUMBER else None
+
+
+def _as_number(hypothesis: Hypothesis, number: float) -> Hypothesis:
+    """Return what multiplies by a number where a bug does something else."""
+    ((rule, _),) = hypothesis.bug.rules.items()
+    right = RULES[rule]
+    rules = {rule: lambda p, *at: number * right(p, *at)}
+    bug = replace(hypothesis.bug, slug="", rules=rules, free=None)
+    return replace(hypothesis, bug=bug, number=number)
+
+
+def only_a_number(setup: ProbeSetup, diagnosis: Diagnosis, number: float) -> Diagnosis:
+    """Tell the place and the number, and what else it may be, for nothing tells them apart."""
+    name = diagnosis.name
+    text, mend = placed(name.site, name.layer, setup.network)
+    return replace(
+        diagnosis,
+        name=replace(name, bug=""),
+        certainty="localised",
+        explanation=f"{text} It is {number:g} times what it should be: "
+        f"{CATALOGUE[name.bug].title}, or one number is wrong. The networks that your code handles "
+        "do not tell which.",
+        fix=mend,
+        also=(name, *diagnosis.also),
+        recovered={"factor": number},
+    )
+
+
+# ---- two bugs at once --------------------------------------------------------------------
+
+#: A site that takes no part: what destroys digits explains too much together with anything else.
+NOT_IN_PAIRS = "numerics"
+
+#: As many of the bugs that explain something alone are paired with all others.
+PAIRED_WITH_ALL = 12
+
+Pairing = tuple[Hypothesis, Hypothesis]
+
+
+def two_bugs(
+    setup: ProbeSetup,
+    observations: Observations,
+    held_out: Observations,
+    listed: Sequence[Hypothesis],
+) -> list[Diagnosis]:
+    """Name two bugs that together explain everything; nothing if that is not sure.
+
+    Trying all pairs would take minutes. But one of two bugs alone mostly explains some
+    tensor: what lies above the other, or what the other has no part in. So the bugs that
+    explain most come first, and only those are paired with all others.
 
     Parameters
     ----------
-    networks : iterable of Network
-        That the code handles.
+    setup : ProbeSetup
+    observations : Observations
+    held_out : Observations
+        Problems on which the pair has to hold without being chosen on them.
+    listed : sequence of Hypothesis
+        None of which explains everything alone.
     """
-    fitting = ranking.fitting
-    others = [n for n in dict.fromkeys(networks) if n != case.network][:SEARCHED]
-    for _ in range(ROUNDS):
-        members = [_elsewhere(h, case.network) for _, h in fitting]
-        if len({h.bug.slug for h in members}) < 2:
-            break
-        groups = {n: _groups(replace(case, network=n), members) for n in others}
-        best = max(others, key=lambda n: groups[n], default=None)
-        if best is None or groups[best] < 2:
-            break
-        others.remove(best)
-        there = replace(case, network=best)
-        evidence = yield from gather(probes(there, 0))
-        kept = [
-            told
-            for told, h in zip(fitting, members, strict=True)
-            if unexplained(evidence, h.rules(), case.noise) <= ACCEPT
-        ]
-        fitting = kept or fitting
-    return replace(ranking, fitting=fitting)
+    network = setup.network
+    listed = [h for h in listed if h.bug.site != NOT_IN_PAIRS]
+    pairings = [
+        pairing
+        for pairing in _pairings(setup, observations, listed)
+        if unexplained(held_out, _merged(pairing), setup.noise) <= ACCEPT
+        and not _one_number(setup, pairing, (observations, held_out))
+    ]
+    # those that strike in more places than others need more coincidences
+    places = [sum(len(h.names(network)) for h in pairing) for pairing in pairings]
+    pairings = [p for p, count in zip(pairings, places, strict=True) if count == min(places)]
+    if not pairings:
+        return []
+    best = pairings[0]
+    sides = [_side(network, best, pairings, place) for place in (0, 1)]
+    names = {name for side in sides for name in side}
+    one_story = all(h.names(network)[0] in names for pairing in pairings for h in pairing)
+    if max(map(len, sides)) > LARGEST_CLASS or not one_story:
+        return []
+    left = unexplained(observations, _merged(best), setup.noise)
+    result = [
+        named(hypothesis.bug, [own, *(n for n in side if n.bug != own.bug)], network, left)
+        for hypothesis, side in zip(best, sides, strict=True)
+        for own in hypothesis.shown(network, observations)
+    ]
+    return sorted(result, key=lambda d: -(d.name.layer or 0))
 
 
-def _elsewhere(hypothesis: Hypothesis, network: Network) -> Hypothesis:
-    """A bug in the only layer where it can be is a bug wherever it can be."""
-    alone = len(hypothesis.bug.layers(network)) == 1
-    return replace(hypothesis, layer=None, everywhere=True) if alone else hypothesis
+def _pairings(
+    setup: ProbeSetup, observations: Observations, listed: Sequence[Hypothesis]
+) -> list[Pairing]:
+    alone = explained(observations, {}, setup.noise)
+    scores = [(explained(observations, h.rules(), setup.noise), h) for h in listed]
+    scores = [(score, h) for score, h in scores if score > alone]
+    scores.sort(key=lambda item: (-item[0], item[1].everywhere))
+    found: list[Pairing] = []
+    for index, (_, one) in enumerate(scores[:PAIRED_WITH_ALL]):
+        before = {h for _, h in scores[:index]}
+        for two in listed:
+            if two in before or set(one.bug.rules) & set(two.bug.rules):
+                continue
+            if unexplained(observations, _merged((one, two)), setup.noise, REJECT) <= ACCEPT:
+                found.append((one, two))
+    return found
 
 
-def _applies(hypothesis: Hypothesis, network: Network) -> bool:
-    return hypothesis.everywhere or hypothesis.layer in hypothesis.bug.layers(network)
-
-
-def _groups(case: ProbeSetup, members: list[Hypothesis]) -> int:
-    """Count how many different answers the members give on a network; 0 if one has no place."""
-    if not all(_applies(h, case.network) for h in members):
-        return 0
-    request = probes(case, 0)[-1]
-    different: list[Floats] = []
-    for hypothesis in members:
-        answer = simulate(hypothesis.rules(), (request,))[0]
-        row = numbers(request, answer) if answer.failure is None else np.zeros(0)
-        if not any(_alike(row, other, case.tolerance) for other in different):
-            different.append(row)
-    return len(different)
-
-
-def _alike(one: Floats, two: Floats, tolerance: float) -> bool:
-    if one.shape != two.shape:
+def _one_number(setup: ProbeSetup, pairing: Pairing, parts: tuple[Observations, ...]) -> bool:
+    """Whether both stand in one place, and make one number there: 2 and 1/4 are a half."""
+    one, two = pairing
+    part = PARTS.get(one.bug.site)
+    if part is None or PARTS.get(two.bug.site) != part:
         return False
-    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)))
-    return bool(float(np.linalg.norm(one - two)) <= tolerance * size)
+    recovered = [found for seen in parts for found in recover_all(seen, setup.tolerance)]
+    shared = set(one.struck(setup.network)) & set(two.struck(setup.network))
+    return any(
+        is_multiple(wrong, [f for f in recovered if wrong in f.wrong_rules], setup.tolerance)
+        for wrong in (WrongRule(part, layer) for layer in shared)
+    )
+
+
+def _merged(pairing: Pairing) -> Mapping[str, Rule]:
+    return {**pairing[0].rules(), **pairing[1].rules()}
+
+
+def _side(network: Network, best: Pairing, pairings: list[Pairing], place: int) -> list[Name]:
+    """The names that one half of the best pairing has, the other half staying."""
+    other = best[1 - place]
+    halves = [p[0] if p[1] is other else p[1] for p in pairings if other in p]
+    names = [name for h in (best[place], *halves) for name in h.names(network)[:1]]
+    return list(dict.fromkeys(names))

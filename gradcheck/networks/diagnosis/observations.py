@@ -38,7 +38,18 @@ class Observations:
     answers: tuple[Observation, ...]
     right: tuple[Observation, ...]
 
+    def rows(self) -> Iterator[tuple[Request, Observation, Observation]]:
+        """Yield each question with the code's answer and the right one."""
+        yield from zip(self.requests, self.answers, self.right, strict=True)
 
+    def gradients(self) -> Iterator[tuple[Problem, Observation, Observation]]:
+        """Yield each problem whose gradient was had, with the code's and the right answer."""
+        for request, answer, right in self.rows():
+            if answer.failure is None and request.call is Call.LOSS_AND_GRADS:
+                yield request.problem, answer, right
+
+
+#: Makes code of the textbook's rules that are replaced.
 Simulation = Callable[[Mapping[str, Rule]], Textbook]
 
 
@@ -48,68 +59,109 @@ def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[
     return tuple(session.ask(request) for request in requests)
 
 
+def textbook_pass(problem: Problem, forward: Mapping[str, Rule] | None = None) -> Pass:
+    """Run a forward on a problem; its backward is left to the caller.
+
+    Parameters
+    ----------
+    problem : Problem
+    forward : mapping of str to callable, optional
+        Rules of a forward that is known to be wrong, and how.
+
+    Returns
+    -------
+    Pass
+    """
+    code = Textbook(forward)
+    p = Pass(
+        problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
+    )
+    p.a[0] = problem.batch.x
+    p.run()
+    return p
+
+
+#: Two vectors closer than this part of their length are the same, in float64.
+SAME = 1e-8
+
+
+def same(one: Floats, two: Floats, tolerance: float) -> bool:
+    """Whether two arrays agree within a part of their length."""
+    if one.shape != two.shape or not (np.isfinite(one).all() and np.isfinite(two).all()):
+        return False
+    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)))
+    return float(np.linalg.norm(one - two)) <= tolerance * size + 1e-13
+
+
+def multiple_of(one: Floats, two: Floats, tolerance: float) -> float | None:
+    """Return by what number the second array has to be multiplied to be the first.
+
+    None where no number does that within the tolerance, a part of their length.
+    """
+    square = float((two * two).sum()) if one.shape == two.shape else 0.0
+    if not square:
+        return None
+    number = float((one * two).sum()) / square
+    return number if same(one, number * two, tolerance) else None
+
+
 def unexplained(
-    evidence: Observations,
+    observations: Observations,
     rules: Mapping[str, Rule],
     noise: float,
     enough: float = float("inf"),
     simulation: Simulation = Textbook,
 ) -> float:
-    """Return how much of the error a hypothesis leaves, at worst over all numbers.
+    """Return what part of the error a hypothesis leaves in the tensor that it explains worst.
 
     Infinite if it fails where the code answers, or the other way round.
 
     Parameters
     ----------
+    observations : Observations
     rules : mapping of str to callable
         The textbook's rules that the hypothesis replaces.
     noise : float
-        Relative roundoff of the code under test: nothing below it is held against a
-        hypothesis.
+        Relative roundoff of the code under test.
     enough : float
         Stop asking once this much is left.
     simulation : callable
         What makes code of rules.
     """
     worst = 0.0
-    for lefts in _lefts(evidence, rules, noise, simulation):
+    for lefts in _lefts(observations, rules, noise, simulation):
         worst = max(worst, float(lefts.max(initial=0.0)))
         if worst >= enough:
             break
     return worst
 
 
-def explained(evidence: Observations, rules: Mapping[str, Rule], noise: float) -> int:
+def explained(observations: Observations, rules: Mapping[str, Rule], noise: float) -> int:
     """Count the tensors, over all answers, of which a hypothesis leaves nothing."""
-    return sum(int((lefts == 0.0).sum()) for lefts in _lefts(evidence, rules, noise))
+    return sum(int((lefts == 0.0).sum()) for lefts in _lefts(observations, rules, noise))
 
 
 def _lefts(
-    evidence: Observations,
+    observations: Observations,
     rules: Mapping[str, Rule],
     noise: float,
     simulation: Simulation = Textbook,
 ) -> Iterator[Floats]:
     """For each answer, what a hypothesis leaves of the error of every tensor."""
     code = simulation(rules)
-    watched = any(_touched(answer) != _UNTOUCHED for answer in evidence.answers)
-    watched = watched or any(request.fresh for request in evidence.requests)
+    watched = any(_touched(answer) != _UNTOUCHED for answer in observations.answers)
+    watched = watched or any(request.fresh for request in observations.requests)
     session = InProcess(code) if watched else None
-    for request, answer, right in zip(
-        evidence.requests, evidence.answers, evidence.right, strict=True
-    ):
+    for request, answer, right in observations.rows():
         guess = session.ask(request) if session else _quickly(code, request)
         yield _left(request, answer, right, guess, noise)
-
-
-_NOTHING_FITS = np.array([np.inf])
 
 
 def _left(
     request: Request, answer: Observation, right: Observation, guess: Observation, noise: float
 ) -> Floats:
     if answer.failure is not None or guess.failure is not None:
-        return np.zeros(0) if _said(answer) == _said(guess) else _NOTHING_FITS
+        return np.zeros(0) if _message(answer) == _message(guess) else _NOTHING_FITS
     if _touched(answer) != _touched(guess):
         return _NOTHING_FITS
     ruler = _ruler(request, answer, right, noise)
@@ -121,7 +173,10 @@ def _left(
     return shares
 
 
-def _said(observation: Observation) -> tuple[str, str] | None:
+_NOTHING_FITS = np.array([np.inf])
+
+
+def _message(observation: Observation) -> tuple[str, str] | None:
     """A failure without its place, which a simulation does not have."""
     failure = observation.failure
     return (failure.kind, failure.message) if failure is not None else None
@@ -132,7 +187,7 @@ _UNTOUCHED: tuple[tuple[str, ...], tuple[str, ...], bool] = ((), (), False)
 
 @dataclass(frozen=True)
 class _Ruler:
-    """By how much an answer may be missed, tensor by tensor.
+    """What is held against a hypothesis, tensor by tensor.
 
     Attributes
     ----------
@@ -165,7 +220,7 @@ def _ruler(request: Request, answer: Observation, right: Observation, noise: flo
     gradient = size if request.call is Call.STEP else size[1:]
     whole = float(np.linalg.norm(gradient))
     error = norms(seen - true)
-    # of tensors that are right a hypothesis may spoil a part, no larger than the error is elsewhere
+    # a tensor that is right may be missed by the part that the error is elsewhere, no more
     part = min(1e-3, float((error / np.maximum(size, 1e-3 * whole + 1e-300)).max()))
     scale = np.maximum.reduce([error, part * size, np.full_like(size, 1e-3 * part * whole)])
     floor = 30 * noise * np.maximum.reduce([size, norms(seen), np.full_like(size, 1e-3 * whole)])

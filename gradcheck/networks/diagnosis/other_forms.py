@@ -1,18 +1,43 @@
-"""The forms in which one tensor comes back for another, and how each is turned back.
+"""The forms in which a gradient comes back for the one agreed on, and how each is read.
 
-What a form looks like, what it is where every number is right so, and what to do.
-
-The ways in which a loss and a gradient can lie in what is returned.
+A gradient that is transposed, in another order or not summed over the batch is no answer,
+yet its numbers can be compared. Here each way of reading it is data or a function: how one
+tensor is turned back, and how the loss and the gradient lie in what is returned. The one is
+best that makes the most numbers right.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.contract.answers import DICTIONARY, Outline
+from gradcheck.contract.problem import Tensors, by_name
+from gradcheck.contract.protocol import Observation
+from gradcheck.networks.diagnosis.observations import same, textbook_pass
 from gradcheck.networks.problem import Floats, Pair, Problem
+
+#: Numbers are right when they are so near: nobody computes them twice in the same order.
+RIGHT = 1e-5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One answer that had another form, and what would have been right.
+
+    Attributes
+    ----------
+    problem : Problem
+    returned : Outline
+    loss : float
+    right : Tensors
+    """
+
+    problem: Problem
+    returned: Outline
+    loss: float
+    right: Tensors
 
 
 @dataclass(frozen=True)
@@ -32,6 +57,9 @@ class Turn:
         The catalogue's name of it, if it has one, and where it is made.
     kind : str
         ``W``, ``b`` or both.
+    lost : callable or None
+        Where the tensor cannot be had again: ``lost(delta)`` is what it then is, of the scaled
+        delta of a layer.
     """
 
     back: Callable[[Floats, Problem, int], Floats | None]
@@ -41,10 +69,39 @@ class Turn:
     bug: str = ""
     site: str = "returned_gradient"
     kind: str = "Wb"
+    lost: Callable[[Floats], Floats] | None = None
+
+    def fits(self, name: str, arrays: Sequence[Floats], seen: Sequence[Seen]) -> bool | None:
+        """Whether every number is right, so turned back; None for arrays of another form."""
+        layer = int(name[1:])
+        if name[0] not in self.kind:
+            return None
+        right = True
+        for array, s in zip(arrays, seen, strict=True):
+            back = self.back(array, s.problem, layer)
+            if back is None:
+                return None
+            expected = self.lost(_scaled_delta(s.problem, layer)) if self.lost else s.right[name]
+            right = right and same(back.ravel(), expected.ravel(), RIGHT)
+        return right
 
 
-def _reshaped(array: Floats, shape: tuple[int, ...]) -> Floats | None:
-    return array.reshape(shape) if array.size == int(np.prod(shape)) else None
+def _scaled_delta(problem: Problem, layer: int) -> Floats:
+    p = textbook_pass(problem)
+    for above in range(p.last, layer - 1, -1):
+        p.propagate(above)
+    delta: Floats = p.delta[layer] * p.apply("scale")
+    return delta
+
+
+def best_turn(
+    turns: Sequence[Turn], name: str, arrays: Sequence[Floats], seen: Sequence[Seen]
+) -> tuple[Turn | None, bool]:
+    """Return the form of a tensor, and whether its numbers are right so; right ones come first."""
+    fitting = [(turn, turn.fits(name, arrays, seen)) for turn in turns]
+    proven = next((turn for turn, right in fitting if right), None)
+    first = next((turn for turn, right in fitting if right is not None), None)
+    return proven or first, proven is not None
 
 
 def shape_of(problem: Problem, kind: str, layer: int) -> tuple[int, ...]:
@@ -67,15 +124,10 @@ def _transposed(array: Floats, problem: Problem, layer: int) -> Floats | None:
 def _summed(array: Floats, problem: Problem, layer: int) -> Floats | None:
     """Sum (N, n) or (n, N) over the samples."""
     n, units = problem.batch.size, problem.network.widths[layer]
-    if array.shape == (n, units):
-        return total(array, 0)
-    return total(array, 1) if array.shape == (units, n) else None
-
-
-def total(array: Floats, axis: int) -> Floats:
-    """Return the sums over an axis."""
-    total: Floats = array.sum(axis=axis)
-    return total
+    if array.shape not in ((n, units), (units, n)):
+        return None
+    summed: Floats = array.sum(axis=0 if array.shape == (n, units) else 1)
+    return summed
 
 
 def _squeezed(array: Floats, problem: Problem, layer: int) -> Floats | None:
@@ -96,7 +148,8 @@ def _one_number(array: Floats, problem: Problem, layer: int) -> Floats | None:
 
 
 def _weights_of_vector(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return _reshaped(array, shape_of(problem, "W", layer)) if array.ndim == 1 else None
+    shape = shape_of(problem, "W", layer)
+    return array.reshape(shape) if array.ndim == 1 and array.size == shape[0] * shape[1] else None
 
 
 TURNS = (
@@ -147,6 +200,7 @@ LOST = (
         "bias_summed_over_units",
         "bias_gradient",
         "b",
+        lambda delta: delta.sum(axis=1),
     ),
     Turn(
         _one_number,
@@ -156,6 +210,7 @@ LOST = (
         "bias_gradient_one_number",
         "bias_gradient",
         "b",
+        lambda delta: delta.sum(keepdims=True),
     ),
 )
 
@@ -168,7 +223,7 @@ _KEY = re.compile(r"(?:d|grad|grads|nabla|delta)?_?([wb])_?(\d+)", re.IGNORECASE
 
 @dataclass(frozen=True)
 class Packing:
-    """One way.
+    """One way in which loss and gradient lie in what is returned.
 
     Attributes
     ----------
@@ -324,10 +379,10 @@ def packings() -> Iterator[Packing]:
     """Yield every way in which loss and gradient can lie, the agreed one first."""
     for split, outer, loss in _OUTER:
         for reader, inner in _GRADIENTS:
-            told = [outer] if outer else []
+            parts = [outer] if outer else []
             if inner:
-                told.append(f"the gradient is {inner}" if outer else f"The gradient is {inner}")
-            text = f"{'; '.join(told)}." if told else ""
+                parts.append(f"the gradient is {inner}" if outer else f"The gradient is {inner}")
+            text = f"{'; '.join(parts)}." if parts else ""
             yield Packing(_reading(split, reader, loss), text, _FIX, loss)
 
 
@@ -345,3 +400,88 @@ def _reading(
         return float(number.reshape(())), pairs
 
     return read
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to read answers of another form.
+
+    Attributes
+    ----------
+    packing : Packing
+        How the loss and the tensors lie in what is returned.
+    order : str
+        Key of :data:`ORDERS`.
+    turns : dict of str to Turn or None
+        For each tensor; None where it fits no form.
+    right : frozenset of str
+        Tensors whose numbers are right, so read.
+    loss : bool
+        Whether the loss is right, so read.
+    """
+
+    packing: Packing
+    order: str
+    turns: dict[str, Turn | None]
+    right: frozenset[str]
+    loss: bool
+
+    @property
+    def score(self) -> tuple[int, int, int]:
+        """Right numbers first, then shapes that fit; then what departs least."""
+        fit = sum(turn is not None for turn in self.turns.values())
+        plain = sum(turn is not None and not turn.looks for turn in self.turns.values())
+        return len(self.right) + self.loss, fit, plain
+
+    @property
+    def readable(self) -> bool:
+        """Whether every tensor can be had, and the loss."""
+        return self.packing.loss and all(turn is not None for turn in self.turns.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that is returned is right, so read."""
+        return self.loss and len(self.right) == len(self.turns)
+
+    def arrays(self, returned: Outline, problem: Problem) -> Tensors:
+        """Return the arrays by name, each in the form in which it came back."""
+        found = self.packing.read(returned, problem)
+        return by_name(ORDERS[self.order](found[1])) if found is not None else Tensors()
+
+    def read(self, problem: Problem, observation: Observation) -> Observation:
+        """Read an answer of this form; one of the agreed form stays as it is."""
+        if observation.failure is None or observation.failure.kind != "contract":
+            return observation
+        found = self.packing.read(observation.returned, problem)
+        if found is None:
+            return observation
+        tensors = {}
+        for name, array in self.arrays(observation.returned, problem).items():
+            turn = self.turns[name]
+            back = turn.back(array, problem, int(name[1:])) if turn is not None else None
+            if back is None:
+                return observation
+            tensors[name] = back
+        return replace(observation, loss=found[0], tensors=Tensors(tensors), failure=None)
+
+
+def forms(seen: Sequence[Seen]) -> Iterator[Form]:
+    """Yield every way in which all answers can be read."""
+    for packing in packings():
+        read = [packing.read(s.returned, s.problem) for s in seen]
+        if any(r is None for r in read):
+            continue
+        losses = [r[0] for r in read if r is not None]
+        loss = not packing.loss or all(
+            same(np.array([found]), np.array([s.loss]), RIGHT)
+            for found, s in zip(losses, seen, strict=True)
+        )
+        for order, turned in ORDERS.items():
+            arrays = [by_name(turned(r[1])) for r in read if r is not None]
+            best = {
+                name: best_turn(TURNS, name, [a[name] for a in arrays], seen)
+                for name in seen[0].right
+            }
+            turns = {name: turn for name, (turn, _) in best.items()}
+            right = frozenset(name for name, (_, proven) in best.items() if proven)
+            yield Form(packing, order, turns, right, loss)

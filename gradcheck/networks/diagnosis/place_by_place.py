@@ -1,4 +1,11 @@
-"""Each rule judged alone, on the code's own deltas: for several bugs, and unknown ones."""
+"""Each rule judged alone, on the code's own deltas: for several bugs, and unknown ones.
+
+Where no catalogued bug explains a wrong rule, its site and what it implies are told. A delta
+is the product of what comes back and of a slope. Where the targets and everything above change
+and the implied slope ``D / (D_above W^T)`` does not, the slope is at fault; where it changes,
+what comes back is. What a wrong weight gradient adds to the right one is a penalty when it
+stays as the targets change.
+"""
 
 import itertools
 from collections.abc import Generator, Mapping
@@ -8,33 +15,49 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule
-from gradcheck.networks.diagnosis.diagnosis import FIX_FIRST, Diagnosis, Name
 from gradcheck.networks.diagnosis.hypotheses import (
     ACCEPT,
     LARGEST_CLASS,
     REJECT,
     Hypothesis,
-    hypotheses,
-    of_class,
+    another_number_at,
+    hypotheses_at,
+    plain_number,
 )
-from gradcheck.networks.diagnosis.observations import Observations
-from gradcheck.networks.diagnosis.place import is_multiple, localise
-from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
+from gradcheck.networks.diagnosis.observations import Observations, multiple_of, same
+from gradcheck.networks.diagnosis.probe_setup import (
+    ProbeSetup,
+    other_targets,
+    other_weights_above,
+)
 from gradcheck.networks.diagnosis.recover_deltas import (
     FACTOR,
-    SITES_OF,
     RecoveredDeltas,
     WrongRule,
+    agreed,
+    delta_beside,
+    extra,
+    factor_at,
+    implied_derivative,
+    implied_slope,
+    is_multiple,
     left_unexplained,
-    same,
-    survey,
+    recover_deltas,
 )
-from gradcheck.networks.diagnosis.recovered_numbers import at_a_place, plain_number
-from gradcheck.networks.diagnosis.update_and_forward import forward_fault
-from gradcheck.networks.diagnosis.whole_gradient import common_factor
+from gradcheck.networks.diagnosis.result import (
+    FIX_FIRST,
+    Diagnosis,
+    Implied,
+    Name,
+    localised,
+    named,
+    placed,
+)
+from gradcheck.networks.diagnosis.whole_network import common_factor, forward_fault
+from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.problem import Floats
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
-
 
 _HOPELESS = Diagnosis(
     Name("", "returned_gradient", None),
@@ -46,54 +69,81 @@ _HOPELESS = Diagnosis(
 )
 
 
-def place_by_place(case: ProbeSetup, evidence: Observations, held_out: Observations) -> Questions:
+def place_by_place(
+    setup: ProbeSetup, observations: Observations, held_out: Observations
+) -> Questions:
     """Recover the code's deltas, and judge each rule alone."""
-    result, forward = forward_fault(case, evidence, held_out)
-    surveys = _surveys(case, evidence, held_out, forward=forward)
-    flags = list(dict.fromkeys(flag for s in surveys for flag in s.flags))
-    flags.sort(key=lambda flag: -flag.layer)
-    either = _either(case, surveys, flags)
-    result += common_factor(surveys)
-    result += _untrained(case, surveys, flags)
-    if _hopeless(case, flags):
+    result, forward = forward_fault(setup, observations, held_out)
+    recovered = _recovered(setup, (observations, held_out), forward)
+    wrong_rules = list(dict.fromkeys(wrong for found in recovered for wrong in found.wrong_rules))
+    wrong_rules.sort(key=lambda wrong: -wrong.layer)
+    either = _either(setup, recovered, wrong_rules)
+    result += common_factor(recovered)
+    result += _untrained(setup, recovered, wrong_rules)
+    if _hopeless(setup, wrong_rules):
         return [*result, _HOPELESS]
-    blind = max((s.blind_below for s in surveys), default=0)
-    for flag in flags:
-        mine = [s for s in surveys if flag in s.flags]
-        several = (
-            _from_catalogue(case, flag, mine)
-            or at_a_place(case, flag, mine)
-            or _two_at_once(case, flag, mine)
+    blind = max((found.blind_below for found in recovered), default=0)
+    for wrong in wrong_rules:
+        mine = [found for found in recovered if wrong in found.wrong_rules]
+        here = (
+            _from_catalogue(setup, wrong, mine)
+            or another_number_at(setup, wrong, mine)
+            or _two_at_once(setup, wrong, mine)
         )
-        if not several:
-            others = [s for s in surveys if flag not in s.flags]
-            several = [(yield from localise(flag, mine, others, case.tolerance))]
-            if flag in either:
-                site = "loss_derivative" if flag.layer == case.network.depth else "delta_recursion"
-                several = [replace(d, also=(*d.also, Name("", site, flag.layer))) for d in several]
-        if flag.layer == blind > 1:
-            several = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in several]
-        result += several
+        if not here:
+            others = [found for found in recovered if wrong not in found.wrong_rules]
+            here = [(yield from _localised(wrong, mine, others, setup.tolerance))]
+            if wrong in either:
+                site = (
+                    "loss_derivative" if wrong.layer == setup.network.depth else "delta_recursion"
+                )
+                here = [replace(d, also=(*d.also, Name("", site, wrong.layer))) for d in here]
+        if wrong.layer == blind > 1:
+            here = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in here]
+        result += here
     return result
 
 
+def _recovered(
+    setup: ProbeSetup, parts: tuple[Observations, ...], forward: Mapping[str, Rule] | None
+) -> list[RecoveredDeltas]:
+    """Recover the deltas of every probe; a factor that only batches have is taken out first."""
+    answered = [(p, answer) for part in parts for p, answer, _ in part.gradients()]
+    answered.sort(key=lambda item: item[0].batch.size)
+    recovered: list[RecoveredDeltas] = []
+    top = WrongRule("delta", setup.network.depth)
+    clean_top = False
+    for problem, answer in answered:
+        found = recover_deltas(problem, answer, setup.tolerance, forward=forward)
+        if problem.batch.size == 1:
+            clean_top = clean_top or top not in found.wrong_rules
+        elif clean_top and top in found.wrong_rules and top.layer in found.deltas:
+            delta, expected = found.deltas[top.layer], found.expected[top.layer]
+            c = multiple_of(delta, expected, setup.tolerance)
+            if c and abs(c - 1.0) > FACTOR:
+                scaled = recover_deltas(problem, answer, setup.tolerance, c, forward)
+                found = min(found, scaled, key=lambda each: len(each.wrong_rules))
+        recovered.append(found)
+    return recovered
+
+
 def _either(
-    case: ProbeSetup, surveys: list[RecoveredDeltas], flags: list[WrongRule]
+    setup: ProbeSetup, recovered: list[RecoveredDeltas], wrong_rules: list[WrongRule]
 ) -> list[WrongRule]:
-    """Weight flags that stand for a delta's as well; that one is taken away.
+    """Return wrong weight gradients that may be wrong deltas; those are taken from the list.
 
     Where samples are mixed up in the product, some batches look as if the deltas were.
     """
-    found = []
-    for flag in [f for f in flags if f.part == "weight"]:
-        delta = WrongRule("delta", flag.layer)
-        raised = [s for s in surveys if delta in s.flags]
-        if not raised or any(flag in s.flags for s in raised):
+    either = []
+    for wrong in [w for w in wrong_rules if w.part == "weight"]:
+        delta = WrongRule("delta", wrong.layer)
+        raised = [found for found in recovered if delta in found.wrong_rules]
+        if not raised or any(wrong in found.wrong_rules for found in raised):
             continue
-        if all(_bias_fits(s, flag.layer, case.tolerance) for s in raised):
-            flags.remove(delta)
-            found.append(flag)
-    return found
+        if all(_bias_fits(found, wrong.layer, setup.tolerance) for found in raised):
+            wrong_rules.remove(delta)
+            either.append(wrong)
+    return either
 
 
 def _bias_fits(found: RecoveredDeltas, layer: int, tolerance: float) -> bool:
@@ -102,120 +152,208 @@ def _bias_fits(found: RecoveredDeltas, layer: int, tolerance: float) -> bool:
 
 
 def _untrained(
-    case: ProbeSetup, surveys: list[RecoveredDeltas], flags: list[WrongRule]
+    setup: ProbeSetup, recovered: list[RecoveredDeltas], wrong_rules: list[WrongRule]
 ) -> list[Diagnosis]:
-    """Layers whose gradient is all zeros, the penalty's part too; their flags are taken away.
+    """Tell layers whose gradient is all zeros, the penalty's too; they are taken from the list.
 
-    Without a penalty a delta that is cut off looks the same, and is left to its own flag.
+    Without a penalty a delta that is cut off looks the same, and is told as that.
     """
     layers = [
         layer
-        for layer in range(1, case.network.depth + 1)
-        if not any(s.claims[f"{kind}{layer}"].any() for s in surveys for kind in "Wb")
+        for layer in range(1, setup.network.depth + 1)
+        if not any(found.claims[f"{kind}{layer}"].any() for found in recovered for kind in "Wb")
         and (
-            case.network.l2 or {WrongRule("weight", layer), WrongRule("bias", layer)} <= set(flags)
+            setup.network.l2
+            or {WrongRule("weight", layer), WrongRule("bias", layer)} <= set(wrong_rules)
         )
     ]
     if not layers:
         return []
-    flags[:] = [flag for flag in flags if flag.layer not in layers]
+    wrong_rules[:] = [wrong for wrong in wrong_rules if wrong.layer not in layers]
     which = f"layers {layers[0]} to {layers[-1]}" if len(layers) > 1 else f"layer {layers[0]}"
     text = f"Your code returns zeros for {which}: by them, nothing there is ever trained."
-    mend = "Let the backward pass go on to the first layer."
-    return [Diagnosis(Name("", "returned_gradient", None), "localised", text, mend)]
+    fix = "Let the backward pass go on to the first layer."
+    return [localised("returned_gradient", None, text, fix)]
 
 
-def _hopeless(case: ProbeSetup, flags: list[WrongRule]) -> bool:
+def _hopeless(setup: ProbeSetup, wrong_rules: list[WrongRule]) -> bool:
     """Whether in every layer two things or more are wrong: then no place stands out."""
-    layers = range(1, case.network.depth + 1)
-    return case.network.depth > 1 and all(
-        sum(flag.layer == layer for flag in flags) > 1 for layer in layers
-    )
+    layers = [wrong.layer for wrong in wrong_rules]
+    depth = setup.network.depth
+    return depth > 1 and all(layers.count(layer) > 1 for layer in range(1, depth + 1))
+
+
+def _from_catalogue(
+    setup: ProbeSetup, wrong: WrongRule, recovered: list[RecoveredDeltas]
+) -> list[Diagnosis]:
+    """Name the bug at a place, if one and only one function in the catalogue is it."""
+    fitting: list[tuple[float, Hypothesis]] = []
+    rival = float("inf")
+    for hypothesis in hypotheses_at(setup.network, wrong):
+        left = left_unexplained(hypothesis.bug.rules, wrong, recovered, setup.noise)
+        if left <= ACCEPT:
+            fitting.append((left, hypothesis))
+        else:
+            rival = min(rival, left)
+    if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(recovered) < 2:
+        return []
+    numbers = [plain_number(setup, h, [s.problem for s in recovered]) for _, h in fitting]
+    if all(by_width for _, by_width in numbers):
+        return []  # a number is told: it may stand there for another reason
+    left, best = fitting[0]
+    names = [Name(h.bug.slug, h.bug.site, wrong.layer) for _, h in fitting]
+    return [named(best.bug, names, setup.network, left, rival)]
 
 
 def _two_at_once(
-    case: ProbeSetup, flag: WrongRule, surveys: list[RecoveredDeltas]
+    setup: ProbeSetup, wrong: WrongRule, recovered: list[RecoveredDeltas]
 ) -> list[Diagnosis]:
-    """Two bugs in one place: of different rules that make one tensor."""
-    if len(surveys) < 2 or is_multiple(flag, surveys, case.tolerance):
+    """Name two bugs in one place: of different rules that make one tensor."""
+    if len(recovered) < 2 or is_multiple(wrong, recovered, setup.tolerance):
         return []  # of one number, 0.2, two bugs are made too easily: 2 and 0.1
-    here = [
-        h
-        for h in hypotheses(case.network, SITES_OF[flag.part])
-        if not h.everywhere and h.layer in (flag.layer, None)
-    ]
-    for one, two in itertools.combinations(here, 2):
+
+    def left(rules: Mapping[str, Rule], problems: list[RecoveredDeltas] = recovered) -> float:
+        return left_unexplained(rules, wrong, problems, setup.noise)
+
+    for one, two in itertools.combinations(hypotheses_at(setup.network, wrong), 2):
         if set(one.bug.rules) & set(two.bug.rules):
             continue
-        alone = (left_unexplained(h.bug.rules, flag, surveys, case.noise) for h in (one, two))
-        if min(alone) <= ACCEPT:
+        if min(left(one.bug.rules), left(two.bug.rules)) <= ACCEPT:
             continue  # the other would have no part in it
         rules = {**one.bug.rules, **two.bug.rules}
-        if left_unexplained(rules, flag, surveys[:1], case.noise) > ACCEPT:
-            continue
-        left = left_unexplained(rules, flag, surveys, case.noise)
-        if left <= ACCEPT:
+        if left(rules, recovered[:1]) <= ACCEPT and (rest := left(rules)) <= ACCEPT:
             return [
-                of_class(h, [Name(h.bug.slug, h.bug.site, flag.layer)], case.network, left)
+                named(h.bug, [Name(h.bug.slug, h.bug.site, wrong.layer)], setup.network, rest)
                 for h in (one, two)
             ]
     return []
 
 
-def _from_catalogue(
-    case: ProbeSetup, flag: WrongRule, surveys: list[RecoveredDeltas]
-) -> list[Diagnosis]:
-    """Name the bug at a place, if one and only one function in the catalogue is it."""
-    fitting: list[tuple[float, Hypothesis]] = []
-    rival = float("inf")
-    for hypothesis in hypotheses(case.network, SITES_OF[flag.part]):
-        if hypothesis.everywhere or hypothesis.layer not in (flag.layer, None):
-            continue
-        left = left_unexplained(hypothesis.bug.rules, flag, surveys, case.noise)
-        if left <= ACCEPT:
-            fitting.append((left, hypothesis))
-        else:
-            rival = min(rival, left)
-    if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(surveys) < 2:
-        return []
-    numbers = [plain_number(case, h, [s.problem for s in surveys]) for _, h in fitting]
-    if all(by_width for _, by_width in numbers):
-        return []  # a number is told: it may stand there for another reason
-    left, best = fitting[0]
-    names = [Name(h.bug.slug, h.bug.site, flag.layer) for _, h in fitting]
-    return [of_class(best, names, case.network, left, rival)]
+def _localised(
+    wrong: WrongRule,
+    recovered: list[RecoveredDeltas],
+    others: list[RecoveredDeltas],
+    tolerance: float,
+) -> Generator[Request, Observation, Diagnosis]:
+    """Find the site of a wrong rule that no catalogued bug explains; asks one more problem.
+
+    Parameters
+    ----------
+    wrong : WrongRule
+    recovered : list of RecoveredDeltas
+        Of the problems on which it is wrong.
+    others : list of RecoveredDeltas
+        Of those on which it is not. A number is told that holds in every one: what several
+        samples have and one has not is none.
+    tolerance : float
+    """
+    found = next((f for f in recovered if wrong.layer in f.deltas), recovered[0])
+    other: RecoveredDeltas | None = None
+    problem = (
+        other_weights_above(found.problem, wrong.layer, 3)
+        if wrong.part == "delta" and wrong.layer < found.problem.network.depth
+        else other_targets(found.problem, 3)
+    )
+    observation = yield Request(Call.LOSS_AND_GRADS, problem)
+    if observation.failure is None:
+        other = recover_deltas(problem, observation, tolerance, found.factor, found.forward)
+    every = [*recovered, *others]
+    every += [other] if other is not None and wrong in other.wrong_rules else []
+    if wrong.part == "delta":
+        return _of_delta(wrong, found, other, every, 1e3 * tolerance)
+    return _of_gradient(wrong, found, other, every, tolerance)
 
 
-def _surveys(
-    case: ProbeSetup, *parts: Observations, forward: Mapping[str, Rule] | None = None
-) -> list[RecoveredDeltas]:
-    """Survey every probe; a factor that only batches have is taken out first."""
-    answered = [
-        (request.problem, answer)
-        for part in parts
-        for request, answer in zip(part.requests, part.answers, strict=True)
-        if answer.failure is None and request.call is Call.LOSS_AND_GRADS
-    ]
-    answered.sort(key=lambda item: item[0].batch.size)
-    surveys: list[RecoveredDeltas] = []
-    clean_top = False
-    for problem, answer in answered:
-        found = survey(problem, answer, case.tolerance, forward=forward)
-        top = case.network.depth
-        if problem.batch.size == 1:
-            clean_top = clean_top or WrongRule("delta", top) not in found.flags
-        elif clean_top and WrongRule("delta", top) in found.flags and top in found.deltas:
-            c = _multiple(found, top, case.tolerance)
-            scaled = survey(problem, answer, case.tolerance, c, forward) if c else found
-            if len(scaled.flags) < len(found.flags):
-                found = scaled
-        surveys.append(found)
-    return surveys
+def _of_delta(
+    wrong: WrongRule,
+    found: RecoveredDeltas,
+    other: RecoveredDeltas | None,
+    every: list[RecoveredDeltas],
+    tolerance: float,
+) -> Diagnosis:
+    """Is the slope at fault, or what comes back?"""
+    layer, network = wrong.layer, found.problem.network
+    above = "loss_derivative" if layer == network.depth else "delta_recursion"
+    either = [above, "activation_derivative"]
+    if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
+        return _site(either, wrong, found, {})
+    factor = factor_at(wrong, every, tolerance)
+    numbers = {"factor": factor} if factor is not None else {}
+    has_slope = not LOSSES[network.loss].cancels and network.activations[-1] != "softmax"
+    if layer == network.depth and not has_slope:
+        return _site(either, wrong, found, numbers)
+    first = implied_slope(found, layer)
+    second = implied_slope(other, layer) if other is not None else None
+    if first is None or second is None or not _same_where_known(first, second, tolerance):
+        return _site(either, wrong, found, numbers)
+    implied = implied_derivative(layer, [found])
+    pair = delta_beside(layer, found)
+    if pair is None or multiple_of(*pair, tolerance) is not None:
+        # a factor may stand in either place
+        sites = either[::-1] if numbers else either
+        return _site(sites, wrong, found, numbers, implied, explained=above)
+    return _site(["activation_derivative"], wrong, found, numbers, implied)
 
 
-def _multiple(found: RecoveredDeltas, layer: int, tolerance: float) -> float | None:
-    delta, expected = found.deltas[layer], found.expected[layer]
-    square = float((expected * expected).sum())
-    c = float((delta * expected).sum()) / square if square else 0.0
-    close = float(np.linalg.norm(delta - c * expected)) <= tolerance * float(np.linalg.norm(delta))
-    return c if close and c and abs(c - 1.0) > FACTOR else None
+def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
+    known = np.isfinite(one) & np.isfinite(two)
+    return bool(known.any()) and same(one[known], two[known], tolerance)
+
+
+def _of_gradient(
+    wrong: WrongRule,
+    found: RecoveredDeltas,
+    other: RecoveredDeltas | None,
+    every: list[RecoveredDeltas],
+    tolerance: float,
+) -> Diagnosis:
+    """Is what the code adds to the right gradient independent of the targets?"""
+    sites = [wrong.rule]
+    added = extra(wrong, found)
+    moved = extra(wrong, other) if other is not None else None
+    if added is not None and moved is not None and same(added, moved, 1e4 * tolerance):
+        # where no gradient arrives, nothing depends on the targets
+        arrives = found.deltas[wrong.layer].any()
+        sites = ["regularisation"] if arrives else [wrong.rule, "regularisation"]
+    numbers = {"factor": factor_at(wrong, every, 1e3 * tolerance)}
+    if sites == ["regularisation"]:
+        start = found.problem.network.l2 if wrong.part == "weight" else 0.0
+        beside = (_penalty_beside(wrong, each) for each in every)
+        numbers["coefficient"] = agreed(start, beside, 1e4 * tolerance)
+    known = {name: number for name, number in numbers.items() if number is not None}
+    return _site(sites, wrong, found, known)
+
+
+def _penalty_beside(wrong: WrongRule, found: RecoveredDeltas) -> tuple[Floats, Floats] | None:
+    """Return what the code adds, and the parameters, which a penalty is a multiple of."""
+    added = extra(wrong, found)
+    w, b = found.problem.params.pairs[wrong.layer - 1]
+    return None if added is None else (added, w if wrong.part == "weight" else b)
+
+
+def _site(
+    sites: list[str],
+    wrong: WrongRule,
+    found: RecoveredDeltas,
+    numbers: dict[str, float],
+    implied: Implied | None = None,
+    explained: str = "",
+) -> Diagnosis:
+    """Tell the site, with the numbers and the derivative that were recovered.
+
+    Parameters
+    ----------
+    explained : str
+        The site that is explained, where it is not the first.
+    """
+    network = found.problem.network
+    explanation, fix = placed(explained or sites[0], wrong.layer, network)
+    if "factor" in numbers:
+        explanation += f" It is {numbers['factor']:.6g} times what it should be."
+    if "coefficient" in numbers:
+        explanation += (
+            f" The coefficient in it is {numbers['coefficient']:.6g}, where l2 is {network.l2:.6g}."
+        )
+    also = tuple(Name("", site, wrong.layer) for site in sites[1:])
+    diagnosis = localised(sites[0], wrong.layer, explanation, fix, also)
+    return replace(diagnosis, recovered=numbers, implied=implied)

@@ -1,23 +1,19 @@
-"""What a diagnosis is made on: one network, its probes, and what was answered.
-
-Problems made to tell bugs apart: generic values, one sample and several.
+"""The network that a diagnosis is made on, and problems made to tell bugs apart.
 
 Values are not short here: on generic numbers two different formulas never agree by
 chance. Pre-activations spread to about 2.5, where derivatives have curvature; no
 bias is zero, no two rows are equal, and the residual is not small.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.comparison.verdict import Finding
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.context import NetworkContext
-from gradcheck.networks.diagnosis.observations import Observations, simulate
-from gradcheck.networks.diagnosis.recover_deltas import SAME
+from gradcheck.networks.diagnosis.observations import SAME, Observations, simulate
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -26,10 +22,10 @@ from gradcheck.networks.sampling import targets
 from gradcheck.oracle.estimate import UNIT
 
 #: How often another draw is tried where a layer is dead.
-ATTEMPTS = 12
+DRAWS = 12
 
 #: Largest |z| of a probe.
-REACH = 2.5
+LARGEST_Z = 2.5
 
 
 def probe(network: Network, samples: int, seed: Sequence[int], one_hot: bool = False) -> Problem:
@@ -40,7 +36,7 @@ def probe(network: Network, samples: int, seed: Sequence[int], one_hot: bool = F
     one_hot : bool
         The code takes labels: targets are one-hot rows whatever the loss.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(DRAWS):
         problem = _draw(network, samples, np.random.default_rng([*seed, attempt]), one_hot)
         if alive(problem):
             break
@@ -62,8 +58,8 @@ def _draw(network: Network, samples: int, rng: np.random.Generator, one_hot: boo
         w = rng.standard_normal((n_in, n_out)) * 1.2
         b = rng.uniform(0.2, 0.7, n_out) * rng.choice((-1.0, 1.0), n_out)
         largest = float(np.abs(a @ w + b).max())
-        if largest > REACH:
-            w, b = w * REACH / largest, b * max(REACH / largest, 0.3)
+        if largest > LARGEST_Z:
+            w, b = w * LARGEST_Z / largest, b * max(LARGEST_Z / largest, 0.3)
         pairs.append((w, b))
         part = Network(network.widths[: layer + 1], network.activations[:layer], "squared_error")
         a = evaluate(part, pairs, x).a[-1]
@@ -116,13 +112,13 @@ def other_weights_above(problem: Problem, layer: int, seed: int) -> Problem:
 RATES = (0.173, 0.37)
 
 #: Networks tried in search of one on which every layer gets some gradient.
-TRIED = 10
+NETWORKS_TRIED = 10
 
 #: No more samples are asked for, where others can be had.
-LARGEST = 64
+LARGEST_BATCH = 64
 
 #: Failing problems that are asked again.
-AGAIN = 3
+FAILING_AGAIN = 3
 
 
 @dataclass(frozen=True)
@@ -163,91 +159,100 @@ class ProbeSetup:
         return probe(self.network, samples, seed, self.one_hot)
 
 
-def make_case(plan: NetworkContext, bad: dict[str, Finding], failing: list[Problem]) -> ProbeSetup:
-    """Choose the network that tells most, among those on which something is wrong."""
-    ordered = sorted(dict.fromkeys(p.network for p in failing), key=_telling, reverse=True)
-    network = next((n for n in ordered[:TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
-    case = ProbeSetup(
+def make_setup(context: NetworkContext, bad: Collection[str], failing: list[Problem]) -> ProbeSetup:
+    """Choose the network that tells most, among those on which something is wrong.
+
+    Parameters
+    ----------
+    context : NetworkContext
+    bad : collection of str
+        The checks that are wrong.
+    failing : list of Problem
+        On which.
+    """
+    ordered = sorted(dict.fromkeys(p.network for p in failing), key=_preference, reverse=True)
+    network = next((n for n in ordered[:NETWORKS_TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
+    setup = ProbeSetup(
         network,
         sizes=(),
         held_out=(),
         noise=1e-13,
         tolerance=SAME,
-        calls=_calls(plan, bad),
+        calls=_calls(context, bad),
         repeated="purity" in bad,
-        one_hot=plan.support.one_hot,
+        one_hot=context.support.one_hot,
     )
-    case = on(plan, case, network)
-    return case if plan.arithmetic.unit == UNIT else loosened(case)
+    setup = on(context, setup, network)
+    return setup if context.arithmetic.unit == UNIT else loosened(setup)
 
 
-def on(plan: NetworkContext, case: ProbeSetup, network: Network) -> ProbeSetup:
+def on(context: NetworkContext, setup: ProbeSetup, network: Network) -> ProbeSetup:
     """Ask about another network.
 
     More samples than a layer has inputs do not give away what each was told, and of one number of
     samples alone two divisors are one.
     """
-    supported = plan.support.batch_sizes
+    supported = context.support.batch_sizes
     several = [n for n in supported if n > 1]
     first = min(
         [n for n in several if n <= min(network.widths[:-1])] or several,
         key=lambda n: abs(n - 4),
         default=1,
     )
-    others = [n for n in several if n != first and n <= LARGEST]
+    others = [n for n in several if n != first and n <= LARGEST_BATCH]
     others.sort(key=lambda n: (abs(n - first), -n))
     one = (1,) if 1 in supported and several else ()
     sizes = (*one, first, *others[:1])[:2]
     held_out = (*one, *others, first)[:2] if one else (first, *others[1:2], *others[:1])[:2]
-    return replace(case, network=network, sizes=sizes, held_out=held_out)
+    return replace(setup, network=network, sizes=sizes, held_out=held_out)
 
 
-def loosened(case: ProbeSetup) -> ProbeSetup:
+def loosened(setup: ProbeSetup) -> ProbeSetup:
     """Allow for what float32 arithmetic costs."""
-    return replace(case, noise=3e-6, tolerance=1e-3)
+    return replace(setup, noise=3e-6, tolerance=1e-3)
 
 
-def _calls(plan: NetworkContext, bad: dict[str, Finding]) -> tuple[Call, ...]:
+def _calls(context: NetworkContext, bad: Collection[str]) -> tuple[Call, ...]:
     """Ask for gradients; for steps where only those are wrong; for both of state."""
     if "step" in bad and not {"gradient", "contract", "loss", "purity"} & set(bad):
         return (Call.STEP,)
-    if "purity" in bad and Call.STEP in plan.offers:
+    if "purity" in bad and Call.STEP in context.offers:
         return (Call.LOSS_AND_GRADS, Call.STEP)
     return (Call.LOSS_AND_GRADS,)
 
 
-def _telling(network: Network) -> tuple[int, int, int]:
+def _preference(network: Network) -> tuple[int, int, int]:
     """Prefer three layers, distinct widths and curved activations."""
     flat = sum(name in ("identity", "relu", "leaky_relu") for name in network.activations)
     size = sum(network.widths)
     return 3 * min(network.depth, 3) + len(set(network.widths)) - flat, min(network.widths), -size
 
 
-def probes(case: ProbeSetup, seed: int) -> tuple[Request, ...]:
+def probes(setup: ProbeSetup, seed: int) -> tuple[Request, ...]:
     """Make the questions: held-out ones have other values and, for several, another N."""
     problems = []
-    for index, samples in enumerate(case.held_out if seed else case.sizes):
-        problems.append(case.probe(samples, (seed, index, 5)))
-    if case.repeated:  # what is kept shows when other numbers of the same shape come next
-        others = [case.probe(p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
+    for index, samples in enumerate(setup.held_out if seed else setup.sizes):
+        problems.append(setup.probe(samples, (seed, index, 5)))
+    if setup.repeated:  # what is kept shows when other numbers of the same shape come next
+        others = [setup.probe(p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
         problems = [*problems, *others, *problems, problems[0]]
-    return _asking(case, problems)
+    return _asking(setup, problems)
 
 
-def again(case: ProbeSetup, failing: list[Problem]) -> tuple[Request, ...]:
+def again(setup: ProbeSetup, failing: list[Problem]) -> tuple[Request, ...]:
     """Ask the failing problems of a network again, of code that has kept nothing."""
-    return _asking(case, [p for p in failing if p.network == case.network][:AGAIN])
+    return _asking(setup, [p for p in failing if p.network == setup.network][:FAILING_AGAIN])
 
 
-def _asking(case: ProbeSetup, problems: list[Problem]) -> tuple[Request, ...]:
+def _asking(setup: ProbeSetup, problems: list[Problem]) -> tuple[Request, ...]:
     requests = [
         Request(
             call,
             problem,
             learning_rate=RATES[index % 2] if call is Call.STEP else 0.0,
-            fresh=case.repeated,
+            fresh=setup.repeated,
         )
-        for call in case.calls  # one after the other: who reuses arrays does so in one function
+        for call in setup.calls  # one after the other: who reuses arrays does so in one function
         for index, problem in enumerate(problems)
     ]
     requests[0] = replace(requests[0], anew=True)  # a simulation knows of no earlier calls

@@ -1,33 +1,37 @@
 """Which rule is wrong, in which layer: read off the gradients, no dictionary needed.
 
 From ``dW = s a^T D + l2 W`` and ``db = s sum D`` the code's own deltas D are recovered,
-layer by layer from the top, and each is held against what the textbook makes of the
+layer by layer from the top, and each is compared with what the textbook makes of the
 code's own delta *above*. So a wrong rule is seen where it stands, and does not make
-every layer below it look wrong.
-
-A hypothesis at one flagged place, fed with the code's own numbers around it.
-
-Because everything above the place is taken from the code itself, other bugs elsewhere
-do not disturb: each place is judged alone.
+every layer below it look wrong; and a hypothesis about one place is judged with the code's
+own numbers around it, whatever is wrong elsewhere.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.contract.problem import by_name
-from gradcheck.contract.protocol import Observation
+from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs import SITES
 from gradcheck.networks.bugs.textbook import Pass, Rule, Textbook
+from gradcheck.networks.diagnosis.observations import (
+    SAME,
+    Observations,
+    multiple_of,
+    same,
+    textbook_pass,
+)
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
+from gradcheck.networks.diagnosis.result import Diagnosis, Implied
 from gradcheck.networks.problem import Floats, Problem
 
-#: Two vectors closer than this part of their length are the same, in float64.
-SAME = 1e-8
-
-
-#: A factor closer to one is none.
+#: A number closer to one than this is not told as a factor.
 FACTOR = 1e-3
+
+#: The part of the largest cotangent below which a slope is a quotient of roundings.
+AUDIBLE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ class WrongRule:
     part: str
     layer: int
 
+    @property
+    def tensor(self) -> str:
+        """The gradient that it makes, where it makes one: that of ``W2``."""
+        return f"{'W' if self.part == 'weight' else 'b'}{self.layer}"
+
+    @property
+    def rule(self) -> str:
+        """The textbook's rule for it, where it makes a gradient."""
+        return f"{self.part}_gradient"
+
 
 @dataclass(frozen=True)
 class RecoveredDeltas:
@@ -57,7 +71,7 @@ class RecoveredDeltas:
     expected : dict of int to array
         What the textbook makes of the code's delta above.
     claims : dict of str to array
-    flags : tuple of WrongRule
+    wrong_rules : tuple of WrongRule
         From the top layer down.
     blind_below : int
         Deltas of layers below this one vanish, so that nothing shows there; 0 if none.
@@ -71,7 +85,7 @@ class RecoveredDeltas:
     deltas: dict[int, Floats]
     expected: dict[int, Floats]
     claims: Mapping[str, Floats]
-    flags: tuple[WrongRule, ...]
+    wrong_rules: tuple[WrongRule, ...]
     blind_below: int = 0
     factor: float | None = None
     forward: Mapping[str, Rule] | None = None
@@ -80,55 +94,43 @@ class RecoveredDeltas:
         """Run the forward on this problem, as far as it is known."""
         return textbook_pass(self.problem, self.forward)
 
-
-def same(one: Floats, two: Floats, tolerance: float) -> bool:
-    """Whether two arrays agree within a part of their length."""
-    if one.shape != two.shape or not (np.isfinite(one).all() and np.isfinite(two).all()):
-        return False
-    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)))
-    return float(np.linalg.norm(one - two)) <= tolerance * size + 1e-13
+    def backward(self) -> Pass:
+        """Run the forward, and take the code's own deltas for those of the backward."""
+        p = self.textbook()
+        p.delta = dict(self.deltas)
+        return p
 
 
-def textbook_pass(problem: Problem, forward: Mapping[str, Rule] | None = None) -> Pass:
-    """Run a forward on a problem; its backward is left to the caller.
-
-    Parameters
-    ----------
-    forward : mapping of str to callable, optional
-        Rules of a forward that is known to be wrong, and how.
-    """
-    code = Textbook(forward)
-    p = Pass(
-        problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
-    )
-    p.a[0] = problem.batch.x
-    p.run()
-    return p
-
-
-def survey(
+def recover_deltas(
     problem: Problem,
     observation: Observation,
     tolerance: float = SAME,
     factor: float | None = None,
     forward: Mapping[str, Rule] | None = None,
 ) -> RecoveredDeltas:
-    """Recover the code's deltas and flag what does not follow from them.
+    """Recover the code's deltas, and list what does not follow from them.
 
     Parameters
     ----------
+    problem : Problem
+    observation : Observation
+        The code's gradient of it.
     tolerance : float
         Part of its length by which a vector may be off.
     factor : float, optional
         By which every data part is known to be off.
     forward : mapping of str to callable, optional
         Rules of the code's forward, where that is known to be wrong.
+
+    Returns
+    -------
+    RecoveredDeltas
     """
     p = textbook_pass(problem, forward)
     claims = observation.tensors
     factor = factor or _common_factor(problem, claims, tolerance, forward)
     scale = p.apply("scale") * (factor or 1.0)
-    flags: list[WrongRule] = []
+    wrong_rules: list[WrongRule] = []
     deltas: dict[int, Floats] = {}
     expected: dict[int, Floats] = {}
     blind = 0
@@ -143,7 +145,7 @@ def survey(
             and any(not _nothing(p, claims, below) for below in range(1, layer))
         ):  # what reaches the layers below was here
             delta, found = predicted, [WrongRule("weight", layer), WrongRule("bias", layer)]
-        flags += found
+        wrong_rules += found
         expected[layer] = predicted
         if delta is None:
             blind = blind or layer
@@ -152,11 +154,23 @@ def survey(
         p.grads[layer] = (claims[f"W{layer}"], claims[f"b{layer}"])
         if layer > 1 and not delta.any():
             blind = blind or layer
-    return RecoveredDeltas(problem, deltas, expected, claims, tuple(flags), blind, factor, forward)
+    return RecoveredDeltas(
+        problem, deltas, expected, claims, tuple(wrong_rules), blind, factor, forward
+    )
+
+
+def recover_all(
+    observations: Observations, tolerance: float, forward: Mapping[str, Rule] | None = None
+) -> list[RecoveredDeltas]:
+    """Recover the code's deltas on every problem whose gradient was had."""
+    return [
+        recover_deltas(problem, answer, tolerance, forward=forward)
+        for problem, answer, _ in observations.gradients()
+    ]
 
 
 def _nothing(p: Pass, claims: Mapping[str, Floats], layer: int) -> bool:
-    """Whether all that a layer is given is zero, or the gradient of the penalty alone."""
+    """Whether the gradient of a layer is zero, or that of the penalty alone."""
     w, b = claims[f"W{layer}"], claims[f"b{layer}"]
     return not b.any() and (
         not w.any() or np.array_equal(w, np.asarray(p.apply("penalty_gradient", layer)))
@@ -210,15 +224,13 @@ def _common_factor(
         parts.append((claims[name] - penalty, true - penalty))
     claimed = np.concatenate([c.ravel() for c, _ in parts])
     true_all = np.concatenate([t.ravel() for _, t in parts])
-    square = float(true_all @ true_all)
-    if not square or not np.isfinite(claimed).all():
+    c = multiple_of(claimed, true_all, tolerance)
+    if not c or abs(c - 1) <= FACTOR:
         return None
-    c = float(claimed @ true_all) / square
-    every = all(same(one, c * two, tolerance) for one, two in parts)
-    return c if every and abs(c - 1) > FACTOR and c != 0 else None
+    return c if all(same(one, c * two, tolerance) for one, two in parts) else None
 
 
-#: Sites whose bugs can raise a flag of each kind.
+#: Sites whose bugs make a wrong rule of each part.
 SITES_OF = {
     part: tuple(site.slug for site in SITES.values() if part in site.parts)
     for part in ("delta", "weight", "bias")
@@ -229,68 +241,249 @@ PARTS = {site.slug: site.parts[-1] for site in SITES.values() if site.parts}
 
 
 def left_unexplained(
-    rules: Mapping[str, Rule], flag: WrongRule, surveys: list[RecoveredDeltas], noise: float
+    rules: Mapping[str, Rule], wrong: WrongRule, recovered: list[RecoveredDeltas], noise: float
 ) -> float:
-    """Return what wrong rules leave of the error at a flagged place, at worst over surveys."""
+    """Return what part of the error at one place some rules leave, on the worst problem.
+
+    Infinite where no problem shows an error, or one cannot tell.
+    """
     worst = 0.0
-    told = False
-    for survey in surveys:
-        observed = observed_at(flag, survey)
+    shown = False
+    for found in recovered:
+        observed = observed_at(wrong, found)
         if observed is None:
             continue
-        right = predicted_by({}, flag, survey)
-        guess = predicted_by(rules, flag, survey)
+        right = predicted_by({}, wrong, found)
+        guess = predicted_by(rules, wrong, found)
         if right is None or guess is None or guess.shape != observed.shape:
             return float("inf")
         error = float(np.linalg.norm(observed - right))
         size = float(np.linalg.norm(right))
         left = float(np.linalg.norm(observed - guess))
         floor = 300 * noise * max(size, float(np.linalg.norm(observed)))
-        told = told or error > floor
+        shown = shown or error > floor
         if not left <= floor:
             worst = max(worst, left / max(error, 1e-3 * size, 1e-300))
-    return worst if told else float("inf")
+    return worst if shown else float("inf")
 
 
-def observed_at(flag: WrongRule, survey: RecoveredDeltas) -> Floats | None:
-    """Return what the code has at a place; None where that cannot be told."""
-    if flag.part == "delta":
-        return survey.deltas.get(flag.layer)
-    if flag.layer not in survey.deltas:
-        return None
-    return survey.claims[f"{'W' if flag.part == 'weight' else 'b'}{flag.layer}"]
+def observed_at(wrong: WrongRule, found: RecoveredDeltas) -> Floats | None:
+    """Return what the code has at a place; None where that is not known."""
+    if wrong.part == "delta" or wrong.layer not in found.deltas:
+        return found.deltas.get(wrong.layer)
+    return found.claims[wrong.tensor]
 
 
 def predicted_by(
-    rules: Mapping[str, Rule], flag: WrongRule, survey: RecoveredDeltas
+    rules: Mapping[str, Rule], wrong: WrongRule, found: RecoveredDeltas
 ) -> Floats | None:
     """Apply rules at one place, to the code's own numbers above it."""
-    p = _prepared(rules, flag, survey)
+    p = _prepared(rules, wrong, found)
     if p is None:
         return None
     with np.errstate(all="ignore"):
-        if flag.part == "delta":
-            top = flag.layer == p.last
-            value = p.apply("output_delta") if top else p.apply("hidden_delta", flag.layer)
-        elif flag.part == "weight":
-            value = p.apply("weight_gradient", flag.layer)
+        if wrong.part == "delta":
+            top = wrong.layer == p.last
+            value = p.apply("output_delta") if top else p.apply("hidden_delta", wrong.layer)
         else:
-            value = p.apply("bias_gradient", flag.layer)
+            value = p.apply(wrong.rule, wrong.layer)
     return np.asarray(value)
 
 
-def _prepared(rules: Mapping[str, Rule], flag: WrongRule, survey: RecoveredDeltas) -> Pass | None:
-    p = survey.textbook()
+def _prepared(rules: Mapping[str, Rule], wrong: WrongRule, found: RecoveredDeltas) -> Pass | None:
+    p = found.textbook()
     p.rules = {**p.rules, **rules}
-    lowest = flag.layer + 1 if flag.part == "delta" else flag.layer
+    lowest = wrong.layer + 1 if wrong.part == "delta" else wrong.layer
     for layer in range(p.last, lowest - 1, -1):
-        if layer not in survey.deltas:
+        if layer not in found.deltas:
             return None
-        p.delta[layer] = survey.deltas[layer]
-        if layer > flag.layer:
-            p.grads[layer] = (survey.claims[f"W{layer}"], survey.claims[f"b{layer}"])
+        p.delta[layer] = found.deltas[layer]
+        if layer > wrong.layer:
+            p.grads[layer] = (found.claims[f"W{layer}"], found.claims[f"b{layer}"])
             p.apply("visit", layer)
-    if survey.factor is not None:
-        scale, factor = p.rules["scale"], survey.factor
+    if found.factor is not None:
+        scale, factor = p.rules["scale"], found.factor
         p.rules = {**p.rules, "scale": lambda q: factor * scale(q)}
     return p
+
+
+def extra(wrong: WrongRule, found: RecoveredDeltas) -> Floats | None:
+    """Return what the code adds to the right gradient of its own delta; None where not known."""
+    if wrong.layer not in found.deltas:
+        return None
+    right: Floats = found.backward().apply(wrong.rule, wrong.layer)
+    return found.claims[wrong.tensor] - right
+
+
+def factor_at(
+    wrong: WrongRule, recovered: Iterable[RecoveredDeltas], tolerance: float
+) -> float | None:
+    """Return by what number a delta, or the data part of a gradient, is multiplied.
+
+    None where problems have different ones: one sample always has some.
+
+    Parameters
+    ----------
+    wrong : WrongRule
+        The place.
+    recovered : iterable of RecoveredDeltas
+    tolerance : float
+        Part of its length by which an array may be off.
+    """
+    if wrong.part == "delta":
+        return agreed(0.0, (delta_beside(wrong.layer, found) for found in recovered), tolerance)
+    return agreed(1.0, (_data_beside(wrong, found) for found in recovered), tolerance)
+
+
+def is_multiple(wrong: WrongRule, recovered: list[RecoveredDeltas], tolerance: float) -> bool:
+    """Whether what is wrong is one number times what is right, the same on every problem."""
+    loose = tolerance if wrong.part == "delta" else 1e3 * tolerance
+    return factor_at(wrong, recovered, loose) is not None
+
+
+def agreed(
+    start: float, pairs: Iterable[tuple[Floats, Floats] | None], tolerance: float
+) -> float | None:
+    """Return the number that every pair of arrays has, more than one; None where they differ.
+
+    Parameters
+    ----------
+    start : float
+        What is added to by what the second array is multiplied to be the first.
+    pairs : iterable of (array, array) or None
+        None where a problem cannot tell.
+    tolerance : float
+    """
+    multiples = [multiple_of(*pair, tolerance) for pair in pairs if pair is not None]
+    numbers = [start + number for number in multiples if number is not None]
+    if len(numbers) < max(2, len(multiples)):
+        return None
+    return numbers[0] if np.ptp(numbers) <= 1e-4 * np.abs(numbers).max() else None
+
+
+def delta_beside(layer: int, found: RecoveredDeltas) -> tuple[Floats, Floats] | None:
+    """Return the code's delta and the right one; None where not known, or both are zero."""
+    if layer not in found.deltas:
+        return None
+    delta, expected = found.deltas[layer], found.expected[layer]
+    return (delta, expected) if delta.any() or expected.any() else None
+
+
+def _data_beside(wrong: WrongRule, found: RecoveredDeltas) -> tuple[Floats, Floats] | None:
+    """Return what the code adds, and the right data part; None where not known, or that is zero."""
+    added = extra(wrong, found)
+    if added is None:
+        return None
+    p = found.backward()
+    rule = "weight_product" if wrong.part == "weight" else "bias_sum"
+    data = p.apply("scale") * p.apply(rule, wrong.layer)
+    return (added, data) if data.any() else None
+
+
+#: At most so many samples are asked about for a picture.
+PICTURE_SAMPLES = 9
+
+
+def with_pictures(
+    setup: ProbeSetup, diagnoses: list[Diagnosis]
+) -> Generator[Request, Observation, list[Diagnosis]]:
+    """Fill in the implied derivative or matrix where a diagnosis is of one.
+
+    Several samples are asked about at the same weights. Each gives its delta in every layer;
+    what comes back to a layer, divided by the right derivative, is the code's delta above
+    times a matrix, which as many samples as that has units determine.
+    """
+    if any(d.name.site == "forward" for d in diagnoses):
+        return diagnoses
+    implied = {"activation_derivative": implied_derivative, "delta_recursion": implied_matrix}
+    pictured = [d.name.layer is not None and d.name.site in implied for d in diagnoses]
+    if not any(pictured):
+        return diagnoses
+    recovered = yield from _samples(setup)
+    return [
+        replace(d, implied=implied[d.name.site](d.name.layer or 0, recovered) or d.implied)
+        if wanted
+        else d
+        for d, wanted in zip(diagnoses, pictured, strict=True)
+    ]
+
+
+def _samples(setup: ProbeSetup) -> Generator[Request, Observation, list[RecoveredDeltas]]:
+    """Ask about single samples of one point; about batches where one sample cannot be had."""
+    size = min(setup.sizes)
+    units = max(setup.network.widths[1:])
+    base = setup.probe(size * min(units + 1, PICTURE_SAMPLES), (2, 0, 5))
+    recovered = []
+    for start in range(0, base.batch.size, size):
+        problem = replace(base, batch=base.batch.select(range(start, start + size)))
+        answer = yield Request(Call.LOSS_AND_GRADS, problem)
+        if answer.failure is None:
+            recovered.append(recover_deltas(problem, answer, setup.tolerance))
+    return recovered
+
+
+def implied_derivative(layer: int, recovered: Iterable[RecoveredDeltas]) -> Implied | None:
+    """Return points (z, derivative) in order of z; None where there are none."""
+    zs, slopes = [], []
+    for found in recovered:
+        slope = implied_slope(found, layer)
+        if slope is None:
+            continue
+        known = np.isfinite(slope)
+        zs.append(found.textbook().z[layer][known])
+        slopes.append(slope[known])
+    if not zs or not sum(z.size for z in zs):
+        return None
+    z, slope = np.concatenate(zs), np.concatenate(slopes)
+    order = np.argsort(z)
+    return Implied(z=z[order], derivative=slope[order])
+
+
+def implied_slope(found: RecoveredDeltas, layer: int, audible: float = AUDIBLE) -> Floats | None:
+    """Return the code's delta divided by what comes back to the layer.
+
+    Parameters
+    ----------
+    found : RecoveredDeltas
+    layer : int
+    audible : float
+        The part of the largest that has to come back: below it there is a quotient of roundings.
+
+    Returns
+    -------
+    array or None
+        (N, n[l]); NaN where too little comes back. None where the delta is not known.
+    """
+    if layer not in found.deltas:
+        return None
+    p = found.backward()
+    back = p.apply("loss_derivative") if layer == p.last else p.apply("propagate", layer)
+    usable = np.abs(back) > audible * np.abs(back).max(initial=0.0)
+    slope: Floats = np.where(usable, found.deltas[layer] / np.where(usable, back, 1.0), np.nan)
+    return slope
+
+
+def implied_matrix(layer: int, recovered: list[RecoveredDeltas]) -> Implied | None:
+    """Return the matrix M, (n[l], n[l+1]), with ``what comes back = delta[l+1] M^T``.
+
+    None where samples do not determine it, or no matrix does that.
+    """
+    above, back = [], []
+    for found in recovered:
+        if layer not in found.deltas or layer + 1 not in found.deltas:
+            continue
+        slope = found.textbook().apply("activation_derivative", layer)
+        if (np.abs(slope) < 1e-6).any():
+            continue
+        above.append(found.deltas[layer + 1])
+        back.append(found.deltas[layer] / slope)
+    if not above:
+        return None
+    deltas, came = np.concatenate(above), np.concatenate(back)
+    if np.linalg.matrix_rank(deltas) < deltas.shape[1]:
+        return None
+    solution: Floats = np.asarray(np.linalg.lstsq(deltas, came, rcond=None)[0], dtype=np.float64)
+    if not same(deltas @ solution, came, 1e-6):
+        return None
+    weights = recovered[0].problem.params.pairs[layer][0]
+    return Implied(matrix=solution.T, weights=weights)

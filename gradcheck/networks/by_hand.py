@@ -15,7 +15,8 @@ from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs.textbook import Pass
-from gradcheck.networks.diagnosis.recover_deltas import SAME, survey, textbook_pass
+from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
+from gradcheck.networks.diagnosis.recover_deltas import recover_deltas
 from gradcheck.networks.fast_estimate.truth import Truth
 from gradcheck.networks.forward_pass import loss_of
 from gradcheck.networks.losses import LOSSES
@@ -92,10 +93,10 @@ class _Hand:
         self.notation, self.arithmetic = notation, arithmetic
         self.network: Network = problem.network
         self.p: Pass = textbook_pass(notation.own_problem(problem))
-        found = survey(problem, observation, SAME, factor=1.0)
-        told = [flag.layer for flag in found.flags]
+        found = recover_deltas(problem, observation, SAME, factor=1.0)
+        layers = [wrong.layer for wrong in found.wrong_rules]
         # where dW and db go with no common delta, what the code's delta was is a guess
-        guessed = max((layer for layer in told if told.count(layer) > 1), default=0)
+        guessed = max((layer for layer in layers if layers.count(layer) > 1), default=0)
         self.deltas = {at: delta for at, delta in found.deltas.items() if at > guessed}
         self.claims = observation.tensors
         self.plain = textbook_pass(problem)  # of the network as it is read
