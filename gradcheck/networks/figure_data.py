@@ -56,7 +56,9 @@ def tolerance(arithmetic: Arithmetic) -> float:
 
 
 def slopes(
-    plan: NetworkContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+    plan: NetworkContext,
+    asked: Sequence[tuple[Problem, Observation]],
+    diagnoses: Sequence[Diagnosis],
 ) -> list[dict[str, Any]]:
     """Recover points of the derivative, for each activation that is at fault.
 
@@ -145,7 +147,9 @@ WINDOW = 12
 
 
 def specimen(
-    plan: NetworkContext, asked: Sequence[tuple[Problem, Observation]], diagnoses: Sequence[Diagnosis]
+    plan: NetworkContext,
+    asked: Sequence[tuple[Problem, Observation]],
+    diagnoses: Sequence[Diagnosis],
 ) -> dict[str, Any] | None:
     """Choose a failing network that shows the fault, and lay it out.
 
@@ -186,7 +190,9 @@ def specimen(
     }
 
 
-def _sites(plan: NetworkContext, problem: Problem, observation: Observation) -> list[tuple[str, int]]:
+def _sites(
+    plan: NetworkContext, problem: Problem, observation: Observation
+) -> list[tuple[str, int]]:
     found = recover_deltas(problem, observation, tolerance(plan.arithmetic))
     return [(wrong.part, wrong.layer) for wrong in found.wrong_rules]
 

@@ -133,7 +133,7 @@ def failed(
 
 def _blank(head: Head, verdict: Verdict, seconds: float) -> Entry:
     """Return an entry in which nothing was found."""
-    notation: Entry = {} if head.notation is None else {"notation": head.notation.told()}
+    notation: Entry = {} if head.notation is None else {"notation": head.notation.describe()}
     return {
         "name": head.name,
         "path": head.path,

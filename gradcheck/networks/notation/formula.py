@@ -27,6 +27,15 @@ KINDS: dict[str, Kind] = {
 }
 
 
+#: What runs along each side of it: ``N`` samples, ``n`` units.
+_SIDES: dict[Kind, tuple[str, ...]] = {
+    "samples": ("N", "n"),
+    "weights": ("n", "n"),
+    "units": ("n",),
+    "number": (),
+}
+
+
 @dataclass(frozen=True)
 class Name:
     """A quantity of a layer: ``W[l+1]``, ``delta``, ``N``; ``turned`` where transposed.
@@ -150,16 +159,10 @@ def _name(node: ast.expr) -> Name:
 
 
 def shape_of(formula: Formula) -> tuple[str, ...]:
-    """Return what runs along each side: ``N`` samples or ``n`` units; empty for a number."""
+    """Return what runs along each side, as :data:`_SIDES` has it; nothing for a number."""
     match formula:
         case Name():
-            sides: dict[Kind, tuple[str, ...]] = {
-                "samples": ("N", "n"),
-                "weights": ("n", "n"),
-                "units": ("n",),
-                "number": (),
-            }
-            return sides[formula.kind]
+            return _SIDES[formula.kind]
         case Turned(of=of) | Applied(function="pinv" | "reshaped" | "reshaped_back", of=of):
             return shape_of(of)[::-1]
         case Minus(of=of):
@@ -331,15 +334,17 @@ class Writing:
             case Entry(of=of, indices=indices):
                 return f"{self.name(of)}[{', '.join(indices)}]", _ATOM
             case Turned(of=of):
-                return f"{self._within(of, _ATOM)}{'.T' if self.python else '^T'}", _ATOM
+                return self._within(of, _ATOM) + self._transpose, _ATOM
             case Operation():
                 return self._operation(part)
 
     def _turned(self, name: Name) -> str:
-        text = self.name(name)
-        if not name.turned or (self.single and name.kind == "samples"):
-            return text
-        return f"{text}.T" if self.python else f"{text}^T"
+        turned = name.turned and not (self.single and name.kind == "samples")
+        return self.name(name) + (self._transpose if turned else "")
+
+    @property
+    def _transpose(self) -> str:
+        return ".T" if self.python else "^T"
 
     def _applied(self, part: Applied) -> str:
         inner, function = self.write(part.of), part.function
@@ -357,12 +362,10 @@ class Writing:
             shape = "n, n'" if function == "reshaped" else "n', n"
             return f"{self._within(part.of, _ATOM)}.reshape({shape})"
         if function == "slope":
-            return f"phi_prime({inner})" if self.python else f"phi'({inner})"
-        return (
-            f"np.linalg.pinv({inner})"
-            if function == "pinv" and self.python
-            else (f"{function}({inner})")
-        )
+            function = "phi_prime" if self.python else "phi'"
+        elif function == "pinv" and self.python:
+            function = "np.linalg.pinv"
+        return f"{function}({inner})"
 
     def _operation(self, part: Operation) -> tuple[str, int]:
         if part.sign == "@" and self._over_samples(part):
@@ -378,11 +381,8 @@ class Writing:
         arrays = shape_of(part.left) and shape_of(part.right)
         loose = part.sign == "*" and not arrays
         right = self._within(part.right, _PRODUCT if loose else _POWER)
-        if part.sign == "@" or loose:
-            sign = f" {part.sign} " if self.python else " "
-        else:
-            sign = f" {part.sign} "
-        return f"{left}{sign}{right}", _PRODUCT
+        shown = self.python or not (part.sign == "@" or loose)
+        return f"{left} {f'{part.sign} ' if shown else ''}{right}", _PRODUCT
 
     def _over_samples(self, part: Operation) -> bool:
         return self.single and all("N" in shape_of(side) for side in (part.left, part.right))
