@@ -57,12 +57,13 @@ _WIDTHS = (2, 3, 4, 3, 2, 3)
 _BATCH = 3
 
 _REFUSAL = "NotImplementedError"
+
 #: Code is slow when the median of so many probes or more takes longer, in seconds: it compiles
 #: each shape, say.
 TIMED, SLOW = 5, 0.25
 
 #: After this many failures that are no "not supported", another batch size is tried.
-HOPELESS = 40
+MOST_FAILURES = 40
 
 
 def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
@@ -192,10 +193,9 @@ def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...
     return prober.found(support)
 
 
-def _network(hidden: Sequence[str], pairing: tuple[str, str], reduction: str, l2: float) -> Network:
+def _network(hidden: Sequence[str], pairing: tuple[str, str], reduction: str) -> Network:
     output, loss = pairing
-    widths = _WIDTHS[: len(hidden) + 2]
-    return Network(widths, (*hidden, output), loss, reduction, l2)
+    return Network(_WIDTHS[: len(hidden) + 2], (*hidden, output), loss, reduction)
 
 
 def _candidates(samples: int) -> Iterator[Network]:
@@ -206,7 +206,7 @@ def _candidates(samples: int) -> Iterator[Network]:
         for name in HIDDEN_ACTIVATIONS if depth > 1 else ("",):
             for pairing in PAIRINGS:
                 for reduction in reductions:
-                    yield _network([name] * (depth - 1), pairing, reduction, 0.0)
+                    yield _network([name] * (depth - 1), pairing, reduction)
 
 
 def _base(
@@ -216,70 +216,57 @@ def _base(
     usual = [n for n in (_BATCH, 1, 2) if n in sizes]
     for samples in (*usual, *(n for n in sizes if n not in usual)):
         before = len(prober.faults)
-        if before > HOPELESS and samples not in usual:
+        if before > MOST_FAILURES and samples not in usual:
             break  # it raises on everything: other batch sizes will not help
         for network in _candidates(samples):
             if (yield from prober.answers(network, samples)):
                 return network, samples
-            if len(prober.faults) - before > HOPELESS:
+            if len(prober.faults) - before > MOST_FAILURES:
                 break
     return None
 
 
 def _vary(prober: _Prober, base: tuple[Network, int], sizes: tuple[int, ...]) -> Questions:
+    """Change one feature of a network that gets an answer at a time."""
     network, samples = base
     hidden, output = list(network.activations[:-1]), network.activations[-1]
     pairing, reduction = (output, network.loss), network.reduction
-
-    def supported(
-        feature: Feature,
-        layers: Sequence[str],
-        pair: tuple[str, str],
-        reduce: str,
-        l2: float,
-        n: int,
-    ) -> Generator[Request, Observation, bool]:
-        return prober.answers(_network(layers, pair, reduce, l2), n, feature)
-
     activations, reductions, depths = [], [], []
     pairings: list[tuple[str, str]] = []
     batches: list[int] = []
     for name in HIDDEN_ACTIVATIONS if hidden else ():
-        if (
-            yield from supported(
-                ("activation", name), [name] * len(hidden), pairing, reduction, 0.0, samples
-            )
-        ):
+        asked = _network([name] * len(hidden), pairing, reduction)
+        if (yield from prober.answers(asked, samples, ("activation", name))):
             activations.append(name)
     for depth in range(1, MAX_DEPTH + 1):
-        layers = [(hidden or ["sigmoid"])[0]] * (depth - 1)
-        if (yield from supported(("depth", str(depth)), layers, pairing, reduction, 0.0, samples)):
+        asked = _network([(hidden or ["sigmoid"])[0]] * (depth - 1), pairing, reduction)
+        if (yield from prober.answers(asked, samples, ("depth", str(depth)))):
             depths.append(depth)
     small: list[str] = [] if 1 in depths else hidden  # what follows is not about hidden layers
     for pair in PAIRINGS:
         # both may go with others that were asked: then it is drawn anew if it is refused
         seen = zip(pair, zip(*pairings, strict=True), strict=False)
         follows = prober.slow and bool(pairings) and all(name in names for name, names in seen)
-        if follows or (
-            yield from supported(("pairing", *pair), small, pair, reduction, 0.0, samples)
-        ):
+        asked = _network(small, pair, reduction)
+        if follows or (yield from prober.answers(asked, samples, ("pairing", *pair))):
             pairings.append(pair)
     for other in REDUCTIONS:
-        if (yield from supported(("reduction", other), small, pairing, other, 0.0, samples)):
+        asked = _network(small, pairing, other)
+        if (yield from prober.answers(asked, samples, ("reduction", other))):
             reductions.append(other)
-    l2 = yield from supported(("l2",), small, pairing, reduction, 0.37, samples)
+    plain = _network(small, pairing, reduction)
+    l2 = yield from prober.answers(replace(plain, l2=0.37), samples, ("l2",))
     ends = (1, 2, max(sizes))
     for n in sorted(sizes, key=lambda n: n not in ends) if prober.slow else sizes:
         follows = prober.slow and {*ends} <= {*batches}
-        if follows or (yield from supported(("batch", str(n)), small, pairing, reduction, 0.0, n)):
+        if follows or (yield from prober.answers(plain, n, ("batch", str(n)))):
             batches.append(n)
-    batches.sort()
     support = Support(
         tuple(activations),
         tuple(pairings),
         tuple(reductions),
         l2,
         tuple(depths),
-        tuple(batches),
+        tuple(sorted(batches)),
     )
     return prober.found(support)

@@ -2,18 +2,15 @@
 
 A renderer reads the record alone, so whatever it draws has to stand there. Nothing here
 takes part in a verdict.
-
-The derivative that the code implies: points of it, the true curve, and the wrong formula's.
-
-One failing network, tensor by tensor, and the loss differenced by its worst entry.
 """
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import Arithmetic, Judgement
+from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.activations import ACTIVATIONS
@@ -37,46 +34,87 @@ from gradcheck.oracle.ladder import extrapolate, steps
 RULE = "activation_derivative"
 
 #: More points than this make a picture no clearer.
-POINTS = 120
+MOST_POINTS = 120
 
 #: A point is taken only where at least this part of the largest delta comes back:
 #: elsewhere it is a quotient of roundings.
-AUDIBLE = 1e-4
+LEAST_BACK = 1e-4
 
 #: Points further out than this say little: most activations are straight there.
-REACH = 4.5
+LARGEST_Z = 4.5
 
 #: Where curves are sampled.
 SAMPLES = 161
 
+#: Steps of the picture, four a decade.
+SWEEP = 10.0 ** -np.arange(0.0, 13.0, 0.25)
 
-def tolerance(arithmetic: Arithmetic) -> float:
-    """Return what part of its length a vector may be off and still be the same."""
-    return max(SAME, 1e3 * arithmetic.unit)
+#: Of a large tensor, the rows and columns around its worst entry: at most so many.
+WINDOW = 12
+
+#: Of the problems on which the gradient is wrong, at most this many are looked at.
+MOST_PROBLEMS = 200
 
 
-def slopes(
-    plan: NetworkContext,
-    asked: Sequence[tuple[Problem, Observation]],
-    diagnoses: Sequence[Diagnosis],
-) -> list[dict[str, Any]]:
-    """Recover points of the derivative, for each activation that is at fault.
+@dataclass(frozen=True)
+class _Failing:
+    """A problem on which the gradient is wrong, and what the code made of it."""
+
+    observation: Observation
+    found: RecoveredDeltas
+
+    @property
+    def problem(self) -> Problem:
+        """The problem."""
+        return self.found.problem
+
+
+def illustrate(
+    context: NetworkContext, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
+) -> Generator[Request, Observation, dict[str, Any] | None]:
+    """Gather what pictures of a wrong gradient need.
 
     Parameters
     ----------
-    asked : sequence of (Problem, Observation)
-        Problems on which the gradient is wrong.
+    context : NetworkContext
+    findings : sequence of Finding
+        Of every check.
+    diagnoses : sequence of Diagnosis
+
+    Returns
+    -------
+    entry : dict or None
+        ``specimen``: one failing network, tensor by tensor; ``slopes``: for each
+        activation whose derivative is at fault, the points that the code's gradients
+        imply, and the curves they may lie on. None where no gradient is wrong.
     """
+    wrong = [f for f in findings if f.check == "gradient" and f.verdict is Verdict.WRONG]
+    if not wrong:
+        return None
+    tolerance = max(SAME, 1e3 * context.arithmetic.unit)
+    failing = []
+    for problem in wrong[0].failing[:MOST_PROBLEMS]:
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        if observation.failure is None:
+            failing.append(_Failing(observation, recover_deltas(problem, observation, tolerance)))
+    return {
+        "specimen": _specimen(context, failing, diagnoses),
+        "slopes": _slopes(failing, diagnoses),
+    }
+
+
+# ---- the derivative that the code implies, the true curve, and the wrong formula's --------
+
+
+def _slopes(failing: Sequence[_Failing], diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:
+    """Recover points of the derivative, for each activation that is at fault."""
     suspected = {d.name.bug for d in diagnoses if d.name.site == RULE}
-    if not suspected:
-        return []
     points: dict[str, list[tuple[float, float]]] = {}
-    for problem, observation in asked:
-        found = recover_deltas(problem, observation, tolerance(plan.arithmetic))
-        for layer in range(problem.network.depth, 0, -1):
-            if WrongRule("delta", layer) in found.wrong_rules and layer in found.deltas:
-                activation = problem.network.activations[layer - 1]
-                points.setdefault(activation, []).extend(_implied(found, layer))
+    for each in failing if suspected else ():
+        for layer in range(each.problem.network.depth, 0, -1):
+            if WrongRule("delta", layer) in each.found.wrong_rules and layer in each.found.deltas:
+                activation = each.problem.network.activations[layer - 1]
+                points.setdefault(activation, []).extend(_implied(each.found, layer))
     entries = []
     for activation, seen in points.items():
         if ACTIVATIONS[activation].derivative is None or not seen:
@@ -95,17 +133,17 @@ def _implied(found: RecoveredDeltas, layer: int) -> list[tuple[float, float]]:
     network = found.problem.network
     if layer == network.depth and LOSSES[network.loss].cancels:
         return []  # there the delta is a - y, and no slope is multiplied
-    slope = implied_slope(found, layer, AUDIBLE)
+    slope = implied_slope(found, layer, LEAST_BACK)
     if slope is None:
         return []
     z = found.textbook().z[layer]
-    told = np.isfinite(slope) & (np.abs(z) <= REACH)
+    told = np.isfinite(slope) & (np.abs(z) <= LARGEST_Z)
     return list(zip(z[told].tolist(), slope[told].tolist(), strict=True))
 
 
 def _entry(activation: str, bug: str, points: Floats) -> dict[str, Any]:
-    kept = points[np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))]
-    reach = float(np.clip(1.1 * np.abs(kept[:, 0]).max(), 1.5, REACH))
+    kept = points[np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).astype(int))]
+    reach = float(np.clip(1.1 * np.abs(kept[:, 0]).max(), 1.5, LARGEST_Z))
     grid = np.linspace(-reach, reach, SAMPLES)
     wrong = CATALOGUE[bug].rules.get(RULE) if bug else None
     return {
@@ -139,17 +177,11 @@ def sampled(rule: Rule, activation: str, grid: Floats) -> Floats | None:
     return values[:, 0] if values.shape == column.shape else None
 
 
-#: Steps of the picture, four a decade.
-SWEEP = 10.0 ** -np.arange(0.0, 13.0, 0.25)
-
-#: Of a large tensor, the rows and columns around its worst entry: at most so many.
-WINDOW = 12
+# ---- one failing network, tensor by tensor ------------------------------------------------
 
 
-def specimen(
-    plan: NetworkContext,
-    asked: Sequence[tuple[Problem, Observation]],
-    diagnoses: Sequence[Diagnosis],
+def _specimen(
+    context: NetworkContext, failing: Sequence[_Failing], diagnoses: Sequence[Diagnosis]
 ) -> dict[str, Any] | None:
     """Choose a failing network that shows the fault, and lay it out.
 
@@ -158,22 +190,19 @@ def specimen(
     of those the smallest.
     """
     wanted = {d.name.layer for d in diagnoses if d.name.layer}
-    candidates = [
-        (_fitness(problem, sites, wanted), index, sites)
-        for index, (problem, observation) in enumerate(asked)
-        for sites in [_sites(plan, problem, observation)]
-    ]
-    if not candidates:
+    chosen = min(failing, key=lambda each: _unfitness(each, wanted), default=None)
+    if chosen is None:
         return None
-    _, chosen, sites = min(candidates, key=lambda each: each[:2])
-    problem, observation = asked[chosen]
-    judgements = plan.judge(problem, observation.tensors)
+    problem, observation = chosen.problem, chosen.observation
+    judgements = context.judge(problem, observation.tensors)
     worst = max(judgements, key=_severity)
-    truth = plan.truth(problem)
+    truth = context.truth(problem)
     tensors = {}
     for j in judgements:
         estimate = truth.gradient[j.tensor]
-        bars = estimate.error + estimate.interval + truth.rounding(plan.arithmetic.unit)[j.tensor]
+        bars = (
+            estimate.error + estimate.interval + truth.rounding(context.arithmetic.unit)[j.tensor]
+        )
         arrays = {
             "claimed": observation.tensors[j.tensor],
             "expected": estimate.value,
@@ -183,28 +212,18 @@ def specimen(
     return {
         "network": str(problem.network),
         "samples": problem.batch.size,
-        "sites": [{"part": part, "layer": layer} for part, layer in sites],
+        "sites": [{"part": w.part, "layer": w.layer} for w in chosen.found.wrong_rules],
         "worst_entry": worst.place,
         "tensors": tensors,
         "sweep": _sweep(problem, worst),
     }
 
 
-def _sites(
-    plan: NetworkContext, problem: Problem, observation: Observation
-) -> list[tuple[str, int]]:
-    found = recover_deltas(problem, observation, tolerance(plan.arithmetic))
-    return [(wrong.part, wrong.layer) for wrong in found.wrong_rules]
-
-
-def _fitness(
-    problem: Problem, sites: Sequence[tuple[str, int]], wanted: set[int]
-) -> tuple[int, int, bool, bool, int]:
-    flagged = {layer for _, layer in sites}
-    narrow = min(problem.network.widths) < 2
-    size = problem.params.size * problem.batch.size
-    shallow = problem.network.depth < 2
-    return len(wanted - flagged), len(flagged - wanted), shallow, narrow, size
+def _unfitness(each: _Failing, wanted: set[int]) -> tuple[int, int, bool, bool, int]:
+    network, shown = each.problem.network, {wrong.layer for wrong in each.found.wrong_rules}
+    size = each.problem.params.size * each.problem.batch.size
+    narrow, shallow = min(network.widths) < 2, network.depth < 2
+    return len(wanted - shown), len(shown - wanted), shallow, narrow, size
 
 
 def _severity(judgement: Judgement) -> tuple[int, float, float]:
@@ -261,35 +280,3 @@ def _differences(problem: Problem, judgement: Judgement, moves: Floats) -> tuple
     up, down = np.split(np.broadcast_to(losses, 2 * len(moves)), 2)
     noise = 4 * 2.0**-53 * (1.0 + float(np.abs(losses).max()))
     return (up - down) / (2 * moves), noise
-
-
-#: Of the problems on which the gradient is wrong, at most this many are looked at.
-MOST = 200
-
-Asked = list[tuple[Problem, Observation]]
-
-
-def illustrate(
-    plan: NetworkContext, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
-) -> Generator[Request, Observation, dict[str, Any] | None]:
-    """Gather what pictures of a wrong gradient need.
-
-    Returns
-    -------
-    entry : dict or None
-        ``specimen``: one failing network, tensor by tensor; ``slopes``: for each
-        activation whose derivative is at fault, the points that the code's gradients
-        imply, and the curves they may lie on. None where no gradient is wrong.
-    """
-    wrong = [f for f in findings if f.check == "gradient" and f.verdict is Verdict.WRONG]
-    if not wrong:
-        return None
-    asked: Asked = []
-    for problem in wrong[0].failing[:MOST]:
-        observation = yield Request(Call.LOSS_AND_GRADS, problem)
-        if observation.failure is None:
-            asked.append((problem, observation))
-    return {
-        "specimen": specimen(plan, asked, diagnoses),
-        "slopes": slopes(plan, asked, diagnoses),
-    }
