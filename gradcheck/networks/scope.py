@@ -5,7 +5,7 @@ were compared, not off what might have been drawn.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,33 +114,34 @@ def scope_of(
         The code takes one sample a call.
     largest_gradient : float
         The largest entry of any gradient.
+
+    Returns
+    -------
+    Scope
+        :data:`NOTHING` where no problem got an answer.
     """
     if not problems:
         return NOTHING
     asked = _asked(problems, largest_z)
     asked |= {"largest_gradient": largest_gradient, "far_out": list(far_out)}
-    told = _told(refused, asked)
+    left_out = _left_out(refused, asked)
     sentence = ""
     for positive, negative, reason, runs in _LISTED:
-        parts = (
-            _positive(problems, asked, only, single, positive, runs),
-            condition if reason else _ASIDE.sub("", condition),
-        )
-        sentence = "; ".join(
-            filter(None, (", ".join(filter(None, parts)), _negative(told, negative)))
-        )
+        covered = _positive(problems, asked, only, single, positive, runs)
+        if condition:
+            covered += f", {condition if reason else _ASIDE.sub('', condition)}"
+        sentence = "; ".join(filter(None, (covered, _negative(left_out, negative))))
         if len(sentence) <= LONGEST:
             break
-    named = {_name(feature): reason for feature, reason in told.items()}
+    named = {_name(feature): reason for feature, reason in left_out.items()}
     return Scope(sentence, asked, named)
 
 
 def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
     networks = list(dict.fromkeys(problem.network for problem in problems))
     hidden = {name for network in networks for name in network.activations[:-1]}
-    outputs = {network.activations[-1] for network in networks}
     pairings = {(network.activations[-1], network.loss) for network in networks}
-    losses = {network.loss for network in networks}
+    outputs, losses = ({pair[i] for pair in pairings} for i in (0, 1))
     return {
         "activations": [name for name in HIDDEN_ACTIVATIONS if name in hidden],
         "output_activations": [name for name in ACTIVATIONS if name in outputs],
@@ -164,14 +165,14 @@ def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
     }
 
 
-def _told(refused: Mapping[Feature, str], asked: Mapping[str, Any]) -> dict[Feature, str]:
+def _left_out(refused: Mapping[Feature, str], asked: Mapping[str, Any]) -> dict[Feature, str]:
     """Put pairings together by loss and by output, and leave out what was asked after all."""
     pairs = {f[1:]: why for f, why in refused.items() if f[0] == "pairing"}
     pairs = {p: why for p, why in pairs.items() if " with ".join(p) not in asked["pairings"]}
-    told = {f: why for f, why in refused.items() if f[0] != "pairing" and not _was(f, asked)}
+    left_out = {f: why for f, why in refused.items() if f[0] != "pairing" and not _was(f, asked)}
     losses = [loss for loss in LOSSES if all((o, loss) in pairs for o in LOSSES[loss].outputs)]
     for loss in losses:
-        told["loss", loss] = next(why for (_, name), why in pairs.items() if name == loss)
+        left_out["loss", loss] = next(why for (_, name), why in pairs.items() if name == loss)
     rest = {pair: why for pair, why in pairs.items() if pair[1] not in losses}
     for output in ACTIVATIONS:
         # of an output that goes with refused losses alone, as softmax, the losses tell enough
@@ -180,12 +181,11 @@ def _told(refused: Mapping[Feature, str], asked: Mapping[str, Any]) -> dict[Feat
         if not mine:
             continue
         if len(mine) < len(possible):
-            told |= {("pairing", *pair): why for pair, why in mine.items()}
-        elif output in asked["activations"]:
-            told["output", output] = next(iter(mine.values()))
+            left_out |= {("pairing", *pair): why for pair, why in mine.items()}
         else:
-            told["activation", output] = next(iter(mine.values()))
-    return told
+            kind = "output" if output in asked["activations"] else "activation"
+            left_out[kind, output] = next(iter(mine.values()))
+    return left_out
 
 
 def _was(feature: Feature, asked: Mapping[str, Any]) -> bool:
@@ -226,15 +226,13 @@ def _positive(
     if len(networks) == 1:
         network = networks[0] if listed else f"a network of {layers}"
         return f"{network}, {sizes}{f' ({only})' if only else ''}"
-    parts = [layers]
-    hidden, outputs, losses = asked["activations"], asked["output_activations"], asked["losses"]
-    union = [name for name in ACTIVATIONS if name in hidden or name in outputs]
-    every = len(union) == len(ACTIVATIONS)
-    if every and len(losses) == len(LOSSES):
-        parts.append("all activations and losses")
+    names, losses = {*asked["activations"], *asked["output_activations"]}, asked["losses"]
+    if len(names) == len(ACTIVATIONS) and len(losses) == len(LOSSES):
+        parts = [layers, "all activations and losses"]
     else:
-        parts.append(_few(union, "activations", every, listed))
-        parts.append(_few(losses, "losses", len(losses) == len(LOSSES), listed))
+        activations = [name for name in ACTIVATIONS if name in names]
+        named = _few(activations, "activations", ACTIVATIONS, listed)
+        parts = [layers, named, _few(losses, "losses", LOSSES, listed)]
     if len(asked["reductions"]) == 1 and not single:
         parts[-1] += f" {asked['reductions'][0]}"
     parts.append(sizes)
@@ -243,8 +241,8 @@ def _positive(
     return ", ".join(parts)
 
 
-def _few(names: Sequence[str], plural: str, every: bool, listed: int) -> str:
-    if every:
+def _few(names: Sequence[str], plural: str, every: Collection[str], listed: int) -> str:
+    if len(names) == len(every):
         return f"all {plural}"
     # a single name is as short as a number of them
     return _and(names) if len(names) <= max(listed, 1) else f"{len(names)} {plural}"
@@ -260,16 +258,16 @@ def _some(numbers: Sequence[int], listed: int) -> str:
     return f"{ranges(runs[0])} and some to {runs[-1][-1]}"
 
 
-def _negative(told: Mapping[Feature, str], listed: int) -> str:
+def _negative(left_out: Mapping[Feature, str], listed: int) -> str:
     """``not asked: relu, cross_entropy: NotImplementedError``."""
-    if not told:
+    if not left_out:
         return ""
     if listed < 0:
-        return f"not asked: {len(told)} feature{'s' if len(told) > 1 else ''}"
+        return f"not asked: {len(left_out)} feature{'s' if len(left_out) > 1 else ''}"
     if not listed:
-        return f"not asked: {_and(_grouped(told, 0))}"
+        return f"not asked: {_and(_grouped(left_out, 0))}"
     groups: dict[str, list[Feature]] = {}
-    for feature, why in told.items():
+    for feature, why in left_out.items():
         groups.setdefault(why.partition(":")[0], []).append(feature)
     parts = [f"{', '.join(_grouped(features, listed))}: {why}" for why, features in groups.items()]
     return f"not asked: {'; '.join(parts)}"
