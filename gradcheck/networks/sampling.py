@@ -69,6 +69,8 @@ class Support:
         Whether a weight penalty is handled.
     depths : tuple of int
     batch_sizes : tuple of int
+    most_samples : int or None
+        No batch may have more, however far out.
     networks : tuple of Network
         When not empty, exactly these and no others.
     larger : tuple of Network
@@ -83,6 +85,7 @@ class Support:
     l2: bool = True
     depths: tuple[int, ...] = tuple(range(1, MAX_DEPTH + 1))
     batch_sizes: tuple[int, ...] = tuple(range(1, MAX_BATCH + 1))
+    most_samples: int | None = None
     networks: tuple[Network, ...] = field(default=())
     larger: tuple[Network, ...] = field(default=())
     one_hot: bool = False

@@ -380,6 +380,8 @@ def _usable(problem: Problem, support: Support) -> bool:
 def _within(problem: Problem, support: Support) -> bool:
     """Whether code for certain networks or batch sizes is asked no others, whatever the kind."""
     sizes, networks = set(support.batch_sizes), (*support.networks, *support.larger)
+    if support.most_samples and problem.batch.size > support.most_samples:
+        return False
     every = set(range(2, MAX_BATCH + 1)) <= sizes
     if problem.batch.size not in sizes and not (every and problem.batch.size > MAX_BATCH):
         return False

@@ -22,6 +22,7 @@ from gradcheck.networks.inference.fit import (
     SAMPLES,
     Fit,
     missing,
+    most_in_one_step,
     problem_for,
     sequential,
     widths_of,
@@ -142,6 +143,12 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     }
     networks = yield from _networks(chosen, readings[index], base, l2, seed, notes, refused)
     sizes = (1,) if single else (yield from batches(chosen, reading, base, seed, notes, refused))
+    most = None if single else (yield from most_in_one_step(chosen, reading, base, seed))
+    if most:
+        why = f"takes several steps on more than {most} samples"
+        notes.append(f"asked for at most {most} samples a call: it {why}")
+        refused |= {("batch", str(n)): why for n in sizes if n > most}
+        sizes = tuple(n for n in sizes if n <= most)
     free = widths_of(readings[index]) is None
     larger = tuple(n for n in networks if free and n.widths in LARGER)
     networks = tuple(n for n in networks if n not in larger)
@@ -150,6 +157,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         networks=networks,
         larger=larger,
         batch_sizes=sizes,
+        most_samples=most,
         one_hot=reading.conventions.labels,
     )
     return Inferred(

@@ -366,6 +366,56 @@ def _along_each(fit: Fit) -> Generator[Request, Observation, bool]:
     return True
 
 
+#: More samples than any batch has that is asked for; the two rates at which a step is compared.
+MANY_SAMPLES, FAR, HALF = 70, 0.1, 0.05
+
+#: Two steps differ from twice the half by more than this part of them, in float32 too.
+PROPORTIONATE = 1e-4
+
+
+def most_in_one_step(
+    fit: Fit, reading: Described, base: Network, seed: int
+) -> Generator[Request, Observation, int | None]:
+    """Return on how many samples the code takes one step, where it takes several on more.
+
+    One step goes in proportion to the rate; where another follows from where it led, both
+    together do not. Whatever else does not go in proportion to the rate says nothing, as what
+    is so on two samples.
+
+    Returns
+    -------
+    int or None
+        None where any number of samples makes one step, or where nothing can be seen of it.
+    """
+    if reading.adapter not in ("in place", "script"):
+        return None
+
+    def one(samples: int) -> Generator[Request, Observation, bool | None]:
+        problem = problem_for(base, samples, seed)
+        start, ends = _numbers(problem.params), []
+        for rate in (FAR, HALF):
+            asked = Request(Call.STEP, problem, learning_rate=rate, reading=fit.reading)
+            answer = yield asked
+            if answer.failure is not None:
+                return None
+            ends.append(_numbers(answer.tensors) - start)
+        far, half = ends
+        if not np.isfinite(far).all() or (far == half).all():
+            return None
+        return bool(np.linalg.norm(far - 2 * half) <= PROPORTIONATE * np.linalg.norm(far))
+
+    if (yield from one(MANY_SAMPLES)) is not False or not (yield from one(2)):
+        return None
+    low, high = 2, MANY_SAMPLES
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (yield from one(middle)):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 def _stepped(
     fit: Fit, params: Params, samples: Iterable[int]
 ) -> Generator[Request, Observation, Params | None]:
