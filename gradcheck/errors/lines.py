@@ -73,7 +73,17 @@ class TrailedError(Exception):
 
 
 def trail_of(error: BaseException) -> Trail:
-    """Return the files and lines that led to an exception."""
+    """Return the files and lines that led to an exception.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    tuple of (str, int)
+        From what was called first to where it happened.
+    """
     if isinstance(error, TrailedError) and error.trail:
         return error.trail
     found = []
@@ -89,7 +99,18 @@ def trail_of(error: BaseException) -> Trail:
 
 
 def line_of(source: str | bytes, number: int) -> str | None:
-    """Return a line of a text as it is shown; None where there is no such line."""
+    """Return a line of a text as it is shown; None where there is no such line.
+
+    Parameters
+    ----------
+    source : str or bytes
+    number : int
+        From 1.
+
+    Returns
+    -------
+    str or None
+    """
     text = source.decode("utf-8", errors="replace") if isinstance(source, bytes) else source
     lines = _NEWLINE.split(text)
     return _shown(lines[number - 1]) if 0 < number <= len(lines) else None
@@ -205,7 +226,17 @@ class Anywhere(Sources):
 
 
 def raised(error: BaseException, text: str) -> str:
-    """Write an exception and its text, as at the end of a traceback; ours have no name."""
+    """Write an exception and its text, as at the end of a traceback; ours have no name.
+
+    Parameters
+    ----------
+    error : BaseException
+    text : str
+
+    Returns
+    -------
+    str
+    """
     text = text.replace(LOADED, "")
     if isinstance(error, TrailedError):
         return text

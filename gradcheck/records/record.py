@@ -118,7 +118,18 @@ def _deciding(entry: Entry) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Make a value fit for JSON: numbers that are not finite become strings."""
+    """Make a value fit for JSON: numbers that are not finite become strings.
+
+    Parameters
+    ----------
+    value : object
+        Whatever a record may hold.
+
+    Returns
+    -------
+    object
+        Dictionaries, lists, texts, numbers, booleans and None alone.
+    """
     if isinstance(value, Verdict):
         return value.value
     if isinstance(value, Mapping):
@@ -141,6 +152,10 @@ def plain(value: Any) -> Any:
 
 def check_writable(path: Path) -> None:
     """Refuse a place that a file cannot be written to, before any work is done.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------
@@ -167,6 +182,11 @@ def write_whole(path: Path, text: str) -> None:
 
     Half of a surrogate pair, as in a message of code under test, is written as its
     escape: it has no UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
 
     Raises
     ------

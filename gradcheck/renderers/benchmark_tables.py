@@ -24,7 +24,16 @@ class Table:
 
 
 def tables(data: Mapping[str, Any]) -> list[Table]:
-    """Return the tables of a run: time, quality where it was measured, growth."""
+    """Return the tables of a run: time, quality where it was measured, growth.
+
+    Parameters
+    ----------
+    data : dict
+
+    Returns
+    -------
+    list of Table
+    """
     parts = [_timing(data["timing"])]
     if "quality" in data:
         parts.append(_quality(data["quality"]))
@@ -32,7 +41,17 @@ def tables(data: Mapping[str, Any]) -> list[Table]:
 
 
 def machine(data: Mapping[str, Any]) -> str:
-    """Say on what was measured."""
+    """Say on what was measured.
+
+    Parameters
+    ----------
+    data : dict
+        What ``benchmarks/peers.py`` wrote.
+
+    Returns
+    -------
+    str
+    """
     m = data["machine"]
     return (
         f"{m['system']}, {m['processor']}, Python {m['python']}, numpy {m['numpy']}, "
@@ -41,7 +60,16 @@ def machine(data: Mapping[str, Any]) -> str:
 
 
 def rate(data: Mapping[str, Any]) -> str:
-    """Say how many verdicts a second were measured."""
+    """Say how many verdicts a second were measured.
+
+    Parameters
+    ----------
+    data : dict
+
+    Returns
+    -------
+    str
+    """
     return f"{data['rate']['verdicts_per_second']:.0f}"
 
 

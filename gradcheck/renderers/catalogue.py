@@ -63,7 +63,17 @@ def _section(bug: Bug) -> str:
 
 
 def to_json(bugs: Iterable[Bug], *, worked_out: bool) -> str:
-    """Return bugs as JSON, with or without their worked examples."""
+    """Return bugs as JSON, with or without their worked examples.
+
+    Parameters
+    ----------
+    bugs : iterable of Bug
+    worked_out : bool
+
+    Returns
+    -------
+    str
+    """
     entries = [
         {**described(bug), **({"worked_example": worked(bug)} if worked_out else {})}
         for bug in bugs
@@ -72,7 +82,14 @@ def to_json(bugs: Iterable[Bug], *, worked_out: bool) -> str:
 
 
 def show(bugs: Iterable[Bug], console: Console, *, in_full: bool) -> None:
-    """Print a line for each bug, or all there is to say of each."""
+    """Print a line for each bug, or all there is to say of each.
+
+    Parameters
+    ----------
+    bugs : iterable of Bug
+    console : Console
+    in_full : bool
+    """
     bugs = [bug.told() for bug in bugs]
     if in_full:
         for bug in bugs:

@@ -52,7 +52,13 @@ _WORKED = 60
 
 
 def show(record: Record, console: Console) -> None:
-    """Print a record: a single implementation in full, several as a line each."""
+    """Print a record: a single implementation in full, several as a line each.
+
+    Parameters
+    ----------
+    record : Record
+    console : Console
+    """
     data = tamed(record.data)
     entries = data["implementations"]
     if data["bugs"] or data["worked_examples"]:

@@ -20,6 +20,15 @@ def verdict_of(entry: dict[str, Any], slug: str) -> str:
     """Return the worst verdict of a check; empty when there was nothing to check.
 
     An implementation of which nothing could be asked is in error in every check.
+
+    Parameters
+    ----------
+    entry : dict
+    slug : str
+
+    Returns
+    -------
+    str
     """
     if not entry["findings"]:
         return str(entry["verdict"])
@@ -28,14 +37,33 @@ def verdict_of(entry: dict[str, Any], slug: str) -> str:
 
 
 def covers(entry: dict[str, Any]) -> str:
-    """Say what the verdict on an implementation covers; empty where nothing was asked."""
+    """Say what the verdict on an implementation covers; empty where nothing was asked.
+
+    Parameters
+    ----------
+    entry : dict
+
+    Returns
+    -------
+    str
+    """
     text = scope(entry)
     word = "correct for" if entry["verdict"] == "correct" else f"{entry['verdict']}; asked:"
     return clean(f"{shown_name(entry)} is {word} {text}") if text else ""
 
 
 def nothing_to_check(entry: dict[str, Any], slug: str) -> str:
-    """Say that a check found nothing to look at, as when there is no function ``step``."""
+    """Say that a check found nothing to look at, as when there is no function ``step``.
+
+    Parameters
+    ----------
+    entry : dict
+    slug : str
+
+    Returns
+    -------
+    str
+    """
     return f"{clean(entry['name'])} has nothing that the check {slug} could look at"
 
 
@@ -52,6 +80,10 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
         The command that runs the test again.
     command : str
         The record's own, which shows the counter-example too.
+
+    Returns
+    -------
+    str
     """
     findings = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
     if not findings:
@@ -79,7 +111,18 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
 
 
 def cause_of(entry: dict[str, Any], slug: str) -> str:
-    """Return the check whose fault makes this one fail; empty where it fails by its own."""
+    """Return the check whose fault makes this one fail; empty where it fails by its own.
+
+    Parameters
+    ----------
+    entry : dict
+        An implementation of a record.
+    slug : str
+
+    Returns
+    -------
+    str
+    """
     bad = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
     found = {f.get("cause", "") for f in bad}
     return str(found.pop()) if len(found) == 1 else ""

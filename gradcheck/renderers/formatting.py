@@ -56,7 +56,16 @@ def part_in_words(resolution: Any) -> str:
 
 
 def clean(text: str) -> str:
-    """Make foreign text safe for a terminal: control characters are shown, not obeyed."""
+    """Make foreign text safe for a terminal: control characters are shown, not obeyed.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

@@ -23,7 +23,13 @@ class Progress(Protocol):
 
 
 def silent(what: str, part: float | None = None) -> None:
-    """Show nothing."""
+    """Show nothing.
+
+    Parameters
+    ----------
+    what : str
+    part : float or None
+    """
 
 
 #: How long a cross-check takes, in seconds, when its progress is shown.

@@ -127,6 +127,10 @@ def make_report(
     progress : callable
         Called with a label, how many tasks are done, and how many there are.
 
+    Returns
+    -------
+    Record
+
     Raises
     ------
     UsageError

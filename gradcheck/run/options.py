@@ -198,6 +198,14 @@ def quoted(text: str) -> str:
     """Write one word for a shell, free of control characters.
 
     A name that holds some is written as ``$'...'``, which bash and zsh read.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
     """
     if text.isprintable():
         return shlex.quote(text)
@@ -209,7 +217,16 @@ def quoted(text: str) -> str:
 
 
 def command_line(targets: Sequence[str], options: Sequence[str]) -> str:
-    """Write the whole line, however many targets there are."""
+    """Write the whole line, however many targets there are.
+
+    Parameters
+    ----------
+    targets, options : sequence of str
+
+    Returns
+    -------
+    str
+    """
     return " ".join((*_PROGRAM, *map(quoted, targets), *map(quoted, options)))
 
 

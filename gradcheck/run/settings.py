@@ -23,6 +23,10 @@ ENOUGH = 20
 def check_numbers(examples: int = EXAMPLES, seed: int = 0) -> None:
     """Refuse numbers that cannot be used.
 
+    Parameters
+    ----------
+    examples, seed : int
+
     Raises
     ------
     UsageError
@@ -72,6 +76,15 @@ def configured(folder: Path) -> dict[str, Any]:
     """Return the options that are set for a folder, under their names in Python.
 
     A declaration is relative to the file that names it, and what is required may be a list.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+        Empty where no file sets any.
 
     Raises
     ------
