@@ -41,13 +41,12 @@ def _sigmoid_gelu(z: Floats) -> Floats:
     return s + 1.702 * z * s * (1.0 - s)
 
 
-def _leaking(activation: str, planted: float) -> Free:
+def _leaking(activation: str) -> Free:
     """A slope on the left of zero."""
     return Free(
         "slope",
         lambda slope: in_layers_of(activation, lambda z, a: np.where(z > 0, 1.0, slope)),
         "1 if z > 0 else #",
-        planted,
     )
 
 
@@ -259,7 +258,7 @@ BUGS = (
         mend="Let forward and backward pass be of the same function: 0 where z <= 0.",
         hides="units that are all active",
         slope=lambda z, a: np.where(z > 0, 1.0, 0.01),
-        free=_leaking("relu", 0.01),
+        free=_leaking("relu"),
     ),
     Bug(
         SITE,
@@ -292,7 +291,7 @@ BUGS = (
         mend="Keep the slope in one constant that both passes use.",
         hides="units that are all active",
         slope=lambda z, a: np.where(z > 0, 1.0, 0.1),
-        free=_leaking("leaky_relu", 0.1),
+        free=_leaking("leaky_relu"),
     ),
     _leaky(
         "leaky_slope_negative",

@@ -74,14 +74,16 @@ class Free:
         compute is linear in the number.
     wrong : str
         The wrong formula, with a place ``#`` for the number.
-    planted : float
-        The number of the catalogue's own bug.
     """
 
     name: str
     rules: Callable[[float], Mapping[str, Rule]]
     wrong: str
-    planted: float
+
+    def with_number(self, number: float) -> dict[str, Any]:
+        """Return what a bug with this number in it is made of."""
+        wrong = self.wrong.replace("#", f"{number:.6g}")
+        return {"wrong": wrong, "rules": self.rules(number), "free": self}
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,8 +200,7 @@ class Bug:
         """
         if self.free is None:
             raise TypeError(f"{self.slug} has no free number")
-        wrong = self.free.wrong.replace("#", f"{number:.6g}")
-        return replace(self, rules=self.free.rules(number), wrong=wrong)
+        return replace(self, **self.free.with_number(number))
 
     def visible(self, problem: Problem, layer: int | None = None) -> bool:
         """Whether the bug makes a difference on a problem.
@@ -314,7 +315,17 @@ def others(problem: Problem) -> tuple[Problem, Problem]:
 
 
 def differ(right: np.ndarray, wrong: np.ndarray) -> bool:
-    """Whether two tensors differ by more than :data:`VISIBLE`, or in shape."""
+    """Whether two tensors differ by more than :data:`VISIBLE`, or in shape.
+
+    Parameters
+    ----------
+    right, wrong : array
+        Of any shapes; a row ``(1, n)`` is as good as ``(n,)``.
+
+    Returns
+    -------
+    bool
+    """
     if right.shape != wrong.shape:
         return wrong.shape != (1, *right.shape) or differ(right, wrong[0])
     size = float(np.linalg.norm(right))

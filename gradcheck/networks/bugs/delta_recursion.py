@@ -73,14 +73,12 @@ _INSIDE = Free(
     "learning_rate",
     lambda rate: {"propagate": lambda p, layer: _updated(p, layer, rate)},
     "{delta[up] @ (W[up] - # * dW[up]).T}",
-    OWN_RATE,
 )
 
 _TWICE = Free(
     "learning_rate",
     lambda rate: after("propagate", lambda p, layer, back: back + _updated(p, layer, rate)),
     "{delta[up] @ (2 * W[up] - # * dW[up]).T}",
-    OWN_RATE,
 )
 
 _bug = partial(Bug, SITE, right="{delta[up] @ W[up].T}", strikes="hidden")
@@ -127,22 +125,18 @@ BUGS = (
     _bug(
         "weights_updated_inside_gradient",
         "the gradient of a layer is taken through weights that are updated already",
-        wrong="{delta[up] @ (W[up] - 0.1 * dW[up]).T}",
         why="The backward pass updates as it goes, by a rate of its own.",
         mend="Compute every gradient first, then update; or keep a copy of the old weights.",
         hides="a small rate: the error is the rate's size; one layer",
-        rules=_INSIDE.rules(OWN_RATE),
-        free=_INSIDE,
+        **_INSIDE.with_number(OWN_RATE),
     ),
     _bug(
         "delta_added_before_and_after_update",
         "the hidden delta is summed twice, before and after the update",
-        wrong="{delta[up] @ (2 * W[up] - 0.1 * dW[up]).T}",
         why="Two loops over the weights each add to the same sum, one of them after the update.",
         mend="Add delta * W once, before the weights change.",
         hides="one layer",
-        rules=_TWICE.rules(OWN_RATE),
-        free=_TWICE,
+        **_TWICE.with_number(OWN_RATE),
     ),
     _by_unit(
         "weights_left_out",

@@ -12,7 +12,6 @@ from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.bug import RATE, Answer, Bug, asked_before, differ, gradient, step
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
 
 #: The example is filled with numbers from this seed.
 SEED = 0
@@ -26,6 +25,14 @@ _FIELDS = (
 def find(slug: str) -> Bug:
     """Return the bug of a slug.
 
+    Parameters
+    ----------
+    slug : str
+
+    Returns
+    -------
+    Bug
+
     Raises
     ------
     UsageError
@@ -38,19 +45,27 @@ def find(slug: str) -> Bug:
 
 
 def described(bug: Bug) -> dict[str, Any]:
-    """Return what an entry says, as plain data."""
+    """Return what an entry says, as plain data.
+
+    Parameters
+    ----------
+    bug : Bug
+
+    Returns
+    -------
+    dict
+        Its texts as they are read, and where it shows.
+    """
     told = bug.told()
     return {name: getattr(told, name) for name in _FIELDS}
 
 
-def example_of(bug: Bug) -> Problem:
-    """Return the example, filled with numbers."""
-    rng = np.random.default_rng(SEED)
-    return sampling.fill(rng, Network.parse(bug.example), bug.samples)
-
-
 def worked(bug: Bug) -> dict[str, Any]:
     """Work the example by the textbook and by the bug.
+
+    Parameters
+    ----------
+    bug : Bug
 
     Returns
     -------
@@ -58,7 +73,8 @@ def worked(bug: Bug) -> dict[str, Any]:
         The problem, which function was asked (the gradient, or the step when only
         that shows), the numbers of both, and a note on what numbers do not show.
     """
-    problem = example_of(bug)
+    rng = np.random.default_rng(SEED)
+    problem = sampling.fill(rng, Network.parse(bug.example), bug.samples)
     before = asked_before(bug, problem)
     asked = {"loss_and_grads": gradient, "step": step}
     answers = {}

@@ -9,14 +9,7 @@ import numpy as np
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.bug import Bug, Site
 from gradcheck.networks.bugs.returned_and_update import returning
-from gradcheck.networks.bugs.textbook import (
-    Pass,
-    after,
-    in_layers_of,
-    output_delta,
-    pre_activation,
-    update,
-)
+from gradcheck.networks.bugs.textbook import Pass, after, in_layers_of, output_delta, pre_activation
 from gradcheck.networks.problem import Floats, Pair
 
 SITE = Site("numerics", "arithmetic")
@@ -64,8 +57,8 @@ def _gelu_constant(z: Floats, a: Floats) -> Any:
     return ndtr(z) + z * np.exp(-0.5 * z * z) * 0.4
 
 
-def _rounded_update(p: Pass, grads: list[Pair]) -> list[Pair]:
-    return [(np.round(w, 3), np.round(b, 3)) for w, b in update(p, grads)]
+def _rounded(p: Pass, grads: list[Pair], updated: list[Pair]) -> list[Pair]:
+    return [(np.round(w, 3), np.round(b, 3)) for w, b in updated]
 
 
 _bug = partial(Bug, SITE, right="{dW}", strikes="whole")
@@ -195,6 +188,6 @@ BUGS = (
         why="Weights are rounded to be saved or printed, and training goes on from there.",
         mend="Round only what is printed.",
         hides="the gradient alone, without a step",
-        rules={"update": _rounded_update},
+        rules=after("update", _rounded),
     ),
 )

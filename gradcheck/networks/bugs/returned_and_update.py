@@ -99,28 +99,24 @@ _PARAMETERS = Free(
     "learning_rate",
     lambda rate: after("returned", lambda p, grads: _updated(p, grads, rate)),
     "{W - # * dW}",
-    OWN_RATE,
 )
 
 _DECAY = Free(
     "coefficient",
     lambda decay: after("returned", lambda p, grads: _decayed(p, grads, decay)),
     "{dW + # * W}",
-    0.01,
 )
 
 _RATE = Free(
     "learning_rate",
     lambda own: _stepping(lambda w, dw, rate: w - own * dw),
     "{W - # * dW}",
-    0.01,
 )
 
 _DECAY_IN_STEP = Free(
     "coefficient",
     lambda decay: _stepping(lambda w, dw, rate: w - rate * (dw + decay * w), _subtract),
     "{W * (1 - # * rate) - rate * dW}",
-    0.01,
 )
 
 _returned = partial(Bug, RETURNED, right="{dW}", strikes="whole")
@@ -208,11 +204,9 @@ BUGS = (
     _returned(
         "updated_parameters_returned",
         "the updated parameters are returned for the gradient",
-        wrong="{W - 0.1 * dW}",
         why="The backward pass updates, and returns what it has.",
         mend="Return dW and db, and update elsewhere.",
-        rules=_PARAMETERS.rules(OWN_RATE),
-        free=_PARAMETERS,
+        **_PARAMETERS.with_number(OWN_RATE),
     ),
     _returned(
         "first_layer_left_out",
@@ -226,13 +220,11 @@ BUGS = (
     _returned(
         "weight_decay_in_gradient",
         "a fixed weight decay is added to the gradient",
-        wrong="{dW + 0.01 * W}",
         why="The decay of an optimiser is built into the backward pass, and the loss knows "
         "nothing.",
         mend="Decay in the update, or put the penalty into the loss.",
         hides="weights of zero",
-        rules=_DECAY.rules(_DECAY.planted),
-        free=_DECAY,
+        **_DECAY.with_number(0.01),
     ),
     _update(
         "step_adds_gradient",
@@ -275,12 +267,10 @@ BUGS = (
     _update(
         "step_with_rate_of_its_own",
         "the step uses a learning rate of its own",
-        wrong="{W - 0.01 * dW}",
         why="A default or a global stands in the way of the argument.",
         mend="Use the rate that is passed.",
         hides="a rate of 0.01",
-        rules=_RATE.rules(_RATE.planted),
-        free=_RATE,
+        **_RATE.with_number(0.01),
     ),
     _update(
         "step_with_rate_twice",
@@ -330,12 +320,10 @@ BUGS = (
     _update(
         "step_decays_weights",
         "the step shrinks the weights besides",
-        wrong="{W * (1 - 0.01 * rate) - rate * dW}",
         why="Weight decay is built into the step, and nobody asked for it.",
         mend="Leave the decay out, or put the penalty into the loss.",
         hides="weights of zero",
-        rules=_DECAY_IN_STEP.rules(_DECAY_IN_STEP.planted),
-        free=_DECAY_IN_STEP,
+        **_DECAY_IN_STEP.with_number(0.01),
     ),
     _update(
         "step_clips_weights",

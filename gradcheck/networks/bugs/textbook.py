@@ -271,8 +271,8 @@ def only_in(layer: int, planted: Mapping[str, Rule]) -> dict[str, Rule]:
 
 
 def after(rule: str, change: Rule) -> dict[str, Rule]:
-    """Apply a rule of the textbook and change what it makes: ``change(p, [layer,] value)``."""
-    return {rule: lambda p, *layer: change(p, *layer, RULES[rule](p, *layer))}
+    """Apply a rule of the textbook and change what it makes: ``change(p, *arguments, value)``."""
+    return {rule: lambda p, *given: change(p, *given, RULES[rule](p, *given))}
 
 
 def in_layers_of(name: str, derivative: Callable[..., Any]) -> dict[str, Rule]:
