@@ -21,13 +21,13 @@ def entry_of(path, examples=60, **options):
 def runs_out_after(monkeypatch, problems):
     """Let the time for our own work be used up once so many problems were heard."""
     heard = []
-    hear = CrossCheck.hear
+    hear = CrossCheck.hold
 
     def hearing(self, problem):
         heard.append(problem)
         hear(self, problem)
 
-    monkeypatch.setattr(CrossCheck, "hear", hearing)
+    monkeypatch.setattr(CrossCheck, "hold", hearing)
     monkeypatch.setattr(OwnTime, "over", property(lambda self: len(heard) >= problems))
 
 
@@ -56,8 +56,8 @@ def test_checks_that_were_not_made_are_told_in_one_finding_and_nothing_is_correc
 
 def test_half_of_the_time_is_left_for_the_checks_once_there_are_enough_problems(write, monkeypatch):
     heard = []
-    hear = CrossCheck.hear
-    monkeypatch.setattr(CrossCheck, "hear", lambda self, p: (heard.append(p), hear(self, p)))
+    hear = CrossCheck.hold
+    monkeypatch.setattr(CrossCheck, "hold", lambda self, p: (heard.append(p), hear(self, p)))
     monkeypatch.setattr(OwnTime, "half", property(lambda self: len(heard) >= 5))
     entry = entry_of(write(students.TANH))
     assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['findings']}"

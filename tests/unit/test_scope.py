@@ -13,8 +13,8 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import EVERYTHING, PAIRINGS, Support, problem
 from gradcheck.networks.scope import LONGEST, NOTHING, ranges, scope_of
-from gradcheck.networks.strategies import problems
 from gradcheck.records.build import supports
+from tests.strategies import problems
 
 WHY = "NotImplementedError: not yet"
 
