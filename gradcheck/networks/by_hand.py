@@ -64,6 +64,7 @@ def by_hand(
 
     Parameters
     ----------
+    problem : Problem
     observation : Observation
         The code's loss and gradient.
     truth : Truth
@@ -72,6 +73,11 @@ def by_hand(
         In which it is told.
     arithmetic : Arithmetic, optional
         Of the code: what it costs is no difference.
+
+    Returns
+    -------
+    list of Line
+        Forward, then backward.
     """
     with np.errstate(all="ignore"):  # the code's numbers may be anything
         hand = _Hand(problem, observation, truth, notation, arithmetic)

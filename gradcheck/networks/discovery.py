@@ -69,6 +69,11 @@ MOST_FAILURES = 40
 def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
     """Read the attributes ``networks`` and ``batch_sizes`` of an implementation.
 
+    Parameters
+    ----------
+    networks, batch_sizes : object
+        As they stand in a file; None where they do not.
+
     Returns
     -------
     Support or None
@@ -106,6 +111,10 @@ def discover(declared: Support | None, only: Network | None, seed: int) -> Quest
     only : Network or None
         A network that the user wants to be the only one.
     seed : int
+
+    Returns
+    -------
+    Discovery
     """
     prober = _Prober(seed)
     networks = (only,) if only else declared.networks if declared else ()
@@ -157,7 +166,16 @@ class _Prober:
 
 
 def reason(failure: Failure) -> str:
-    """Say why there was no answer: the exception's name, and its text after a colon."""
+    """Say why there was no answer: the exception's name, and its text after a colon.
+
+    Parameters
+    ----------
+    failure : Failure
+
+    Returns
+    -------
+    str
+    """
     if failure.kind == "unsupported":
         return unsupported(failure.message)
     return failure.raised or failure.kind
