@@ -26,7 +26,7 @@ from gradcheck.networks.discovery import (
     unsupported,
 )
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.inference.inferred import Inferred
+from gradcheck.networks.inference import Inferred
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
@@ -217,7 +217,7 @@ def read(state: _State) -> None:
     settings.progress("support")
     session: Session = submission.session
     if session.readings[0].adapter != "native":
-        from gradcheck.networks.inference.inferred import InferredSession
+        from gradcheck.networks.inference import InferredSession
 
         state.inferred = _inferred(session, settings)
         if state.inferred.failure is not None:
@@ -366,11 +366,11 @@ STAGES = (
 
 def _inferred(session: Session, settings: Examination) -> Inferred:
     """Find the reading that holds; of adapters that find none, the first says why."""
-    from gradcheck.networks.inference.infer import settle
+    from gradcheck.networks.inference.infer import infer
 
     first: Inferred | None = None
     while True:
-        questions = settle(session.readings, settings.only, settings.seed, settings.any_reduction)
+        questions = infer(session.readings, settings.only, settings.seed, settings.any_reduction)
         inferred = drive(questions, session)
         if inferred.failure is None:
             return inferred

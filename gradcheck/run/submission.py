@@ -18,7 +18,7 @@ from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
-from gradcheck.networks.inference.inferred import Inferred
+from gradcheck.networks.inference import Inferred
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import Target
 from gradcheck.records.build import Head

@@ -1,4 +1,4 @@
-"""Settling asks, compares, and believes nothing that a worker says of itself."""
+"""Inference asks, compares, and believes nothing that a worker says of itself."""
 
 from types import SimpleNamespace
 
@@ -10,9 +10,9 @@ from gradcheck.contract.problem import by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.inference.definitions import definitions, fitting, loss_from, outputs_of
-from gradcheck.networks.inference.infer import settle
-from gradcheck.networks.inference.inferred import Inferred, InferredSession
+from gradcheck.networks.inference import Inferred, InferredSession
+from gradcheck.networks.inference.fit import definitions, fitting, loss_from, outputs_of
+from gradcheck.networks.inference.infer import infer
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
 
@@ -25,7 +25,7 @@ def reading(adapter="a book", **conventions):
 
 def settled(answer, *readings, only=None):
     """Drive settling with a function from requests to observations; count the questions."""
-    questions = settle(readings, only, 3)
+    questions = infer(readings, only, 3)
     count = 0
     try:
         request = next(questions)
@@ -215,7 +215,7 @@ def one_sample(answer):
 @pytest.mark.parametrize("seed", range(6))
 def test_units_that_happen_to_be_positive_do_not_decide_what_they_are(name, seed):
     network = Network.parse(f"2-2-1 {name},identity half_squared_error")
-    questions = settle((reading(widths=((2, 2, 1),), one_sample=True),), None, seed)
+    questions = infer((reading(widths=((2, 2, 1),), one_sample=True),), None, seed)
     answer = one_sample(computing(network))
     request = next(questions)
     try:

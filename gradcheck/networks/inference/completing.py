@@ -1,33 +1,33 @@
-"""What a settled reading leaves open: loss, penalty, sizes and batches."""
+"""What a reading that holds leaves open: loss, penalty, sizes and batches."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
+from gradcheck.contract.protocol import Call, Described, Failure, Request
 from gradcheck.networks.discovery import reason
-from gradcheck.networks.inference.choosing import infer
-from gradcheck.networks.inference.definitions import (
+from gradcheck.networks.inference import Inferred
+from gradcheck.networks.inference.fit import (
+    CLASSES,
+    LOGITS,
+    OTHER,
+    SAMPLES,
     Activations,
+    Asking,
     Definition,
+    Fit,
     loss_from,
     matching_losses,
     outputs_of,
     penalised,
-)
-from gradcheck.networks.inference.fit import (
-    CLASSES,
-    ENOUGH,
-    LOGITS,
-    OTHER,
-    SAMPLES,
-    Fit,
-    missing,
-    most_in_one_step,
     problem_for,
-    sequential,
     widths_of,
 )
-from gradcheck.networks.inference.inferred import Inferred
+from gradcheck.networks.inference.gradient import (
+    ENOUGH,
+    most_in_one_step,
+    nearest_definition,
+    sequential,
+)
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import Notation
@@ -37,72 +37,49 @@ from gradcheck.networks.scope import Feature
 
 #: Sizes of the networks that problems are then drawn from.
 VARIANTS: tuple[tuple[int, ...], ...] = (
-    (1, 1),
-    (2, 1),
-    (2, 2),
-    (3, 2),
-    (4, 3),
-    (1, 1, 1),
-    (2, 2, 1),
-    (2, 3, 1),
-    (2, 2, 2),
-    (3, 3, 3),
-    (2, 3, 2),
-    (4, 5, 3),
-    (3, 2, 4),
-    (2, 2, 2, 2),
-    (2, 3, 4, 1),
-    (4, 3, 2, 3),
+    *((1, 1), (2, 1), (2, 2), (3, 2), (4, 3)),
+    *((1, 1, 1), (2, 2, 1), (2, 3, 1), (2, 2, 2), (3, 3, 3), (2, 3, 2), (4, 5, 3), (3, 2, 4)),
+    *((2, 2, 2, 2), (2, 3, 4, 1), (4, 3, 2, 3)),
     (2, 3, 2, 3, 2),
 )
 
 #: Sizes beyond those: each is asked once where the code handles it.
 LARGER: tuple[tuple[int, ...], ...] = (
-    (3, 12, 2),
-    (3, 64, 2),
-    (12, 3, 2),
-    (64, 3, 2),
-    (2, 3, 10),
-    (3, 64),
-    (33, 2),
-    (2, *(3,) * 6, 2),
-    (2, *(3,) * 9, 2),
+    *((3, 12, 2), (3, 64, 2), (12, 3, 2), (64, 3, 2), (2, 3, 10), (3, 64), (33, 2)),
+    *((2, *(3,) * 6, 2), (2, *(3,) * 9, 2)),
 )
+
+#: Adapters of code that takes steps.
+TRAINING = ("in place", "script")
 
 #: Weight penalties of the networks, where the code has one.
 PENALTIES = (0.0, 0.1, 0.37)
 
 
-Questions = Generator[Request, Observation, Inferred]
-
-
-def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
-    """Fill in what a settled reading leaves open: loss, penalty, sizes, batches."""
+def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Inferred]:
+    """Fill in what a reading that holds leaves open: loss, penalty, sizes, batches."""
     reading = readings[fit.reading]
     conventions = reading.conventions.describe()
     source = reading.conventions.loss
     lossless = source.absent
     notes: list[str] = []
-    condition = ""
+    conditions: list[str] = []
     if source.raised:
         notes.append(f"its loss is not compared: {'; '.join(source.raised)}")
-    single = yield from _one_at_a_time(fit, reading, seed)
+    single = yield from _one_at_a_time(fit, reading.adapter in TRAINING, seed)
     if single:
         notes.append(single)
-        fit = replace(fit, problem=problem_for(fit.problem.network, 1, seed, missing(reading)))
+        fit = fit.one_sample(seed)
     if fit.definitions and not lossless:
         definition = fit.definitions[0]
-        conventions["loss"] = definition.told()
+        conventions["loss"] = definition.describe()
     else:
-        trains = reading.adapter in ("in place", "script")
-        signs = (1, -1) if trains else (1,)
-        score, acts, found = yield from infer(
-            fit.problem, fit.reading, fit.activations, fit.definitions, missing(reading), signs
-        )
+        signs = (1, -1) if reading.adapter in TRAINING else (1,)
+        score, acts, found = yield from nearest_definition(fit, signs)
         if found is None or score < ENOUGH:
             return _unsupported(fit, reading, lossless)
         definition = found
-        loss = f"inferred from the gradient: {definition.told()}"
+        loss = f"inferred from the gradient: {definition.describe()}"
         beside = ", ".join(source.beside)
         if beside:
             conventions["loss"] = f"{beside} is not a known one; {loss}"
@@ -115,18 +92,16 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         if fit.activations and acts not in fit.activations:
             fit = replace(fit, returns=LOGITS)
         fit = replace(fit, activations=[acts])
-        condition = _condition(definition)
+        conditions.append(_condition(definition))
         if LOSSES[definition.loss].cancels:  # a long headline leaves that out
             notes.append("if your loss is half_squared_error, the slope of the output is missing")
     activations = _confirmed(fit)
     if fit.returns == LOGITS:
         conventions["outputs"] = f"logits: {activations[-1]} is applied to what the forward returns"
-        logits = logits_told(activations[-1])
-        condition = f"{logits}, {condition}" if condition else logits
+        conditions.insert(0, logits_told(activations[-1]))
     argument = reading.conventions.argument
     if argument and argument.meaning != "y":
-        given = f"given {argument.describe()}"
-        condition = f"{condition}, {given}" if condition else given
+        conditions.append(f"given {argument.describe()}")
     unread = reading.conventions.unread
     aside = _unread(unread) if unread else _aside(fit)
     notes += [aside] if aside else []
@@ -135,21 +110,23 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
     if reading.conventions.penalty:
         index, told = yield from _penalty(fit, readings, activations, definition, seed)
         conventions["penalty"], l2 = told, True
-    base = Network(fit.problem.network.widths, activations, definition.loss, definition.reduction)
-    chosen = replace(fit, reading=index)
+    base = definition.network(fit.problem.network.widths, activations)
+    chosen = replace(fit, reading=index, conventions=readings[index].conventions)
     why = single.partition(":")[0]
     refused: dict[Feature, str] = {
         ("batch", str(n)): why for n in range(2, MAX_BATCH + 1) if single
     }
-    networks = yield from _networks(chosen, readings[index], base, l2, seed, notes, refused)
-    sizes = (1,) if single else (yield from batches(chosen, reading, base, seed, notes, refused))
-    most = None if single else (yield from most_in_one_step(chosen, reading, base, seed))
+    networks = yield from _networks(chosen, base, l2, seed, notes, refused)
+    sizes = (1,) if single else (yield from batches(chosen, base, seed, notes, refused))
+    most: int | None = None
+    if not single and reading.adapter in TRAINING:
+        most = yield from most_in_one_step(chosen, base, seed)
     if most:
         why = f"takes several steps on more than {most} samples"
         notes.append(f"asked for at most {most} samples a call: it {why}")
         refused |= {("batch", str(n)): why for n in sizes if n > most}
         sizes = tuple(n for n in sizes if n <= most)
-    free = widths_of(readings[index]) is None
+    free = chosen.conventions.widths is None
     larger = tuple(n for n in networks if free and n.widths in LARGER)
     networks = tuple(n for n in networks if n not in larger)
     support = replace(
@@ -168,12 +145,12 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Questions:
         lossless or not fit.rank,  # a loss of outputs that are not known is none that is judged
         definition.scale,
         tuple(notes),
-        condition,
+        ", ".join(conditions),
         _doubt(reading) if lossless else "",
         activations[-1] if fit.returns == LOGITS else "",
         aside,
         bool(unread) or fit.returns == OTHER,
-        Notation.of(readings[index].conventions, definition.scale),
+        Notation.of(chosen.conventions, definition.scale),
         refused,
     )
 
@@ -202,14 +179,11 @@ def _doubt(reading: Described) -> str:
 
 def _aside(fit: Fit) -> str:
     """Say why what the forward returns is not compared."""
-    if fit.returns == CLASSES:
-        return "what its forward returns are no outputs (classes, say): not compared"
-    if fit.returns == OTHER:
-        return (
-            "what its forward returns are not the outputs of the network whose loss and gradient "
-            "it gives; whether it is meant to return them is not known"
-        )
-    return ""
+    return {
+        CLASSES: "what its forward returns are no outputs (classes, say): not compared",
+        OTHER: "what its forward returns are not the outputs of the network whose loss and "
+        "gradient it gives; whether it is meant to return them is not known",
+    }.get(fit.returns, "")
 
 
 def _unsupported(fit: Fit, reading: Described, lossless: bool) -> Inferred:
@@ -240,14 +214,13 @@ def _confirmed(fit: Fit) -> Activations:
     return fit.activations[0] if fit.activations else ("sigmoid",) * fit.problem.network.depth
 
 
-def _one_at_a_time(fit: Fit, reading: Described, seed: int) -> Generator[Request, Observation, str]:
+def _one_at_a_time(fit: Fit, trains: bool, seed: int) -> Asking[str]:
     """Say why code that answers for several samples is asked for one at a time; or nothing."""
-    if reading.conventions.one_sample:
+    if fit.conventions.one_sample:
         return ""
-    several = problem_for(fit.problem.network, SAMPLES[0], seed, missing(reading))
-    if (yield from sequential(replace(fit, problem=several), reading)):
+    several = problem_for(fit.problem.network, SAMPLES[0], seed, fit.conventions)
+    if (yield from sequential(replace(fit, problem=several))):
         return "several samples are trained one after the other: one a call is asked"
-    trains = reading.adapter in ("in place", "script")
     if trains and fit.problem.batch.size == 1 and fit.rank >= 2:
         return "only with one sample a call does it compute a known loss or outputs"
     return ""
@@ -259,7 +232,7 @@ def _penalty(
     activations: Activations,
     definition: Definition,
     seed: int,
-) -> Generator[Request, Observation, tuple[int, str]]:
+) -> Asking[tuple[int, str]]:
     """Find what the penalty's factor means, from the loss with one."""
     mine = readings[fit.reading].conventions
     network = Network(
@@ -285,14 +258,13 @@ def _penalty(
 
 def _networks(
     fit: Fit,
-    reading: Described,
     base: Network,
     l2: bool,
     seed: int,
     notes: list[str],
     refused: dict[Feature, str],
-) -> Generator[Request, Observation, tuple[Network, ...]]:
-    """List the networks the code is for, the one it was settled on first.
+) -> Asking[tuple[Network, ...]]:
+    """List the networks the code is for, the one it was inferred on first.
 
     Those are the networks it answers for, and those whose outputs it gives: where its
     backward fails on one of them, that is no reason not to ask. The others are told.
@@ -302,7 +274,7 @@ def _networks(
     kept = [base]
     one_output = ""
     left: dict[tuple[int, ...], str] = {}
-    for widths in (*VARIANTS, *LARGER) if (own := widths_of(reading)) is None else own[1:]:
+    for widths in (*VARIANTS, *LARGER) if (own := widths_of(fit.conventions)) is None else own[1:]:
         depth = len(widths) - 1
         other_depth = depth != base.depth
         if widths == base.widths or (other_depth and (not uniform or not hidden)):
@@ -317,7 +289,7 @@ def _networks(
         problem = replace(problem_for(network, fit.problem.batch.size, seed), network=network)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         if answer.failure is not None:
-            if not answer.supported or not (yield from runs_forward(fit, problem)):
+            if not answer.supported or not (yield from _runs_forward(fit, problem)):
                 left[widths] = reason(answer.failure)
                 continue
             if base.widths[-1] == 1 < widths[-1]:  # it is built for one output
@@ -348,13 +320,13 @@ def _hidden(fit: Fit, base: Network) -> Activations:
     return ()
 
 
-def runs_forward(fit: Fit, problem: Problem) -> Generator[Request, Observation, bool]:
+def _runs_forward(fit: Fit, problem: Problem) -> Asking[bool]:
     """Whether the code has a forward, and that gives the outputs as defined."""
     seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
     return seen.failure is None and fit.gives(problem, seen.outputs)
 
 
-def _computes(fit: Fit, problem: Problem) -> Generator[Request, Observation, bool]:
+def _computes(fit: Fit, problem: Problem) -> Asking[bool]:
     """Whether a forward gives the outputs as defined; code for one depth may not notice."""
     seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
     if seen.failure is not None or fit.returns in (CLASSES, OTHER):
@@ -367,27 +339,25 @@ def _computes(fit: Fit, problem: Problem) -> Generator[Request, Observation, boo
 
 def batches(
     fit: Fit,
-    reading: Described,
     base: Network,
     seed: int,
     notes: list[str],
     refused: dict[Feature, str],
-) -> Generator[Request, Observation, tuple[int, ...]]:
+) -> Asking[tuple[int, ...]]:
     """List the batch sizes the code is for.
 
     Where its source handles batches, those that it fails on are among them. The others are
     told.
     """
-    if reading.conventions.one_sample:
+    if fit.conventions.one_sample:
         return (1,)
-    handles = reading.conventions.for_batches
     kept = []
     left: dict[str, list[int]] = {}
     for samples in range(1, MAX_BATCH + 1):
         problem = problem_for(base, samples, seed)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
-        ours = answer.supported and handles
-        if answer.failure is None or (ours and (yield from runs_forward(fit, problem))):
+        ours = answer.supported and fit.conventions.for_batches
+        if answer.failure is None or (ours and (yield from _runs_forward(fit, problem))):
             kept.append(samples)
             continue
         refused["batch", str(samples)] = reason(answer.failure)

@@ -1,33 +1,208 @@
-"""How well a reading fits: its outputs and its loss against every definition.
-
-How far the outputs and the loss of one answer are those of a definition.
-
-How near a gradient comes to the true one of a definition: tensor by tensor.
-"""
+"""How well a reading fits: its outputs and its loss, held against every definition."""
 
 import itertools
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
-from gradcheck.contract.problem import Tensors, by_name
-from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
-from gradcheck.networks.fast_estimate import points
-from gradcheck.networks.fast_estimate.complex_step import by_preactivation, sloped
-from gradcheck.networks.inference.definitions import (
-    Activations,
-    Definition,
-    applied,
-    fitting,
-    fused,
-    giving,
-    matching_losses,
-    outputs_of,
-)
+from gradcheck.contract.conventions import AS_DEFINED, Conventions
+from gradcheck.contract.protocol import Call, Failure, Observation, Request
+from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from gradcheck.networks.forward_pass import evaluate, penalty, reduce
+from gradcheck.networks.losses import LOSSES, REDUCTIONS
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem
+
+T = TypeVar("T")
+
+#: What asks the code, and returns a T in the end.
+Asking = Generator[Request, Observation, T]
+
+#: Relative difference up to which outputs and losses agree. Which definition is meant is
+#: inferred here; whether it is met is judged later, and sharply.
+AGREE = 3e-6
+
+#: With more layers than this, hidden layers are taken to share an activation.
+MIXED = 3
+
+#: Constants by which a code's own loss may differ from a definition.
+SCALES: dict[str, Callable[[int], float]] = {
+    "": lambda n_out: 1.0,
+    "1/2": lambda n_out: 0.5,
+    "2": lambda n_out: 2.0,
+    "1/n": lambda n_out: 1.0 / n_out,
+    "1/(2n)": lambda n_out: 0.5 / n_out,
+    "2/n": lambda n_out: 2.0 / n_out,
+}
+
+#: What code adds inside its logarithms, as far as it can be seen here.
+EPSILONS = (0.0, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+
+Activations = tuple[str, ...]
+
+#: Output activations that code often leaves to its loss, which then takes logits.
+FUSED = tuple(dict.fromkeys(o for loss in LOSSES.values() if loss.cancels for o in loss.outputs))
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a batch's loss is, given the outputs.
+
+    Attributes
+    ----------
+    loss, reduction : str
+    scale : str
+        A key of :data:`SCALES`: the code's own loss is so many times the definition.
+    """
+
+    loss: str
+    reduction: str
+    scale: str = ""
+
+    def network(self, widths: tuple[int, ...], activations: Activations) -> Network:
+        """Return a network that has this loss."""
+        return Network(widths, activations, self.loss, self.reduction)
+
+    def describe(self) -> str:
+        """Say it in words."""
+        factor = f"{self.scale} x " if self.scale else ""
+        return f"{factor}{self.loss} {self.reduction}"
+
+
+def layers(depth: int) -> Iterator[Activations]:
+    """Yield what the hidden layers may apply: one activation first, then several."""
+    hidden = depth - 1
+    for name in HIDDEN_ACTIVATIONS if hidden else ("",):
+        yield (name,) * hidden
+    if 1 < hidden < MIXED:
+        for names in itertools.product(HIDDEN_ACTIVATIONS, repeat=hidden):
+            if len(set(names)) > 1:
+                yield names
+
+
+def outputs_of(problem: Problem, activations: Activations) -> Floats:
+    """Return the outputs of a problem's parameters under other activations."""
+    network = Network(problem.network.widths, activations, "squared_error")
+    return np.asarray(evaluate(network, problem.params.pairs, problem.batch.x).a[-1])
+
+
+def fused(width: int) -> Iterator[str]:
+    """Yield the output activations that logits of so many units may go into."""
+    yield from (name for name in FUSED if width > 1 or name != "softmax")
+
+
+def applied(activation: str, numbers: Floats) -> Floats:
+    """Return what an activation makes of what code returns."""
+    with np.errstate(all="ignore"):
+        return np.asarray(ACTIVATIONS[activation].forward(numbers))
+
+
+@lru_cache(maxsize=64)
+def _outputs_table(problem: Problem) -> tuple[list[Activations], Floats]:
+    """Return all activations, and the outputs that each gives: (K, N, n[L])."""
+    names: list[Activations] = []
+    stack = []
+    for hidden in layers(problem.network.depth):
+        z = outputs_of(problem, (*hidden, "identity"))
+        for name, activation in ACTIVATIONS.items():
+            if name == "softmax" and z.shape[-1] == 1:
+                continue  # ones, whatever went before
+            names.append((*hidden, name))
+            stack.append(activation.forward(z))
+    return names, np.array(stack)
+
+
+def fitting(problem: Problem, outputs: Floats) -> tuple[list[Activations], float]:
+    """Return the activations that give the outputs of most units, and the part of them."""
+    names, stack = _outputs_table(problem)
+    if not outputs.any():
+        return [], 0.0  # zeros tell nothing
+    agree = np.abs(outputs - stack) <= AGREE * (0.01 + np.abs(stack))
+    # whole units, for a bug in one of them; single samples may agree by chance
+    units = (agree & (outputs != 0)).all(axis=1).mean(axis=-1)
+    parts = np.where(agree.all(axis=(1, 2)), 1.0, units)
+    most = float(parts.max())
+    best = [names[k] for k in np.flatnonzero(parts == most)] if most else []
+    return best, most
+
+
+def definitions(outputs: str | None = None) -> Iterator[Definition]:
+    """Yield the definitions of a loss that go with an output activation; plain ones first."""
+    for scale in SCALES:
+        for name, loss in LOSSES.items():
+            if outputs is None or outputs in loss.outputs:
+                for reduction in REDUCTIONS:
+                    yield Definition(name, reduction, scale)
+
+
+def loss_from(
+    definition: Definition, outputs: Floats, problem: Problem, epsilon: float = 0.0
+) -> float:
+    """Return the loss that a definition gives to some outputs, right or wrong.
+
+    ``epsilon`` is what code may add inside its logarithms.
+    """
+    y, n_out = problem.batch.y, outputs.shape[1]
+    with np.errstate(all="ignore"):
+        moved = outputs + epsilon * (2.0 * y - 1.0)  # a + epsilon, and 1 - a + epsilon
+        each = np.asarray(LOSSES[definition.loss].of_outputs(moved, y))
+    network = Network(problem.network.widths, _any(problem), "squared_error", definition.reduction)
+    return float(reduce(network, each)) * SCALES[definition.scale](n_out)
+
+
+def _any(problem: Problem) -> Activations:
+    return ("sigmoid",) * problem.network.depth
+
+
+def matching_losses(
+    problem: Problem, outputs: Floats, activation: str, claimed: float
+) -> list[Definition]:
+    """Return the definitions that give a claimed loss to some outputs."""
+    found: list[Definition] = []
+    if claimed == 0:  # a counter, or a sum not yet begun
+        return found
+    for definition in definitions(activation):
+        added = EPSILONS if LOSSES[definition.loss].logarithmic else (0.0,)
+        values = [loss_from(definition, outputs, problem, epsilon) for epsilon in added]
+        if any(abs(claimed - v) <= AGREE * (1e-3 + abs(v)) for v in values if np.isfinite(v)):
+            found.append(definition)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _loss_table(
+    problem: Problem, mixed: bool
+) -> tuple[list[tuple[Activations, Definition]], Floats]:
+    """Return the definitions whose hidden layers are alike, or mixed; and the loss of each."""
+    rows, values = [], []
+    for acts, outputs in zip(*_outputs_table(problem), strict=True):
+        if (len(set(acts[:-1])) > 1) is mixed:
+            for definition in definitions(acts[-1]):
+                rows.append((acts, definition))
+                values.append(loss_from(definition, outputs, problem))
+    return rows, np.array(values)
+
+
+def giving(problem: Problem, claimed: float) -> list[tuple[Activations, Definition]]:
+    """Return all definitions that give a claimed loss, plain ones first."""
+    for mixed in (False, True) if claimed else ():
+        rows, values = _loss_table(problem, mixed)
+        with np.errstate(invalid="ignore"):
+            close = np.abs(claimed - values) <= AGREE * (1e-3 + np.abs(values))
+        if close.any():
+            return [rows[k] for k in np.flatnonzero(close)]
+    return []
+
+
+def penalised(problem: Problem, l2: float, biases: bool = False) -> float:
+    """Return ``l2 / 2 * sum ||W||^2`` of a problem, and of its biases where they count too."""
+    network = Network(problem.network.widths, _any(problem), "squared_error", "mean", l2)
+    more = sum(float((b * b).sum()) for _, b in problem.params.pairs) if biases else 0.0
+    return float(penalty(network, problem.params.pairs)) + 0.5 * l2 * more
+
 
 #: What a forward returns: the outputs; what goes into the output activation; whole numbers or
 #: another number of them, such as classes; or something else.
@@ -64,6 +239,8 @@ class Fit:
     Attributes
     ----------
     reading : int
+    conventions : Conventions
+        Those of the reading.
     problem : Problem
         On which it was asked.
     rank : float
@@ -84,12 +261,23 @@ class Fit:
     """
 
     reading: int
+    conventions: Conventions
     problem: Problem
     rank: float
     activations: list[Activations] = field(default_factory=list)
     definitions: list[Definition] = field(default_factory=list)
     faults: tuple[Fault, ...] = ()
     returns: str = OUTPUTS
+
+    @property
+    def rate_is_partial(self) -> bool:
+        """Whether only a part of the rate may be used."""
+        return self.conventions.rate is not None and self.conventions.rate.share is not None
+
+    def one_sample(self, seed: int) -> "Fit":
+        """Return it with a problem of one sample."""
+        problem = problem_for(self.problem.network, 1, seed, self.conventions)
+        return replace(self, problem=problem)
 
     def gives(self, problem: Problem, seen: Floats) -> bool:
         """Say whether what a forward returned are the outputs of a problem's own network."""
@@ -99,41 +287,43 @@ class Fit:
         return bool(np.allclose(outputs, wanted, rtol=1e-6, atol=1e-9))
 
 
-def ranked(
-    index: int,
-    problem: Problem,
-    outputs: Floats | None,
-    claimed: float | None,
-    among: Fit | None = None,
+def _ranked(
+    none: Fit, outputs: Floats | None, claimed: float | None, among: Fit | None = None
 ) -> Fit:
-    """Hold one answer against every definition, or against those another answer left."""
+    """Hold one answer against every definition, or against those another answer left.
+
+    Parameters
+    ----------
+    none : Fit
+        What a reading that fits nothing is.
+    """
     if outputs is None:
-        return _by_loss(index, problem, claimed, among)
-    fit = _by_outputs(index, problem, outputs, claimed)
+        return _by_loss(none, claimed, among)
+    fit = _by_outputs(none, outputs, claimed)
     if fit.rank >= 3.0:
         return fit
-    for name in fused(problem.network.widths[-1]):
-        other = _by_outputs(index, problem, applied(name, outputs), claimed)
+    for name in fused(none.problem.network.widths[-1]):
+        other = _by_outputs(none, applied(name, outputs), claimed)
         acts = [each for each in other.activations if each[-1] == name]
         if acts and other.rank >= 2.0 and other.rank > fit.rank:
             fit = replace(other, activations=acts, returns=LOGITS)
     if fit.rank:
         return fit
     whole = bool((outputs == np.round(outputs)).all())
-    loss = _by_loss(index, problem, claimed, among)
+    loss = _by_loss(none, claimed, among)
     aside = CLASSES_ASIDE if whole else OTHER_ASIDE
     return replace(loss, rank=min(loss.rank, aside), returns=CLASSES if whole else OTHER)
 
 
-def _by_outputs(index: int, problem: Problem, outputs: Floats, claimed: float | None) -> Fit:
+def _by_outputs(none: Fit, outputs: Floats, claimed: float | None) -> Fit:
     """Hold outputs against every definition, and the loss against those with these outputs."""
-    activations, part = fitting(problem, outputs)
+    activations, part = fitting(none.problem, outputs)
     if not activations:
-        return Fit(index, problem, 0)
+        return none
     losses: dict[Activations, list[Definition]] = {}
     if claimed is not None:
         for acts in activations:
-            found = matching_losses(problem, outputs, acts[-1], claimed)
+            found = matching_losses(none.problem, outputs, acts[-1], claimed)
             if found:
                 losses[acts] = found
     if part < 1.0:
@@ -141,22 +331,28 @@ def _by_outputs(index: int, problem: Problem, outputs: Floats, claimed: float | 
     else:
         rank = 4.0 if losses else 3.0 if claimed is None else 2.0
     definitions = list(dict.fromkeys(d for found in losses.values() for d in found))
-    return Fit(index, problem, rank, list(losses) or activations, definitions)
+    return replace(
+        none, rank=rank, activations=list(losses) or activations, definitions=definitions
+    )
 
 
-def _by_loss(index: int, problem: Problem, claimed: float | None, among: Fit | None) -> Fit:
+def _by_loss(none: Fit, claimed: float | None, among: Fit | None) -> Fit:
     """Hold a loss alone against every definition; several samples leave but one."""
-    found = giving(problem, claimed) if claimed is not None else []
+    found = giving(none.problem, claimed) if claimed is not None else []
     if among:
         found = [(acts, d) for acts, d in found if acts in among.activations]
-    if found and problem.batch.size > 1:
+    if found and none.problem.batch.size > 1:
         found = [(acts, d) for acts, d in found if acts == found[0][0]]
-    acts = list(dict.fromkeys(acts for acts, _ in found))
-    return Fit(index, problem, 4 if found else 0, acts, list(dict.fromkeys(d for _, d in found)))
+    return replace(
+        none,
+        rank=4 if found else 0,
+        activations=list(dict.fromkeys(acts for acts, _ in found)),
+        definitions=list(dict.fromkeys(definition for _, definition in found)),
+    )
 
 
-#: Sizes that code of free sizes is first asked for: told apart by every shape they give.
-FIRST = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
+#: Sizes that code of free sizes is first asked for: every shape tells them apart.
+FIRST_SIZES = ((4, 6, 3), (4, 6, 1), (4, 3), (4, 1), (4, 7, 6, 3), (4, 7, 6, 1))
 
 #: Networks with more parameters are not asked for.
 LARGEST = 2_000_000
@@ -172,15 +368,15 @@ MOST_SIZES, DEEPEST = 16, 9
 SAMPLES = (5, 1)
 
 
-def problem_for(network: Network, samples: int, seed: int, missing: bool = False) -> Problem:
+def problem_for(
+    network: Network, samples: int, seed: int, conventions: Conventions = AS_DEFINED
+) -> Problem:
     """Make a small problem of generic values whose targets suit every loss.
 
-    Parameters
-    ----------
-    missing : bool
-        The code has no biases: those above the first layer are zero, so that the outputs
-        do not depend on what a unit that is always on gives.
+    Where conventions say that the code has no biases, those above the first layer are zero, so
+    that the outputs do not depend on what a unit that is always on gives.
     """
+    missing = conventions.bias == "missing"
     rng = np.random.default_rng((seed, samples, 21))
     pairs = []
     for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
@@ -205,17 +401,16 @@ def plain(widths: tuple[int, ...]) -> Network:
     return Network(widths, ("sigmoid",) * (len(widths) - 1), "squared_error")
 
 
-def widths_of(reading: Described) -> list[tuple[int, ...]] | None:
+def widths_of(conventions: Conventions) -> list[tuple[int, ...]] | None:
     """Return the sizes a reading can be asked for, its own first; None where it is free.
 
     What a worker says is not believed: sizes that are none, or too large, are left out.
     """
-    widths = reading.conventions.widths
-    if widths is None:
+    if conventions.widths is None:
         return None
     return [
         each
-        for each in widths[:MOST_SIZES]
+        for each in conventions.widths[:MOST_SIZES]
         if 1 < len(each) <= DEEPEST and min(each) > 0 and parameters(each) <= LARGEST
     ]
 
@@ -225,30 +420,20 @@ def parameters(widths: tuple[int, ...]) -> int:
     return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
 
 
-def missing(reading: Described) -> bool:
-    """Whether a unit that is always on stands in for biases."""
-    return reading.conventions.bias == "missing"
-
-
-def of_a_rate(reading: Described) -> bool:
-    """Whether only a part of the rate may be used."""
-    rate = reading.conventions.rate
-    return rate is not None and rate.share is not None
-
-
 def fit_of(
-    index: int, reading: Described, seed: int, failures: list[Failure]
-) -> Generator[Request, Observation, Fit | None]:
+    index: int, conventions: Conventions, seed: int, failures: list[Failure]
+) -> Asking[Fit | None]:
     """Ask one reading, and hold its outputs and its loss against every definition."""
     best: Fit | None = None
     faults: list[Fault] = []
-    own = widths_of(reading)
+    own = widths_of(conventions)
     if own is not None and not own:
         text = f"its sizes are too large: at most {LARGEST:,} parameters are asked for"
         failures.append(Failure("unsupported", text))
-    for widths in FIRST if own is None else own[:6]:
-        for samples in (1,) if reading.conventions.one_sample else SAMPLES:
-            problem = problem_for(plain(widths), samples, seed, missing(reading))
+    for widths in FIRST_SIZES if own is None else own[:6]:
+        for samples in (1,) if conventions.one_sample else SAMPLES:
+            problem = problem_for(plain(widths), samples, seed, conventions)
+            none = Fit(index, conventions, problem, 0)
             seen = yield Request(Call.FORWARD, problem, reading=index)
             outputs = None if seen.failure else seen.outputs
             strange = _strange(seen)
@@ -262,12 +447,12 @@ def fit_of(
                     if part == 1.0:
                         faults.append(Fault(problem, answer.failure, activations))
                 continue
-            lossless = reading.conventions.loss.absent or not np.isfinite(answer.loss)
+            lossless = conventions.loss.absent or not np.isfinite(answer.loss)
             claimed = None if lossless else answer.loss
-            fit = ranked(index, problem, outputs, claimed)
+            fit = _ranked(none, outputs, claimed)
             if strange:  # what it takes for outputs is something else
                 fit = replace(fit, rank=min(fit.rank, OTHER_ASIDE), returns=strange)
-            fit = yield from _confirmed(fit, reading, seed, lossless)
+            fit = yield from _confirmed(fit, seed, lossless)
             if best is None or fit.rank > best.rank:
                 best = fit
             if fit.rank >= 2:
@@ -275,7 +460,8 @@ def fit_of(
         if best is not None and best.rank >= 2:
             break
     if faults and (best is None or best.rank < BACKWARD_FAILS):
-        best = Fit(index, faults[0].problem, BACKWARD_FAILS, faults[0].activations)
+        first = faults[0]
+        best = Fit(index, conventions, first.problem, BACKWARD_FAILS, first.activations)
     return replace(best, faults=tuple(faults)) if best is not None else None
 
 
@@ -286,9 +472,7 @@ def _strange(seen: Observation) -> str:
     return CLASSES if seen.failure.kind == "contract" else OTHER
 
 
-def _confirmed(
-    fit: Fit, reading: Described, seed: int, lossless: bool
-) -> Generator[Request, Observation, Fit]:
+def _confirmed(fit: Fit, seed: int, lossless: bool) -> Asking[Fit]:
     """Ask again elsewhere, and keep what holds there too: where all units are alive, relu is none.
 
     With one sample a question more often leaves several definitions.
@@ -297,14 +481,15 @@ def _confirmed(
     for again in range(1, 2 if samples > 1 else 5):
         if not fit.rank:
             return fit
-        problem = problem_for(network, samples, seed + again, missing(reading))
+        problem = problem_for(network, samples, seed + again, fit.conventions)
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         seen = yield Request(Call.FORWARD, problem, reading=fit.reading)
         strange = _strange(seen)
         if answer.failure is not None or (strange and fit.returns != strange):
-            return Fit(fit.reading, fit.problem, 0)
+            return Fit(fit.reading, fit.conventions, fit.problem, 0)
         outputs = None if seen.failure else seen.outputs
-        other = ranked(fit.reading, problem, outputs, None if lossless else answer.loss, fit)
+        none = Fit(fit.reading, fit.conventions, problem, 0)
+        other = _ranked(none, outputs, None if lossless else answer.loss, fit)
         if strange:
             other = replace(other, returns=strange)
         definitions = [d for d in fit.definitions if d in other.definitions]
@@ -313,187 +498,3 @@ def _confirmed(
         rank = min(fit.rank, other.rank) if alike else 0
         fit = replace(fit, rank=rank, activations=acts, definitions=definitions)
     return fit
-
-
-def single_if_sequential(
-    fit: Fit, reading: Described, seed: int
-) -> Generator[Request, Observation, Fit]:
-    """Ask for one sample at a time where several are trained one after the other."""
-    if not (yield from sequential(fit, reading)):
-        return fit
-    return replace(fit, problem=problem_for(fit.problem.network, 1, seed, missing(reading)))
-
-
-def sequential(fit: Fit, reading: Described) -> Generator[Request, Observation, bool]:
-    """Whether a step on several samples is made of steps on each in turn.
-
-    Where a rate may shrink from one to the next, each moves the parameters along the step on
-    its sample alone, and perhaps not as far.
-    """
-    problem = fit.problem
-    if problem.batch.size == 1:
-        return False
-    whole = yield from _stepped(fit, problem.params, range(problem.batch.size))
-    if whole is None:
-        return False
-    params = problem.params
-    for n in range(problem.batch.size):
-        single = yield from _stepped(fit, params, [n])
-        if single is None:
-            return False
-        params = single
-    if _same(_numbers(whole), _numbers(params)):
-        return True
-    return of_a_rate(reading) and (yield from _along_each(fit))
-
-
-def _along_each(fit: Fit) -> Generator[Request, Observation, bool]:
-    """Whether each further sample moves the parameters along the step on it alone."""
-    problem = fit.problem
-    params = problem.params
-    for n in range(problem.batch.size):
-        several = yield from _stepped(fit, problem.params, range(n + 1))
-        single = yield from _stepped(fit, params, [n])
-        if several is None or single is None:
-            return False
-        start = _numbers(params)
-        far, alone = _numbers(several) - start, _numbers(single) - start
-        size = float(alone @ alone)
-        part = float(far @ alone) / size if size else 0.0
-        if not 0.0 < part <= 1.0 + SAME or not _same(start + far, start + part * alone):
-            return False
-        params = several
-    return True
-
-
-#: More samples than any batch has that is asked for; the two rates at which a step is compared.
-MANY_SAMPLES, FAR, HALF = 70, 0.1, 0.05
-
-#: Two steps differ from twice the half by more than this part of them, in float32 too.
-PROPORTIONATE = 1e-4
-
-
-def most_in_one_step(
-    fit: Fit, reading: Described, base: Network, seed: int
-) -> Generator[Request, Observation, int | None]:
-    """Return on how many samples the code takes one step, where it takes several on more.
-
-    One step goes in proportion to the rate; where another follows from where it led, both
-    together do not. Whatever else does not go in proportion to the rate says nothing, as what
-    is so on two samples.
-
-    Returns
-    -------
-    int or None
-        None where any number of samples makes one step, or where nothing can be seen of it.
-    """
-    if reading.adapter not in ("in place", "script"):
-        return None
-
-    def one(samples: int) -> Generator[Request, Observation, bool | None]:
-        problem = problem_for(base, samples, seed)
-        start, ends = _numbers(problem.params), []
-        for rate in (FAR, HALF):
-            asked = Request(Call.STEP, problem, learning_rate=rate, reading=fit.reading)
-            answer = yield asked
-            if answer.failure is not None:
-                return None
-            ends.append(_numbers(answer.tensors) - start)
-        far, half = ends
-        if not np.isfinite(far).all() or (far == half).all():
-            return None
-        return bool(np.linalg.norm(far - 2 * half) <= PROPORTIONATE * np.linalg.norm(far))
-
-    if (yield from one(MANY_SAMPLES)) is not False or not (yield from one(2)):
-        return None
-    low, high = 2, MANY_SAMPLES
-    while high - low > 1:
-        middle = (low + high) // 2
-        if (yield from one(middle)):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _stepped(
-    fit: Fit, params: Params, samples: Iterable[int]
-) -> Generator[Request, Observation, Params | None]:
-    """Take a step from given parameters on some samples; None where there is no answer."""
-    problem = fit.problem
-    asked = Problem(problem.network, params, problem.batch.select(list(samples)))
-    answer = yield Request(Call.STEP, asked, learning_rate=0.5, reading=fit.reading)
-    if answer.failure is not None or not np.isfinite(_numbers(answer.tensors)).all():
-        return None
-    return Params(answer.tensors.pairs)
-
-
-def _numbers(tensors: Mapping[str, Floats]) -> Floats:
-    return np.concatenate([array.ravel() for array in tensors.values()])
-
-
-def _same(one: Floats, two: Floats) -> bool:
-    return bool(np.allclose(one, two, rtol=1e-9, atol=1e-12))
-
-
-#: A gradient with this much of it right belongs to a definition: the last layer does.
-ENOUGH = 0.2
-
-#: Relative difference up to which two tensors are the same here.
-SAME = 1e-5
-
-
-#: True gradients of problems of so many parameters are formed anew each time they are asked for.
-LARGE = 20_000
-
-
-def _truth(problem: Problem) -> Tensors:
-    """The true gradient, without a bar: what is settled here is judged later."""
-    return _formed(problem) if problem.params.size > LARGE else _kept(problem)
-
-
-def _formed(problem: Problem) -> Tensors:
-    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
-    stack = by_preactivation(sloped(problem, points.of(problem, pairs)))
-    return by_name((dw[0], db[0]) for dw, db in stack)
-
-
-_kept = lru_cache(maxsize=1024)(_formed)
-
-
-def share(problem: Problem, observation: Observation, factor: float = 1.0) -> float:
-    """Return the part of the tensors that are right, the last layers counting most.
-
-    Parameters
-    ----------
-    factor : float
-        By how much the code's own gradient is to be larger than the definition's.
-    """
-    truth = _truth(problem)
-    total = right = 0.0
-    for place, (name, claim) in enumerate(observation.tensors.items()):
-        value = factor * truth[name]
-        weight = 2.0 ** (place // 2)  # alike for both tensors of a layer
-        total += weight
-        size = float(np.linalg.norm(value))
-        if float(np.linalg.norm(claim - value)) <= SAME * size and size:
-            right += weight
-    return right / total
-
-
-def distance(problem: Problem, observation: Observation) -> float:
-    """Return how far the tensors are from the true ones that are right, relative to those."""
-    truth = _truth(problem)
-    apart = []
-    for name, claim in observation.tensors.items():
-        size = float(np.linalg.norm(truth[name]))
-        off = float(np.linalg.norm(claim - truth[name]))
-        if off <= SAME * size and size:
-            apart.append(off / size)
-    return max(apart, default=0.0)
-
-
-def gradient(problem: Problem, reading: int) -> Generator[Request, Observation, float]:
-    """Ask a reading for a gradient, and return the part of it that is right."""
-    answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=reading)
-    return 0.0 if answer.failure else share(problem, answer)

@@ -1,49 +1,50 @@
-"""Settling: a generator that finds the reading that holds."""
+"""The reading that holds, found by asking each; or why none does."""
 
 import re
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.networks.inference.choosing import (
-    ambiguous,
-    choose,
-    demanded,
-    ends,
-    fits,
-    reduction,
-    with_each,
-)
+from gradcheck.networks.inference import Inferred
 from gradcheck.networks.inference.completing import batches, complete, logits_told
-from gradcheck.networks.inference.definitions import applied, fused, outputs_of
 from gradcheck.networks.inference.fit import (
     BACKWARD_FAILS,
     LARGEST,
     LOGITS,
     OUTPUTS,
     SAMPLES,
+    Asking,
     Fit,
+    applied,
     fit_of,
+    fused,
+    outputs_of,
     parameters,
     problem_for,
-    share,
 )
-from gradcheck.networks.inference.inferred import Inferred
+from gradcheck.networks.inference.gradient import (
+    ambiguous,
+    choose,
+    demanded,
+    ends,
+    fits,
+    reduction,
+    share,
+    with_each,
+)
 from gradcheck.networks.network import Network, left_open
 from gradcheck.networks.notation import Notation
 from gradcheck.networks.problem import Floats
 from gradcheck.networks.sampling import EVERYTHING
 from gradcheck.networks.scope import Feature
 
-Questions = Generator[Request, Observation, Inferred]
 
-
-def settle(
+def infer(
     readings: Sequence[Described], only: Network | None, seed: int, any_reduction: bool = False
-) -> Questions:
+) -> Asking[Inferred]:
     """Find the reading that holds, and what the code computes.
 
     Parameters
@@ -74,24 +75,24 @@ def settle(
     fits: list[Fit] = []
     failures: list[Failure] = []
     enough = 4
-    for index, reading in enumerate(readings):
-        if fits and fits[-1].rank >= enough and ends(readings, index):
+    for index, conventions in enumerate(reading.conventions for reading in readings):
+        if fits and fits[-1].rank >= enough and ends(readings[index - 1].conventions, conventions):
             break
-        fit = yield from fit_of(index, reading, seed, failures)
+        fit = yield from fit_of(index, conventions, seed, failures)
         if fit is not None:
             fits.append(fit)
         # outputs alone will do where no later reading has a loss
         rest = readings[index + 1 :]
         enough = 4 if any(not reading.conventions.loss.absent for reading in rest) else 3
-        if fit is not None and fit.rank >= enough and not ambiguous(reading):
+        if fit is not None and fit.rank >= enough and not ambiguous(conventions):
             break
     if not fits:
         return Inferred(adapter=readings[0].adapter, failure=_nothing(readings, failures))
     best = max(fit.rank for fit in fits)
     equal = [fit for fit in fits if fit.rank == best]
-    fit = yield from choose(equal, readings, seed)
+    fit = yield from choose(equal, seed)
     if fit is None and equal[0].rank >= 3:  # of several meanings of an argument
-        failure = Failure("unsupported", _no_meaning(readings[equal[0].reading]))
+        failure = Failure("unsupported", _no_meaning(readings[0].adapter, equal[0]))
         return Inferred(adapter=readings[0].adapter, failure=failure)
     if fit is None:
         text = (
@@ -105,12 +106,12 @@ def settle(
     return (yield from complete(fit, readings, seed))
 
 
-def _no_meaning(reading: Described) -> str:
+def _no_meaning(adapter: str, fit: Fit) -> str:
     """Say that it is not known what an argument of the backward is to be given."""
-    argument = reading.conventions.argument
+    argument = fit.conventions.argument
     name = argument.name if argument else ""
     return (
-        f"recognised as {reading.adapter}, and its outputs are those of a network, but what its "
+        f"recognised as {adapter}, and its outputs are those of a network, but what its "
         f"argument {name} is to be given was not found: with the targets, the error or the "
         f"gradient of a loss in the outputs, what it returns is the gradient of nothing that is "
         f"known; say it in a declaration (docs/plug-in.md)"
@@ -145,7 +146,7 @@ def _declared(
     networks: tuple[Network, ...],
     opened: Collection[Network],
     seed: int,
-) -> Questions:
+) -> Asking[Inferred]:
     """Take what is said of the code for granted, and the reading that fits it best.
 
     Parameters
@@ -175,7 +176,7 @@ def _declared(
     _, minus, samples, logits = max(scored)
     reading = readings[-minus]
     notes: list[str] = []
-    settled = []
+    closed = []
     for network in networks:
         if network in opened:
             which, how = yield from reduction(problem_for(network, samples, seed), -minus)
@@ -183,12 +184,12 @@ def _declared(
                 return Inferred(adapter=reading.adapter, failure=demanded(network))
             network = replace(network, reduction=which)
             notes.append(f"{network}: {which} is not declared, {how}")
-        settled.append(network)
-    networks = tuple(settled)
+        closed.append(network)
+    networks = tuple(closed)
     problem = problem_for(networks[0], samples, seed)
-    fit = Fit(-minus, problem, 4, returns=LOGITS if logits else OUTPUTS)
+    fit = Fit(-minus, reading.conventions, problem, 4, returns=LOGITS if logits else OUTPUTS)
     refused: dict[Feature, str] = {}
-    sizes_answered = yield from batches(fit, reading, networks[0], seed, notes, refused)
+    sizes_answered = yield from batches(fit, networks[0], seed, notes, refused)
     lossless = reading.conventions.loss.absent
     told = reading.conventions.describe()
     told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"

@@ -1,0 +1,490 @@
+"""What only a gradient or a step tells: the loss it is of, its reduction, and which reading it is.
+
+Mean or sum? Where a network is named without its reduction, the numbers of the code say.
+
+The loss says it first: it is that of one reduction, or (where it is none that is known) a
+batch's is the sum or the mean of its samples'. Else the gradient says it, likewise. What
+neither tells is asked for: assumed, it would make right code wrong.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from gradcheck.contract.conventions import Conventions, LossSource
+from gradcheck.contract.problem import Tensors, by_name
+from gradcheck.contract.protocol import Call, Failure, Observation, Request
+from gradcheck.errors import UsageError
+from gradcheck.networks.fast_estimate import points
+from gradcheck.networks.fast_estimate.complex_step import by_preactivation, sloped
+from gradcheck.networks.fast_estimate.truth import Truth
+from gradcheck.networks.inference.fit import (
+    LOGITS,
+    SCALES,
+    Activations,
+    Asking,
+    Definition,
+    Fit,
+    fused,
+    layers,
+    problem_for,
+)
+from gradcheck.networks.losses import LOSSES, REDUCTIONS
+from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Floats, Params, Problem
+
+
+def sequential(fit: Fit) -> Asking[bool]:
+    """Whether a step on several samples is made of steps on each in turn.
+
+    Where a rate may shrink from one to the next, each moves the parameters along the step on
+    its sample alone, and perhaps not as far.
+    """
+    problem = fit.problem
+    if problem.batch.size == 1:
+        return False
+    whole = yield from _stepped(fit, problem.params, range(problem.batch.size))
+    if whole is None:
+        return False
+    params = problem.params
+    for n in range(problem.batch.size):
+        single = yield from _stepped(fit, params, [n])
+        if single is None:
+            return False
+        params = single
+    if _same(_numbers(whole), _numbers(params)):
+        return True
+    return fit.rate_is_partial and (yield from _along_each(fit))
+
+
+def _along_each(fit: Fit) -> Asking[bool]:
+    """Whether each further sample moves the parameters along the step on it alone."""
+    problem = fit.problem
+    params = problem.params
+    for n in range(problem.batch.size):
+        several = yield from _stepped(fit, problem.params, range(n + 1))
+        single = yield from _stepped(fit, params, [n])
+        if several is None or single is None:
+            return False
+        start = _numbers(params)
+        far, alone = _numbers(several) - start, _numbers(single) - start
+        size = float(alone @ alone)
+        part = float(far @ alone) / size if size else 0.0
+        if not 0.0 < part <= 1.0 + RIGHT or not _same(start + far, start + part * alone):
+            return False
+        params = several
+    return True
+
+
+#: More samples than any batch has that is asked for; the two rates at which a step is compared.
+MANY_SAMPLES, FAR, HALF = 70, 0.1, 0.05
+
+#: Two steps differ from twice the half by more than this part of them, in float32 too.
+PROPORTIONATE = 1e-4
+
+
+def most_in_one_step(fit: Fit, base: Network, seed: int) -> Asking[int | None]:
+    """Return on how many samples the code takes one step, where it takes several on more.
+
+    One step goes in proportion to the rate; where another follows from where it led, both
+    together do not. Whatever else does not go in proportion to the rate says nothing, as what
+    is so on two samples.
+
+    Returns
+    -------
+    int or None
+        None where any number of samples makes one step, or where nothing can be seen of it.
+    """
+
+    def one(samples: int) -> Asking[bool | None]:
+        problem = problem_for(base, samples, seed)
+        start, ends = _numbers(problem.params), []
+        for rate in (FAR, HALF):
+            asked = Request(Call.STEP, problem, learning_rate=rate, reading=fit.reading)
+            answer = yield asked
+            if answer.failure is not None:
+                return None
+            ends.append(_numbers(answer.tensors) - start)
+        far, half = ends
+        if not np.isfinite(far).all() or (far == half).all():
+            return None
+        return bool(np.linalg.norm(far - 2 * half) <= PROPORTIONATE * np.linalg.norm(far))
+
+    if (yield from one(MANY_SAMPLES)) is not False or not (yield from one(2)):
+        return None
+    low, high = 2, MANY_SAMPLES
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (yield from one(middle)):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _stepped(fit: Fit, params: Params, samples: Iterable[int]) -> Asking[Params | None]:
+    """Take a step from given parameters on some samples; None where there is no answer."""
+    problem = fit.problem
+    asked = Problem(problem.network, params, problem.batch.select(list(samples)))
+    answer = yield Request(Call.STEP, asked, learning_rate=0.5, reading=fit.reading)
+    if answer.failure is not None or not np.isfinite(_numbers(answer.tensors)).all():
+        return None
+    return Params(answer.tensors.pairs)
+
+
+def _numbers(tensors: Mapping[str, Floats]) -> Floats:
+    return np.concatenate([array.ravel() for array in tensors.values()])
+
+
+def _same(one: Floats, two: Floats) -> bool:
+    return bool(np.allclose(one, two, rtol=1e-9, atol=1e-12))
+
+
+#: A gradient with this much of it right belongs to a definition: the last layer does.
+ENOUGH = 0.2
+
+#: Relative difference up to which a tensor is right here.
+RIGHT = 1e-5
+
+#: True gradients of problems of so many parameters are formed anew each time they are asked for.
+LARGE = 20_000
+
+
+def _truth(problem: Problem) -> Tensors:
+    """The true gradient, without a bar: what is inferred here is judged later."""
+    return _formed(problem) if problem.params.size > LARGE else _kept(problem)
+
+
+def _formed(problem: Problem) -> Tensors:
+    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
+    stack = by_preactivation(sloped(problem, points.of(problem, pairs)))
+    return by_name((dw[0], db[0]) for dw, db in stack)
+
+
+_kept = lru_cache(maxsize=1024)(_formed)
+
+
+def share(problem: Problem, observation: Observation, factor: float = 1.0) -> float:
+    """Return the part of the tensors that are right, the last layers counting most.
+
+    Parameters
+    ----------
+    factor : float
+        By how much the code's own gradient is to be larger than the definition's.
+    """
+    truth = _truth(problem)
+    total = right = 0.0
+    for place, (name, claim) in enumerate(observation.tensors.items()):
+        value = factor * truth[name]
+        weight = 2.0 ** (place // 2)  # alike for both tensors of a layer
+        total += weight
+        size = float(np.linalg.norm(value))
+        if float(np.linalg.norm(claim - value)) <= RIGHT * size and size:
+            right += weight
+    return right / total
+
+
+def distance(problem: Problem, observation: Observation) -> float:
+    """Return how far the tensors are from the true ones that are right, relative to those."""
+    truth = _truth(problem)
+    apart = []
+    for name, claim in observation.tensors.items():
+        size = float(np.linalg.norm(truth[name]))
+        off = float(np.linalg.norm(claim - truth[name]))
+        if off <= RIGHT * size and size:
+            apart.append(off / size)
+    return max(apart, default=0.0)
+
+
+#: Relative difference up to which a loss, or a batch and its samples put together, are the same.
+ALIKE = 1e-6
+
+
+def with_each(problem: Problem) -> dict[str, Problem]:
+    """Return a problem by each reduction."""
+    return {
+        name: replace(problem, network=replace(problem.network, reduction=name))
+        for name in REDUCTIONS
+    }
+
+
+def reduction(problem: Problem, reading: int) -> Asking[tuple[str, str]]:
+    """Find the reduction by which the code's numbers go together.
+
+    Returns
+    -------
+    reduction : str
+        Empty where they do not tell.
+    how : str
+        By what it was told.
+    """
+    if problem.batch.size == 1:
+        return "mean", "of one sample a call it is the sum, too"
+    whole = yield Request(Call.LOSS_AND_GRADS, problem, reading=reading)
+    if whole.failure is not None:
+        return "", ""
+    variants = with_each(problem)
+    fitting = [name for name, each in variants.items() if fits(each, whole)]
+    if len(fitting) == 1:
+        return fitting[0], "as its loss says"
+    singles = []
+    for n in range(problem.batch.size):
+        single = replace(problem, batch=problem.batch.select([n]))
+        answer = yield Request(Call.LOSS_AND_GRADS, single, reading=reading)
+        singles += [answer] if answer.failure is None else []
+    complete = len(singles) == problem.batch.size
+    if complete and np.isfinite(whole.loss):
+        penalty = Truth(problem).penalty
+        parts = np.array([answer.loss - penalty for answer in singles])
+        found = _made_of(np.array([whole.loss - penalty]), parts[:, None])
+        if found:
+            return found, "as its losses of a batch and of its samples say"
+    shares = {name: share(each, whole) for name, each in variants.items()}
+    best = max(shares, key=shares.__getitem__)
+    if shares[best] >= ENOUGH and min(shares.values()) < shares[best]:
+        return best, "as its gradient says"
+    if complete:
+        w = problem.network.l2 * problem.params.pairs[-1][0]
+        parts = np.array([answer.tensors.pairs[-1][0] - w for answer in singles])
+        found = _made_of(whole.tensors.pairs[-1][0] - w, parts)
+        if found:
+            return found, "as its gradients of a batch and of its samples say"
+    return "", ""
+
+
+def fits(problem: Problem, answer: Observation) -> bool:
+    """Whether a claimed loss is that of a problem."""
+    loss = Truth(problem).loss
+    return bool(abs(answer.loss - loss) <= ALIKE * abs(loss))
+
+
+def _made_of(whole: Floats, parts: Floats) -> str:
+    """Say whether something is the sum or the mean of its parts, along their first axis."""
+    for name, value in (("sum", parts.sum(axis=0)), ("mean", parts.mean(axis=0))):
+        size = float(np.abs(value).max())
+        if size and np.allclose(whole, value, rtol=ALIKE, atol=ALIKE * size):
+            return name
+    return ""
+
+
+def demanded(network: Network) -> Failure:
+    """Say that the reduction is needed, and how to write it."""
+    short = str(network).replace(f" {network.reduction}", "", 1)
+    text = (
+        f"the network {short!r} says neither mean nor sum, and the numbers of the code fit "
+        f"neither: write '{replace(network, reduction='mean')}' or "
+        f"'{replace(network, reduction='sum')}'"
+    )
+    return Failure("unsupported", text)
+
+
+#: Outputs tried where nothing is known of them, the commonest first.
+_OUTPUTS = ("sigmoid", "identity", "softmax", "tanh", "relu")
+
+#: Definitions tried, at most.
+MOST_DEFINITIONS = 300
+
+
+def nearest_definition(
+    fit: Fit, signs: tuple[int, ...] = (1,)
+) -> Asking[tuple[float, Activations, Definition | None]]:
+    """Return the definition whose gradient comes nearest, and how near.
+
+    A constant before the loss cannot be told from one before the rate, so any simple one will
+    do where the code has no loss.
+
+    Parameters
+    ----------
+    fit : Fit
+        Its activations and definitions are those that are possible; where there are none, all
+        are. Where the last activation is the identity, what was seen may have been logits.
+    signs : tuple of int
+        With -1 also gradients that point the other way: code that trains by them goes
+        uphill, whatever the constant.
+    """
+    problem, definitions = fit.problem, fit.definitions
+    depth, width = problem.network.depth, problem.network.widths[-1]
+    possible = fit.activations or [
+        (*hidden, output) for output in _OUTPUTS for hidden in layers(depth)
+    ]
+    if not definitions:
+        possible = [*possible, *_logits(fit.activations, width)]
+    wanted = definitions or [
+        Definition(loss, reduction)
+        for loss in LOSSES
+        for reduction in (REDUCTIONS if problem.batch.size > 1 else REDUCTIONS[:1])
+    ]
+    answers: list[tuple[Problem, Activations, Definition, Observation]] = []
+    best: tuple[float, Activations, Definition | None] = (-1.0, (), None)
+    for acts, definition in itertools.product(possible, wanted):
+        try:
+            asked = replace(problem, network=definition.network(problem.network.widths, acts))
+        except UsageError:
+            continue
+        # only where a unit stands in for biases does the question depend on the network
+        question = asked if fit.conventions.bias == "missing" else problem
+        answer = yield Request(Call.LOSS_AND_GRADS, question, reading=fit.reading)
+        if answer.failure is None:
+            answers.append((asked, acts, definition, answer))
+            score = share(asked, answer, SCALES[definition.scale](width))
+            if score > best[0]:
+                best = (score, acts, definition)
+        if best[0] == 1.0 or len(answers) == MOST_DEFINITIONS:
+            break
+    for sign, scale in itertools.product(signs, SCALES):
+        for asked, acts, definition, answer in answers:
+            if best[0] == 1.0 or (definitions and sign == 1):
+                break
+            scaled = definition if definitions else replace(definition, scale=scale)
+            score = share(asked, answer, sign * SCALES[scaled.scale](width))
+            if score > best[0]:
+                best = (score, acts, scaled)
+    return best
+
+
+def _logits(activations: list[Activations], width: int) -> list[Activations]:
+    """Return the activations of networks whose logits would be what was seen."""
+    return [
+        (*acts[:-1], name)
+        for acts in activations
+        if acts[-1] == "identity"
+        for name in fused(width)
+    ]
+
+
+#: At most so many readings are told apart by their gradient.
+CANDIDATES = 40
+
+#: Of gradients that are about as near, or whose distance is rounding, the first is taken.
+NEAR, ROUNDING = 10.0, 1e-12
+
+
+def ambiguous(conventions: Conventions) -> bool:
+    """Say whether other readings may fit as well as one of these conventions does."""
+    return _rate_tells(conventions) or conventions.several
+
+
+def ends(before: Conventions, following: Conventions) -> bool:
+    """Say whether those that may fit as well as a reading have all been tried when it is over."""
+    return before.several and not _rate_tells(before) and _rest(before) != _rest(following)
+
+
+def _rate_tells(conventions: Conventions) -> bool:
+    """Whether readings differ in what is taken for the rate."""
+    return conventions.rate is not None and conventions.rate.guessed
+
+
+def _rest(conventions: Conventions) -> Conventions:
+    """Return conventions without what readings differ in of which several may fit."""
+    loss = LossSource(meant=conventions.loss.meant)
+    return replace(conventions, loss=loss, functions=(), argument=None, returned="", several=False)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A fit, and the definition whose gradient it comes nearest to.
+
+    Attributes
+    ----------
+    score : float
+        The part of the gradient that is right.
+    plain : bool
+        It needs no factor before the loss. That is likelier: one batch cannot tell 0.1 times a
+        sum from half a mean over five.
+    order : int
+        Smaller for what is tried later.
+    """
+
+    score: float
+    plain: bool
+    order: int
+    fit: Fit
+    activations: Activations
+    definition: Definition
+
+    def place(self) -> tuple[float, bool, int]:
+        """Return by what it is placed among others."""
+        return self.score, self.plain, self.order
+
+
+def _differ_in_a_share(one: Fit, two: Fit) -> bool:
+    """Whether the readings of two fits differ in the rate alone, of which one uses a part."""
+    partial = one.rate_is_partial or two.rate_is_partial
+    return partial and replace(one.conventions, rate=None) == replace(two.conventions, rate=None)
+
+
+def _nearest(best: _Scored, scored: list[_Scored]) -> Asking[Fit]:
+    """Return the best fit, or what differs from it in a share of the rate and is nearer.
+
+    A share near 1 is right to what counts as right here, whether it is used or not.
+    """
+    if not best.plain:
+        return best.fit
+    apart: list[tuple[float, Fit]] = []
+    for each in scored:
+        fit = each.fit
+        alike = (each.score, each.activations, each.definition) == (
+            best.score,
+            best.activations,
+            best.definition,
+        ) and _differ_in_a_share(best.fit, fit)
+        if each is best or alike:
+            network = each.definition.network(fit.problem.network.widths, each.activations)
+            asked = replace(fit.problem, network=network)
+            answer = yield Request(Call.LOSS_AND_GRADS, asked, reading=fit.reading)
+            apart.append((np.inf if answer.failure else distance(asked, answer), fit))
+    enough = max(NEAR * min(off for off, _ in apart), ROUNDING)
+    return next((fit for off, fit in apart if off <= enough), best.fit)
+
+
+def choose(fits: list[Fit], seed: int) -> Asking[Fit | None]:
+    """Choose among readings that fit as well."""
+    first = fits[0].conventions
+    same = all(fit.definitions[:1] == fits[0].definitions[:1] for fit in fits)
+    numbers = first.argument is not None or bool(first.returned)
+    alike = same and not _rate_tells(first) and not numbers
+    if fits[0].rank > 0 and (alike or not ambiguous(first)):
+        return fits[0]
+    scored: list[_Scored] = []
+    right: Fit | None = None
+    for order, each in enumerate(fits):
+        if right and not _differ_in_a_share(right, each):
+            continue
+        if not right and order == CANDIDATES:
+            break
+        # several samples may be trained one after the other
+        fit = each.one_sample(seed) if (yield from sequential(each)) else each
+        score, acts, definition = yield from nearest_definition(fit)
+        if definition is not None:
+            known = [definition] if fit.definitions else []
+            logits = bool(fit.activations) and acts not in fit.activations  # a loss of what follows
+            returns = LOGITS if logits else fit.returns
+            chosen = replace(fit, activations=[acts], definitions=known, returns=returns)
+            scored.append(_Scored(score, not definition.scale, -order, chosen, acts, definition))
+            if score >= 1.0 and not definition.scale:
+                right = each
+    if not scored:
+        return None
+    best = max(scored, key=_Scored.place)
+    if best.score >= ENOUGH:
+        return (yield from _nearest(best, scored))
+    if first.argument is not None:
+        return (yield from _meant(fits))
+    return fits[0] if fits[0].rank > 0 else None
+
+
+def _meant(fits: list[Fit]) -> Asking[Fit | None]:
+    """Choose the meaning of an argument that is data: no factor comes in with it.
+
+    Then its gradient may be that of another loss than the code's own, which is a finding.
+    """
+    for fit in fits:
+        argument = fit.conventions.argument
+        if argument is not None and argument.is_data:
+            score, _, _ = yield from nearest_definition(replace(fit, definitions=[]))
+            if score >= ENOUGH:
+                return fit
+    return None
