@@ -11,8 +11,7 @@ from gradcheck.errors import UsageError
 from gradcheck.errors.lines import DECLARATION
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.sandbox import Launch
-from gradcheck.reading.registry import LoadOptions, check_name
-from gradcheck.reading.target import Target, parse_target
+from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
 from gradcheck.records.redact import LEVELS, check_level, revealed
 from gradcheck.renderers import FORMATS
 from gradcheck.run.settings import EXAMPLES, check_numbers, configured

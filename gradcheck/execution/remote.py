@@ -18,7 +18,7 @@ from gradcheck.execution import messages, wire
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.sandbox import Launch, Worker
 from gradcheck.execution.staging import staged_name
-from gradcheck.reading.registry import ADAPTERS
+from gradcheck.reading.target import ADAPTERS
 
 #: Failures after which nothing more is asked: the next call would cost as much again.
 _FATAL = ("memory", "processes")
@@ -153,7 +153,7 @@ class Remote:
         WorkerLostError
             When the code is gone by that.
         """
-        if self._following >= len(ADAPTERS) or self._launch.target.manner.adapter:
+        if self._following >= len(ADAPTERS) or self._launch.target.options.adapter:
             return False
         self._first, self.settled = self._following, 0
         self._memory.clear()
@@ -309,7 +309,7 @@ class Remote:
         target = self._launch.target
         name = staged_name(target.path) if target.path else ""
         text = self._launch.staged.texts.get(name, b"")
-        how = (target.manner.adapter or "", target.manner.imports_only, target.left_behind(text))
+        how = (target.options.adapter or "", target.options.imports_only, target.left_behind(text))
         where = (self._worker.code, name, target.module, target.attribute, *how)
         frame = wire.Frame(wire.LOAD, self._next(), where)
         with self._latching(f"importing {target.file}"):
@@ -318,7 +318,7 @@ class Remote:
     def _find(self) -> None:
         """Find out how the code can be asked; what it has is tried meanwhile."""
         target = self._launch.target
-        how = (target.manner.adapter or "", self._first, _SEARCH * self._seconds())
+        how = (target.options.adapter or "", self._first, _SEARCH * self._seconds())
         frame = wire.Frame(wire.FIND, self._next(), how)
         with self._latching(f"{_FINDING} {target.file} can be asked"):
             self._told(frame, wire.FOUND, self._take_readings)

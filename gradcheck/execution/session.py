@@ -21,8 +21,8 @@ import numpy as np
 from gradcheck.contract.protocol import Call, Described, Observation, Request, Session
 from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
-from gradcheck.reading import readings
-from gradcheck.reading.registry import ADAPTERS
+from gradcheck.reading.search import readings
+from gradcheck.reading.target import ADAPTERS
 
 
 class InProcess:

@@ -25,9 +25,8 @@ from pathlib import Path
 
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import DECLARATION, Place, line_of
-from gradcheck.reading.loading import MAX_BYTES, check_path
-from gradcheck.reading.notebook import cells
-from gradcheck.reading.target import Target
+from gradcheck.reading.loading import cells
+from gradcheck.reading.target import MAX_BYTES, Target, check_path
 
 #: The modules of gradcheck that a worker can import; a folder stands for all its modules.
 VISIBLE = (
@@ -52,10 +51,9 @@ _EVERY = (
     "reading/foreign_call",
     "reading/loading",
     "reading/names",
-    "reading/notebook",
-    "reading/registry",
     "reading/running",
     "reading/search",
+    "reading/target",
 )
 
 #: Name of the archive.

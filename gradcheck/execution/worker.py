@@ -134,14 +134,14 @@ class _Server:
         from gradcheck.execution import wire
         from gradcheck.execution.calling import Caller
         from gradcheck.reading import loading
-        from gradcheck.reading.registry import LoadOptions
+        from gradcheck.reading.target import LoadOptions
 
         folder, name, module, dotted, adapter, imports_only, behind = frame.values
         if module:
             loaded = loading.load_module(module, Path(folder))
         else:
-            manner = LoadOptions(adapter or None, imports_only, left_behind=tuple(behind))
-            loaded = loading.load_file(Path(folder) / name, manner)
+            options = LoadOptions(adapter or None, imports_only, left_behind=tuple(behind))
+            loaded = loading.load_file(Path(folder) / name, options)
         if dotted:
             loaded = loading.attribute(loaded, dotted, name or module)
         self._loaded = loaded
@@ -154,7 +154,7 @@ class _Server:
 
     def _find(self, frame: Any) -> Any:
         from gradcheck.execution import messages, wire
-        from gradcheck.reading import readings
+        from gradcheck.reading.search import readings
 
         adapter, first, seconds = frame.values
         loaded = self._loaded

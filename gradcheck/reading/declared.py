@@ -138,7 +138,7 @@ class Declaration:
 
 
 def _printed(text: str) -> str:
-    """Write a network's text as it is printed; its names are looked up by who settles it."""
+    """Write a network's text as it is printed; its names are looked up in the parent."""
     match = _NETWORK.fullmatch(" ".join(str(text).split()))
     if match is None:
         raise UsageError(

@@ -1,29 +1,40 @@
-"""Loading an implementation from a file, and finding the ones we ship."""
+"""Loading an implementation from a file or notebook, and finding the ones we ship.
+
+Of a notebook only the sources of code cells are used: never a saved output, never a kernel.
+Shell and line magics are no Python; they are left out, and that is said.
+"""
 
 import contextlib
 import importlib
 import importlib.machinery
-import os
-import stat
+import re
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.errors.lines import DECLARATION, LOADED, Place, Sources, raised, trail_of
 from gradcheck.errors.suggestion import meant
-from gradcheck.reading.notebook import Cell, cells
-from gradcheck.reading.registry import PLAIN, LoadOptions
 from gradcheck.reading.running import run
+from gradcheck.reading.target import PLAIN, LoadOptions, check_path
 
-#: Larger than any hand-written file; smaller than a mistake such as a data set.
-MAX_BYTES = 10_000_000
 
-#: What can be examined.
-SUFFIXES = (".py", ".ipynb")
+class Cell(NamedTuple):
+    """Python to run: a file, or a cell of a notebook.
+
+    Attributes
+    ----------
+    source : str or bytes
+    name : str
+        For messages: ``student.ipynb, cell 3``.
+    """
+
+    source: str | bytes
+    name: str
 
 
 @dataclass(frozen=True)
@@ -58,32 +69,7 @@ def shipped(name: str) -> Path:
     raise UsageError(f"gradcheck ships no implementation named {name!r}")
 
 
-def check_path(path: Path) -> None:
-    """Refuse what is not a plain Python file or notebook of a sensible size.
-
-    Raises
-    ------
-    UsageError
-        For a missing path, a link, a folder, a device, a wrong suffix or a file
-        over :data:`MAX_BYTES`.
-    """
-    try:
-        status = os.lstat(path)
-    except (OSError, ValueError):
-        raise UsageError(f"{path}: there is no such file; check the path") from None
-    if stat.S_ISLNK(status.st_mode):
-        raise UsageError(f"{path}: is a link; give the file itself")
-    if stat.S_ISDIR(status.st_mode):
-        raise UsageError(f"{path}: is a folder; give one .py file")
-    if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{path}: is a device or pipe; give a .py file")
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: is not a .py file, and no notebook (.ipynb) either")
-    if status.st_size > MAX_BYTES:
-        raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
-
-
-def load(path: Path, manner: LoadOptions = PLAIN) -> ModuleType:
+def load(path: Path, options: LoadOptions = PLAIN) -> ModuleType:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
@@ -97,11 +83,11 @@ def load(path: Path, manner: LoadOptions = PLAIN) -> ModuleType:
     LoadError
         When the file cannot be imported, whatever it raises.
     """
-    module: ModuleType = load_file(path, manner).code
+    module: ModuleType = load_file(path, options).code
     return module
 
 
-def load_file(path: Path, manner: LoadOptions = PLAIN) -> Loaded:
+def load_file(path: Path, options: LoadOptions = PLAIN) -> Loaded:
     """Import a file as :func:`load` does, and say what was left out of it."""
     check_path(path)
     module = ModuleType(f"{LOADED}{path.stem}")
@@ -109,11 +95,11 @@ def load_file(path: Path, manner: LoadOptions = PLAIN) -> Loaded:
     sources = Sources(str(path.parent), path.name)
     sys.modules[module.__name__] = module  # dataclasses look their module up here
     try:
-        with _importing(path.name, path.resolve().parent, sources, manner):
+        with _importing(path.name, path.resolve().parent, sources, options):
             parts, notes = _cells(path)
             if path.suffix == ".ipynb":
                 sources.cells.update({cell.name: cell.source for cell in parts})
-            run(module, [(cell.source, cell.name) for cell in parts], path, manner)
+            run(module, parts, path, options)
     finally:
         sys.modules.pop(module.__name__, None)
     return Loaded(module, sources, notes)
@@ -177,12 +163,12 @@ def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
     source = path.read_bytes()
     if path.suffix == ".ipynb":
         return cells(source.decode("utf-8", errors="replace"), path.name)
-    return [Cell(str(path), source)], ()
+    return [Cell(source, str(path))], ()
 
 
 @contextlib.contextmanager
 def _importing(
-    name: str, beside: Path | None, sources: Sources, manner: LoadOptions = PLAIN
+    name: str, beside: Path | None, sources: Sources, options: LoadOptions = PLAIN
 ) -> Iterator[None]:
     """Run the code's own top level: keep its prints away, and say what it raises."""
     folder = [str(beside)] if beside else []
@@ -194,7 +180,7 @@ def _importing(
         raise
     except BaseException as error:  # a file may raise anything, SystemExit too
         place = sources.find(trail_of(error))
-        message = _import_message(name, error, place, sources.main, manner)
+        message = _import_message(name, error, place, sources.main, options)
         raise LoadError(message, place) from error
     finally:
         if beside and str(beside) in sys.path:
@@ -202,7 +188,7 @@ def _importing(
 
 
 def _import_message(
-    file: str, error: BaseException, place: Place | None, main: str, manner: LoadOptions
+    file: str, error: BaseException, place: Place | None, main: str, options: LoadOptions
 ) -> str:
     declared = place is not None and place.file.endswith(DECLARATION)
     missing = getattr(error, "name", None)
@@ -211,10 +197,10 @@ def _import_message(
         if package in sys.modules:
             return f"{file} needs {missing}, which the installed {package} does not have"
         where = f" ({replace(place, text='').told(main)})" if place else ""
-        needs = f"needs {package}{where}, {manner.missing(package)}"
+        needs = f"needs {package}{where}, {options.missing(package)}"
         if declared:
             return f"the declaration cannot be used: it {needs}"
-        if manner.imports_only:  # as it is inside of a try, which is run as it stands
+        if options.imports_only:  # as it is inside of a try, which is run as it stands
             return f"{file} {needs}"
         return f"{file} {needs}; with --imports-only it is left out until it is used"
     try:
@@ -228,6 +214,94 @@ def _import_message(
     if declared:
         return f"the declaration cannot be used: {told}"
     message = f"{file} could not be imported: {told}"
-    if isinstance(error, SyntaxError) or manner.imports_only:
+    if isinstance(error, SyntaxError) or options.imports_only:
         return message
     return f"{message}; --imports-only runs only its imports, functions and classes"
+
+
+#: Cell magics whose cell is Python all the same.
+_TRANSPARENT = ("%%time", "%%timeit", "%%capture", "%%prun")
+
+_MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[%!])")
+
+
+def cells(text: str, name: str) -> tuple[list[Cell], tuple[str, ...]]:
+    """Read a notebook.
+
+    Parameters
+    ----------
+    text : str
+        The file's text.
+    name : str
+        The file's name.
+
+    Returns
+    -------
+    cells : list of Cell
+        Code cells in order, magics left out.
+    notes : tuple of str
+        What was left out.
+
+    Raises
+    ------
+    LoadError
+        When it is no notebook.
+    """
+    import nbformat
+
+    read: Any = nbformat.reads  # it has no types
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old notebooks lack cell ids
+            notebook: Any = read(text, as_version=4)
+        sources = [str(c.source) for c in notebook.cells if c.cell_type == "code"]
+    except ImportError:
+        raise
+    except Exception as error:  # nbformat lets out what json, validators and attributes raise
+        raise LoadError(f"{name} is no notebook that can be read: {type(error).__name__}") from None
+    found, dropped = [], 0
+    for number, source in enumerate(sources, start=1):
+        python, lines = without_magics(source)
+        dropped += lines
+        if python.strip():
+            found.append(Cell(python, f"{name}, cell {number}"))
+    plural = "s" if dropped != 1 else ""
+    notes = (f"{dropped} line{plural} of shell and magic commands left out",) if dropped else ()
+    return found, notes
+
+
+def without_magics(source: str) -> tuple[str, int]:
+    """Leave out what is no Python; a line left out stays as an empty one.
+
+    Returns
+    -------
+    python : str
+    dropped : int
+        How many lines were left out.
+    """
+    lines = source.split("\n")
+    first = lines[0].strip()
+    if first.startswith("%%") and not first.startswith(_TRANSPARENT):
+        return "", len(lines)
+    if _is_python(source):
+        return source, 0  # a line may start with the operator %
+    kept = ["" if _MAGIC.match(line) else line for line in lines]
+    kept = [_placeholder(line, old) for line, old in zip(kept, lines, strict=True)]
+    return "\n".join(kept), sum(new != old for new, old in zip(kept, lines, strict=True))
+
+
+def _placeholder(line: str, old: str) -> str:
+    """Stand in for a magic inside a block, which may be all the block has."""
+    indent = old[: len(old) - len(old.lstrip())]
+    return f"{indent}pass" if not line and indent and old.strip() else line
+
+
+def _is_python(source: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "cell", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
+        return False
+    return True

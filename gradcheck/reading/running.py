@@ -1,6 +1,4 @@
-"""Running a file's code in a module: all of it, or the part that was chosen.
-
-What of a file is run when it is loaded: all of it, or less.
+"""What of a file is run in its module when it is loaded: all of it, or less.
 
 A plain script trains at top level. Its training loop is not run on loading, and neither
 is what comes after it but for functions and classes: the loop's body becomes one step
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck.errors import LoadError, UsageError
 from gradcheck.errors.lines import TrailedError
 from gradcheck.errors.suggestion import meant
-from gradcheck.reading.registry import LoadOptions
+from gradcheck.reading.target import LoadOptions
 
 if TYPE_CHECKING:
     from gradcheck.reading.declared import Declaration
@@ -94,7 +92,7 @@ def _calls_training(loop: ast.AST) -> bool:
     return False
 
 
-def one_round(loop: ast.For | ast.While, inner: bool = False) -> ast.Module:
+def one_iteration(loop: ast.For | ast.While, inner: bool = False) -> ast.Module:
     """Return the body of a loop, to be run once: ``break`` and ``continue`` still work.
 
     Parameters
@@ -105,25 +103,25 @@ def one_round(loop: ast.For | ast.While, inner: bool = False) -> ast.Module:
     body = [_Once().visit(copy.deepcopy(node)) for node in loop.body] if inner else loop.body
     if isinstance(loop, ast.For):
         target: ast.expr = loop.target
-        rounds: ast.expr = _first(loop.iter)
+        items: ast.expr = _first(loop.iter)
     else:
-        target = ast.Name("_round", ast.Store())
-        rounds = ast.Tuple([ast.Constant(0)], ast.Load())
-    once = ast.For(target=target, iter=rounds, body=body, orelse=[])
+        target = ast.Name("_iteration", ast.Store())
+        items = ast.Tuple([ast.Constant(0)], ast.Load())
+    once = ast.For(target=target, iter=items, body=body, orelse=[])
     return ast.fix_missing_locations(ast.Module(body=[once], type_ignores=[]))
 
 
-def first(rounds: Iterable[Any]) -> list[Any]:
-    """Return the first of some rounds alone: what a loop that is run once goes through."""
-    return [next(iter(rounds))]
+def first(items: Iterable[Any]) -> list[Any]:
+    """Return the first of some items alone: what a loop that is run once goes through."""
+    return [next(iter(items))]
 
 
 #: What :func:`first` is called in a script, whose own names may be those of Python's functions.
 FIRST = "__gradcheck_first__"
 
 
-def _first(rounds: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name(FIRST, ast.Load()), [rounds], [])
+def _first(items: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(FIRST, ast.Load()), [items], [])
 
 
 class _Once(ast.NodeTransformer):
@@ -191,7 +189,7 @@ def changed(loop: ast.AST) -> set[str]:
 Part = tuple[bytes | str, str]
 
 
-def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: LoadOptions) -> None:
+def run(module: ModuleType, parts: Sequence[Part], path: Path, options: LoadOptions) -> None:
     """Run a file in a module, and its declaration beside it.
 
     A training loop at top level is not run: it is kept for the script adapter.
@@ -211,19 +209,19 @@ def run(module: ModuleType, parts: Sequence[Part], path: Path, manner: LoadOptio
     """
     trees = [(ast.parse(text, name), name) for text, name in parts]
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
-    loop = None if manner.imports_only else training_loop(whole)
-    chosen = set(to_run(whole, manner.imports_only).body)
+    loop = None if options.imports_only else training_loop(whole)
+    chosen = set(to_run(whole, options.imports_only).body)
     scope = vars(module)
     for tree, name in trees:
         part = ast.Module([node for node in tree.body if node in chosen], tree.type_ignores)
-        if manner.imports_only:
-            _run_with_stand_ins(part, name, scope, manner)
+        if options.imports_only:
+            _run_with_stand_ins(part, name, scope, options)
         else:
             exec(compile(part, name, "exec", dont_inherit=True), scope)
     if loop is not None:
         scope["__gradcheck_loop__"] = loop
         scope["__gradcheck_loop_file__"] = next(n for t, n in trees if loop in t.body)
-    declared = manner.declared_in(path)
+    declared = options.declared_in(path)
     if declared is not None:
         scope["__gradcheck_declaration__"], lines = _declaration(declared, module)
         scope["__gradcheck_declaration_lines__"] = (str(declared), lines)
@@ -243,7 +241,7 @@ class _StandIn:
 
 
 def _run_with_stand_ins(
-    tree: ast.Module, name: str, scope: dict[str, Any], manner: LoadOptions
+    tree: ast.Module, name: str, scope: dict[str, Any], options: LoadOptions
 ) -> None:
     """Run statement by statement; an import that fails is left for whoever uses it."""
     for node in tree.body:
@@ -256,7 +254,7 @@ def _run_with_stand_ins(
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]
                 package = (getattr(node, "module", None) or alias.name).partition(".")[0]
-                scope[bound] = _StandIn(f"{package} is {manner.missing(package)}")
+                scope[bound] = _StandIn(f"{package} is {options.missing(package)}")
 
 
 def _declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:

@@ -1,10 +1,8 @@
 """Plain scripts: the body of the training loop is one step.
 
-What stands before the loop is the set-up, and is run once. What one round of the loop
+What stands before the loop is the set-up, and is run once. What one iteration of the loop
 changes are the parameters; data, learning rate, loss and outputs are known by their
 names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
-
-One round of a script's training loop, read as an implementation.
 """
 
 import ast
@@ -37,7 +35,7 @@ from gradcheck.reading.own_loss import OwnLoss, own_losses, source_of
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows
 from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
-from gradcheck.reading.running import FIRST, first, one_round, stored
+from gradcheck.reading.running import FIRST, first, one_iteration, stored
 from gradcheck.reading.running import changed as changed_in
 from gradcheck.reading.source import built_in, shares
 from gradcheck.reading.update_method import Stepping
@@ -52,7 +50,7 @@ class Script:
     module : module
         After its set-up.
     body : code
-        One round of the loop.
+        One iteration of the loop.
     loads, stores : set of str
         The names that the loop reads and binds.
     """
@@ -63,7 +61,7 @@ class Script:
     stores: tuple[str, ...]
 
     def run(self) -> None:
-        """Run one round in the module, where its functions look for their globals."""
+        """Run one iteration in the module, where its functions look for their globals."""
         scope = vars(self.module)
         scope[FIRST] = first
         exec(self.body, scope)
@@ -117,7 +115,7 @@ class Part:
 
 
 def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
-    """Return what a function of the script may be given after a round."""
+    """Return what a function of the script may be given after an iteration."""
     places = {"output": part.outputs, "y": part.y.place, "x": part.x.place}
     return {role: place.get(root) for role, place in places.items() if place is not None}
 
@@ -131,7 +129,7 @@ def set_rate(root: dict[str, Any], name: str, keepers: tuple[str, ...], rate: fl
 
 
 class LoopIteration(Stepping):
-    """One round of a script's loop, read as an implementation."""
+    """One iteration of a script's loop, read as an implementation."""
 
     def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
         super().__init__(part.roles.layout, part.built_in, part.share)
@@ -140,7 +138,7 @@ class LoopIteration(Stepping):
             self.forward = self._forward
 
     def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
-        """Return what the round leaves under the name of the loss."""
+        """Return what the iteration leaves under the name of the loss."""
         if not self.part.loss:
             return float("nan")
         self.after(own, x, y, 0.5)
@@ -150,7 +148,7 @@ class LoopIteration(Stepping):
         return self.part.own.value(self.script.module, seen_in(root, self.part))
 
     def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
-        """Run one round from given parameters; return those after it."""
+        """Run one iteration from given parameters; return those after it."""
         root = vars(self.script.module)
         with calmly():
             self.shelf.restore()
@@ -195,7 +193,9 @@ def find(module: Any) -> Iterator[Reading]:
         except UnsuitedError as error:
             shelf.restore()
             if not inner:
-                yield broken("script", error.told_of("one round of the training loop"), RAN_FORWARD)
+                yield broken(
+                    "script", error.told_of("one iteration of the training loop"), RAN_FORWARD
+                )
             continue
         after = _numbers(module)
         seen = dict(vars(module))
@@ -207,7 +207,7 @@ def find(module: Any) -> Iterator[Reading]:
                 others[part.roles] = _unread(script, shelf, part, moved_places, after)
             names = OwnNames()
             if not part.roles.in_rows:
-                roles, lines = part.roles, [one_round(loop, inner)]
+                roles, lines = part.roles, [one_iteration(loop, inner)]
                 names = roles.spelling(lines, roles.layout, "")
             conventions = replace(
                 _conventions(part),
@@ -252,7 +252,7 @@ def _unread(
 
 
 def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
-    tree = one_round(loop, inner)
+    tree = one_iteration(loop, inner)
     names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
     loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
     stores = tuple(dict.fromkeys(stored(tree)))

@@ -26,7 +26,7 @@ from gradcheck.reading.foreign_call import (
     works,
 )
 from gradcheck.reading.names import is_gradient, is_weight, role_of
-from gradcheck.reading.registry import ADAPTERS, check_name
+from gradcheck.reading.target import ADAPTERS, check_name
 
 #: More readings than these of one module are not looked at.
 _MOST_READINGS = 400

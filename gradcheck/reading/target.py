@@ -1,22 +1,136 @@
-"""What is to be examined: a file, an attribute of a file, an attribute of a module."""
+"""What is to be examined, and how it is to be read: a file, an attribute of one, a module's."""
 
 import contextlib
 import importlib.machinery
 import importlib.util
+import os
 import re
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.errors import UsageError
-from gradcheck.reading.loading import SUFFIXES, check_path
-from gradcheck.reading.registry import PLAIN, LoadOptions
+from gradcheck.errors.suggestion import meant
+
+#: Name of an adapter, and the function that finds its readings: module and name.
+ADAPTERS: dict[str, str] = {
+    "declaration": "declared:find",  # whoever writes one means it, beside loss_and_grads too
+    "native": "search:find_native",
+    "cs231n": "gradient_method:find_cs231n",
+    "nielsen": "gradient_method:find_nielsen",
+    "deeplearning.ai": "function_pair:find",
+    "flat vector": "flat_vector:find",
+    "gradients": "gradient_method:find",
+    "in place": "update_method:find",
+    "script": "script:find",
+}
+
+
+def check_name(name: str) -> str:
+    """Return an adapter's full name from what a user typed.
+
+    Raises
+    ------
+    UsageError
+        When there is none of that name; those there are, are listed.
+    """
+    short = {_short(known): known for known in ADAPTERS}
+    if _short(name) not in short:
+        written = [known.replace(" ", "-") for known in ADAPTERS]
+        raise UsageError(f"there is no adapter {name!r}{meant(name, written)}")
+    return short[_short(name)]
+
+
+def _short(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What the user says of a file.
+
+    Attributes
+    ----------
+    adapter : str or None
+        The only adapter to try.
+    imports_only : bool
+        Run only imports, functions, classes and constants of the file.
+    declaration : path or None
+        The file with its declaration; ``student.gradcheck.py`` beside ``student.py`` if
+        there is one and no other is given.
+    left_behind : tuple of str
+        Files and folders beside the file that it imports, and that are not brought along.
+    """
+
+    adapter: str | None = None
+    imports_only: bool = False
+    declaration: Path | None = None
+    left_behind: tuple[str, ...] = ()
+
+    def missing(self, package: str) -> str:
+        """Say what a package is that cannot be imported."""
+        if package in self.left_behind:
+            return "a folder of your own beside the file, which is not brought along"
+        if f"{package}.py" in self.left_behind:
+            return "a file of your own beside this one, which is not brought along"
+        return "a package that is not installed, and other files of your own are not brought along"
+
+    def declared_in(self, path: Path) -> Path | None:
+        """Return the file that holds the declaration of a file, if there is one."""
+        if self.declaration is not None:
+            return self.declaration
+        beside = path.with_suffix(".gradcheck.py")
+        try:
+            return beside if beside.is_file() else None
+        except OSError:  # a name that is too long is that of no file
+            return None
+
+    def words(self) -> list[str]:
+        """Return the options of the command line that say the same."""
+        words = ["--adapter", self.adapter.replace(" ", "-")] if self.adapter else []
+        words += ["--imports-only"] if self.imports_only else []
+        return words + (["--declaration", str(self.declaration)] if self.declaration else [])
+
+
+PLAIN = LoadOptions()
+
+#: Larger than any hand-written file; smaller than a mistake such as a data set.
+MAX_BYTES = 10_000_000
+
+#: What can be examined.
+SUFFIXES = (".py", ".ipynb")
 
 _WITH_ATTRIBUTE = re.compile(r"(?P<where>.+):(?P<attribute>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
 #: What a file imports, and how much of it is looked for beside the file.
 _IMPORTED = re.compile(rb"\b(?:from|import)[ \t]+([A-Za-z_]\w{0,99})")
 _MOST = 100
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
+
+
+def check_path(path: Path) -> None:
+    """Refuse what is not a plain Python file or notebook of a sensible size.
+
+    Raises
+    ------
+    UsageError
+        For a missing path, a link, a folder, a device, a wrong suffix or a file
+        over :data:`MAX_BYTES`.
+    """
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        raise UsageError(f"{path}: there is no such file; check the path") from None
+    if stat.S_ISLNK(status.st_mode):
+        raise UsageError(f"{path}: is a link; give the file itself")
+    if stat.S_ISDIR(status.st_mode):
+        raise UsageError(f"{path}: is a folder; give one .py file")
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{path}: is a device or pipe; give a .py file")
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: is not a .py file, and no notebook (.ipynb) either")
+    if status.st_size > MAX_BYTES:
+        raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
 
 
 @dataclass(frozen=True)
@@ -35,7 +149,7 @@ class Target:
         Where the module's topmost package is, if it is not installed.
     attribute : str
         What of it to take; all of it when empty.
-    manner : LoadOptions
+    options : LoadOptions
         How it is to be read.
     """
 
@@ -44,12 +158,12 @@ class Target:
     module: str = ""
     package: Path | None = None
     attribute: str = ""
-    manner: LoadOptions = PLAIN
+    options: LoadOptions = PLAIN
 
     @property
     def declaration(self) -> Path | None:
         """The file that says how it is to be asked, if there is one."""
-        return self.manner.declared_in(self.path) if self.path else self.manner.declaration
+        return self.options.declared_in(self.path) if self.path else self.options.declaration
 
     def left_behind(self, text: bytes) -> tuple[str, ...]:
         """Name the files and folders beside the file that its text imports."""
@@ -75,13 +189,13 @@ class Target:
         return self.path.name if self.path else self.module
 
 
-def parse_target(text: str, manner: LoadOptions = PLAIN, folder: Path = Path()) -> Target:
+def parse_target(text: str, options: LoadOptions = PLAIN, folder: Path = Path()) -> Target:
     """Read ``file.py``, ``file.ipynb``, ``file.py:attribute`` or ``package.module:attribute``.
 
     Parameters
     ----------
     text : str
-    manner : LoadOptions
+    options : LoadOptions
         How it is to be read.
     folder : Path
         What the text is relative to.
@@ -91,19 +205,19 @@ def parse_target(text: str, manner: LoadOptions = PLAIN, folder: Path = Path()) 
     UsageError
         When there is no such file or module, or it is not a plain file.
     """
-    if manner.declaration is not None:
-        check_path(manner.declaration)
+    if options.declaration is not None:
+        check_path(options.declaration)
     match = _WITH_ATTRIBUTE.match(text)
     where, attribute = (match["where"], match["attribute"]) if match else (text, "")
     path = folder / text
     if not match or path.exists() or path.is_symlink():
         check_path(path)
-        return Target(text, path, manner=manner)
+        return Target(text, path, options=options)
     if where.endswith(SUFFIXES) or not _MODULE.match(where):
         check_path(folder / where)
-        return Target(text, folder / where, attribute=attribute, manner=manner)
+        return Target(text, folder / where, attribute=attribute, options=options)
     return Target(
-        text, module=where, package=_package(where, folder), attribute=attribute, manner=manner
+        text, module=where, package=_package(where, folder), attribute=attribute, options=options
     )
 
 

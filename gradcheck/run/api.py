@@ -14,8 +14,7 @@ from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, WorkerLostError
 from gradcheck.execution.sandbox import Launch
 from gradcheck.networks.network import Network
-from gradcheck.reading.registry import LoadOptions, check_name
-from gradcheck.reading.target import Target, parse_target
+from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
 from gradcheck.records import build
 from gradcheck.records.record import Record
 from gradcheck.records.schema import Implementation

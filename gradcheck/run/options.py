@@ -15,7 +15,7 @@ from gradcheck.networks.far_out import DEEPEST, WIDEST
 from gradcheck.networks.losses import LOSSES, REDUCTIONS
 from gradcheck.networks.network import Network, left_open
 from gradcheck.networks.scope import Scope
-from gradcheck.reading.registry import LoadOptions
+from gradcheck.reading.target import LoadOptions
 from gradcheck.run.settings import EXAMPLES, check_numbers, fresh_seed
 
 #: What can be required to be at least so large, where the scope has it, and the largest asked.

@@ -123,7 +123,7 @@ def submit(launch: Launch) -> Submission:
         nearest = session.readings[0]
         raise WorkerLostError(
             "contract",
-            _lacking(_whole(target), target.manner.adapter, nearest),
+            _lacking(_whole(target), target.options.adapter, nearest),
             session.level,
             launch.staged.place(_place(nearest)),
         )

@@ -109,7 +109,7 @@ X, y, w = np.eye(3), np.ones((3, 1)), np.zeros((3, 1))
 for i in range(10):
     w -= 0.1 * X.T @ (undefined - y)
 """,
-        "one round of the training loop raised NameError: name 'undefined' is not defined",
+        "one iteration of the training loop raised NameError: name 'undefined' is not defined",
     ),
 }
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck.adapters import Declaration
 from gradcheck.contract.conventions import BIASES, SAMPLES, WEIGHTS
 from gradcheck.networks import sampling
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
@@ -16,12 +17,11 @@ from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
-from gradcheck.reading import Declaration
 from gradcheck.reading.layout import AT_ONE, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.parameters import Family, RowPart
 from gradcheck.reading.paths import ArrayPath, read, write
-from gradcheck.reading.running import FIRST, first, one_round, to_run, training_loop
+from gradcheck.reading.running import FIRST, first, one_iteration, to_run, training_loop
 from gradcheck.reading.update_method import gradient
 
 layouts = st.builds(
@@ -233,10 +233,10 @@ def test_imports_only_runs_imports_definitions_and_constants():
 
 @pytest.mark.parametrize("header", ["for i in range(10):", "while True:"])
 @pytest.mark.parametrize("end", ["", "    break\n", "    continue\n"])
-def test_one_round_of_a_loop_is_run_once(header, end):
+def test_one_iteration_of_a_loop_is_run_once(header, end):
     loop = ast.parse(f"{header}\n    count += 1\n{end}").body[0]
     scope = {"count": 0, FIRST: first}
-    exec(compile(one_round(loop), "loop", "exec"), scope)
+    exec(compile(one_iteration(loop), "loop", "exec"), scope)
     assert scope["count"] == 1, f"run {scope['count']} times"
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gradcheck.reading.declared import Declaration
-from gradcheck.reading.registry import ADAPTERS
+from gradcheck.reading.target import ADAPTERS
 from tests.adapters.conftest import EXAMPLES, example
 
 GUIDE = (EXAMPLES.parents[1] / "plug-in.md").read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import LoadError, UsageError
-from gradcheck.reading.loading import MAX_BYTES, check_path, load, shipped
+from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.target import MAX_BYTES, check_path
 
 
 def written(folder: Path, text: str, name: str = "student.py") -> Path:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import LoadError
-from gradcheck.reading.loading import load_file
-from gradcheck.reading.notebook import without_magics
+from gradcheck.reading.loading import load_file, without_magics
 
 
 def notebook(*sources, kinds=None):

@@ -1,6 +1,6 @@
 from types import SimpleNamespace as Box
 
-from gradcheck.reading import Declaration
+from gradcheck.adapters import Declaration
 
 declaration = Declaration(
     network="2-3-2 sigmoid,sigmoid half_squared_error", samples="one list",

@@ -1,4 +1,4 @@
-from gradcheck.reading import Declaration
+from gradcheck.adapters import Declaration
 
 declaration = Declaration(
     network="2-3-2 tanh,tanh squared_error", samples="one list",

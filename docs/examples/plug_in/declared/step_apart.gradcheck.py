@@ -1,4 +1,4 @@
-from gradcheck.reading import Declaration
+from gradcheck.adapters import Declaration
 
 declaration = Declaration(
     network="3-4-2 tanh,identity mean_squared_error",

@@ -1,4 +1,4 @@
-from gradcheck.reading import Declaration
+from gradcheck.adapters import Declaration
 
 
 def gradients(code, params, x, y):
