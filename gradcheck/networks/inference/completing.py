@@ -22,12 +22,8 @@ from gradcheck.networks.inference.fit import (
     problem_for,
     widths_of,
 )
-from gradcheck.networks.inference.gradient import (
-    ENOUGH,
-    most_in_one_step,
-    nearest_definition,
-    sequential,
-)
+from gradcheck.networks.inference.gradient import ENOUGH, nearest_definition
+from gradcheck.networks.inference.steps import most_in_one_step, sequential
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import Notation
