@@ -88,7 +88,19 @@ def refused_by_numbers(
 
 
 def required(findings: list[Finding], missing: list[str]) -> list[Finding]:
-    """Make an error of what has to be handled and is not."""
+    """Make an error of what has to be handled and is not.
+
+    Parameters
+    ----------
+    findings : list of Finding
+    missing : list of str
+        What was required and is not handled, and why.
+
+    Returns
+    -------
+    findings : list of Finding
+        As they were, when nothing is missing.
+    """
     if not missing:
         return findings
     return worsened(findings, f"required, but not handled: {', '.join(missing)}", "unsupported")

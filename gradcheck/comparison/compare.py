@@ -182,17 +182,57 @@ def judge(claims: Mapping[str, Floats], truth: Truth, arithmetic: Arithmetic) ->
 
 
 def rounded_bars(truth: Truth, name: str, unit: float) -> Floats:
-    """Return how far off honest code of a roundoff may be, off kinks: the bar and its rounding."""
+    """Return how far off honest code of a roundoff may be, off kinks: the bar and its rounding.
+
+    Parameters
+    ----------
+    truth : Truth
+    name : str
+        Of the tensor.
+    unit : float
+        Unit roundoff of the code's gradients.
+
+    Returns
+    -------
+    array
+        Of the tensor's shape, in units of the gradient.
+    """
     return truth.gradient[name].error + truth.rounding(unit)[name]
 
 
 def allowed(truth: Truth, name: str, unit: float) -> Floats:
-    """Return how far off honest code may be: bar, rounding and, on a kink, the interval."""
+    """Return how far off honest code may be: bar, rounding and, on a kink, the interval.
+
+    Parameters
+    ----------
+    truth : Truth
+    name : str
+        Of the tensor.
+    unit : float
+        Unit roundoff of the code's gradients.
+
+    Returns
+    -------
+    array
+        Of the tensor's shape, in units of the gradient.
+    """
     return rounded_bars(truth, name, unit) + truth.gradient[name].interval
 
 
 def within(one: Floats, two: Floats, limit: Floats | float) -> bool:
-    """Whether no entry of two arrays differs by more than a limit; NaN does."""
+    """Whether no entry of two arrays differs by more than a limit; NaN does.
+
+    Parameters
+    ----------
+    one, two : array
+        Of the same shape.
+    limit : float or array
+        One for all entries, or one for each.
+
+    Returns
+    -------
+    bool
+    """
     return bool((np.abs(one - two) <= limit).all())
 
 
@@ -309,6 +349,19 @@ def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float,
 
 
 def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:
-    """Whether a claimed loss is not the loss as defined, given the code's arithmetic."""
+    """Whether a claimed loss is not the loss as defined, given the code's arithmetic.
+
+    Parameters
+    ----------
+    claim : float
+        The loss of the batch.
+    truth : Truth
+    arithmetic : Arithmetic
+        Of the code under test.
+
+    Returns
+    -------
+    bool
+    """
     unit, cut = arithmetic.loss_unit, arithmetic.cut
     return truth.loss_off(claim, unit) and not (cut and not truth.loss_off(claim, unit, cut))

@@ -35,7 +35,16 @@ class Verdict(StrEnum):
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the worst verdict; ``unresolved`` when there is none, for nothing was compared."""
+    """Return the worst verdict; ``unresolved`` when there is none, for nothing was compared.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+
+    Returns
+    -------
+    Verdict
+    """
     return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.UNRESOLVED)
 
 
@@ -142,7 +151,17 @@ _WIDTH = 300
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line that is not too long."""
+    """Return a text as one line that is not too long.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        At most 300 characters; a longer one ends in ``...``.
+    """
     line = " ".join(text.split())
     return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
 

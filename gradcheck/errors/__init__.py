@@ -25,10 +25,12 @@ class LoadError(GradcheckError):
     Cause: a syntax error, a missing package, or top-level code that raises.
     Next step: run the file on its own with ``python FILE`` until it imports.
 
-    Attributes
+    Parameters
     ----------
-    place : Place or None
-        The line that could not be run.
+    message : str
+        What the file raised or lacks, and what to do.
+    place : Place, optional
+        The line that could not be run; kept as an attribute.
     """
 
     def __init__(self, message: str, place: Place | None = None) -> None:

@@ -29,12 +29,19 @@ def blocks(count: int, numbers: int, size: int = 8, least: int = 1) -> Iterator[
 
     Parameters
     ----------
+    count : int
+        How many items there are.
     numbers : int
         How many numbers an item takes.
     size : int
         Bytes a number: 16 for complex ones.
     least : int
-        Items in each slice, whatever they take.
+        Items in each slice but the last, whatever they take.
+
+    Yields
+    ------
+    slice
+        In order; together they are all items.
     """
     together = max(least, BLOCK // (numbers * size * TEMPORARIES))
     for start in range(0, count, together):
@@ -55,5 +62,10 @@ def rows_of(w: Floats, inputs: Floats, copies: int) -> Iterator[slice]:
         (N, n[l-1]).
     copies : int
         How many arrays like them are held at once.
+
+    Returns
+    -------
+    iterator of slice
+        Of the n[l-1] rows, in order.
     """
     return blocks(len(w), copies * (w.shape[1] + len(inputs)), least=len(inputs))

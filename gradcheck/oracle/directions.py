@@ -26,7 +26,21 @@ _DENSITY = math.sqrt(2.0) / _SIDE
 
 
 def drawn(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> Floats:
-    """Return ``count`` random directions, (count, *shape), of zero mean and variance one."""
+    """Draw random directions: independent entries of zero mean and variance one.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        How many directions.
+    shape : tuple of int
+        Of the array that is moved.
+
+    Returns
+    -------
+    array
+        (count, *shape), entries in ``[-sqrt 3, sqrt 3]``.
+    """
     v = rng.random((count, *shape))
     v -= 0.5
     v *= 2.0 * _SIDE
@@ -43,6 +57,11 @@ def miss_probability(ratio: float, directions: int) -> float:
     directions : int
         How many independent directions agreed within their bars. Agreement within
         a bar that is itself off by up to a third of it shows 4/3 of a bar at most.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
     """
     if ratio <= 0:
         return 1.0
@@ -51,5 +70,20 @@ def miss_probability(ratio: float, directions: int) -> float:
 
 
 def smallest_seen(bar: float, directions: int, probability: float = 1e-9) -> float:
-    """Return the size of error that is missed with at most the given probability."""
+    """Return the size of error that is missed with at most the given probability.
+
+    Parameters
+    ----------
+    bar : float
+        Of one directional estimate.
+    directions : int
+        How many independent directions agreed within it.
+    probability : float
+        Of missing such an error along all of them.
+
+    Returns
+    -------
+    float
+        Euclidean norm of the error, in the unit of the bar.
+    """
     return float(_DENSITY * (4.0 / 3.0) * bar * probability ** (-1.0 / directions))

@@ -19,7 +19,18 @@ _TINY = 2.0**-27
 
 
 def exp(z: Array) -> Array:
-    """``e^x (cos y + i sin y)``."""
+    """``e^x (cos y + i sin y)``.
+
+    Parameters
+    ----------
+    z : array
+        ``x + iy``, or real: any shape.
+
+    Returns
+    -------
+    array
+        Of the same shape, complex where z is.
+    """
     if not _close(z):
         power: Array = np.exp(z)
         return power
@@ -28,7 +39,18 @@ def exp(z: Array) -> Array:
 
 
 def log(z: Array) -> Array:
-    """``log |z| + i arctan(y / x)``."""
+    """``log |z| + i arctan(y / x)``.
+
+    Parameters
+    ----------
+    z : array
+        ``x + iy``, or real: any shape.
+
+    Returns
+    -------
+    array
+        Of the same shape, complex where z is.
+    """
     if not _close(z) or not (np.abs(z.imag) < _TINY * z.real).all():
         result: Array = np.log(z)
         return result
@@ -36,7 +58,18 @@ def log(z: Array) -> Array:
 
 
 def tanh(z: Array) -> Array:
-    """``(sinh x cosh x + i sin y cos y) / (cosh^2 x - sin^2 y)``."""
+    """``(sinh x cosh x + i sin y cos y) / (cosh^2 x - sin^2 y)``.
+
+    Parameters
+    ----------
+    z : array
+        ``x + iy``, or real: any shape.
+
+    Returns
+    -------
+    array
+        Of the same shape, complex where z is.
+    """
     if not _close(z):
         result: Array = np.tanh(z)
         return result
@@ -46,7 +79,18 @@ def tanh(z: Array) -> Array:
 
 
 def logistic(z: Array) -> Array:
-    """``1 / (1 + e^-z)``, that is ``(1 + e^-x (cos y + i sin y)) / |1 + e^-z|^2``."""
+    """``1 / (1 + e^-z)``, that is ``(1 + e^-x (cos y + i sin y)) / |1 + e^-z|^2``.
+
+    Parameters
+    ----------
+    z : array
+        ``x + iy``, or real: any shape.
+
+    Returns
+    -------
+    array
+        Of the same shape, complex where z is.
+    """
     if not np.iscomplexobj(z):
         with np.errstate(over="ignore"):  # 1 / inf is right
             share: Array = 1.0 / (1.0 + np.exp(-z))

@@ -42,6 +42,11 @@ def real(value: Any, what: str) -> Floats:
     what : str
         What it is, for the message.
 
+    Returns
+    -------
+    array
+        float64, of the value's shape.
+
     Raises
     ------
     UsageError
@@ -65,7 +70,17 @@ def real(value: Any, what: str) -> Floats:
 
 
 def short_floats(value: Any) -> str:
-    """Name the arithmetic of an array that has fewer digits than float64; else empty."""
+    """Name the arithmetic of an array that has fewer digits than float64; else empty.
+
+    Parameters
+    ----------
+    value : array_like
+
+    Returns
+    -------
+    str
+        Such as ``float32``; ``""`` for float64 and for what holds no floats.
+    """
     kind = np.asarray(value).dtype
     return kind.name if kind.kind == "f" and kind.itemsize < 8 else ""
 
@@ -151,12 +166,42 @@ Values = Callable[[Floats], Floats]
 
 
 def one_by_one(function: Callable[[Floats], float]) -> Values:
-    """Evaluate a function that takes a single point at each point of a stack."""
+    """Evaluate a function that takes a single point at each point of a stack.
+
+    Parameters
+    ----------
+    function : callable
+        From an array of the point's shape to a number.
+
+    Returns
+    -------
+    callable
+        From K points, (K, *shape), to K values, (K,). It raises a UsageError where the function
+        gives anything but one real number.
+    """
     return lambda points: np.array([real_number(function(point), _VALUE) for point in points])
 
 
 def in_stacks(function: Callable[[Floats], Floats]) -> Values:
-    """Evaluate a function that takes stacks, in blocks below the oracle's bound."""
+    """Evaluate a function that takes stacks, in blocks below the oracle's bound.
+
+    Parameters
+    ----------
+    function : callable
+        From K points, (K, *shape), to K values, (K,).
+
+    Returns
+    -------
+    callable
+        The same, for any K.
+
+    Raises
+    ------
+    UsageError
+        By what is returned, when the function gives anything but real numbers.
+    ValueError
+        Likewise, when it does not give one number a point.
+    """
 
     def values(points: Floats) -> Floats:
         together = max(1, BLOCK // max(1, points[0].nbytes))
@@ -193,7 +238,23 @@ def directional_of(
     varies as fast as that looks like noise from afar. Where the two contradict each
     other the near one is right, else the sharper one is taken.
 
-    Whether what looks like noise is noise, some three dozen points ``closer`` together tell.
+    Parameters
+    ----------
+    values : callable
+        From K points, (K, *shape), to the function's values there, (K,).
+    point, direction : array
+        Of the same shape.
+    first : float
+        The first step, as a part of the scale.
+    closer : bool
+        Whether to ask, of what looks like noise, some three dozen points closer together
+        whether it is.
+
+    Returns
+    -------
+    Interval
+        In the value's unit, for a step of one ``direction``. Its error is infinite, and the
+        rest NaN, where the function is not finite at the point.
     """
     largest = float(np.abs(point[direction != 0]).max(initial=0.0))
     far = _from(values, point, direction, max(1.0, largest), first, closer)

@@ -41,7 +41,20 @@ class Slope:
 
 
 def steps(first: float | Floats, rungs: int = RUNGS) -> Floats:
-    """Return the steps ``first / 2**k``; a trailing axis is added."""
+    """Return the steps ``first / 2**k``; a trailing axis is added.
+
+    Parameters
+    ----------
+    first : float or array
+        The largest step of each ladder.
+    rungs : int
+        How many steps a ladder has.
+
+    Returns
+    -------
+    array
+        (*shape of first, rungs), each half of the one before.
+    """
     halvings = 0.5 ** np.arange(rungs)
     ladder: Floats = np.asarray(first)[..., None] * halvings
     return ladder
@@ -61,6 +74,11 @@ def extrapolate(h: Floats, differences: Floats, noise: float, usable: int = RUNG
     usable : int
         How many of the smallest steps may be used: the larger ones reach across a
         kink.
+
+    Returns
+    -------
+    Slope
+        Its error is infinite when no two rungs were usable.
     """
     value, error, step = extrapolate_all(
         np.asarray(h)[None], np.asarray(differences)[None], np.array([noise]), np.array([usable])

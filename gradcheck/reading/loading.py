@@ -57,10 +57,24 @@ class Loaded:
 
 
 def shipped(name: str) -> Path:
-    """Return the path of one of our own implementations, such as ``"matrix"``.
+    """Return the path of one of our own implementations.
 
     In a checkout they are the files of ``implementations/``; a wheel carries the
     same files as data inside the package.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"matrix"``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        When there is none of that name.
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "shipped_implementations", package.parent / "implementations"):
@@ -76,6 +90,16 @@ def load(path: Path, options: LoadOptions = PLAIN) -> ModuleType:
     The file is compiled afresh each time: cached bytecode would leave a folder beside
     it, and stands for the text of a moment ago when a file changes within a second.
 
+    Parameters
+    ----------
+    path : Path
+    options : LoadOptions
+        How it is to be run.
+
+    Returns
+    -------
+    module
+
     Raises
     ------
     UsageError
@@ -88,7 +112,24 @@ def load(path: Path, options: LoadOptions = PLAIN) -> ModuleType:
 
 
 def load_file(path: Path, options: LoadOptions = PLAIN) -> Loaded:
-    """Import a file as :func:`load` does, and say what was left out of it."""
+    """Import a file as :func:`load` does, and say what was left out of it.
+
+    Parameters
+    ----------
+    path : Path
+    options : LoadOptions
+        How it is to be run.
+
+    Returns
+    -------
+    Loaded
+        The module, its lines, and notes of what was left out.
+
+    Raises
+    ------
+    UsageError, LoadError
+        As :func:`load` does.
+    """
     check_path(path)
     module = ModuleType(f"{LOADED}{path.stem}")
     module.__file__ = str(path)
@@ -107,6 +148,17 @@ def load_file(path: Path, options: LoadOptions = PLAIN) -> Loaded:
 
 def load_module(name: str, folder: Path) -> Loaded:
     """Import an installed module, or one below a folder, by its dotted name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``package.module``.
+    folder : Path
+        Searched after all else that Python searches.
+
+    Returns
+    -------
+    Loaded
 
     Raises
     ------
@@ -135,6 +187,19 @@ def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
     What follows the contract is taken as it is, a class of it called without arguments; all
     else is read by the adapters, as a file that holds no more. Where a declaration says how
     the file is asked, it says so of all that is in it.
+
+    Parameters
+    ----------
+    loaded : Loaded
+    dotted : str
+        The attribute: ``Network``, or one of one, ``nets.Network``.
+    name : str
+        What to call the file or module in messages.
+
+    Returns
+    -------
+    Loaded
+        The attribute; all that was loaded, where there is a declaration.
 
     Raises
     ------

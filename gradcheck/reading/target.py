@@ -30,6 +30,16 @@ ADAPTERS: dict[str, str] = {
 def check_name(name: str) -> str:
     """Return an adapter's full name from what a user typed.
 
+    Parameters
+    ----------
+    name : str
+        Case, spaces and signs do not matter: ``Flat-Vector``.
+
+    Returns
+    -------
+    str
+        A key of :data:`ADAPTERS`.
+
     Raises
     ------
     UsageError
@@ -110,6 +120,10 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 def check_path(path: Path) -> None:
     """Refuse what is not a plain Python file or notebook of a sensible size.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------
@@ -200,6 +214,11 @@ def parse_target(text: str, options: LoadOptions = PLAIN, folder: Path = Path())
     folder : Path
         What the text is relative to.
 
+    Returns
+    -------
+    Target
+        Nothing of it has been run.
+
     Raises
     ------
     UsageError
@@ -238,5 +257,15 @@ def _package(module: str, folder: Path) -> Path | None:
 
 
 def is_installed(place: Path) -> bool:
-    """Say whether something lies where packages are installed."""
+    """Say whether something lies where packages are installed.
+
+    Parameters
+    ----------
+    place : Path
+        It need not be there.
+
+    Returns
+    -------
+    bool
+    """
     return any(part in ("site-packages", "dist-packages") for part in place.parts)
