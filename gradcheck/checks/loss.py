@@ -9,6 +9,7 @@ from gradcheck.checks.check import Check, Comparisons, Cost, Run, Shows, unjudge
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.verdict import written_factor
 from gradcheck.contract.protocol import Call, Observation, Request
 
 SLUG = "loss"
@@ -57,7 +58,7 @@ def run(context: CheckContext) -> Run:
 def _pattern(ratios: list[float]) -> str:
     """Say it when the loss is off by one factor everywhere."""
     if len(ratios) > 2 and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]):
-        return f" It is {ratios[0]:.6g} times what it should be, every time."
+        return f" It is {written_factor(ratios[0])} times what it should be, every time."
     return ""
 
 

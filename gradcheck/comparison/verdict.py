@@ -150,6 +150,23 @@ class CounterExample:
 _WIDTH = 300
 
 
+def written_factor(number: float) -> str:
+    """Write a factor with six digits, or as many as tell it from one.
+
+    Parameters
+    ----------
+    number : float
+        By how many times something is not what it should be.
+
+    Returns
+    -------
+    str
+        ``0.5``; for 1 - 1e-7, ``0.9999999``.
+    """
+    texts = (f"{number:.{digits}g}" for digits in range(6, 18))
+    return next((text for text in texts if float(text) != 1.0), "1")
+
+
 def one_line(text: str) -> str:
     """Return a text as one line that is not too long.
 

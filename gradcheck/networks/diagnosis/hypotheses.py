@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.comparison.verdict import written_factor
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule, Textbook
 from gradcheck.networks.diagnosis.observations import (
@@ -368,7 +369,7 @@ def only_a_number(setup: ProbeSetup, diagnosis: Diagnosis, number: float) -> Dia
         diagnosis,
         name=replace(name, bug=""),
         certainty="localised",
-        explanation=f"{text} It is {number:g} times what it should be: "
+        explanation=f"{text} It is {written_factor(number)} times what it should be: "
         f"{CATALOGUE[name.bug].title}, or one number is wrong. The networks that your code handles "
         "do not tell which.",
         fix=mend,

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.comparison.verdict import written_factor
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule
 from gradcheck.networks.diagnosis.hypotheses import (
@@ -349,7 +350,7 @@ def _site(
     network = found.problem.network
     explanation, fix = placed(explained or sites[0], wrong.layer, network)
     if "factor" in numbers:
-        explanation += f" It is {numbers['factor']:.6g} times what it should be."
+        explanation += f" It is {written_factor(numbers['factor'])} times what it should be."
     if "coefficient" in numbers:
         explanation += (
             f" The coefficient in it is {numbers['coefficient']:.6g}, where l2 is {network.l2:.6g}."

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.comparison.verdict import written_factor
 from gradcheck.contract.problem import Tensors, by_name
 from gradcheck.contract.protocol import BatchLike, Call, Observation, Request
 from gradcheck.networks.bugs import CATALOGUE
@@ -277,7 +278,9 @@ def common_factor(recovered: list[RecoveredDeltas]) -> list[Diagnosis]:
         )
         fix = "Look for a division by something that is computed from the gradient or the batch."
         return [localised("returned_gradient", None, text, fix)]
-    text = f"Every data part of the gradient is {c:.6g} times what it should be (N = {n})."
+    text = (
+        f"Every data part of the gradient is {written_factor(c)} times what it should be (N = {n})."
+    )
     if slug := _reduction(network, factors):
         bug = CATALOGUE[slug]
         diagnosis = named(bug, [Name(slug, bug.site, None)], network)
@@ -325,7 +328,8 @@ def whole_multiple(
     factor = multiple_of(claimed, right, WHOLE_MULTIPLE)
     if not factor or abs(factor - 1) <= FACTOR:
         return []
-    text = f"The whole gradient, penalty included, is {factor:.6g} times what it should be."
+    times = written_factor(factor)
+    text = f"The whole gradient, penalty included, is {times} times what it should be."
     fix = "Look at the end of the function, where the gradient is returned."
     diagnosis = localised("returned_gradient", None, text, fix)
     return [replace(diagnosis, recovered={"factor": factor})]
