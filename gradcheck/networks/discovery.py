@@ -182,12 +182,33 @@ def reason(failure: Failure) -> str:
 
 
 def unsupported(message: str) -> str:
-    """Say why there was no answer where the code says that it does not support something."""
+    """Say why there was no answer where the code says that it does not support something.
+
+    Parameters
+    ----------
+    message : str
+        The text of its exception; may be empty.
+
+    Returns
+    -------
+    str
+        ``NotImplementedError: message``, or the name alone.
+    """
     return f"{_REFUSAL}: {message}".removesuffix(": ")
 
 
 def said_by_itself(why: str) -> bool:
-    """Whether the code said that it does not support something."""
+    """Whether the code said that it does not support something.
+
+    Parameters
+    ----------
+    why : str
+        Why there was no answer, as :func:`reason` says it.
+
+    Returns
+    -------
+    bool
+    """
     return why.startswith(_REFUSAL)
 
 

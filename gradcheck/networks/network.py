@@ -111,7 +111,17 @@ class Network(PosedNetwork):
 
 
 def left_open(text: str) -> bool:
-    """Whether a network's text says neither ``mean`` nor ``sum``."""
+    """Whether a network's text says neither ``mean`` nor ``sum``.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``2-3-1 tanh,sigmoid binary_cross_entropy``.
+
+    Returns
+    -------
+    bool
+    """
     return not set(text.split()) & set(REDUCTIONS)
 
 

@@ -118,6 +118,14 @@ class Batch(PosedBatch):
 class Problem(Posed):
     """A network at one point: what a loss and a gradient are asked of.
 
+    Parameters
+    ----------
+    network : Network
+    params : Params
+        ``W[l]`` of shape (n[l-1], n[l]) and ``b[l]`` of shape (n[l],), a pair a layer.
+    batch : Batch
+        Inputs, (N, n[0]), and targets, (N, n[L]).
+
     Raises
     ------
     UsageError

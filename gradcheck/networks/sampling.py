@@ -126,7 +126,19 @@ def _shared(seed: int, group: int, support: Support) -> tuple[Network, int]:
 
 
 def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
-    """Draw problems 0, 1, 2, ... of a seed, without end."""
+    """Draw problems 0, 1, 2, ... of a seed, without end.
+
+    Parameters
+    ----------
+    seed : int
+    support : Support
+        What may be drawn.
+
+    Yields
+    ------
+    Problem
+        That of :func:`problem` by each number in turn.
+    """
     index = 0
     while True:
         yield problem(seed, index, support)
@@ -174,10 +186,20 @@ def fill(
 
     Parameters
     ----------
+    rng : numpy.random.Generator
+    network : Network
+    samples : int
     kind : str
         One of :data:`KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
         layer near ``|z| = 8``, ``duplicates`` repeats a sample, ``small`` makes
         weights about 0.3.
+    one_hot : bool
+        Targets can only be one-hot rows.
+
+    Returns
+    -------
+    Problem
+        With every ``|z| <= 8``.
 
     Raises
     ------

@@ -210,7 +210,18 @@ KINDS: dict[str, Kind] = {
 
 
 def turns(count: int) -> list[str]:
-    """List the kinds in the order in which they are drawn, so many: each once, then again."""
+    """List the kinds in the order in which they are drawn: each once, then again.
+
+    Parameters
+    ----------
+    count : int
+        How many at most.
+
+    Returns
+    -------
+    list of str
+        Keys of :data:`KINDS`.
+    """
     most = max(kind.times for kind in KINDS.values())
     names = [n for turn in range(most) for n, kind in KINDS.items() if kind.times > turn]
     return names[:count]
@@ -305,7 +316,17 @@ def _combination(network: Network) -> Combination:
 
 
 def smallest_first(problems: Iterable[Problem]) -> list[Problem]:
-    """Order problems by size, those of one layer last, but for outputs that depend on nothing."""
+    """Order problems by size, those of one layer last, but for outputs that depend on nothing.
+
+    Parameters
+    ----------
+    problems : iterable of Problem
+
+    Returns
+    -------
+    list of Problem
+        Without those of a softmax of one unit, which is always 1.
+    """
     telling = [
         p for p in problems if p.network.activations[-1] != "softmax" or p.network.widths[-1] > 1
     ]
@@ -325,8 +346,12 @@ def draw(
 
     Parameters
     ----------
+    rng : numpy.random.Generator
+    kind : Kind
     answered : sequence of Problem
         Problems that the code answered, smallest first: small ones are taken as a start.
+    support : Support
+        What may be asked.
     companions : Companions
         What goes with it, where that is free.
     turn : int
@@ -355,7 +380,23 @@ def draw(
 def draw_plain(
     rng: np.random.Generator, combination: Combination, support: Support, companions: Companions
 ) -> Problem | None:
-    """Draw a small problem of an output, a loss and a reduction."""
+    """Draw a small problem of an output, a loss and a reduction.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    combination : tuple of str
+        Output activation, loss and reduction; one of ``companions.new``.
+    support : Support
+        What may be asked.
+    companions : Companions
+        Choose widths, hidden activations and the penalty.
+
+    Returns
+    -------
+    Problem or None
+        None where the code leaves no room for it, or nothing gets through a layer.
+    """
     problem = fill_scaled(rng, *companions.start(rng, combination), one_hot=support.one_hot)
     return problem if _usable(problem, support) else None
 

@@ -56,6 +56,16 @@ def infer(
     seed : int
     any_reduction : bool
         The user does not say whether ``only`` is of a mean or a sum.
+
+    Returns
+    -------
+    Inferred
+        Its failure says why no reading holds.
+
+    Raises
+    ------
+    UsageError
+        When a network of the declaration cannot be read, or one is too large to be asked for.
     """
     texts = readings[0].conventions.networks
     try:
