@@ -9,12 +9,12 @@ from itertools import combinations, groupby
 
 import numpy as np
 import pytest
-from gradcheck.networks.diagnosis.place import placed
 
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, SITES
 from gradcheck.networks.bugs.bug import RATE, others
 from gradcheck.networks.bugs.textbook import RULES, Textbook
+from gradcheck.networks.diagnosis.result import placed
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE

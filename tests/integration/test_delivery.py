@@ -13,7 +13,7 @@ import pytest
 
 import gradcheck
 from gradcheck.commands import delivery
-from gradcheck.run import replay
+from gradcheck.run import options as replayed
 from tests.integration import students
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
@@ -151,7 +151,7 @@ def test_control_characters_of_a_name_never_reach_the_terminal(run, write, argum
     "name", ["a b.py", "it's.py", "$(touch x).py", "`x`;&|.py", EVIL, "\udcff.py", "-x.py"]
 )
 def test_a_word_of_the_replay_line_is_that_word_in_a_shell(name):
-    line = f"printf %s {replay.quoted(name)}"
+    line = f"printf %s {replayed.quoted(name)}"
     said = subprocess.run(["bash", "-c", line], capture_output=True, timeout=60).stdout
     assert said == os.fsencode(name), f"a shell reads {said!r} in {line!r}"
     assert line.isprintable(), f"there are control characters in {line!r}"
@@ -183,12 +183,12 @@ def test_many_files_are_replayed_by_a_pattern_that_is_exactly_these(tmp_path):
     names = [f"{tmp_path}/s{n:02}.py" for n in range(40)]
     for name in names:
         Path(name).write_text("")
-    line = replay.shown(names, ["--seed", "7"])
+    line = replayed.shown_line(names, ["--seed", "7"])
     told = shlex.split(line, comments=True)
     assert told == f"python -m gradcheck check {tmp_path}/*.py --seed 7".split(), line
     assert "the same 40 files" in line, line
     (tmp_path / "another.py").write_text("")
-    other = replay.shown(names, ["--seed", "7"])
+    other = replayed.shown_line(names, ["--seed", "7"])
     assert "*" not in other, f"the pattern also takes another.py: {other}"
     assert "the other 37 of 40" in other, other
     assert len(other) < 250 + 3 * len(str(tmp_path)), f"too long: {other}"
