@@ -111,7 +111,7 @@ class Request:
     anew : bool
         Start the code afresh before asking: whatever it kept is gone.
     reading : int or None
-        Which of the session's readings of the code to use; the settled one unless given.
+        Which of the session's readings of the code to use; the inferred one unless given.
     """
 
     call: Call
@@ -142,7 +142,7 @@ class Session(Protocol):
     """Whatever can be asked. The only way from a check to code under test."""
 
     #: Which of ``readings`` is asked when a request names none.
-    settled: int
+    inferred_reading: int
 
     @property
     def calls(self) -> int:

@@ -78,9 +78,9 @@ class Caller:
         call = request.call
         if not callable(getattr(code, call.value, None)):
             return _failed("unsupported", f"there is no function {call.value}")
-        heard = _Heard(self._aloud)
+        stream = _CountedStderr(self._aloud)
         try:
-            with _quiet(heard):
+            with _quiet(stream):
                 return self._run(code, request)
         except ContractError as error:
             return replace(_failed("contract", str(error)), returned=outline(error.tensor))
@@ -89,7 +89,7 @@ class Caller:
         except BaseException as error:  # the code may raise anything, SystemExit too
             return Observation(failure=self._failure(error, call))
         finally:
-            self.printed += heard.count
+            self.printed += stream.count
 
     def _failure(self, error: BaseException, call: Call) -> Failure:
         """Say what was raised, and on which of the code's own lines."""
@@ -204,7 +204,7 @@ def one_line(error: BaseException) -> str:
     return lines[0][:TEXT] if lines else ""
 
 
-class _Heard:
+class _CountedStderr:
     """Standard error, for what the code prints, which is counted.
 
     Parameters
@@ -232,9 +232,9 @@ class _Heard:
 
 
 @contextlib.contextmanager
-def _quiet(heard: Any) -> Iterator[None]:
+def _quiet(stream: Any) -> Iterator[None]:
     with (
-        contextlib.redirect_stdout(heard),
+        contextlib.redirect_stdout(stream),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
     ):

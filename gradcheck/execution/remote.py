@@ -104,7 +104,7 @@ class Remote:
     """
 
     def __init__(self, launch: Launch) -> None:
-        self.settled = 0
+        self.inferred_reading = 0
         self.networks: object = None
         self.batch_sizes: object = None
         self.notes: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ class Remote:
 
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
-        return call.value in self.readings[self.settled].calls
+        return call.value in self.readings[self.inferred_reading].calls
 
     def more(self) -> bool:
         """Look for readings by adapters not tried yet; False where there are none.
@@ -155,7 +155,7 @@ class Remote:
         """
         if self._following >= len(ADAPTERS) or self._launch.target.options.adapter:
             return False
-        self._first, self.settled = self._following, 0
+        self._first, self.inferred_reading = self._following, 0
         self._memory.clear()
         self._held = 0
         self._find()
@@ -230,7 +230,7 @@ class Remote:
             self._memory[key] = observation
 
     def _reading(self, request: Request) -> int:
-        return self.settled if request.reading is None else request.reading
+        return self.inferred_reading if request.reading is None else request.reading
 
     def libraries(self) -> tuple[str, ...]:
         """Return the libraries that differentiate by themselves and that the code imported."""

@@ -55,7 +55,7 @@ class InProcess:
         self._implementation, self._first = implementation, 0
         found = readings(implementation, adapter, self._sources)
         self.readings, self._following = found.readings, found.following
-        self.settled = 0
+        self.inferred_reading = 0
         self._renew = renew or _copier(implementation)
         self.calls = 0
         self._memory: dict[Request, Observation] = {}
@@ -71,13 +71,13 @@ class InProcess:
         return callable(getattr(self._code(None), call.value, None))
 
     def _code(self, reading: int | None) -> Any:
-        return self.readings[self.settled if reading is None else reading].implementation
+        return self.readings[self.inferred_reading if reading is None else reading].implementation
 
     def more(self) -> bool:
         """Look for readings by adapters not tried yet; False where there are none."""
         if self._adapter or self._following >= len(ADAPTERS):
             return False
-        self._first, self.settled = self._following, 0
+        self._first, self.inferred_reading = self._following, 0
         self._memory.clear()
         found = readings(self._implementation, None, self._sources, self._first)
         self.readings, self._following = found.readings, found.following
@@ -203,13 +203,13 @@ class PeerSession:
         return self.main.readings
 
     @property
-    def settled(self) -> int:
+    def inferred_reading(self) -> int:
         """Which of them is asked."""
-        return self.main.settled
+        return self.main.inferred_reading
 
-    @settled.setter
-    def settled(self, reading: int) -> None:
-        self.main.settled = reading
+    @inferred_reading.setter
+    def inferred_reading(self, reading: int) -> None:
+        self.main.inferred_reading = reading
 
     def offers(self, call: Call) -> bool:
         """Say whether the code under test has a function."""

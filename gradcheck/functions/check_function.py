@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.answers import Floats
 from gradcheck.errors import UsageError
-from gradcheck.functions.tensors import FunctionCheck, TensorCheck, heard_again, judged, summed_up
+from gradcheck.functions.tensors import FunctionCheck, TensorCheck, checked_again, judged, summed_up
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one, real, short_floats
 
 #: Directions unless told otherwise: an error of 100 bars escapes them with 1e-14.
@@ -85,7 +85,7 @@ def check_function(
         checked[name] = judged(values, x, claim, directions, rng)
         if checked[name].verdict is not Verdict.CORRECT or checked[name].on_kink:
             short = short_floats(gradient[name] if named else gradient)
-            checked[name] = heard_again(checked[name], values, x, claim, directions, rng, short)
+            checked[name] = checked_again(checked[name], values, x, claim, directions, rng, short)
     return summed_up(checked, domain.raised)
 
 

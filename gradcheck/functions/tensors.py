@@ -1,6 +1,6 @@
 """One tensor of a function's gradient, and what that says of the whole.
 
-A tensor that fails is heard again, where its claim may be right all the same.
+A tensor that fails is checked again, where its claim may be right all the same.
 
 A gradient computed in float32 fails when it is held to the precision of float64. So its
 arithmetic is looked at, but only in what fails; of what stays wrong the worst entry is found.
@@ -144,28 +144,28 @@ def judged(
     what is missed in all of them together is at most the root of the sum of their squares.
 
     Two rungs of a ladder may agree by accident, about once in 100 000 ladders. So the first
-    direction that contradicts the claim is heard again, on another ladder.
+    direction that contradicts the claim is checked again, on another ladder.
     """
     norm = float(np.linalg.norm(claim))
     rounding = SLACK * UNIT * float(np.sqrt(x.size)) * norm + grant * norm
-    heard = [
-        _heard(values, x, claim * group, group * drawn(rng, directions, x.shape), rounding)
+    checked = [
+        _checked_group(values, x, claim * group, group * drawn(rng, directions, x.shape), rounding)
         for group in groups or [np.ones(x.shape)]
     ]
-    bar, size = math.hypot(*(h.bar for h in heard)), math.hypot(*(h.size for h in heard))
+    bar, size = math.hypot(*(h.bar for h in checked)), math.hypot(*(h.size for h in checked))
     # what lies between the slopes at both sides of a kink is not told apart
-    told = bar + math.hypot(*(h.width for h in heard))
+    told = bar + math.hypot(*(h.width for h in checked))
     resolution = bar / size if size > 0 else float("inf")
     seen = smallest_seen(told / size, directions) if size > 0 else float("inf")
     missed = miss_probability(_ratio(max(1e-3, seen) * size, told), directions)
-    kink = any(h.width > 0 for h in heard)
-    off = max((h.off for h in heard if np.isfinite(h.bar)), default=0.0)
+    kink = any(h.width > 0 for h in checked)
+    off = max((h.off for h in checked if np.isfinite(h.bar)), default=0.0)
     zero = size <= bar < float("inf") and not norm > 0
     if off > 1:
         verdict, message = Verdict.WRONG, f"it is off by {off:.1e} error bars"
     elif zero:
         verdict, message = Verdict.UNRESOLVED, "zero gradient"
-    elif not resolution <= RESOLVED or any(h.doubtful for h in heard):
+    elif not resolution <= RESOLVED or any(h.doubtful for h in checked):
         verdict, message = Verdict.UNRESOLVED, "too noisy or too rough here to tell"
     elif kink:
         verdict, message = Verdict.CORRECT, "on a kink any slope between the one-sided ones will do"
@@ -182,7 +182,7 @@ def _ratio(over: float, under: float) -> float:
 
 
 @dataclass
-class _Heard:
+class _GroupCheck:
     """What the directions of a group say of a claim.
 
     Attributes
@@ -206,29 +206,31 @@ class _Heard:
     doubtful: bool = False
 
 
-def _heard(values: Values, x: Floats, claim: Floats, directions: Floats, rounding: float) -> _Heard:
-    """Hear the function along directions."""
-    heard = _Heard(float(np.linalg.norm(claim)))
+def _checked_group(
+    values: Values, x: Floats, claim: Floats, directions: Floats, rounding: float
+) -> _GroupCheck:
+    """Ask the function along directions."""
+    group = _GroupCheck(float(np.linalg.norm(claim)))
     closer = True  # what is noise along one direction is that along the others
     for v in directions:
         claimed = float((claim * v).sum())
         estimate = directional_of(values, x, v, closer=closer)
         closer = estimate.varies
-        if heard.off <= 1 and estimate.distance(claimed) > BARS * estimate.error + rounding:
+        if group.off <= 1 and estimate.distance(claimed) > BARS * estimate.error + rounding:
             estimate = directional_of(values, x, v, AGAIN)
         bar = BARS * estimate.error + rounding
         if not np.isfinite((estimate.low, estimate.high, bar)).all():
-            heard.bar = float("inf")
+            group.bar = float("inf")
             continue
-        heard.bar = max(heard.bar, bar)
-        heard.width = max(heard.width, estimate.high - estimate.low)
-        heard.size = max(heard.size, abs(estimate.low), abs(estimate.high))
+        group.bar = max(group.bar, bar)
+        group.width = max(group.width, estimate.high - estimate.low)
+        group.size = max(group.size, abs(estimate.low), abs(estimate.high))
         off = estimate.distance(claimed)
         if off > bar and _may_be(estimate, claimed, v, rounding):
-            heard.doubtful = True
+            group.doubtful = True
         else:
-            heard.off = max(heard.off, off / bar if bar > 0 else (np.inf if off > 0 else 0.0))
-    return heard
+            group.off = max(group.off, off / bar if bar > 0 else (np.inf if off > 0 else 0.0))
+    return group
 
 
 def _may_be(found: Interval, claimed: float, direction: Floats, rounding: float) -> bool:
@@ -345,7 +347,7 @@ WIDTH = 100.0
 _FEW_BITS = 2.0**16
 
 
-def heard_again(
+def checked_again(
     found: TensorCheck,
     values: Values,
     x: Floats,

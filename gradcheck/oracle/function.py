@@ -111,7 +111,7 @@ SHRINKS = 12
 #: First step, as a part of the scale of the point.
 FIRST = 0.05
 
-#: The same where a direction is heard again: no rung falls on one of the first ladder's.
+#: The same where a direction is checked again: no rung falls on one of the first ladder's.
 AGAIN = FIRST / 3.0
 
 #: Values that a direction takes when its first stretch is smooth, as most are.

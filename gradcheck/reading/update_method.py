@@ -249,24 +249,24 @@ def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
     for calls in lines:
         for samples, targets in itertools.product(SAMPLES, ("as given", "one number")):
             plan = CallSequence(calls, forward[0] if forward else "", "", samples, targets)
-            trainer = UpdateMethod(host, plan)
+            method = UpdateMethod(host, plan)
             try:
-                by_rate = _trains(trainer)
+                by_rate = _trains(method)
             except UnsuitedError as error:
-                failed.append(trainer.stopped("in place", error))
+                failed.append(method.stopped("in place", error))
                 continue
             if by_rate is None:
                 continue
-            seen, plan = True, trainer.oriented()
+            seen, plan = True, method.oriented()
             if by_rate:
-                yield from (replace(plan, share=share) for share in _shares(trainer))
+                yield from (replace(plan, share=share) for share in _shares(method))
             else:
                 yield from (replace(plan, rate=rate) for rate in built_in(host.module))
         if seen:
             return
 
 
-def _trains(trainer: UpdateMethod) -> bool | None:
+def _trains(method: UpdateMethod) -> bool | None:
     """Whether the weights change by this plan, in a way that the rate can be set for.
 
     Returns
@@ -279,29 +279,29 @@ def _trains(trainer: UpdateMethod) -> bool | None:
     UnsuitedError
         When the calls cannot be made.
     """
-    own, x, y = trainer.trial()
-    one, _ = attempt(lambda: trainer.train(own, x, y, 1.0))
-    two, _ = attempt(lambda: trainer.train(own, x, y, 0.25))
+    own, x, y = method.trial()
+    one, _ = attempt(lambda: method.train(own, x, y, 1.0))
+    two, _ = attempt(lambda: method.train(own, x, y, 0.25))
     before, first, second = (_flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None
     if np.abs(first - second).max() > _SAME_CHANGE * np.abs(before - first).max():
         return True
     # a rate that is there and changes nothing is a fault to be shown, not built in
-    host = trainer.host
+    host = method.host
     made: Any = answered(lambda: host.fresh(widths_of(own), 1.0, {}), None)
     return made is not None and bool(answered(lambda: host.set_rate(made[0], 1.0), False))
 
 
-def _shares(trainer: UpdateMethod) -> tuple[float | None, ...]:
-    """Return what part of the rate the trainer may use."""
-    own, x, y = trainer.trial()
+def _shares(method: UpdateMethod) -> tuple[float | None, ...]:
+    """Return what part of the rate the method may use."""
+    own, x, y = method.trial()
 
     def step(rate: float) -> None:
         count = 3 if rate == 1.0 else 2  # lr / m is a mean
-        trainer.train(own, x[:count], y[:count], rate)
+        method.train(own, x[:count], y[:count], rate)
 
-    return shares(trainer.host.module, step)
+    return shares(method.host.module, step)
 
 
 def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[UpdateMethod, Conventions]]:
@@ -327,22 +327,22 @@ def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[UpdateMethod,
             yield code, conventions
 
 
-def _unread(trainer: UpdateMethod) -> tuple[str, ...]:
+def _unread(method: UpdateMethod) -> tuple[str, ...]:
     """Name what the plan trains and the forward uses, and is neither weight nor bias."""
-    if not trainer.plan.forward:
+    if not method.plan.forward:
         return ()
-    own, x, y = trainer.trial()
+    own, x, y = method.trial()
 
     def trained() -> list[ArrayPath]:
-        holder, _, values = trainer.ready(own, x, y)
+        holder, _, values = method.ready(own, x, y)
         before = numbers(holder)
-        trainer.call_all(holder, values)
+        method.call_all(holder, values)
         return moved(before, numbers(holder))
 
     def outputs(place: ArrayPath | None) -> Any:
-        holder, _, values = trainer.ready(own, x, y)
+        holder, _, values = method.ready(own, x, y)
         if place is not None:
             place.set(holder, changed(place.get(holder)))
-        return np.array(trainer.run_forward(holder, values))
+        return np.array(method.run_forward(holder, values))
 
-    return unread(answered(trained, []), trainer.host.roles.places, outputs)
+    return unread(answered(trained, []), method.host.roles.places, outputs)

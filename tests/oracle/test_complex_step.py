@@ -14,7 +14,7 @@ from gradcheck.networks.fast_estimate.complex_step import (
     Stack,
     by_preactivation,
     estimates,
-    sloped,
+    linearised,
     spread,
 )
 from gradcheck.networks.forward_pass import Evaluation, Pairs, evaluate
@@ -34,7 +34,7 @@ def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     on_kink = kinks.find(problem, plain_run(problem))
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
     near = points.near(problem, plain_run(problem).z[0], rng)
-    parts = sloped(problem, near, apply)
+    parts = linearised(problem, near, apply)
     stack = by_preactivation(parts.first)
     short = estimates(stack, rounding.bars(parts, stack))
     pairs = points.moved(problem.params, rng)
@@ -49,7 +49,7 @@ def plain_run(problem: Problem) -> Evaluation:
 
 
 def at_preactivations(problem: Problem, pairs: Pairs) -> Stack:
-    return by_preactivation(sloped(problem, points.of(problem, pairs)))
+    return by_preactivation(linearised(problem, points.of(problem, pairs)))
 
 
 def assert_both_ways_agree(problem: Problem, called: str) -> None:

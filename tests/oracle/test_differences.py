@@ -8,7 +8,7 @@ from hypothesis import given
 
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, witness
-from gradcheck.networks.fast_estimate.complex_step import Sloped
+from gradcheck.networks.fast_estimate.complex_step import Linearised
 from gradcheck.networks.fast_estimate.witness import REACH, SLACK
 from gradcheck.networks.forward_pass import Evaluation, activate, batch_loss, evaluate
 from gradcheck.networks.network import Network
@@ -95,12 +95,12 @@ def test_how_z_moves_is_seen_on_moved_parameters(monkeypatch: pytest.MonkeyPatch
     network = Network.parse("3-4-2 tanh,identity half_squared_error")
     problem = sampling.fill(np.random.default_rng(0), network, 4)
     truth = Truth(problem)
-    honest = Sloped.gradient
+    honest = Linearised.gradient
 
-    def off(parts: Sloped, layer: int, delta: np.ndarray) -> object:
+    def off(parts: Linearised, layer: int, delta: np.ndarray) -> object:
         dw, db = honest(parts, layer, delta)
         return (1.0 + 1e-7 * (layer == 1)) * dw, db
 
-    monkeypatch.setattr(Sloped, "gradient", off)
+    monkeypatch.setattr(Linearised, "gradient", off)
     against = {second.tensor for second in truth.disagreements}
     assert against == {"W1"}, f"dW1 is off by 1e-7 of itself, contradicted are {against}"

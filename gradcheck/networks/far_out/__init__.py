@@ -327,10 +327,10 @@ def smallest_first(problems: Iterable[Problem]) -> list[Problem]:
     list of Problem
         Without those of a softmax of one unit, which is always 1.
     """
-    telling = [
+    dependent = [
         p for p in problems if p.network.activations[-1] != "softmax" or p.network.widths[-1] > 1
     ]
-    return sorted(telling, key=lambda p: (p.network.depth == 1, p.params.size * p.batch.size))
+    return sorted(dependent, key=lambda p: (p.network.depth == 1, p.params.size * p.batch.size))
 
 
 def draw(

@@ -7,7 +7,7 @@ Martins, Sturdza and Alonso, ACM TOMS 29, 2003.)
 The step is taken at the pre-activations ``z[l][:, j]``. A loss is a sum over samples, so
 one move serves all samples, and ``dz/dW = a[l-1]`` is the definition of z:
 ``dL/dW = a[l-1]^T dL/dz``. With h of 1e-50 a move leaves every real part as it is, to the
-last bit. So the forward is evaluated once for all moves (:func:`sloped`), and only
+last bit. So the forward is evaluated once for all moves (:func:`linearised`), and only
 imaginary parts are carried on: through an activation as its own complex step says, through
 a layer by its W, and at the end by the loss' complex step
 (:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
@@ -170,7 +170,7 @@ Stack = list[tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
-class Sloped:
+class Linearised:
     """A stack of forwards, and how steep each of their parts is.
 
     Attributes
@@ -192,11 +192,11 @@ class Sloped:
     delta: Floats
 
     @property
-    def first(self) -> "Sloped":
+    def first(self) -> "Linearised":
         """The exact point alone."""
         run = Evaluation([z[:1] for z in self.run.z], [a[:1] for a in self.run.a])
         slopes = [slope[:1] for slope in self.slopes]
-        return Sloped(self.problem, self.points.first, run, slopes, self.delta[:1])
+        return Linearised(self.problem, self.points.first, run, slopes, self.delta[:1])
 
     def gradient(self, layer: int, delta: Floats) -> tuple[Array, Array]:
         """Make ``dW = a^T delta + l2 W`` and ``db = sum delta``: the definition of z, and l2's.
@@ -213,13 +213,13 @@ class Sloped:
         return dw, delta.sum(axis=-2)
 
 
-def sloped(
+def linearised(
     problem: Problem,
     points: Points,
     apply: Activate | None = None,
     epsilon: float = 0.0,
     tilt: Array | None = None,
-) -> Sloped:
+) -> Linearised:
     """Run the forward at a stack of points, and take a complex step in each part of it.
 
     Parameters
@@ -240,7 +240,7 @@ def sloped(
         apply(layer, z + 1j * STEP).imag / STEP for layer, z in enumerate(run.z[:-1], start=1)
     ]
     delta = points.shares * _output(network, points.y, run.z[-1], until, epsilon, tilt)
-    return Sloped(problem, points, run, slopes, delta)
+    return Linearised(problem, points, run, slopes, delta)
 
 
 def _output(
@@ -270,7 +270,7 @@ def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: fl
     return delta
 
 
-def by_preactivation(parts: Sloped) -> Stack:
+def by_preactivation(parts: Linearised) -> Stack:
     """Follow a move of every pre-activation forwards to the loss.
 
     Returns
@@ -284,7 +284,7 @@ def by_preactivation(parts: Sloped) -> Stack:
     ]
 
 
-def _followed(parts: Sloped, layer: int) -> Floats:
+def _followed(parts: Linearised, layer: int) -> Floats:
     """Return the derivative of the batch's loss by a hidden layer's z, (R, N, n[layer])."""
     network = parts.problem.network
     runs, _, samples, width = parts.run.z[layer - 1].shape

@@ -44,7 +44,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from gradcheck.networks.fast_estimate import points
-from gradcheck.networks.fast_estimate.complex_step import Sloped, Stack, sloped, spread
+from gradcheck.networks.fast_estimate.complex_step import Linearised, Stack, linearised, spread
 from gradcheck.networks.fast_estimate.complex_step import spread as spread_of
 from gradcheck.networks.fast_estimate.points import FURTHEST, Points, weighed
 from gradcheck.networks.forward_pass import (
@@ -66,7 +66,7 @@ SPREADS = 30.0
 FLOOR = 8.0
 
 
-def bars(parts: Sloped, stack: Stack) -> Stack:
+def bars(parts: Linearised, stack: Stack) -> Stack:
     """Return the error bars of a gradient.
 
     Parameters
@@ -94,7 +94,7 @@ def bar(spread_: Floats, least: float) -> Floats:
 
 
 def _bars(
-    parts: Sloped, layer: int, delta: Floats, runs: tuple[Array, Array]
+    parts: Linearised, layer: int, delta: Floats, runs: tuple[Array, Array]
 ) -> tuple[Floats, Floats]:
     least_w, least_b = (floor(values[0]) for values in runs)
     if layer == 1:
@@ -105,7 +105,7 @@ def _bars(
     return bar(spread(dw), least_w), bar(spread(db), least_b)
 
 
-def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats:
+def _bars_of_first_weights(parts: Linearised, apart: Floats, least: float) -> Floats:
     """Return the bars of dW[1], some rows at a time: it may be the largest tensor.
 
     Parameters
@@ -124,7 +124,7 @@ def _bars_of_first_weights(parts: Sloped, apart: Floats, least: float) -> Floats
     return bars_w
 
 
-def deltas(parts: Sloped) -> Iterator[tuple[int, Floats]]:
+def deltas(parts: Linearised) -> Iterator[tuple[int, Floats]]:
     """Yield each layer and the derivative by its z, (R, N, n[l]), from the last to the first."""
     delta = parts.delta
     for layer in range(parts.problem.network.depth, 0, -1):
@@ -190,7 +190,7 @@ def budget(
     tilt = errors(samples, network.widths[-1]) if logarithmic else None
     if tilt is not None and LOSSES[network.loss].targets == "binary":
         tilt = tilt * _of_a_quotient(problem, unit)
-    parts = sloped(problem, Points(z, pairs, problem.batch.y, shares), rounded, tilt=tilt)
+    parts = linearised(problem, Points(z, pairs, problem.batch.y, shares), rounded, tilt=tilt)
 
     def weights(layer: int, rows: slice) -> Floats:
         if layer > 1:
@@ -236,7 +236,7 @@ def _rows(problem: Problem, layer: int) -> Iterator[slice]:
 
 
 def _of_weights(
-    parts: Sloped,
+    parts: Linearised,
     layer: int,
     delta: Floats,
     weights: Callable[[int, slice], Floats],
@@ -313,13 +313,13 @@ def beyond(problem: Problem, cut: float) -> dict[str, Floats]:
     return _below(parts, ((seen < cut) | (seen > 1.0 - cut)).astype(np.float64))
 
 
-def _forward(problem: Problem) -> Sloped:
+def _forward(problem: Problem) -> Linearised:
     """Return the forward at the problem's own point."""
     pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
-    return sloped(problem, points.of(problem, pairs))
+    return linearised(problem, points.of(problem, pairs))
 
 
-def _seen(parts: Sloped) -> Floats:
+def _seen(parts: Linearised) -> Floats:
     """Return what the logarithms see: a, or 1 - a, (N, n[L]); one a sample under a softmax."""
     network, y = parts.problem.network, parts.problem.batch.y
     z, a = parts.run.z[-1][0, 0], parts.run.a[-1][0, 0]
@@ -328,7 +328,7 @@ def _seen(parts: Sloped) -> Floats:
     return np.asarray(np.exp(-LOSSES[network.loss].per_sample(z, a, y)))[:, None]
 
 
-def _below(parts: Sloped, part: Floats) -> dict[str, Floats]:
+def _below(parts: Linearised, part: Floats) -> dict[str, Floats]:
     """Carry a part of the output's delta down to every tensor, all signs alike."""
     problem = parts.problem
     moved: Floats = np.abs(parts.delta[0]) * part

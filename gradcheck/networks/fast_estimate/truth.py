@@ -208,7 +208,7 @@ class Truth:
 
     def _estimates(self, apply: Activate | None) -> dict[str, Estimate]:
         near = points.near(self.problem, self._run.z[0], self._rng(1))
-        parts = complex_step.sloped(self.problem, near, apply, self.epsilon)
+        parts = complex_step.linearised(self.problem, near, apply, self.epsilon)
         stack = complex_step.by_preactivation(parts.first)
         estimates = complex_step.estimates(stack, bars(parts, stack))
         return self._with_biases(estimates) if self.biases else estimates

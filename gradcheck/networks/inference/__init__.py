@@ -87,8 +87,8 @@ class InferredSession:
 
     def __init__(self, session: Session, inferred: Inferred) -> None:
         self._session, self._inferred = session, inferred
-        session.settled = inferred.reading
-        self.settled = inferred.reading
+        session.inferred_reading = inferred.reading
+        self.inferred_reading = inferred.reading
 
     @property
     def calls(self) -> int:

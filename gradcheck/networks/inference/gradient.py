@@ -18,7 +18,7 @@ from gradcheck.contract.problem import Tensors, by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.fast_estimate import points
-from gradcheck.networks.fast_estimate.complex_step import by_preactivation, sloped
+from gradcheck.networks.fast_estimate.complex_step import by_preactivation, linearised
 from gradcheck.networks.fast_estimate.truth import Truth
 from gradcheck.networks.inference.fit import (
     LOGITS,
@@ -52,7 +52,7 @@ def _truth(problem: Problem) -> Tensors:
 
 def _formed(problem: Problem) -> Tensors:
     pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
-    stack = by_preactivation(sloped(problem, points.of(problem, pairs)))
+    stack = by_preactivation(linearised(problem, points.of(problem, pairs)))
     return by_name((dw[0], db[0]) for dw, db in stack)
 
 

@@ -23,8 +23,8 @@ def reading(adapter="a book", **conventions):
     return SimpleNamespace(adapter=adapter, conventions=Conventions(**conventions))
 
 
-def settled(answer, *readings, only=None):
-    """Drive settling with a function from requests to observations; count the questions."""
+def inferred(answer, *readings, only=None):
+    """Drive inference with a function from requests to observations; count the questions."""
     questions = infer(readings, only, 3)
     count = 0
     try:
@@ -69,24 +69,24 @@ NETWORKS = [
 @pytest.mark.parametrize("with_outputs", [True, False], ids=["outputs", "loss alone"])
 def test_what_code_computes_is_found_from_its_outputs_and_its_loss(text, with_outputs):
     network = Network.parse(text)
-    found, count = settled(computing(network, with_outputs=with_outputs), reading())
+    found, count = inferred(computing(network, with_outputs=with_outputs), reading())
     assert found.failure is None, found.failure
     base = found.support.networks[0]
     assert (base.activations, base.loss, base.reduction) == (
         network.activations,
         network.loss,
         network.reduction,
-    ), f"settled on {base}"
+    ), f"inferred {base}"
     assert count < 150, f"{count} questions"
 
 
 @pytest.mark.parametrize("text", NETWORKS)
 def test_a_loss_that_is_not_there_is_inferred(text):
     network = Network.parse(text)
-    found, _ = settled(computing(network, with_loss=False), reading(loss=LossSource(absent=True)))
+    found, _ = inferred(computing(network, with_loss=False), reading(loss=LossSource(absent=True)))
     base = found.support.networks[0]
     assert found.lossless
-    assert (base.loss, base.reduction) == (network.loss, network.reduction), f"settled on {base}"
+    assert (base.loss, base.reduction) == (network.loss, network.reduction), f"inferred {base}"
     assert "inferred from the gradient" in found.conventions["loss"], found.conventions
 
 
@@ -96,21 +96,23 @@ def test_the_first_reading_that_fits_is_chosen():
             return Observation(failure=Failure("exception", "it raised"))
         return computing(NETWORK)(request)
 
-    found, _ = settled(answer, reading(weights="out x in"), reading(weights="in x out"))
+    found, _ = inferred(answer, reading(weights="out x in"), reading(weights="in x out"))
     assert (found.reading, found.conventions["weights"]) == (1, "in x out"), found
 
 
 def test_what_answers_nothing_says_what_it_raised():
     failure = Failure("exception", "loss_and_grads raised ValueError: no")
-    found, _ = settled(lambda request: Observation(failure=failure), reading("nielsen"))
+    found, _ = inferred(lambda request: Observation(failure=failure), reading("nielsen"))
     assert found.failure.kind == "exception", found.failure
     assert found.failure.message.startswith("recognised as nielsen, but as it was called it stops:")
     assert "ValueError: no" in found.failure.message
     said = "loss_and_grads raised AttributeError: module 'time' has no attribute 'clock'"
-    found, _ = settled(lambda r: Observation(failure=Failure("exception", said)), reading("script"))
+    found, _ = inferred(
+        lambda r: Observation(failure=Failure("exception", said)), reading("script")
+    )
     assert found.failure.message.startswith("recognised as script, but it does not run:")
     failure = Failure("exception", "loss_and_grads raised NameError: name 'n' is not defined")
-    found, _ = settled(lambda request: Observation(failure=failure), reading("nielsen"))
+    found, _ = inferred(lambda request: Observation(failure=failure), reading("nielsen"))
     assert found.failure.message.startswith("recognised as nielsen, but it does not run:")
 
 
@@ -120,7 +122,7 @@ def test_numbers_of_no_network_are_unsupported():
         outputs = np.full(request.problem.batch.y.shape, 0.123)
         return Observation(loss=17.0, tensors=by_name(shapes), outputs=outputs)
 
-    found, _ = settled(answer, reading())
+    found, _ = inferred(answer, reading())
     assert found.failure is not None, found.support
     assert found.failure.kind == "unsupported", found.failure
 
@@ -131,7 +133,7 @@ def test_numbers_of_no_network_are_unsupported():
     ids=str,
 )
 def test_sizes_that_are_none_or_too_large_are_not_asked_for(widths):
-    found, count = settled(computing(NETWORK), reading(widths=widths))
+    found, count = inferred(computing(NETWORK), reading(widths=widths))
     assert count == 0, f"{count} questions"
     assert found.failure.kind == "unsupported", found.failure
     assert "too large" in found.failure.message, found.failure
@@ -142,12 +144,12 @@ def test_sizes_that_are_none_or_too_large_are_not_asked_for(widths):
 )
 def test_declared_networks_that_cannot_be_are_refused(text):
     with pytest.raises(UsageError):
-        settled(computing(NETWORK), reading(networks=(text,)))
+        inferred(computing(NETWORK), reading(networks=(text,)))
 
 
 def test_a_network_that_is_given_is_taken_for_granted():
     given = Network.parse("3-4-2 relu,sigmoid half_squared_error sum")
-    found, _ = settled(computing(NETWORK), reading(), only=given)
+    found, _ = inferred(computing(NETWORK), reading(), only=given)
     assert found.support.networks == (given,), found.support.networks
 
 
@@ -169,7 +171,7 @@ def test_every_definition_is_found_from_its_own_numbers():
 class Session:
     """A session that answers with twice a definition."""
 
-    settled = 0
+    inferred_reading = 0
     readings = ()
     calls = 0
 
@@ -223,4 +225,4 @@ def test_units_that_happen_to_be_positive_do_not_decide_what_they_are(name, seed
             request = questions.send(answer(request))
     except StopIteration as end:
         base = end.value.support.networks[0]
-    assert base.activations == network.activations, f"settled on {base}"
+    assert base.activations == network.activations, f"inferred {base}"
