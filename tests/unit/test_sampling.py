@@ -173,7 +173,9 @@ def test_without_hidden_activations_single_layers_are_drawn(
         (Support(depths=()), True),
         (Support(batch_sizes=()), True),
         (
-            Support((), (), (), False, (), (1,), (Network((1, 1), ("tanh",), "squared_error"),)),
+            Support(
+                (), (), (), False, (), (1,), networks=(Network((1, 1), ("tanh",), "squared_error"),)
+            ),
             False,
         ),
     ],
