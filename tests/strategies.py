@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
-from gradcheck.networks.sampling import EVERYTHING, KINDS, L2_VALUES, MAX_WIDTH, Support, fill
+from gradcheck.networks.sampling import (
+    EVERYTHING,
+    L2_VALUES,
+    MAX_WIDTH,
+    PROBLEM_KINDS,
+    Support,
+    fill,
+)
 
 
 @st.composite
@@ -34,6 +41,6 @@ def problems(draw: st.DrawFn, support: Support = EVERYTHING) -> Problem:
     """Draw a problem with every ``|z| <= 8``; shrinks towards few samples and layers."""
     network = draw(networks(support))
     samples = draw(st.sampled_from(sorted(support.batch_sizes)))
-    kind = draw(st.sampled_from(list(KINDS)))
+    kind = draw(st.sampled_from(list(PROBLEM_KINDS)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return fill(rng, network, samples, kind)

@@ -20,7 +20,7 @@ SLUG = "contract"
 OPTIONAL = 20
 
 #: So many lines are told on which answers failed.
-LINES = 5
+MOST_LINES_TOLD = 5
 
 
 def run(context: CheckContext) -> Run:
@@ -53,7 +53,7 @@ def run(context: CheckContext) -> Run:
     places = [failure.place for _, failure in failures if failure.place is not None]
     finding = Finding(SLUG, Verdict.ERROR, asked, message, notes=told, kind=failure.kind)
     shown = tuple(dict.fromkeys(p for p, _ in failures))
-    lines = tuple(dict.fromkeys(places))[:LINES] if failure.place else ()
+    lines = tuple(dict.fromkeys(places))[:MOST_LINES_TOLD] if failure.place else ()
     return [replace(finding, failing=shown, places=lines)]
 
 

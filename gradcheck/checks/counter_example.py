@@ -15,7 +15,7 @@ from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 
 #: At most this many small problems are asked.
-TRIES = 1500
+MOST_SMALL_PROBLEMS = 1500
 
 
 def smallest(
@@ -49,7 +49,7 @@ def smallest(
         return None
     slug, shows, failing = min(found, key=lambda each: each[1].rank)
     rate = SHOWN_RATE if shows.call is Call.STEP else 0.0
-    small = itertools.islice(context.subject.smallest(failing), TRIES)
+    small = itertools.islice(context.subject.smallest(failing), MOST_SMALL_PROBLEMS)
     for problem in itertools.chain(small, failing):
         answer = yield Request(shows.call, problem, learning_rate=rate)
         if answer.supported and shows.wrong(context, problem, answer):

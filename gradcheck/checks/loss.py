@@ -15,7 +15,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 SLUG = "loss"
 
 #: What is told of code that agrees with itself on it.
-BIASES = "the loss penalises the biases too, and so does the gradient: they agree"
+BIASES_PENALISED = "the loss penalises the biases too, and so does the gradient: they agree"
 
 
 def run(context: CheckContext) -> Run:
@@ -28,7 +28,7 @@ def run(context: CheckContext) -> Run:
     ratios: list[float] = []
     convention = context.arithmetic.biases
     if convention:
-        comparisons.notes[f"a convention: {BIASES}"] = None
+        comparisons.notes[f"a convention: {BIASES_PENALISED}"] = None
     for problem in context.problems:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if observation.failure:
@@ -47,7 +47,7 @@ def run(context: CheckContext) -> Run:
         "The loss is wrong on {failing} of {compared} problems. For example {fault} ({problem})."
         + _pattern(ratios)
         + (
-            f" It is a convention: {BIASES}. The loss as defined penalises weights alone."
+            f" It is a convention: {BIASES_PENALISED}. The loss as defined penalises weights alone."
             if convention
             else ""
         ),

@@ -21,10 +21,10 @@ from gradcheck.oracle.estimate import UNIT, length
 SLUG = "step"
 
 #: Odd rates, so that a factor is told from a rate; both are tried.
-RATES = (0.173, 1.37)
+STEP_RATES = (0.173, 1.37)
 
 #: How many problems a step is taken on.
-STEPS = 40
+MOST_STEPPED = 40
 
 #: The learning rate of a counter-example: short, and no factor that anything else has.
 SHOWN_RATE = 0.5
@@ -39,8 +39,8 @@ def run(context: CheckContext) -> Run:
         return []
     aggregate = Aggregate(context.subject)
     opposite = 0
-    for index, problem in enumerate(context.some(context.problems, STEPS)):
-        rate = RATES[index % len(RATES)]
+    for index, problem in enumerate(context.some(context.problems, MOST_STEPPED)):
+        rate = STEP_RATES[index % len(STEP_RATES)]
         observation = yield Request(Call.STEP, problem, learning_rate=rate)
         if observation.failure:
             continue
@@ -111,10 +111,10 @@ def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool
 def _follows(context: CheckContext, root: Finding, finding: Finding) -> Answer:
     """Each step that is wrong goes down the gradient that the code itself gives."""
     unit = max(context.arithmetic.unit, UNIT)
-    for index, problem in enumerate(context.problems[:STEPS]):
+    for index, problem in enumerate(context.problems[:MOST_STEPPED]):
         if problem not in finding.failing:
             continue
-        rate = RATES[index % len(RATES)]
+        rate = STEP_RATES[index % len(STEP_RATES)]
         claimed = yield Request(Call.LOSS_AND_GRADS, problem)
         taken = yield Request(Call.STEP, problem, learning_rate=rate)
         if claimed.failure or taken.failure:

@@ -12,7 +12,7 @@ from gradcheck.errors.lines import DECLARATION
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.sandbox import Launch
 from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
-from gradcheck.records.redact import LEVELS, check_level, revealed
+from gradcheck.records.redact import REVEAL_LEVELS, check_level, revealed
 from gradcheck.renderers import FORMATS
 from gradcheck.run.settings import EXAMPLES, check_numbers, configured
 
@@ -57,7 +57,7 @@ def parser() -> Parser:
     )
     add(
         "--reveal",
-        metavar=f"{{{','.join(LEVELS)}}}",
+        metavar=f"{{{','.join(REVEAL_LEVELS)}}}",
         default="fix",
         help="How much is revealed: the verdict alone, or also why.",
     )

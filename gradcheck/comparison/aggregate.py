@@ -16,7 +16,7 @@ from gradcheck.comparison.verdict import Finding, TensorFinding, Verdict, worst
 SET_ASIDE_IN = 10
 
 #: Steps of the picture that shows where a difference quotient can be trusted.
-STEPS = 10.0 ** -np.arange(1.0, 13.0)
+PICTURED_STEPS = 10.0 ** -np.arange(1.0, 13.0)
 
 
 class Aggregate:
@@ -124,9 +124,9 @@ class Aggregate:
         )
         if verdict is not Verdict.WRONG:
             return finding
-        quotients = self._subject.difference_quotients(problem, example, STEPS)
+        quotients = self._subject.difference_quotients(problem, example, PICTURED_STEPS)
         errors = np.abs(quotients - example.expected)
-        return replace(finding, steps=tuple(STEPS.tolist()), errors=tuple(errors.tolist()))
+        return replace(finding, steps=tuple(PICTURED_STEPS.tolist()), errors=tuple(errors.tolist()))
 
     def _set_aside(self, aside: dict[str, int]) -> tuple[str, ...]:
         if not aside:

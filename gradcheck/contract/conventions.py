@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-WEIGHTS = ("in x out", "out x in")
-BIASES = ("apart", "first", "last", "missing")
-SAMPLES = ("rows", "columns", "one vector", "one column", "one list")
+WEIGHT_LAYOUTS = ("in x out", "out x in")
+BIAS_PLACES = ("apart", "first", "last", "missing")
+SAMPLE_LAYOUTS = ("rows", "columns", "one vector", "one column", "one list")
 
 #: The shape of a bias; empty where it is not known, or fits any.
 FORMS = ("", "vector", "column", "row")
@@ -276,9 +276,9 @@ class Conventions:
     other_purpose: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _one_of(WEIGHTS, self.weights, "weights")
-        _one_of(BIASES, self.bias, "bias")
-        _one_of(SAMPLES, self.samples, "samples")
+        _one_of(WEIGHT_LAYOUTS, self.weights, "weights")
+        _one_of(BIAS_PLACES, self.bias, "bias")
+        _one_of(SAMPLE_LAYOUTS, self.samples, "samples")
 
     @property
     def called(self) -> tuple[str, ...]:

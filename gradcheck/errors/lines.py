@@ -15,7 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 #: Characters of a line that are shown.
-LONGEST = 80
+LONGEST_LINE = 80
 
 #: How the name of a declaration ends.
 DECLARATION = ".gradcheck.py"
@@ -118,7 +118,7 @@ def line_of(source: str | bytes, number: int) -> str | None:
 
 def _shown(line: str) -> str:
     text = line.strip()
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
+    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1].rstrip()}…"
 
 
 #: Where our modules were compiled: in a worker they lie in an archive.

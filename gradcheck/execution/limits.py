@@ -120,7 +120,7 @@ class WorkerLostError(GradcheckError):
 
 
 #: The variable in a worker's environment by which its daemons are known.
-MARK = "GRADCHECK_WORKER"
+WORKER_VARIABLE = "GRADCHECK_WORKER"
 
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 
@@ -165,7 +165,7 @@ def _marked(processes: Iterable[int], mark: str) -> list[int]:
     """Return those that were started with this mark (Linux)."""
     if not mark:
         return []
-    word = f"{MARK}={mark}".encode()
+    word = f"{WORKER_VARIABLE}={mark}".encode()
     return [p for p in processes if word in _read(f"/proc/{p}/environ").split(b"\0")]
 
 

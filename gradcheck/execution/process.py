@@ -26,7 +26,7 @@ from typing import IO, Any, Protocol
 from gradcheck.execution import wire
 from gradcheck.execution.limits import (
     LINUX,
-    MARK,
+    WORKER_VARIABLE,
     Job,
     Limits,
     WorkerLostError,
@@ -236,7 +236,7 @@ class Process:
         self._closing = threading.Lock()
         environment = command.environment
         if environment:  # an empty one stays empty: it can be read inside the sandbox
-            environment = environment | {MARK: self._mark}
+            environment = environment | {WORKER_VARIABLE: self._mark}
             shield()
         self._own_limits = known()
         self._popen = subprocess.Popen(

@@ -217,7 +217,7 @@ def _has_bubblewrap() -> bool:
 
 
 #: From the best to the least. Level 0 is no way to run a stranger's code.
-LEVELS = (
+SANDBOX_LEVELS = (
     Level(3, "bubblewrap", _has_bubblewrap, _bubblewrap),
     Level(1, "process", lambda: True, _process),
 )
@@ -301,7 +301,7 @@ def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:
     if only:
         yield only  # it worked before: should it fail now, that is no fault of the machine
         return
-    for level in LEVELS:
+    for level in SANDBOX_LEVELS:
         if level.number < limits.min_sandbox or level.number in _FAILED:
             continue
         if level.available():

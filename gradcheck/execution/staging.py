@@ -29,7 +29,7 @@ from gradcheck.reading.loading import cells
 from gradcheck.reading.target import MAX_BYTES, Target, check_path
 
 #: The modules of gradcheck that a worker can import; a folder stands for all its modules.
-VISIBLE = (
+WORKER_MODULES = (
     "__init__",
     "adapters",
     "contract",
@@ -66,7 +66,7 @@ def archive() -> bytes:
     package = Path(__file__).resolve().parents[1]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as zipped:
-        for name in VISIBLE:
+        for name in WORKER_MODULES:
             source = package / name
             files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
             for file in files:

@@ -28,7 +28,7 @@ MAX_BODY = 96 * 2**20
 MAX_TEXT = 2**20
 MAX_AXES = 8
 MAX_VALUES = 100_000
-MAX_DEPTH = 4
+MAX_FRAME_DEPTH = 4
 
 _HEAD = struct.Struct("<4sII")
 _INT, _FLOAT, _LENGTH = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I")
@@ -172,7 +172,7 @@ def _write(value: Value, parts: list[bytes], depth: int) -> None:
         axes = struct.pack(f"<B{len(value.shape)}Q", len(value.shape), *value.shape)
         parts += [b"a" + axes, value.data]
     else:
-        if depth >= MAX_DEPTH:
+        if depth >= MAX_FRAME_DEPTH:
             raise WireError("lists are nested too deeply")
         parts.append(b"l" + _LENGTH.pack(len(value)))
         for item in value:
@@ -199,7 +199,7 @@ class _Reader:
         if tag == b"s":
             return self._take(self._length(MAX_TEXT, "text")).decode("utf-8", errors="replace")
         if tag == b"l":
-            if depth >= MAX_DEPTH:
+            if depth >= MAX_FRAME_DEPTH:
                 raise WireError("lists are nested too deeply")
             length = self._length(MAX_VALUES, "list")
             return tuple(self.value(depth + 1) for _ in range(length))

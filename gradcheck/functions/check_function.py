@@ -18,7 +18,7 @@ from gradcheck.functions.tensors import FunctionCheck, TensorCheck, checked_agai
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one, real, short_floats
 
 #: Directions unless told otherwise: an error of 100 bars escapes them with 1e-14.
-DIRECTIONS = 7
+DEFAULT_DIRECTIONS = 7
 
 #: Said beforehand when a check is foreseen to take longer, in seconds.
 SAID = 1.0
@@ -32,7 +32,7 @@ def check_function(
     point: Any,
     gradient: Any,
     *,
-    directions: int = DIRECTIONS,
+    directions: int = DEFAULT_DIRECTIONS,
     seed: int = 0,
     stacked: bool = False,
     progress: Say = lambda what: None,

@@ -19,7 +19,7 @@ from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
 from gradcheck.contract.answers import Floats
 from gradcheck.oracle.directions import SLACK, drawn, miss_probability, smallest_seen
 from gradcheck.oracle.estimate import UNIT
-from gradcheck.oracle.function import AGAIN, Interval, Values, directional_of
+from gradcheck.oracle.function import FIRST_STEP_AGAIN, Interval, Values, directional_of
 
 #: A claim within this many bars agrees.
 BARS = 3.0
@@ -217,7 +217,7 @@ def _checked_group(
         estimate = directional_of(values, x, v, closer=closer)
         closer = estimate.varies
         if group.off <= 1 and estimate.distance(claimed) > BARS * estimate.error + rounding:
-            estimate = directional_of(values, x, v, AGAIN)
+            estimate = directional_of(values, x, v, FIRST_STEP_AGAIN)
         bar = BARS * estimate.error + rounding
         if not np.isfinite((estimate.low, estimate.high, bar)).all():
             group.bar = float("inf")
@@ -341,7 +341,7 @@ def _fault(name: str, tensor: TensorCheck) -> str:
 UNITS = 32.0
 
 #: Entries are of like size where none is so many times as large as another.
-WIDTH = 100.0
+LIKE_SIZE = 100.0
 
 #: Numbers of so few bits say nothing of the arithmetic they come from.
 _FEW_BITS = 2.0**16
@@ -391,7 +391,7 @@ def grouped(x: Floats) -> list[Floats]:
     groups = []
     left = sizes > 0
     while left.any():
-        here = left & (sizes > sizes[left].max() / WIDTH)
+        here = left & (sizes > sizes[left].max() / LIKE_SIZE)
         groups.append(here.astype(float))
         left &= ~here
     zeros = sizes == 0

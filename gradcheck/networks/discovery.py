@@ -49,7 +49,7 @@ class Discovery:
 
 Questions = Generator[Request, Observation, Discovery]
 
-NOTHING = Support((), (), (), False, (), ())
+NO_SUPPORT = Support((), (), (), False, (), ())
 
 #: Widths of probes by depth: no two neighbours equal, so that a transposed matrix shows.
 _WIDTHS = (2, 3, 4, 3, 2, 3)
@@ -123,7 +123,7 @@ def discover(declared: Support | None, only: Network | None, seed: int) -> Quest
         return (yield from _fixed(prober, networks, sizes))
     base = yield from _base(prober, sizes)
     if base is None:
-        return prober.found(NOTHING)
+        return prober.found(NO_SUPPORT)
     return (yield from _vary(prober, base, sizes))
 
 
@@ -225,7 +225,7 @@ def _fixed(prober: _Prober, networks: tuple[Network, ...], sizes: tuple[int, ...
         if network not in kept_networks and prober.refused:
             prober.refused["network", str(network)] = list(prober.refused.values())[-1]
     if not kept_networks:
-        return prober.found(NOTHING)
+        return prober.found(NO_SUPPORT)
     support = replace(
         EVERYTHING, networks=tuple(kept_networks), batch_sizes=tuple(sorted(kept_sizes))
     )

@@ -41,10 +41,10 @@ MOST_POINTS = 120
 LEAST_BACK = 1e-4
 
 #: Points further out than this say little: most activations are straight there.
-LARGEST_Z = 4.5
+LARGEST_PICTURED_Z = 4.5
 
 #: Where curves are sampled.
-SAMPLES = 161
+CURVE_POINTS = 161
 
 #: Steps of the picture, four a decade.
 SWEEP = 10.0 ** -np.arange(0.0, 13.0, 0.25)
@@ -137,14 +137,14 @@ def _implied(found: RecoveredDeltas, layer: int) -> list[tuple[float, float]]:
     if slope is None:
         return []
     z = found.textbook().z[layer]
-    told = np.isfinite(slope) & (np.abs(z) <= LARGEST_Z)
+    told = np.isfinite(slope) & (np.abs(z) <= LARGEST_PICTURED_Z)
     return list(zip(z[told].tolist(), slope[told].tolist(), strict=True))
 
 
 def _entry(activation: str, bug: str, points: Floats) -> dict[str, Any]:
     kept = points[np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).astype(int))]
-    reach = float(np.clip(1.1 * np.abs(kept[:, 0]).max(), 1.5, LARGEST_Z))
-    grid = np.linspace(-reach, reach, SAMPLES)
+    reach = float(np.clip(1.1 * np.abs(kept[:, 0]).max(), 1.5, LARGEST_PICTURED_Z))
+    grid = np.linspace(-reach, reach, CURVE_POINTS)
     wrong = CATALOGUE[bug].rules.get(RULE) if bug else None
     return {
         "activation": activation,

@@ -28,7 +28,7 @@ MAX_BATCH = 8
 MAX_Z = 8.0
 
 #: Problems in a row that share an architecture.
-DRAWS = 5
+PROBLEMS_ALIKE = 5
 
 #: Output activation and loss, all pairs the definitions allow.
 PAIRINGS: tuple[tuple[str, str], ...] = tuple(
@@ -36,7 +36,7 @@ PAIRINGS: tuple[tuple[str, str], ...] = tuple(
 )
 
 #: What a problem is made to contain, and how many of ten.
-KINDS: dict[str, int] = {"ordinary": 6, "dead": 1, "steep": 1, "duplicates": 1, "small": 1}
+PROBLEM_KINDS: dict[str, int] = {"ordinary": 6, "dead": 1, "steep": 1, "duplicates": 1, "small": 1}
 
 #: How the widths of a network relate, and how many of ten.
 SHAPES: dict[str, int] = {"free": 5, "square": 4, "one_output": 1}
@@ -114,9 +114,9 @@ def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
     Problem
         With every ``|z| <= 8``.
     """
-    network, samples = _shared(seed, index // DRAWS, support)
-    rng = np.random.default_rng((seed, index // DRAWS, index % DRAWS))
-    return fill(rng, network, samples, _choose(rng, KINDS), support.one_hot)
+    network, samples = _shared(seed, index // PROBLEMS_ALIKE, support)
+    rng = np.random.default_rng((seed, index // PROBLEMS_ALIKE, index % PROBLEMS_ALIKE))
+    return fill(rng, network, samples, _choose(rng, PROBLEM_KINDS), support.one_hot)
 
 
 @lru_cache(maxsize=4)
@@ -190,7 +190,7 @@ def fill(
     network : Network
     samples : int
     kind : str
-        One of :data:`KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
+        One of :data:`PROBLEM_KINDS`: ``dead`` cuts a hidden unit off, ``steep`` brings a
         layer near ``|z| = 8``, ``duplicates`` repeats a sample, ``small`` makes
         weights about 0.3.
     one_hot : bool
@@ -247,7 +247,7 @@ class Filling:
     biases: bool = True
 
 
-PLAIN = Filling()
+PLAIN_FILLING = Filling()
 
 
 def fill_scaled(
@@ -257,7 +257,7 @@ def fill_scaled(
     x: Floats | None = None,
     y: Floats | None = None,
     one_hot: bool = False,
-    filling: Filling = PLAIN,
+    filling: Filling = PLAIN_FILLING,
 ) -> Problem:
     """Draw parameters and a batch whose signal reaches every layer, forth and back.
 

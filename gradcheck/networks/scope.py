@@ -23,7 +23,7 @@ from gradcheck.networks.sampling import PAIRINGS
 Feature = tuple[str, ...]
 
 #: The sentence is no longer than this: longer ones are not read.
-LONGEST = 160
+LONGEST_SENTENCE = 160
 
 #: How much of each kind is told, as much as the sentence allows: how many names of what was
 #: asked and of what was not before they are counted, whether a condition keeps its reason, and
@@ -80,7 +80,7 @@ class Scope:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-NOTHING = Scope()
+EMPTY_SCOPE = Scope()
 
 
 def scope_of(
@@ -118,10 +118,10 @@ def scope_of(
     Returns
     -------
     Scope
-        :data:`NOTHING` where no problem got an answer.
+        :data:`EMPTY_SCOPE` where no problem got an answer.
     """
     if not problems:
-        return NOTHING
+        return EMPTY_SCOPE
     asked = _asked(problems, largest_z)
     asked |= {"largest_gradient": largest_gradient, "far_out": list(far_out)}
     left_out = _left_out(refused, asked)
@@ -131,7 +131,7 @@ def scope_of(
         if condition:
             covered += f", {condition if reason else _ASIDE.sub('', condition)}"
         sentence = "; ".join(filter(None, (covered, _negative(left_out, negative))))
-        if len(sentence) <= LONGEST:
+        if len(sentence) <= LONGEST_SENTENCE:
             break
     named = {_name(feature): reason for feature, reason in left_out.items()}
     return Scope(sentence, asked, named)

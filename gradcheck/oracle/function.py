@@ -109,10 +109,10 @@ CLOSER = (1e-2, 1e-4, 1e-6)
 SHRINKS = 12
 
 #: First step, as a part of the scale of the point.
-FIRST = 0.05
+FIRST_STEP = 0.05
 
 #: The same where a direction is checked again: no rung falls on one of the first ladder's.
-AGAIN = FIRST / 3.0
+FIRST_STEP_AGAIN = FIRST_STEP / 3.0
 
 #: Values that a direction takes when its first stretch is smooth, as most are.
 EVALUATIONS = 13 + 2 * RUNGS
@@ -229,7 +229,7 @@ def directional(function: Callable[[Floats], float], point: Floats, direction: F
 
 
 def directional_of(
-    values: Values, point: Floats, direction: Floats, first: float = FIRST, closer: bool = True
+    values: Values, point: Floats, direction: Floats, first: float = FIRST_STEP, closer: bool = True
 ) -> Interval:
     """Estimate the derivative along a direction from values at stacks of points.
 

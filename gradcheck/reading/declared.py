@@ -24,7 +24,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.conventions import BIASES, SAMPLES, WEIGHTS, LossSource, OwnNames
+from gradcheck.contract.conventions import (
+    BIAS_PLACES,
+    SAMPLE_LAYOUTS,
+    WEIGHT_LAYOUTS,
+    LossSource,
+    OwnNames,
+)
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import TrailedError, raised, trail_of
@@ -112,9 +118,9 @@ class Declaration:
 
     def __post_init__(self) -> None:
         for name, value, values in (
-            ("layout", self.layout, WEIGHTS),
-            ("bias", self.bias, BIASES),
-            ("samples", self.samples, SAMPLES),
+            ("layout", self.layout, WEIGHT_LAYOUTS),
+            ("bias", self.bias, BIAS_PLACES),
+            ("samples", self.samples, SAMPLE_LAYOUTS),
             ("sign", self.sign, (1, -1)),
         ):
             if value not in values:

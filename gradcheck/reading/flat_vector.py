@@ -27,7 +27,7 @@ from gradcheck.reading.foreign_call import (
     functions,
     members,
 )
-from gradcheck.reading.function_pair import PENALTIES
+from gradcheck.reading.function_pair import PENALTY_ARGUMENTS
 from gradcheck.reading.layout import (
     Layout,
     Trial,
@@ -65,7 +65,7 @@ class Flat:
     targets : str
         One of :data:`_TARGETS`.
     penalty : str
-        One of :data:`~gradcheck.reading.function_pair.PENALTIES`, or empty.
+        One of :data:`~gradcheck.reading.function_pair.PENALTY_ARGUMENTS`, or empty.
     module : module
         Where the function may read its data.
     """
@@ -98,7 +98,7 @@ class Flat:
         }
         if len(sizes) == 3:
             values["n_hidden"] = sizes[1]
-        values["reg"] = PENALTIES[self.penalty](network.l2, len(x)) if self.penalty else 0.0
+        values["reg"] = PENALTY_ARGUMENTS[self.penalty](network.l2, len(x)) if self.penalty else 0.0
         kept = self._lend(values)
         try:
             with calmly():
@@ -172,7 +172,7 @@ def find(module: Any) -> Iterator[Reading]:
             if why is not None:
                 yield broken("flat vector", why, WAS_CALLED, Conventions(function=name))
                 continue
-            for penalty in PENALTIES if reg else ("",):
+            for penalty in PENALTY_ARGUMENTS if reg else ("",):
                 conventions = replace(
                     layout.conventions(),
                     order=order,

@@ -224,7 +224,7 @@ def methods(cls: type) -> dict[str, Callable[..., Any]]:
 
 
 #: Data of more items than this are no state of a training: they are left as they are.
-KEPT = 20_000
+LARGEST_STATE = 20_000
 
 
 def _length(value: Any) -> int:
@@ -251,7 +251,7 @@ def _data(owner: Any) -> dict[str, Any]:
     kinds = (list, dict, set, np.ndarray, int, float)
     data = {}
     for name, value in members(owner).items():
-        if isinstance(value, kinds) and _length(value) <= KEPT:
+        if isinstance(value, kinds) and _length(value) <= LARGEST_STATE:
             with contextlib.suppress(Exception):
                 data[name] = copy.deepcopy(value)
     return data

@@ -59,7 +59,7 @@ from gradcheck.reading.source_names import by_number, spelled
 Function = Callable[..., Any]
 
 #: What a penalty's argument has to be for the penalty to be ``l2 / 2 * sum W**2``.
-PENALTIES: dict[str, Callable[[float, int], float]] = {
+PENALTY_ARGUMENTS: dict[str, Callable[[float, int], float]] = {
     "lambda = l2 N": lambda l2, n: l2 * n,
     "lambda = l2": lambda l2, n: l2,
     "lambda = l2 / 2": lambda l2, n: l2 / 2,
@@ -119,7 +119,7 @@ class Style:
     targets : str
         ``as given``, ``integer labels`` or ``one vector``.
     penalty : str
-        One of :data:`PENALTIES`, or empty.
+        One of :data:`PENALTY_ARGUMENTS`, or empty.
     given : str
         What the one argument of the backward is given that no name says; a key of
         :data:`~gradcheck.reading.returned.MEANINGS`, or empty.
@@ -217,7 +217,7 @@ class Chained:
             values["y"] = self._targets(y)
         values["reg"] = 0.0
         if self.style.penalty:
-            values["reg"] = PENALTIES[self.style.penalty](network.l2, len(x))
+            values["reg"] = PENALTY_ARGUMENTS[self.style.penalty](network.l2, len(x))
         return own, values
 
     def _targets(self, y: Floats) -> Any:
@@ -399,7 +399,7 @@ def _readings(
         if style.given:
             meanings = WITHOUT_LOSS if own is None else tuple(MEANINGS)
         for penalty, given in itertools.product(
-            PENALTIES if made.takes_penalty else ("",), meanings
+            PENALTY_ARGUMENTS if made.takes_penalty else ("",), meanings
         ):
             final = replace(style, penalty=penalty, given=given)
             asked = Chained(made, final, code.picker, code.updated)

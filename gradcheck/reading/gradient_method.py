@@ -21,7 +21,7 @@ import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
 from gradcheck.contract.conventions import (
-    SAMPLES,
+    SAMPLE_LAYOUTS,
     Conventions,
     LossSource,
     OwnNames,
@@ -117,7 +117,7 @@ def _of_methods(module: Any) -> Iterator[Reading]:
         # a loss may leave what the backward needs
         between = [name for name in host.methods if mentions_loss(name)]
         lines += [(f, loss, n) for f in forward[:1] for loss in between[:1] for n in names]
-        for calls, samples in itertools.product(lines, SAMPLES):
+        for calls, samples in itertools.product(lines, SAMPLE_LAYOUTS):
             plan = CallSequence(calls, forward[0] if forward else "", "", samples)
             code = GradientMethod(host, plan, Picker())
             try:

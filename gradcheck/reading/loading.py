@@ -20,7 +20,7 @@ from gradcheck.errors import GradcheckError, LoadError, UsageError
 from gradcheck.errors.lines import DECLARATION, LOADED, Place, Sources, raised, trail_of
 from gradcheck.errors.suggestion import meant
 from gradcheck.reading.running import run
-from gradcheck.reading.target import PLAIN, LoadOptions, check_path
+from gradcheck.reading.target import PLAIN_LOAD_OPTIONS, LoadOptions, check_path
 
 
 class Cell(NamedTuple):
@@ -83,7 +83,7 @@ def shipped(name: str) -> Path:
     raise UsageError(f"gradcheck ships no implementation named {name!r}")
 
 
-def load(path: Path, options: LoadOptions = PLAIN) -> ModuleType:
+def load(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> ModuleType:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
@@ -111,7 +111,7 @@ def load(path: Path, options: LoadOptions = PLAIN) -> ModuleType:
     return module
 
 
-def load_file(path: Path, options: LoadOptions = PLAIN) -> Loaded:
+def load_file(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> Loaded:
     """Import a file as :func:`load` does, and say what was left out of it.
 
     Parameters
@@ -233,7 +233,7 @@ def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
 
 @contextlib.contextmanager
 def _importing(
-    name: str, beside: Path | None, sources: Sources, options: LoadOptions = PLAIN
+    name: str, beside: Path | None, sources: Sources, options: LoadOptions = PLAIN_LOAD_OPTIONS
 ) -> Iterator[None]:
     """Run the code's own top level: keep its prints away, and say what it raises."""
     folder = [str(beside)] if beside else []

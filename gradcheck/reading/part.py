@@ -17,7 +17,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.reading.foreign_call import KEPT, UnsuitedError, arguments, first_line, methods
+from gradcheck.reading.foreign_call import (
+    LARGEST_STATE,
+    UnsuitedError,
+    arguments,
+    first_line,
+    methods,
+)
 from gradcheck.reading.names import plain, plays
 
 #: What can be asked, as it is told.
@@ -129,7 +135,7 @@ def _is_data(value: Any) -> bool:
 def _putter(owner: Any, name: str, value: Any) -> Callable[[], None]:
     """Return what sets a variable or attribute to the very object that it was, as it was."""
     inside = None
-    if (value.size if isinstance(value, np.ndarray) else len(_items(value))) <= KEPT:
+    if (value.size if isinstance(value, np.ndarray) else len(_items(value))) <= LARGEST_STATE:
         with contextlib.suppress(Exception):  # what cannot be copied is set, at least
             inside = copy.deepcopy(value)
 

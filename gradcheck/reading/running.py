@@ -117,11 +117,11 @@ def first(items: Iterable[Any]) -> list[Any]:
 
 
 #: What :func:`first` is called in a script, whose own names may be those of Python's functions.
-FIRST = "__gradcheck_first__"
+FIRST_IN_SCRIPT = "__gradcheck_first__"
 
 
 def _first(items: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name(FIRST, ast.Load()), [items], [])
+    return ast.Call(ast.Name(FIRST_IN_SCRIPT, ast.Load()), [items], [])
 
 
 class _Once(ast.NodeTransformer):

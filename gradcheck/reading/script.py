@@ -35,7 +35,7 @@ from gradcheck.reading.own_loss import OwnLoss, own_losses, source_of
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows
 from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
-from gradcheck.reading.running import FIRST, first, one_iteration, stored
+from gradcheck.reading.running import FIRST_IN_SCRIPT, first, one_iteration, stored
 from gradcheck.reading.running import changed as changed_in
 from gradcheck.reading.source import built_in, shares
 from gradcheck.reading.update_method import Stepping
@@ -63,7 +63,7 @@ class Script:
     def run(self) -> None:
         """Run one iteration in the module, where its functions look for their globals."""
         scope = vars(self.module)
-        scope[FIRST] = first
+        scope[FIRST_IN_SCRIPT] = first
         exec(self.body, scope)
 
 

@@ -103,7 +103,7 @@ class LoadOptions:
         return words + (["--declaration", str(self.declaration)] if self.declaration else [])
 
 
-PLAIN = LoadOptions()
+PLAIN_LOAD_OPTIONS = LoadOptions()
 
 #: Larger than any hand-written file; smaller than a mistake such as a data set.
 MAX_BYTES = 10_000_000
@@ -172,7 +172,7 @@ class Target:
     module: str = ""
     package: Path | None = None
     attribute: str = ""
-    options: LoadOptions = PLAIN
+    options: LoadOptions = PLAIN_LOAD_OPTIONS
 
     @property
     def declaration(self) -> Path | None:
@@ -203,7 +203,9 @@ class Target:
         return self.path.name if self.path else self.module
 
 
-def parse_target(text: str, options: LoadOptions = PLAIN, folder: Path = Path()) -> Target:
+def parse_target(
+    text: str, options: LoadOptions = PLAIN_LOAD_OPTIONS, folder: Path = Path()
+) -> Target:
     """Read ``file.py``, ``file.ipynb``, ``file.py:attribute`` or ``package.module:attribute``.
 
     Parameters

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
-from gradcheck.contract.conventions import SAMPLES, Conventions, Rate
+from gradcheck.contract.conventions import SAMPLE_LAYOUTS, Conventions, Rate
 from gradcheck.contract.problem import PosedNetwork as Network
 from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
@@ -247,7 +247,7 @@ def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
     lines += itertools.product(forward[:1], between, backward, update)
     seen = False
     for calls in lines:
-        for samples, targets in itertools.product(SAMPLES, ("as given", "one number")):
+        for samples, targets in itertools.product(SAMPLE_LAYOUTS, ("as given", "one number")):
             plan = CallSequence(calls, forward[0] if forward else "", "", samples, targets)
             method = UpdateMethod(host, plan)
             try:

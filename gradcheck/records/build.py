@@ -20,7 +20,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
-from gradcheck.networks.scope import NOTHING, Scope
+from gradcheck.networks.scope import EMPTY_SCOPE, Scope
 from gradcheck.records import schema
 from gradcheck.records.record import INTERNAL, Entry, Record, plain
 
@@ -145,7 +145,7 @@ def _blank(head: Head, verdict: Verdict, seconds: float) -> Entry:
         "resolution_worst": float("nan"),
         "seconds": seconds,
         "supports": supports(Support((), (), (), False, (), ())),
-        "scope": vars(NOTHING),
+        "scope": vars(EMPTY_SCOPE),
         "witness": {"directions": 0, "silent": 0, "disagreements": 0},
         "findings": [],
         "diagnoses": [],

@@ -19,7 +19,7 @@ from gradcheck.errors.suggestion import meant
 if TYPE_CHECKING:
     from gradcheck.records.record import Entry, Record
 
-LEVELS = ("verdict", "place", "bug", "fix")
+REVEAL_LEVELS = ("verdict", "place", "bug", "fix")
 
 #: What a diagnosis reveals at each level; the rest is emptied.
 _REVEALED = {
@@ -42,8 +42,8 @@ def check_level(much: str) -> None:
     ------
     UsageError
     """
-    if much not in LEVELS:
-        raise UsageError(f"{much!r} cannot be revealed{meant(much, LEVELS)}")
+    if much not in REVEAL_LEVELS:
+        raise UsageError(f"{much!r} cannot be revealed{meant(much, REVEAL_LEVELS)}")
 
 
 def revealed(record: "Record", much: str) -> "Record":
@@ -64,7 +64,7 @@ def revealed(record: "Record", much: str) -> "Record":
         For any other word.
     """
     check_level(much)
-    if LEVELS.index(much) == len(LEVELS) - 1:
+    if REVEAL_LEVELS.index(much) == len(REVEAL_LEVELS) - 1:
         return record
     entries = [_implementation(entry, much) for entry in record.data["implementations"]]
     commands: Entry = {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: A name or message longer than this helps nobody.
-LONGEST = 600
+LONGEST_TEXT = 600
 LONGEST_COMMAND = 20_000
 
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -69,7 +69,7 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def shortened(text: str, longest: int = LONGEST) -> str:
+def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
     """Cut a text that is too long, and say how long it was."""
     if len(text) <= longest:
         return text

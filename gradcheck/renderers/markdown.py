@@ -29,7 +29,7 @@ from gradcheck.renderers.summary import (
 Rows = list[list[str]]
 
 #: A summary of more bytes is dropped without a word by those who show it.
-MOST = 900_000
+MOST_BYTES = 900_000
 
 #: Panels that are written out; with more, the table has to do.
 PANELS = 40
@@ -56,7 +56,7 @@ def render(record: Record) -> str:
     if "benchmarks" in data:
         parts += ["## Beside other checkers", *_beside(data["benchmarks"])]
     parts += ["## This run", _run(data)]
-    return _within(parts, MOST)
+    return _within(parts, MOST_BYTES)
 
 
 def _within(parts: list[str], most: int) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 #: A script with more numbers than this is no longer for copying.
-MOST = 400
+MOST_NUMBERS_COPIED = 400
 
 _SCRIPT = """\
 # {title}
@@ -96,7 +96,7 @@ def snippet(entry: dict[str, Any]) -> str | None:
     example = entry["counterexample"]
     if not example or not entry["path"] or entry["adapter"]["name"] != "native":
         return None
-    if _numbers([example["params"], example["x"], example["y"]]) > MOST:
+    if _numbers([example["params"], example["x"], example["y"]]) > MOST_NUMBERS_COPIED:
         return None
     shape, activations, loss, reduction, *rest = example["network"].split()
     l2 = next((word.removeprefix("l2=") for word in rest if word.startswith("l2=")), "0.0")

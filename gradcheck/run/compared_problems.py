@@ -20,7 +20,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Feature
 from gradcheck.run.cross_check import CrossCheck, OwnTime
-from gradcheck.run.settings import ENOUGH
+from gradcheck.run.settings import ENOUGH_PROBLEMS
 
 #: Problems drawn for each one compared, before giving up: some combinations of
 #: features may not be supported though each is.
@@ -36,7 +36,7 @@ A_LEFT_ONE_IN = 20
 #: How often a problem far out is drawn anew: where its combination of features is refused,
 #: and where what it was made from left no room for it.
 REFUSALS = 4
-TRIES = 24
+FAR_OUT_TRIES = 24
 
 #: Problems far out take no longer than this, in seconds, or than this part of the time that
 #: those drawn at random took. Only code that takes a fifth of a second a call feels it.
@@ -173,12 +173,12 @@ class Drawing:
         each = statistics.median(self._new)
         if each < COMPILES * statistics.median(self._known):
             return False
-        left = (self._examples - len(self._kept)) / sampling.DRAWS + SHAPES_OF_CHECKS
+        left = (self._examples - len(self._kept)) / sampling.PROBLEMS_ALIKE + SHAPES_OF_CHECKS
         return self._own.waited() + each * left > 0.5 * self._own.budget
 
     def _of_known_shapes(self) -> Iterator[Problem]:
         """Yield other problems of the shapes that were asked, in turn."""
-        kinds, one_hot = list(sampling.KINDS), self._discovery.support.one_hot
+        kinds, one_hot = list(sampling.PROBLEM_KINDS), self._discovery.support.one_hot
         for index, (network, samples) in enumerate(itertools.cycle(list(self._shapes))):
             rng = np.random.default_rng((self._seed, 11, index))
             kind = "ordinary" if index % 2 else kinds[index // 2 % len(kinds)]
@@ -265,8 +265,8 @@ class Drawing:
         companions: far_out.Companions,
         turn: int,
     ) -> Iterator[Problem]:
-        chosen = far_out.KINDS[kind]
-        for attempt in range(TRIES):
+        chosen = far_out.FAR_OUT_KINDS[kind]
+        for attempt in range(FAR_OUT_TRIES):
             rng = np.random.default_rng((self._seed, 9, number, attempt))
             plain = attempt % REFUSALS == REFUSALS - 1 or (chosen.numbers_alone and not turn)
             problem = far_out.draw(rng, chosen, answered, support, companions, turn, plain)
@@ -276,7 +276,7 @@ class Drawing:
     def _room(self, problem: Problem) -> bool:
         """Whether time and memory are left for one more: once there are enough, for checks too."""
         self._numbers += numbers(problem.network, problem.batch.size)
-        enough = len(self._kept) >= ENOUGH
+        enough = len(self._kept) >= ENOUGH_PROBLEMS
         if self._own.over:
             self._stopped = self._own.used_up
         elif enough and self._own.half and not (self._thrifty and self._own.left > LEFT):

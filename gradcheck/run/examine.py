@@ -38,7 +38,7 @@ from gradcheck.run.compared_problems import Drawing, Drawn
 from gradcheck.run.cross_check import CrossCheck, OwnTime, Progress, silent
 from gradcheck.run.optional_functions import left_out
 from gradcheck.run.options import Requirements
-from gradcheck.run.settings import ENOUGH, EXAMPLES, check_numbers
+from gradcheck.run.settings import ENOUGH_PROBLEMS, EXAMPLES, check_numbers
 from gradcheck.run.submission import Submission, head_of
 from gradcheck.run.suspicions import Suspicion, cost_flags, library_flags, process_flags
 
@@ -416,10 +416,12 @@ def _untimely(slugs: list[str], own: OwnTime) -> Finding:
 
 def _enough(finding: Finding, fewer: str = "") -> Finding:
     """A gradient compared on too few problems is not called correct."""
-    few = finding.check == "gradient" and finding.problems < ENOUGH
+    few = finding.check == "gradient" and finding.problems < ENOUGH_PROBLEMS
     if few and finding.verdict is Verdict.CORRECT:
-        message = f"Only {finding.problems} problems were compared; {ENOUGH} are needed to tell."
-        message = f"{fewer}; {ENOUGH} are needed to tell." if fewer else message
+        message = (
+            f"Only {finding.problems} problems were compared; {ENOUGH_PROBLEMS} are needed to tell."
+        )
+        message = f"{fewer}; {ENOUGH_PROBLEMS} are needed to tell." if fewer else message
         return replace(finding, verdict=Verdict.UNRESOLVED, message=message)
     return finding
 

@@ -17,7 +17,7 @@ from gradcheck.errors.suggestion import meant
 EXAMPLES = 200
 
 #: With fewer problems compared, nothing is called correct.
-ENOUGH = 20
+ENOUGH_PROBLEMS = 20
 
 
 def check_numbers(examples: int = EXAMPLES, seed: int = 0) -> None:
@@ -32,10 +32,10 @@ def check_numbers(examples: int = EXAMPLES, seed: int = 0) -> None:
     UsageError
         For fewer problems than an answer takes, and for a negative seed.
     """
-    if examples < ENOUGH:
+    if examples < ENOUGH_PROBLEMS:
         raise UsageError(
-            f"examples must be {ENOUGH} or more: nothing is called correct on fewer problems; "
-            f"got {examples}"
+            f"examples must be {ENOUGH_PROBLEMS} or more: nothing is called correct on fewer "
+            f"problems; got {examples}"
         )
     if seed < 0:
         raise UsageError(f"the seed must not be negative; got {seed}")

@@ -12,7 +12,7 @@ __all__ = ["parametrize_with_checks"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The marker by which the plugin finds decorated tests.
-MARK = "gradcheck_checks"
+PYTEST_MARKER = "gradcheck_checks"
 
 
 def parametrize_with_checks(implementations: Iterable[Any]) -> Callable[[F], F]:
@@ -49,5 +49,5 @@ def parametrize_with_checks(implementations: Iterable[Any]) -> Callable[[F], F]:
 
     if isinstance(implementations, str):
         raise TypeError(f"parametrize_with_checks takes a list; write [{implementations!r}]")
-    mark: Callable[[F], F] = getattr(pytest.mark, MARK)(tuple(implementations))
+    mark: Callable[[F], F] = getattr(pytest.mark, PYTEST_MARKER)(tuple(implementations))
     return mark

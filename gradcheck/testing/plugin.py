@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradcheck.testing import MARK
+from gradcheck.testing import PYTEST_MARKER
 
 if TYPE_CHECKING:
     from gradcheck.testing.session import PluggedIn
@@ -87,7 +87,9 @@ def _refuse(kind: str, words: Iterable[str], known: Collection[str]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the implementations; refuse what cannot be used before any test runs."""
-    config.addinivalue_line("markers", f"{MARK}: made by gradcheck.parametrize_with_checks")
+    config.addinivalue_line(
+        "markers", f"{PYTEST_MARKER}: made by gradcheck.parametrize_with_checks"
+    )
     option = config.option
     if (
         option.gradcheck_impl
@@ -119,7 +121,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make the tests of ``gradcheck.parametrize_with_checks``."""
-    for mark in metafunc.definition.iter_markers(MARK):
+    for mark in metafunc.definition.iter_markers(PYTEST_MARKER):
         from gradcheck.errors import UsageError
 
         try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.adapters import Declaration
-from gradcheck.contract.conventions import BIASES, SAMPLES, WEIGHTS
+from gradcheck.contract.conventions import BIAS_PLACES, SAMPLE_LAYOUTS, WEIGHT_LAYOUTS
 from gradcheck.networks import sampling
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
@@ -21,14 +21,14 @@ from gradcheck.reading.layout import AT_ONE, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.parameters import Family, RowPart
 from gradcheck.reading.paths import ArrayPath, read, write
-from gradcheck.reading.running import FIRST, first, one_iteration, to_run, training_loop
+from gradcheck.reading.running import FIRST_IN_SCRIPT, first, one_iteration, to_run, training_loop
 from gradcheck.reading.update_method import gradient
 
 layouts = st.builds(
     Layout,
-    st.sampled_from(WEIGHTS),
-    st.sampled_from([b for b in BIASES if b != "missing"]),
-    st.sampled_from(SAMPLES),
+    st.sampled_from(WEIGHT_LAYOUTS),
+    st.sampled_from([b for b in BIAS_PLACES if b != "missing"]),
+    st.sampled_from(SAMPLE_LAYOUTS),
     st.booleans(),
 )
 
@@ -235,7 +235,7 @@ def test_imports_only_runs_imports_definitions_and_constants():
 @pytest.mark.parametrize("end", ["", "    break\n", "    continue\n"])
 def test_one_iteration_of_a_loop_is_run_once(header, end):
     loop = ast.parse(f"{header}\n    count += 1\n{end}").body[0]
-    scope = {"count": 0, FIRST: first}
+    scope = {"count": 0, FIRST_IN_SCRIPT: first}
     exec(compile(one_iteration(loop), "loop", "exec"), scope)
     assert scope["count"] == 1, f"run {scope['count']} times"
 

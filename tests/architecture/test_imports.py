@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck.execution.staging import VISIBLE
+from gradcheck.execution.staging import WORKER_MODULES
 
 PACKAGE = Path(gradcheck.__file__).parent
 
@@ -92,7 +92,7 @@ def test_the_package_never_imports_the_implementations():
 
 def test_what_a_worker_can_import_imports_nothing_else_of_gradcheck():
     visible = set()
-    for name in VISIBLE:
+    for name in WORKER_MODULES:
         place = PACKAGE / name
         files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
         visible |= {file.relative_to(PACKAGE) for file in files}

@@ -47,13 +47,13 @@ pytestmark = [
 
 
 def levels(number):
-    return tuple(level for level in sandbox.LEVELS if level.number == number)
+    return tuple(level for level in sandbox.SANDBOX_LEVELS if level.number == number)
 
 
 @pytest.fixture(params=[1, 3], ids=["level1", "level3"])
 def level(request, monkeypatch):
     """Let every worker run at this level, and fail or skip where it cannot."""
-    monkeypatch.setattr(sandbox, "LEVELS", levels(request.param))
+    monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", levels(request.param))
     if request.param == 3 and not bubblewrap_works():
         say = f"sandbox level 3 cannot be had here: {sandbox._FAILED.get(3)}"
         if os.environ.get(REQUIRED):
@@ -65,7 +65,7 @@ def level(request, monkeypatch):
 def bubblewrap_works():
     if 3 not in sandbox._FAILED:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sandbox, "LEVELS", levels(3))
+            patch.setattr(sandbox, "SANDBOX_LEVELS", levels(3))
             gradcheck.check(FILES[8], examples=20)
     return 3 not in sandbox._FAILED
 
@@ -142,7 +142,8 @@ def apart(number, level, environment):
     """Run a check as a program of its own and return the entry of its record."""
     program = (
         "import sys; from gradcheck.execution import sandbox; "
-        f"sandbox.LEVELS = tuple(l for l in sandbox.LEVELS if l.number == {level}); "
+        f"wanted = tuple(l for l in sandbox.SANDBOX_LEVELS if l.number == {level}); "
+        "sandbox.SANDBOX_LEVELS = wanted; "
         "from gradcheck.cli import main; main()"
     )
     run = subprocess.run(
@@ -235,6 +236,6 @@ def test_a_secret_beside_the_submission_is_not_seen_at_level_3(tmp_path, level):
 
 
 def test_code_cannot_be_examined_below_the_level_that_is_asked_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(sandbox, "LEVELS", levels(1))
+    monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", levels(1))
     with pytest.raises(gradcheck.InternalError, match="level 3"):
         gradcheck.check(FILES[50], min_sandbox=3)

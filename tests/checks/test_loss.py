@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gradcheck.checks.loss import BIASES, CHECK
+from gradcheck.checks.loss import BIASES_PENALISED, CHECK
 from gradcheck.comparison.compare import Arithmetic
 from gradcheck.comparison.verdict import Verdict
 from tests.checks.canned import PROBLEMS, context, failed, finding, findings, right
@@ -48,4 +48,4 @@ def test_code_without_a_loss_and_a_loss_in_doubt_are_not_judged() -> None:
 def test_a_convention_that_the_gradient_shares_is_told_and_is_no_fault() -> None:
     found = finding(CHECK, right, context(arithmetic=Arithmetic(biases=True)))
     assert found.verdict is Verdict.CORRECT, found.message
-    assert found.notes == (f"a convention: {BIASES}",), found.notes
+    assert found.notes == (f"a convention: {BIASES_PENALISED}",), found.notes

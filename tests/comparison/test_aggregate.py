@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradcheck.comparison.aggregate import STEPS, Aggregate
+from gradcheck.comparison.aggregate import PICTURED_STEPS, Aggregate
 from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Finding, Verdict
 from tests.checks.canned import PROBLEMS, RowsSubject
@@ -39,7 +39,7 @@ def test_one_wrong_tensor_decides_and_is_named_with_its_worst_entry() -> None:
     assert "Wrong: code.q is wrong on 2 of 2 problems" in found.message, found.message
     assert "your code says 3, it is 1 ± 1e-09 (2 numbers)." in found.message, found.message
     assert found.tensors["q"].problem == PROBLEMS[0], "not the worst"
-    assert len(found.tensors["q"].steps) == len(STEPS), "no steps for the picture"
+    assert len(found.tensors["q"].steps) == len(PICTURED_STEPS), "no steps for the picture"
     assert not found.tensors["p"].steps, "right tensors have no picture"
 
 

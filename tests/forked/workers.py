@@ -19,10 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from gradcheck.execution import process, sandbox, staging
-from gradcheck.execution.limits import MARK
+from gradcheck.execution.limits import WORKER_VARIABLE
 
 #: What differs from worker to worker in what it is told of the world.
-_OF_ONE = ("HOME", "TMPDIR", MARK)
+_OF_ONE = ("HOME", "TMPDIR", WORKER_VARIABLE)
 
 #: Whether this machine can do it.
 POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
@@ -35,7 +35,7 @@ def use(monkeypatch: Any) -> None:
     if POSSIBLE:
         started = SimpleNamespace(**{**vars(subprocess), "Popen": _begun})
         monkeypatch.setattr(process, "subprocess", started)
-        monkeypatch.setattr(sandbox, "LEVELS", sandbox.LEVELS[-1:])
+        monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", sandbox.SANDBOX_LEVELS[-1:])
 
 
 def _begun(arguments: list[str], **how: Any) -> Any:

@@ -104,7 +104,7 @@ def test_returning_the_arguments_memory_is_found(run, write):
 
 
 def test_few_comparisons_are_unresolved_with_exit_code_3(run, write, monkeypatch):
-    monkeypatch.setattr("gradcheck.run.examine.ENOUGH", 30)
+    monkeypatch.setattr("gradcheck.run.examine.ENOUGH_PROBLEMS", 30)
     result, entry = checked(run, write(students.TANH), "--examples", 20)
     assert (result.code, entry["verdict"]) == (3, "unresolved"), f"findings {verdicts(entry)}"
 

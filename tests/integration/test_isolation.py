@@ -15,7 +15,7 @@ HANGS = "def loss_and_grads(network, params, batch):\n    while True: pass\n"
 
 @pytest.fixture
 def no_bubblewrap(monkeypatch):
-    monkeypatch.setattr(sandbox, "LEVELS", sandbox.LEVELS[-1:])
+    monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", sandbox.SANDBOX_LEVELS[-1:])
 
 
 def test_a_level_that_cannot_be_had_is_one_sentence_and_exit_code_4(run, write, no_bubblewrap):

@@ -102,10 +102,10 @@ def test_a_linked_declaration_is_the_error_of_its_submission(run, write, tmp_pat
 def test_nested_folders_of_a_submission_end_nothing_and_are_removed(
     run, write, monkeypatch, tmp_path, level
 ):
-    wanted = tuple(each for each in sandbox.LEVELS if each.number == level)
+    wanted = tuple(each for each in sandbox.SANDBOX_LEVELS if each.number == level)
     if not wanted[0].available():
         pytest.skip(f"there is no {wanted[0].name} here")
-    monkeypatch.setattr(sandbox, "LEVELS", wanted)
+    monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", wanted)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     one = write(DEEP + students.TANH, "one.py")

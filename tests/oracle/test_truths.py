@@ -13,11 +13,13 @@ def test_a_truth_that_was_let_go_is_formed_again_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     problems = [sampling.problem(5, index) for index in range(12)]
-    monkeypatch.setattr(truth, "KEPT", 3 * max(p.params.size for p in problems))
+    monkeypatch.setattr(truth, "KEPT_PARAMETERS", 3 * max(p.params.size for p in problems))
     truths = Truths()
     first = {p: truths.of(p).gradient for p in problems}
     held = sum(p.params.size for p, *_ in truths._known)
-    assert held <= truth.KEPT, f"{held} parameters are held, more than {truth.KEPT}"
+    assert held <= truth.KEPT_PARAMETERS, (
+        f"{held} parameters are held, more than {truth.KEPT_PARAMETERS}"
+    )
     for problem, gradient in first.items():
         again = truths.of(problem).gradient
         for name, estimate in gradient.items():

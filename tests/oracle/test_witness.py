@@ -6,7 +6,7 @@ from hypothesis import given
 
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, complex_step, witness
-from gradcheck.networks.fast_estimate.witness import DIRECTIONS, SLACK
+from gradcheck.networks.fast_estimate.witness import DIRECTIONS_A_TENSOR, SLACK
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem
@@ -69,7 +69,7 @@ def test_the_witness_agrees_when_it_walks_a_few_rows_at_a_time(problem: Problem)
         truth = Truth(problem)
         heard, against = truth.second_estimates, truth.disagreements
     assert not against, f"{problem.network}: {told(against[0])}"
-    tensors = DIRECTIONS * 2 * problem.network.depth
+    tensors = DIRECTIONS_A_TENSOR * 2 * problem.network.depth
     assert len(heard) == tensors, f"{problem.network}: {len(heard)} of {tensors} directions heard"
 
 
@@ -146,7 +146,7 @@ def heard(truth: Truth, estimates: dict[str, Estimate]) -> list[witness.SecondEs
 def too_coarse(honest: list[witness.SecondEstimate], off: float) -> bool:
     """Whether three directions would overlook so small an error once in a million times."""
     bar = max(SLACK * (t.slope.error + t.error) for t in honest)
-    return not off > bar or miss_probability(off / bar, DIRECTIONS) > 1e-6
+    return not off > bar or miss_probability(off / bar, DIRECTIONS_A_TENSOR) > 1e-6
 
 
 @pytest.mark.parametrize("how", list(FALSIFICATIONS))

@@ -134,7 +134,7 @@ def test_a_file_that_does_not_import_is_an_error_even_if_one_check_is_selected(r
 
 
 def test_unresolved_fails_because_nothing_was_shown_to_be_right(run, write, monkeypatch):
-    monkeypatch.setattr("gradcheck.run.examine.ENOUGH", 30)
+    monkeypatch.setattr("gradcheck.run.examine.ENOUGH_PROBLEMS", 30)
     write("student.py", students.TANH)
     result = run("--gradcheck-impl", "student.py", "-k", "gradient")
     assert outcomes(result) == {"student-gradient": "FAILED"}

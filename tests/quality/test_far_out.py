@@ -258,7 +258,7 @@ def test_naive_code_is_never_called_wrong_far_out(dtype: Any, arithmetic: Arithm
         companions = far_out.Companions(seed, sampling.EVERYTHING, answered)
         for number, kind in enumerate(far_out.turns(1000)):
             rng = np.random.default_rng((seed, number))
-            chosen = far_out.KINDS[kind]
+            chosen = far_out.FAR_OUT_KINDS[kind]
             problem = far_out.draw(rng, chosen, answered, sampling.EVERYTHING, companions)
             if problem is None:
                 continue
@@ -335,7 +335,7 @@ def test_no_kind_goes_beyond_what_is_declared(sizes: tuple[int, ...], text: str)
     assert support is not None
     answered = [sampling.problem(0, n, support) for n in range(40)]
     companions = far_out.Companions(0, support, answered)
-    for number, kind in enumerate(far_out.KINDS.values()):
+    for number, kind in enumerate(far_out.FAR_OUT_KINDS.values()):
         for turn in range(6):
             rng = np.random.default_rng((0, number, turn))
             p = far_out.draw(rng, kind, answered, support, companions, turn, turn > 3)

@@ -67,7 +67,7 @@ def random_problems() -> tuple[tuple[str, Problem], ...]:
     for a in range(ARCHITECTURES):
         network, samples = sampling.architecture(np.random.default_rng((51, a)))
         for d in range(DRAWS):
-            kind = list(sampling.KINDS)[d % len(sampling.KINDS)]
+            kind = list(sampling.PROBLEM_KINDS)[d % len(sampling.PROBLEM_KINDS)]
             problem = sampling.fill(np.random.default_rng((51, a, d)), network, samples, kind)
             found.append((f"draw {d} ({kind}) of architecture {a}", problem))
     return tuple(found)

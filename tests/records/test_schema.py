@@ -6,7 +6,7 @@ import json
 import pytest
 
 import gradcheck
-from gradcheck.records.redact import LEVELS, revealed
+from gradcheck.records.redact import REVEAL_LEVELS, revealed
 from tests.integration import students
 from tests.records.form import fault, generator
 
@@ -27,7 +27,7 @@ def test_the_json_schema_in_docs_is_that_of_the_package():
     assert same, "docs/record.schema.json is old: run python docs/examples/refresh_schema.py"
 
 
-@pytest.mark.parametrize("much", LEVELS)
+@pytest.mark.parametrize("much", REVEAL_LEVELS)
 def test_a_record_has_the_form_however_much_is_revealed(record, much):
     found = fault(json.loads(revealed(record, much).to_json()))
     assert not found, f"revealed up to {much}, the record has another form: {found}"

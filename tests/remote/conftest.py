@@ -16,19 +16,19 @@ def _workers():
     """Start workers as users have them: here they themselves are tested."""
 
 
-@pytest.fixture(params=[level.number for level in sandbox.LEVELS])
+@pytest.fixture(params=[level.number for level in sandbox.SANDBOX_LEVELS])
 def level(request, monkeypatch):
     """Run at each level that this machine has."""
-    wanted = tuple(level for level in sandbox.LEVELS if level.number == request.param)
+    wanted = tuple(level for level in sandbox.SANDBOX_LEVELS if level.number == request.param)
     if not wanted[0].available():
         pytest.skip(f"no {wanted[0].name} here; the attacks fail where it is required")
-    monkeypatch.setattr(sandbox, "LEVELS", wanted)
+    monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", wanted)
     return request.param
 
 
 @pytest.fixture
 def at_level_1(monkeypatch):
-    monkeypatch.setattr(sandbox, "LEVELS", sandbox.LEVELS[-1:])
+    monkeypatch.setattr(sandbox, "SANDBOX_LEVELS", sandbox.SANDBOX_LEVELS[-1:])
 
 
 @pytest.fixture

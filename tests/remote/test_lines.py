@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from gradcheck.errors.lines import LONGEST, Place
+from gradcheck.errors.lines import LONGEST_LINE, Place
 from gradcheck.execution import messages, wire
 from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.remote import Remote
@@ -161,7 +161,7 @@ def test_a_long_line_is_cut(session):
     place = (
         session(f"def loss_and_grads(n, p, b):\n    return {text}\n").ask(GRADIENT).failure.place
     )
-    assert len(place.text) <= LONGEST, f"{len(place.text)} characters are shown"
+    assert len(place.text) <= LONGEST_LINE, f"{len(place.text)} characters are shown"
     assert place.text.endswith("…"), f"nothing says that it was cut: {place.text!r}"
 
 

@@ -10,7 +10,7 @@ from gradcheck.errors import UsageError
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.discovery import NOTHING, Discovery, declared_support, discover
+from gradcheck.networks.discovery import NO_SUPPORT, Discovery, declared_support, discover
 from gradcheck.networks.losses import REDUCTIONS
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, PAIRINGS, Support
@@ -124,7 +124,7 @@ def test_code_for_a_single_layer_is_asked_no_hidden_activation() -> None:
 
 def test_code_that_refuses_everything_supports_nothing_and_is_not_at_fault() -> None:
     discovery = found(lambda network, n: False)
-    assert discovery == Discovery(NOTHING, ()), f"found {discovery}"
+    assert discovery == Discovery(NO_SUPPORT, ()), f"found {discovery}"
     assert discovery.support.empty, "nothing at all could be asked, yet problems would be drawn"
 
 

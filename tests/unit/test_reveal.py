@@ -5,7 +5,7 @@ import json
 import pytest
 
 import gradcheck
-from gradcheck.records.redact import LEVELS, revealed
+from gradcheck.records.redact import REVEAL_LEVELS, revealed
 from gradcheck.renderers import console
 from tests.integration import students
 
@@ -24,15 +24,15 @@ def record(tmp_path_factory):
     return gradcheck.check(path, examples=40, seed=3)
 
 
-@pytest.mark.parametrize("much", LEVELS)
+@pytest.mark.parametrize("much", REVEAL_LEVELS)
 def test_each_level_tells_what_it_says_and_nothing_above_it(record, much):
     text = revealed(record, much).to_json()
     for level, words in FIRST.items():
-        told = LEVELS.index(level) <= LEVELS.index(much)
+        told = REVEAL_LEVELS.index(level) <= REVEAL_LEVELS.index(much)
         assert (words in text) == told, f"{words!r} is {'not ' if told else ''}told at {much}"
 
 
-@pytest.mark.parametrize("much", LEVELS)
+@pytest.mark.parametrize("much", REVEAL_LEVELS)
 def test_verdicts_and_exit_code_are_the_same_at_every_level(record, much):
     less = revealed(record, much)
     assert less.exit_code == record.exit_code == 1, f"exit code {less.exit_code}"
@@ -42,7 +42,7 @@ def test_verdicts_and_exit_code_are_the_same_at_every_level(record, much):
         assert findings[0] == findings[1], f"findings changed at {much}"
 
 
-@pytest.mark.parametrize("much", LEVELS[:-1])
+@pytest.mark.parametrize("much", REVEAL_LEVELS[:-1])
 def test_below_fix_no_number_of_the_right_answer_is_told(record, much):
     entry = revealed(record, much).data["implementations"][0]
     text = json.dumps(entry)
@@ -60,7 +60,7 @@ def test_the_record_itself_stays_as_it_was(record):
     assert record.to_json() == before, "the record was changed in place"
 
 
-@pytest.mark.parametrize("much", LEVELS)
+@pytest.mark.parametrize("much", REVEAL_LEVELS)
 def test_every_level_can_be_shown(record, much, capsys):
     from rich.console import Console
 

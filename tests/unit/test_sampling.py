@@ -15,13 +15,13 @@ from gradcheck.networks.losses import REDUCTIONS
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import (
-    DRAWS,
-    KINDS,
     MAX_BATCH,
     MAX_DEPTH,
     MAX_WIDTH,
     MAX_Z,
     PAIRINGS,
+    PROBLEM_KINDS,
+    PROBLEMS_ALIKE,
     Support,
     fill,
     problem,
@@ -100,7 +100,7 @@ def test_another_seed_or_another_number_gives_another_problem() -> None:
 
 @given(SEEDS, st.integers(0, 100))
 def test_problems_in_a_row_share_an_architecture(seed: int, block: int) -> None:
-    row = [problem(seed, DRAWS * block + k) for k in range(DRAWS)]
+    row = [problem(seed, PROBLEMS_ALIKE * block + k) for k in range(PROBLEMS_ALIKE)]
     architectures = {(p.network, p.batch.size) for p in row}
     assert len(architectures) == 1, f"seed {seed}, block {block}: {architectures}"
 
@@ -220,7 +220,7 @@ def test_small_weights_are_about_a_third_of_ordinary_ones() -> None:
     assert 0.25 < share < 0.4, f"small weights are {share:.2f} of ordinary ones"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROBLEM_KINDS)
 @given(network=strategies.networks(), seed=SEEDS, samples=st.integers(1, 5))
 def test_any_network_can_be_filled_with_any_kind(
     kind: str, network: Network, seed: int, samples: int
@@ -267,7 +267,7 @@ GROWING = ("identity", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu")
 @given(
     st.lists(st.sampled_from((1, 3, 20, 200, 800)), min_size=3, max_size=4),
     st.sampled_from(GROWING),
-    st.sampled_from([kind for kind in KINDS if kind != "dead"]),
+    st.sampled_from([kind for kind in PROBLEM_KINDS if kind != "dead"]),
     SEEDS,
 )
 @example([20, 20000, 5], "relu", "ordinary", 0)

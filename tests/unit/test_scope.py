@@ -12,7 +12,7 @@ from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import EVERYTHING, PAIRINGS, Support, problem
-from gradcheck.networks.scope import LONGEST, NOTHING, ranges, scope_of
+from gradcheck.networks.scope import EMPTY_SCOPE, LONGEST_SENTENCE, ranges, scope_of
 from gradcheck.records.build import supports
 from tests.strategies import problems
 
@@ -72,7 +72,7 @@ def test_the_sentence_is_one_short_line(
 ) -> None:
     sentence = scope_of(compared, 1.0, refused, (), only, condition, single).sentence
     assert "\n" not in sentence, sentence
-    assert len(sentence) <= LONGEST, f"{len(sentence)} characters: {sentence}"
+    assert len(sentence) <= LONGEST_SENTENCE, f"{len(sentence)} characters: {sentence}"
     assert condition.partition(" (")[0] in sentence, sentence
 
 
@@ -154,7 +154,7 @@ def test_a_forward_that_refuses_what_the_gradient_handles_is_told() -> None:
 
 
 def test_of_no_answer_nothing_is_said() -> None:
-    assert scope_of([], 0.0, {("l2",): WHY}) == NOTHING
+    assert scope_of([], 0.0, {("l2",): WHY}) == EMPTY_SCOPE
 
 
 def test_a_loss_refused_with_every_output_is_named_once() -> None:
@@ -242,7 +242,7 @@ def test_the_longest_there_is_keeps_its_length_and_says_how_far_it_reaches() -> 
     refused = {("pairing", *pair): WHY for pair in PAIRINGS} | {("l2",): WHY}
     condition = "if your loss is binary_cross_entropy (for half_squared_error not)"
     sentence = scope_of(compared, 1.0, refused, (), "--network", condition).sentence
-    assert len(sentence) <= LONGEST, sentence
+    assert len(sentence) <= LONGEST_SENTENCE, sentence
     assert sentence.startswith("up to 8 layers, 4 activations, 2 losses mean, batches up to 70, ")
 
 

@@ -29,7 +29,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4).map(tup
 def flat_enough(value, depth=0):
     if not isinstance(value, tuple):
         return True
-    return depth < wire.MAX_DEPTH and all(flat_enough(item, depth + 1) for item in value)
+    return depth < wire.MAX_FRAME_DEPTH and all(flat_enough(item, depth + 1) for item in value)
 
 
 def stream(data):

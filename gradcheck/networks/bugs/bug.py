@@ -15,7 +15,7 @@ from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Batch, Params, Problem
 
 #: A difference of this part of a tensor's norm makes a bug visible.
-VISIBLE = 1e-9
+VISIBLE_CHANGE = 1e-9
 
 #: The rate of the step that is compared.
 RATE = 0.173
@@ -206,7 +206,7 @@ class Bug:
         """Whether the bug makes a difference on a problem.
 
         It does when the loss, a tensor of the gradient, or the parameters after a
-        step differ from the textbook's by more than :data:`VISIBLE` of their norm,
+        step differ from the textbook's by more than :data:`VISIBLE_CHANGE` of their norm,
         or in shape; when the code writes to its arguments, or returns their memory or
         memory that it overwrites later. A bug of state is asked about :func:`others`
         first.
@@ -315,7 +315,7 @@ def others(problem: Problem) -> tuple[Problem, Problem]:
 
 
 def differ(right: np.ndarray, wrong: np.ndarray) -> bool:
-    """Whether two tensors differ by more than :data:`VISIBLE`, or in shape.
+    """Whether two tensors differ by more than :data:`VISIBLE_CHANGE`, or in shape.
 
     Parameters
     ----------
@@ -329,4 +329,4 @@ def differ(right: np.ndarray, wrong: np.ndarray) -> bool:
     if right.shape != wrong.shape:
         return wrong.shape != (1, *right.shape) or differ(right, wrong[0])
     size = float(np.linalg.norm(right))
-    return not float(np.linalg.norm(right - wrong)) <= VISIBLE * size + 1e-14
+    return not float(np.linalg.norm(right - wrong)) <= VISIBLE_CHANGE * size + 1e-14

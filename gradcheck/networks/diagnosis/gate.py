@@ -23,7 +23,7 @@ from gradcheck.networks.diagnosis.observations import (
     simulate,
     unexplained,
 )
-from gradcheck.networks.diagnosis.probe_setup import RATES, ProbeSetup, gather, on, probes
+from gradcheck.networks.diagnosis.probe_setup import PROBE_RATES, ProbeSetup, gather, on, probes
 from gradcheck.networks.diagnosis.recover_deltas import (
     PARTS,
     RecoveredDeltas,
@@ -238,7 +238,7 @@ def _requests(
         asked += (_of_size(setup, asked[-1], min(other, key=lambda n: abs(n - 4)), 9),)
     if Call.STEP not in setup.calls and any(d.name.site == "update" for d in diagnoses):
         asked += tuple(
-            replace(request, call=Call.STEP, learning_rate=RATES[0], anew=False)
+            replace(request, call=Call.STEP, learning_rate=PROBE_RATES[0], anew=False)
             for request in asked
         )
     return asked

@@ -287,7 +287,7 @@ def _fitted(
 # ---- a plain number in place of a bug ----------------------------------------------------
 
 #: Numbers that are written for many reasons. Others, a third, are no accident.
-PLAIN = (0.5, 2.0, 0.1, 10.0)
+PLAIN_NUMBERS = (0.5, 2.0, 0.1, 10.0)
 
 #: By this part two numbers may differ and be one.
 ONE_NUMBER = 1e-9
@@ -322,7 +322,9 @@ def plain_number(
 ) -> tuple[float | None, bool]:
     """Return the plain number that a bug comes to, and whether wider layers give another."""
     number = _number(hypothesis, problems)
-    plain = next((n for n in PLAIN if number is not None and abs(number - n) <= ONE_NUMBER), None)
+    plain = next(
+        (n for n in PLAIN_NUMBERS if number is not None and abs(number - n) <= ONE_NUMBER), None
+    )
     if plain is None:
         return None, False
     wider = replace(setup.network, widths=tuple(n + 1 for n in setup.network.widths))

@@ -22,10 +22,10 @@ from gradcheck.networks.sampling import targets
 from gradcheck.oracle.estimate import UNIT
 
 #: How often another draw is tried where a layer is dead.
-DRAWS = 12
+DRAWS_WHERE_DEAD = 12
 
 #: Largest |z| of a probe.
-LARGEST_Z = 2.5
+LARGEST_PROBE_Z = 2.5
 
 
 def probe(network: Network, samples: int, seed: Sequence[int], one_hot: bool = False) -> Problem:
@@ -36,7 +36,7 @@ def probe(network: Network, samples: int, seed: Sequence[int], one_hot: bool = F
     one_hot : bool
         The code takes labels: targets are one-hot rows whatever the loss.
     """
-    for attempt in range(DRAWS):
+    for attempt in range(DRAWS_WHERE_DEAD):
         problem = _draw(network, samples, np.random.default_rng([*seed, attempt]), one_hot)
         if alive(problem):
             break
@@ -58,8 +58,8 @@ def _draw(network: Network, samples: int, rng: np.random.Generator, one_hot: boo
         w = rng.standard_normal((n_in, n_out)) * 1.2
         b = rng.uniform(0.2, 0.7, n_out) * rng.choice((-1.0, 1.0), n_out)
         largest = float(np.abs(a @ w + b).max())
-        if largest > LARGEST_Z:
-            w, b = w * LARGEST_Z / largest, b * max(LARGEST_Z / largest, 0.3)
+        if largest > LARGEST_PROBE_Z:
+            w, b = w * LARGEST_PROBE_Z / largest, b * max(LARGEST_PROBE_Z / largest, 0.3)
         pairs.append((w, b))
         part = Network(network.widths[: layer + 1], network.activations[:layer], "squared_error")
         a = evaluate(part, pairs, x).a[-1]
@@ -109,13 +109,13 @@ def other_weights_above(problem: Problem, layer: int, seed: int) -> Problem:
 
 
 #: Learning rates of probing steps: no fraction that anything else has.
-RATES = (0.173, 0.37)
+PROBE_RATES = (0.173, 0.37)
 
 #: Networks tried in search of one on which every layer gets some gradient.
 NETWORKS_TRIED = 10
 
 #: No more samples are asked for, where others can be had.
-LARGEST_BATCH = 64
+LARGEST_PROBE_BATCH = 64
 
 #: Failing problems that are asked again.
 FAILING_AGAIN = 3
@@ -199,7 +199,7 @@ def on(context: NetworkContext, setup: ProbeSetup, network: Network) -> ProbeSet
         key=lambda n: abs(n - 4),
         default=1,
     )
-    others = [n for n in several if n != first and n <= LARGEST_BATCH]
+    others = [n for n in several if n != first and n <= LARGEST_PROBE_BATCH]
     others.sort(key=lambda n: (abs(n - first), -n))
     one = (1,) if 1 in supported and several else ()
     sizes = (*one, first, *others[:1])[:2]
@@ -249,7 +249,7 @@ def _asking(setup: ProbeSetup, problems: list[Problem]) -> tuple[Request, ...]:
         Request(
             call,
             problem,
-            learning_rate=RATES[index % 2] if call is Call.STEP else 0.0,
+            learning_rate=PROBE_RATES[index % 2] if call is Call.STEP else 0.0,
             fresh=setup.repeated,
         )
         for call in setup.calls  # one after the other: who reuses arrays does so in one function

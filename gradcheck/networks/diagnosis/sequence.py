@@ -32,7 +32,7 @@ from gradcheck.networks.diagnosis.hypotheses import (
 from gradcheck.networks.diagnosis.observations import Observations, numbers, simulate, unexplained
 from gradcheck.networks.diagnosis.place_by_place import place_by_place
 from gradcheck.networks.diagnosis.probe_setup import (
-    RATES,
+    PROBE_RATES,
     ProbeSetup,
     again,
     gather,
@@ -254,7 +254,7 @@ def _beyond_one_bug(
 
 def _on(setup: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:
     """Say on which network, and with which rate where a step is wrong and not its update."""
-    rate = {"learning_rate": RATES[0]}
+    rate = {"learning_rate": PROBE_RATES[0]}
     inside = setup.calls == (Call.STEP,) and diagnosis.name.site != "update"
     recovered = {**(rate if inside else {}), **diagnosis.recovered}
     return replace(diagnosis, network=str(setup.network), recovered=recovered)

@@ -29,7 +29,7 @@ from gradcheck.networks.diagnosis.observations import (
     textbook_pass,
     unexplained,
 )
-from gradcheck.networks.diagnosis.probe_setup import RATES, ProbeSetup, probes
+from gradcheck.networks.diagnosis.probe_setup import PROBE_RATES, ProbeSetup, probes
 from gradcheck.networks.diagnosis.recover_deltas import FACTOR, RecoveredDeltas
 from gradcheck.networks.diagnosis.result import (
     Diagnosis,
@@ -180,7 +180,7 @@ def update_fault(
     gradients, steps, requests = [], [], []
     for seed in (0, 1):
         for request in probes(replace(setup, calls=(Call.LOSS_AND_GRADS,)), seed):
-            stepping = Request(Call.STEP, request.problem, learning_rate=RATES[seed])
+            stepping = Request(Call.STEP, request.problem, learning_rate=PROBE_RATES[seed])
             gradient = yield replace(request, anew=False)
             step = yield stepping
             if gradient.failure is None and step.failure is None:

@@ -36,8 +36,8 @@ from gradcheck.networks.sampling import MAX_BATCH, MAX_DEPTH, MAX_WIDTH, Support
 
 __all__ = [
     "DEEPEST",
-    "KINDS",
-    "LARGEST_BATCH",
+    "FAR_OUT_KINDS",
+    "LARGEST_FAR_OUT_BATCH",
     "LARGEST_X",
     "WIDEST",
     "Combination",
@@ -49,7 +49,7 @@ __all__ = [
 #: Deepest and widest networks, largest batches.
 DEEPEST = 10
 WIDEST = 64
-LARGEST_BATCH = 70
+LARGEST_FAR_OUT_BATCH = 70
 
 #: Problems of more numbers are not drawn: of a network that is large itself, many samples
 #: would take longer than all the rest.
@@ -152,7 +152,7 @@ def _softmax(output: str, loss: str, reduction: str) -> bool:
 
 
 #: What is drawn, under the name by which it is told.
-KINDS: dict[str, Kind] = {
+FAR_OUT_KINDS: dict[str, Kind] = {
     "batch 33": Kind(kinds.batch, (33, 33), 2),
     "batch 65": Kind(kinds.batch, (65, 65), 2, in_turn=_CLASSES_FIRST),
     "depth 10": Kind(kinds.depth, (DEEPEST, DEEPEST), 2),
@@ -170,7 +170,7 @@ KINDS: dict[str, Kind] = {
     "l2 over 1": Kind(kinds.penalty, (1.1, 9.9)),
     "l2 under 0.01": Kind(kinds.penalty, (1.1e-4, 9e-3)),
     "batch 9 to 32": Kind(kinds.batch, (MAX_BATCH + 1, 32), 2, in_turn=_CLASSES_FIRST),
-    "batch 34 to 70": Kind(kinds.batch, (34, LARGEST_BATCH), 2),
+    "batch 34 to 70": Kind(kinds.batch, (34, LARGEST_FAR_OUT_BATCH), 2),
     "depth 6 to 9": Kind(kinds.depth, (MAX_DEPTH + 1, DEEPEST - 1), 2, in_turn=_CLASSES_FIRST),
     "l2 10": Kind(kinds.penalty, (10.0, 10.0, True)),
     "l2 0.0001": Kind(kinds.penalty, (1e-4, 1e-4, True)),
@@ -220,10 +220,10 @@ def turns(count: int) -> list[str]:
     Returns
     -------
     list of str
-        Keys of :data:`KINDS`.
+        Keys of :data:`FAR_OUT_KINDS`.
     """
-    most = max(kind.times for kind in KINDS.values())
-    names = [n for turn in range(most) for n, kind in KINDS.items() if kind.times > turn]
+    most = max(kind.times for kind in FAR_OUT_KINDS.values())
+    names = [n for turn in range(most) for n, kind in FAR_OUT_KINDS.items() if kind.times > turn]
     return names[:count]
 
 

@@ -18,7 +18,7 @@ from gradcheck.networks.sampling import (
     MAX_BATCH,
     MAX_DEPTH,
     MAX_Z,
-    PLAIN,
+    PLAIN_FILLING,
     Filling,
     Support,
     digits,
@@ -60,7 +60,7 @@ class Start:
         samples: int = 0,
         x: Floats | None = None,
         y: Floats | None = None,
-        filling: Filling = PLAIN,
+        filling: Filling = PLAIN_FILLING,
     ) -> Problem:
         """Draw parameters and a batch, of another network or size where one is given."""
         network, samples = network or self.network, samples or self.samples

@@ -14,7 +14,7 @@ from gradcheck.networks.fast_estimate import (
     witness,
 )
 from gradcheck.networks.fast_estimate.rounding import bars
-from gradcheck.networks.fast_estimate.witness import AGAIN, REACH
+from gradcheck.networks.fast_estimate.witness import REACH, REACH_AGAIN
 from gradcheck.networks.forward_pass import (
     Activate,
     Evaluation,
@@ -186,7 +186,7 @@ class Truth:
         if not (LOSSES[network.loss].logarithmic and separable(network)):
             return 0.0
         terms = LOSSES[network.loss].each(z, a, self.problem.batch.y)
-        return float(reduce(network, np.exp(np.minimum(terms, MOST)).sum(axis=1)))
+        return float(reduce(network, np.exp(np.minimum(terms, LARGEST_OUTPUT)).sum(axis=1)))
 
     def outputs_error(self, unit: float = UNIT) -> Floats:
         """Return what arithmetic of roundoff ``unit`` may cost each output, (N, n[L])."""
@@ -255,7 +255,7 @@ class Truth:
         against = [each for each in self.second_estimates if not each.agrees]
         if not against:
             return []
-        still = {each.tensor for each in self._differenced(6, AGAIN) if not each.agrees}
+        still = {each.tensor for each in self._differenced(6, REACH_AGAIN) if not each.agrees}
         return [each for each in against if each.tensor in still]
 
     def _differenced(self, purpose: int, first: float) -> list[witness.SecondEstimate]:
@@ -281,10 +281,10 @@ class Truth:
 
 
 #: A loss of an output beyond this is that of an output of 1, in any arithmetic.
-MOST = 40.0
+LARGEST_OUTPUT = 40.0
 
 #: Parameters of all problems whose truths are kept: of large ones some are formed again.
-KEPT = 50_000_000
+KEPT_PARAMETERS = 50_000_000
 
 
 class Truths:
@@ -300,7 +300,7 @@ class Truths:
         key = (problem, epsilon, biases)
         if key not in self._known:
             self._size += problem.params.size
-            while self._size > KEPT and self._known:
+            while self._size > KEPT_PARAMETERS and self._known:
                 oldest = next(iter(self._known))
                 del self._known[oldest]
                 self._size -= oldest[0].params.size

@@ -41,17 +41,17 @@ from gradcheck.oracle.estimate import UNIT, Estimate
 from gradcheck.oracle.ladder import Slope, extrapolate_all, steps
 
 #: Directions a tensor.
-DIRECTIONS = 3
+DIRECTIONS_A_TENSOR = 3
 
 #: How far a pre-activation may move at the first rung.
 REACH = 0.1
 
 #: How many times the step is halved, plus one. Of 12 000 ladders of random problems, saturated
 #: ones among them, every best entry ended at the fifth rung or before.
-RUNGS = 5
+WITNESS_RUNGS = 5
 
 #: The first rung of a second ladder, where the first one contradicts the estimate.
-AGAIN = REACH / 3.0
+REACH_AGAIN = REACH / 3.0
 
 #: Half the step of the difference that says how steep an activation is: for steps only.
 _NEAR = 1e-6
@@ -155,15 +155,15 @@ def rungs_on_one_side(network: Network, zs: list[Array]) -> NDArray[np.int_]:
         The pre-activations of the last layers, at every rung on one side and then at every
         rung on the other, (D, 2 K, N, n); D as in :func:`first_steps`.
     """
-    usable = np.full(len(zs[-1]), RUNGS)
+    usable = np.full(len(zs[-1]), WITNESS_RUNGS)
     for name, z in zip(network.activations[-len(zs) :], zs, strict=True):
         if ACTIVATIONS[name].pieces:
             side = z > 0
             crosses: NDArray[np.bool_] = np.any(side != side[:, -1:], axis=(2, 3))
-            either = crosses[:, :RUNGS] | crosses[:, RUNGS:]
+            either = crosses[:, :WITNESS_RUNGS] | crosses[:, WITNESS_RUNGS:]
             near = either[:, ::-1].argmax(axis=1)  # the smallest that does
             here = usable[: len(z)]
-            np.minimum(here, np.where(either.any(axis=1), near, RUNGS), out=here)
+            np.minimum(here, np.where(either.any(axis=1), near, WITNESS_RUNGS), out=here)
     return usable
 
 
@@ -219,8 +219,8 @@ def of_weights(
     """
     w, b = problem.params.pairs[layer - 1]
     z, inputs, l2 = run.z[layer - 1], run.a[layer - 1], problem.network.l2
-    speed = np.repeat((b - z)[None], DIRECTIONS, axis=0)
-    ahead, behind = np.zeros((2, DIRECTIONS))  # penalties at either side
+    speed = np.repeat((b - z)[None], DIRECTIONS_A_TENSOR, axis=0)
+    ahead, behind = np.zeros((2, DIRECTIONS_A_TENSOR))  # penalties at either side
     for rows, directions in parts:
         there = w[rows] + directions
         speed += inputs[:, rows] @ there
@@ -241,15 +241,15 @@ def _along_weights(
     problem: Problem, run: Evaluation, layer: int, gradient: Floats, rng: np.random.Generator
 ) -> tuple[Moves, Floats]:
     """Draw directions of W; return what they move, and the derivative that they should see."""
-    expected = np.zeros(DIRECTIONS)
+    expected = np.zeros(DIRECTIONS_A_TENSOR)
 
     def parts() -> Iterator[tuple[slice, Floats]]:
         nonlocal expected
-        for rows in rows_of(gradient, run.a[layer - 1], DIRECTIONS):
+        for rows in rows_of(gradient, run.a[layer - 1], DIRECTIONS_A_TENSOR):
             part = gradient[rows]
-            v = drawn(rng, DIRECTIONS, part.shape)
+            v = drawn(rng, DIRECTIONS_A_TENSOR, part.shape)
             yield rows, v
-            expected += v.reshape(DIRECTIONS, -1) @ part.ravel()
+            expected += v.reshape(DIRECTIONS_A_TENSOR, -1) @ part.ravel()
 
     return of_weights(problem, run, layer, parts()), expected
 
@@ -258,7 +258,7 @@ def _along_biases(
     problem: Problem, run: Evaluation, layer: int, gradient: Floats, rng: np.random.Generator
 ) -> tuple[Moves, Floats]:
     """Likewise of b."""
-    v = drawn(rng, DIRECTIONS, gradient.shape)
+    v = drawn(rng, DIRECTIONS_A_TENSOR, gradient.shape)
     return of_biases(problem, layer, v), v @ gradient
 
 
@@ -290,7 +290,7 @@ def slopes(
     found = []
     for together in _together(problem, _by_layer(moves)):
         rates = _rates(problem, steep, together)
-        h = steps(first_steps(problem.network, run.z[-len(rates) :], rates, reach), RUNGS)
+        h = steps(first_steps(problem.network, run.z[-len(rates) :], rates, reach), WITNESS_RUNGS)
         found += _extrapolated(problem, run, apply, together, h)
     return found
 
@@ -313,7 +313,7 @@ def _by_layer(moves: list[Moves]) -> list[Moves]:
 
 def _together(problem: Problem, layers: list[Moves]) -> Iterator[list[Moves]]:
     """Cut all layers' directions so that the rungs of each part stay in bounds."""
-    rungs = 2 * RUNGS * problem.batch.size * max(problem.network.widths[1:])
+    rungs = 2 * WITNESS_RUNGS * problem.batch.size * max(problem.network.widths[1:])
     for part in blocks(sum(map(len, layers)), rungs):
         start, some = 0, []
         for moves in layers:

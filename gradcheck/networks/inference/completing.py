@@ -10,7 +10,7 @@ from gradcheck.networks.inference.fit import (
     CLASSES,
     LOGITS,
     OTHER,
-    SAMPLES,
+    SAMPLES_ASKED,
     Activations,
     Asking,
     Definition,
@@ -22,7 +22,7 @@ from gradcheck.networks.inference.fit import (
     problem_for,
     widths_of,
 )
-from gradcheck.networks.inference.gradient import ENOUGH, nearest_definition
+from gradcheck.networks.inference.gradient import RIGHT_ENOUGH, nearest_definition
 from gradcheck.networks.inference.steps import most_in_one_step, sequential
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -49,7 +49,7 @@ LARGER: tuple[tuple[int, ...], ...] = (
 TRAINING = ("in place", "script")
 
 #: Weight penalties of the networks, where the code has one.
-PENALTIES = (0.0, 0.1, 0.37)
+PENALTIES_TRIED = (0.0, 0.1, 0.37)
 
 
 def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Inferred]:
@@ -72,7 +72,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Infer
     else:
         signs = (1, -1) if reading.adapter in TRAINING else (1,)
         score, acts, found = yield from nearest_definition(fit, signs)
-        if found is None or score < ENOUGH:
+        if found is None or score < RIGHT_ENOUGH:
             return _unsupported(fit, reading, lossless)
         definition = found
         loss = f"inferred from the gradient: {definition.describe()}"
@@ -214,7 +214,7 @@ def _one_at_a_time(fit: Fit, trains: bool, seed: int) -> Asking[str]:
     """Say why code that answers for several samples is asked for one at a time; or nothing."""
     if fit.conventions.one_sample:
         return ""
-    several = problem_for(fit.problem.network, SAMPLES[0], seed, fit.conventions)
+    several = problem_for(fit.problem.network, SAMPLES_ASKED[0], seed, fit.conventions)
     if (yield from sequential(replace(fit, problem=several))):
         return "several samples are trained one after the other: one a call is asked"
     if trains and fit.problem.batch.size == 1 and fit.rank >= 2:
@@ -304,7 +304,9 @@ def _networks(
             refused["sizes", "-".join(map(str, widths))] = why
         elif len(widths) - 1 <= MAX_DEPTH:
             refused["depth", str(len(widths) - 1)] = why
-    return tuple(replace(n, l2=value) for value in (PENALTIES if l2 else (0.0,)) for n in kept)
+    return tuple(
+        replace(n, l2=value) for value in (PENALTIES_TRIED if l2 else (0.0,)) for n in kept
+    )
 
 
 def _hidden(fit: Fit, base: Network) -> Activations:

@@ -365,7 +365,7 @@ MOST_SIZES, DEEPEST = 16, 9
 
 #: Samples of the first question; one, for code that takes one a call. Neither two nor a
 #: width above, so that no constant is mistaken for another.
-SAMPLES = (5, 1)
+SAMPLES_ASKED = (5, 1)
 
 
 def problem_for(
@@ -431,7 +431,7 @@ def fit_of(
         text = f"its sizes are too large: at most {LARGEST:,} parameters are asked for"
         failures.append(Failure("unsupported", text))
     for widths in FIRST_SIZES if own is None else own[:6]:
-        for samples in (1,) if conventions.one_sample else SAMPLES:
+        for samples in (1,) if conventions.one_sample else SAMPLES_ASKED:
             problem = problem_for(plain(widths), samples, seed, conventions)
             none = Fit(index, conventions, problem, 0)
             seen = yield Request(Call.FORWARD, problem, reading=index)

@@ -36,7 +36,7 @@ from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Problem
 
 #: A gradient with this much of it right belongs to a definition: the last layer does.
-ENOUGH = 0.2
+RIGHT_ENOUGH = 0.2
 
 #: Relative difference up to which a tensor is right here.
 RIGHT = 1e-5
@@ -136,7 +136,7 @@ def reduction(problem: Problem, reading: int) -> Asking[tuple[str, str]]:
             return found, "as its losses of a batch and of its samples say"
     shares = {name: share(each, whole) for name, each in variants.items()}
     best = max(shares, key=shares.__getitem__)
-    if shares[best] >= ENOUGH and min(shares.values()) < shares[best]:
+    if shares[best] >= RIGHT_ENOUGH and min(shares.values()) < shares[best]:
         return best, "as its gradient says"
     if complete:
         w = problem.network.l2 * problem.params.pairs[-1][0]
@@ -361,7 +361,7 @@ def choose(fits: list[Fit], seed: int) -> Asking[Fit | None]:
     if not scored:
         return None
     best = max(scored, key=_Scored.place)
-    if best.score >= ENOUGH:
+    if best.score >= RIGHT_ENOUGH:
         return (yield from _nearest(best, scored))
     if first.argument is not None:
         return (yield from _meant(fits))
@@ -377,6 +377,6 @@ def _meant(fits: list[Fit]) -> Asking[Fit | None]:
         argument = fit.conventions.argument
         if argument is not None and argument.is_data:
             score, _, _ = yield from nearest_definition(replace(fit, definitions=[]))
-            if score >= ENOUGH:
+            if score >= RIGHT_ENOUGH:
                 return fit
     return None

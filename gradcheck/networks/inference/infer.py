@@ -15,7 +15,7 @@ from gradcheck.networks.inference.fit import (
     LARGEST,
     LOGITS,
     OUTPUTS,
-    SAMPLES,
+    SAMPLES_ASKED,
     Asking,
     Fit,
     applied,
@@ -167,7 +167,7 @@ def _declared(
     failures: list[Failure] = []
     scored = []
     for index, reading in enumerate(readings):
-        sizes = (1,) if reading.conventions.one_sample else SAMPLES
+        sizes = (1,) if reading.conventions.one_sample else SAMPLES_ASKED
         for samples in sizes:
             problem = problem_for(networks[0], samples, seed)
             answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)

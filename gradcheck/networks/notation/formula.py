@@ -20,7 +20,7 @@ from typing import Literal
 Kind = Literal["samples", "weights", "units", "number"]
 
 #: What each name stands for.
-KINDS: dict[str, Kind] = {
+QUANTITY_KINDS: dict[str, Kind] = {
     **dict.fromkeys(("x", "y", "a", "z", "delta", "e", "d", "inputs", "mask"), "samples"),
     **dict.fromkeys(("W", "dW"), "weights"),
     **dict.fromkeys(("b", "db"), "units"),
@@ -53,7 +53,7 @@ class Name:
     @property
     def kind(self) -> Kind:
         """What it is."""
-        return KINDS.get(self.quantity, "number")
+        return QUANTITY_KINDS.get(self.quantity, "number")
 
 
 @dataclass(frozen=True)

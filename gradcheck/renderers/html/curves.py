@@ -34,7 +34,7 @@ _VARIABLES = {
 }
 
 #: Inches. The same on a phone, where it fills the width, and in a column on a desk.
-WIDTH = 5.0
+FIGURE_WIDTH = 5.0
 
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -84,7 +84,7 @@ def axes(height: float, name: str, label: str) -> Iterator[tuple[Any, "Picture"]
 
     picture = Picture()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(FIGURE_WIDTH, height), layout="constrained")
         yield figure.subplots(), picture
         stream = io.StringIO()
         empty = {"Creator": None, "Date": None, "Format": None, "Type": None}

@@ -39,7 +39,7 @@ PICTURED = 12
 SLOPES = 3
 
 #: A calculation by hand of more lines than this is not read.
-LINES = 60
+MOST_LINES_BY_HAND = 60
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Panel:
         """The lines of the counter-example, the first that differs marked as such."""
         lines = (self.entry["counterexample"] or {}).get("by_hand") or []
         first = next((i for i, line in enumerate(lines) if line["differs"]), None)
-        return [{**line, "first": i == first} for i, line in enumerate(lines)][:LINES]
+        return [{**line, "first": i == first} for i, line in enumerate(lines)][:MOST_LINES_BY_HAND]
 
 
 @cache
