@@ -18,7 +18,7 @@ from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import RULES, Rule, Textbook, only_in
 from gradcheck.networks.context import DenseNetworks, NetworkContext
-from gradcheck.networks.diagnosis import Diagnosis, Name, diagnose
+from gradcheck.networks.diagnosis import BugAtPlace, Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import Support
@@ -41,7 +41,7 @@ TRUTHS = Truths()
 class Outcome:
     """One planted bug (or several) and what was said of it."""
 
-    planted: tuple[Name, ...]
+    planted: tuple[BugAtPlace, ...]
     diagnoses: tuple[Diagnosis, ...]
     seconds: float
     calls: int
@@ -49,25 +49,25 @@ class Outcome:
     network: str
     problems: int
 
-    def names(self) -> list[Name]:
+    def names(self) -> list[BugAtPlace]:
         """All names told, in the diagnoses and their classes."""
         return [n for d in self.diagnoses for n in (d.name, *d.also)]
 
-    def right(self, name: Name) -> bool:
+    def right(self, name: BugAtPlace) -> bool:
         """Bug, site and layer."""
         return any(name in (n, self._of_output(d, n)) for d, n in self._told())
 
-    def site_right(self, name: Name) -> bool:
+    def site_right(self, name: BugAtPlace) -> bool:
         """Site and layer."""
         told = [(n, self._of_output(d, n)) for d, n in self._told()]
         return any((name.site, name.layer) == (m.site, m.layer) for pair in told for m in pair)
 
-    def layer_right(self, name: Name) -> bool:
+    def layer_right(self, name: BugAtPlace) -> bool:
         """The layer alone."""
         told = [(n, self._of_output(d, n)) for d, n in self._told()]
         return any(name.layer == m.layer for pair in told for m in pair)
 
-    def class_right(self, name: Name) -> bool:
+    def class_right(self, name: BugAtPlace) -> bool:
         """The bug, or another that is the same function here."""
         return name.bug in {n.bug for n in self.names()}
 
@@ -79,15 +79,15 @@ class Outcome:
             for d in self.diagnoses
         )
 
-    def _told(self) -> Iterator[tuple[Diagnosis, Name]]:
+    def _told(self) -> Iterator[tuple[Diagnosis, BugAtPlace]]:
         return ((d, n) for d in self.diagnoses for n in (d.name, *d.also))
 
-    def _of_output(self, diagnosis: Diagnosis, name: Name) -> Name:
+    def _of_output(self, diagnosis: Diagnosis, name: BugAtPlace) -> BugAtPlace:
         """The output layer of the network diagnosed is the output layer of the one planted."""
         depth = Network.parse(diagnosis.network).depth if diagnosis.network else None
         if name.layer is None or name.layer != depth:
             return name
-        return Name(name.bug, name.site, Network.parse(self.network).depth)
+        return BugAtPlace(name.bug, name.site, Network.parse(self.network).depth)
 
 
 class Cast:
@@ -111,7 +111,9 @@ class Cast:
         return SimpleNamespace(x=batch.x.astype(self.dtype), y=batch.y.astype(self.dtype))
 
 
-def examine(code: object, planted: tuple[Name, ...], network: Network, general: bool) -> Outcome:
+def examine(
+    code: object, planted: tuple[BugAtPlace, ...], network: Network, general: bool
+) -> Outcome:
     """Run the finders and the diagnosis over one implementation.
 
     Parameters
@@ -126,7 +128,7 @@ def examine(code: object, planted: tuple[Name, ...], network: Network, general: 
 
 
 def examine_within(
-    code: object, planted: tuple[Name, ...], network: Network, support: Support
+    code: object, planted: tuple[BugAtPlace, ...], network: Network, support: Support
 ) -> Outcome:
     """Run the finders and the diagnosis over code that handles just these problems."""
     session = InProcess(code)
@@ -193,9 +195,9 @@ def cases(network: Network) -> list[tuple[str, int | None]]:
     ]
 
 
-def name_of(slug: str, layer: int | None) -> Name:
+def name_of(slug: str, layer: int | None) -> BugAtPlace:
     """The name that is right for a planted bug."""
-    return Name(slug, CATALOGUE[slug].site, layer)
+    return BugAtPlace(slug, CATALOGUE[slug].site, layer)
 
 
 def single(network: Network, slug: str, layer: int | None, general: bool, cast: bool) -> Outcome:
@@ -258,7 +260,7 @@ def alien(seed: int) -> Outcome:
     networks = [n for n in architectures(60, 9) if n.depth > 1]
     network = networks[int(rng.integers(len(networks)))]
     rules, site, layer = _alien(rng, network)
-    return examine(Textbook(only_in(layer, rules)), (Name("", site, layer),), network, False)
+    return examine(Textbook(only_in(layer, rules)), (BugAtPlace("", site, layer),), network, False)
 
 
 def _alien(rng: np.random.Generator, network: Network) -> tuple[dict[str, Rule], str, int]:

@@ -14,7 +14,7 @@ from collections.abc import Generator
 import numpy as np
 
 from gradcheck.checks.check import Answer, Check, Comparisons, Cost, Run
-from gradcheck.comparison.compare import Truth, compare
+from gradcheck.comparison.compare import KnownTruth, compare
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem
 from gradcheck.comparison.verdict import Finding
@@ -99,7 +99,7 @@ def _finite(observation: Observation) -> bool:
     return bool(np.isfinite(observation.loss)) and all(np.isfinite(a).all() for a in arrays)
 
 
-def _norm(truth: Truth) -> float:
+def _norm(truth: KnownTruth) -> float:
     """The norm of the whole gradient."""
     return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
 
@@ -116,7 +116,7 @@ def _constant(context: CheckContext) -> Generator[Request, Observation, float]:
 def _fault(
     context: CheckContext,
     problem: Problem,
-    truth: Truth,
+    truth: KnownTruth,
     observation: Observation,
     constant: float = 0.0,
 ) -> str:

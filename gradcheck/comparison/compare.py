@@ -54,7 +54,7 @@ class Arithmetic:
 FLOAT64 = Arithmetic()
 
 
-class Kinks(Protocol):
+class KnownKinks(Protocol):
     """Where a derivative is anyone's choice."""
 
     @property
@@ -68,7 +68,7 @@ class Kinks(Protocol):
         ...
 
 
-class Truth(Protocol):
+class KnownTruth(Protocol):
     """What is true of one problem, as far as a claim is compared with it."""
 
     @property
@@ -77,7 +77,7 @@ class Truth(Protocol):
         ...
 
     @property
-    def kinks(self) -> Kinks:
+    def kinks(self) -> KnownKinks:
         """The kinks it lies on."""
         ...
 
@@ -159,14 +159,16 @@ class Judgement:
         return f"{self.tensor}[{','.join(map(str, self.entry))}]"
 
 
-def judge(claims: Mapping[str, Floats], truth: Truth, arithmetic: Arithmetic) -> list[Judgement]:
+def judge(
+    claims: Mapping[str, Floats], truth: KnownTruth, arithmetic: Arithmetic
+) -> list[Judgement]:
     """Judge every tensor of a claimed gradient.
 
     Parameters
     ----------
     claims : mapping of str to array
         The gradient by tensor name.
-    truth : Truth
+    truth : KnownTruth
     arithmetic : Arithmetic
 
     Returns
@@ -181,12 +183,12 @@ def judge(claims: Mapping[str, Floats], truth: Truth, arithmetic: Arithmetic) ->
     return judgements
 
 
-def rounded_bars(truth: Truth, name: str, unit: float) -> Floats:
+def rounded_bars(truth: KnownTruth, name: str, unit: float) -> Floats:
     """Return how far off honest code of a roundoff may be, off kinks: the bar and its rounding.
 
     Parameters
     ----------
-    truth : Truth
+    truth : KnownTruth
     name : str
         Of the tensor.
     unit : float
@@ -200,12 +202,12 @@ def rounded_bars(truth: Truth, name: str, unit: float) -> Floats:
     return truth.gradient[name].error + truth.rounding(unit)[name]
 
 
-def allowed(truth: Truth, name: str, unit: float) -> Floats:
+def allowed(truth: KnownTruth, name: str, unit: float) -> Floats:
     """Return how far off honest code may be: bar, rounding and, on a kink, the interval.
 
     Parameters
     ----------
-    truth : Truth
+    truth : KnownTruth
     name : str
         Of the tensor.
     unit : float
@@ -272,7 +274,7 @@ def compare(name: str, claim: Floats, estimate: Estimate, bars: Floats) -> Judge
 def judge_tensor(
     name: str,
     claim: Floats,
-    truth: Truth,
+    truth: KnownTruth,
     arithmetic: Arithmetic,
     beside: Floats | None = None,
 ) -> Judgement:
@@ -283,7 +285,7 @@ def judge_tensor(
     name : str
         Of the tensor.
     claim : array
-    truth : Truth
+    truth : KnownTruth
     arithmetic : Arithmetic
         Of the code under test.
     beside : array, optional
@@ -348,14 +350,14 @@ def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float,
     return furthest, tuple(int(i) for i in np.unravel_index(place, claim.shape))
 
 
-def loss_differs(claim: float, truth: Truth, arithmetic: Arithmetic) -> bool:
+def loss_differs(claim: float, truth: KnownTruth, arithmetic: Arithmetic) -> bool:
     """Whether a claimed loss is not the loss as defined, given the code's arithmetic.
 
     Parameters
     ----------
     claim : float
         The loss of the batch.
-    truth : Truth
+    truth : KnownTruth
     arithmetic : Arithmetic
         Of the code under test.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, Truth, judge
+from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, KnownTruth, judge
 from gradcheck.comparison.subject import Named, Problem, Subject
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Failure
@@ -59,15 +59,15 @@ class CheckContext:
     loss_in_doubt: str = ""
     outputs_in_doubt: str = ""
 
-    def truth(self, problem: Problem) -> Truth:
+    def truth(self, problem: Problem) -> KnownTruth:
         """Return the truth of a problem, for the loss as the code writes it."""
         return self.subject.truth(problem, self.arithmetic.epsilon, self.arithmetic.biases)
 
-    def plain(self, problem: Problem) -> Truth:
+    def plain(self, problem: Problem) -> KnownTruth:
         """Return the truth of a problem without the code's constant in a logarithm."""
         return self.subject.truth(problem, biases=self.arithmetic.biases)
 
-    def defined(self, problem: Problem) -> Truth:
+    def defined(self, problem: Problem) -> KnownTruth:
         """Return the truth of a problem with the penalty as defined: of the weights alone."""
         return self.subject.truth(problem, self.arithmetic.epsilon)
 

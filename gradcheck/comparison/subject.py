@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradcheck.comparison.compare import Arithmetic, Judgement, Truth
+from gradcheck.comparison.compare import Arithmetic, Judgement, KnownTruth
 from gradcheck.contract.answers import Floats
 from gradcheck.contract.protocol import Observation, Request
 
@@ -67,7 +67,7 @@ class Subject(Protocol):
 
     # ---- what is true ------------------------------------------------------------------------
 
-    def truth(self, problem: Problem, epsilon: float = 0.0, biases: bool = False) -> Truth:
+    def truth(self, problem: Problem, epsilon: float = 0.0, biases: bool = False) -> KnownTruth:
         """Return the truth of a problem, for the loss with a convention of the code."""
         ...
 

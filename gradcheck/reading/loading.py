@@ -23,7 +23,7 @@ from gradcheck.reading.running import run
 from gradcheck.reading.target import PLAIN_LOAD_OPTIONS, LoadOptions, check_path
 
 
-class Cell(NamedTuple):
+class SourceCell(NamedTuple):
     """Python to run: a file, or a cell of a notebook.
 
     Attributes
@@ -224,11 +224,11 @@ def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
     return Loaded(found, loaded.sources, loaded.notes)
 
 
-def _cells(path: Path) -> tuple[list[Cell], tuple[str, ...]]:
+def _cells(path: Path) -> tuple[list[SourceCell], tuple[str, ...]]:
     source = path.read_bytes()
     if path.suffix == ".ipynb":
         return cells(source.decode("utf-8", errors="replace"), path.name)
-    return [Cell(source, str(path))], ()
+    return [SourceCell(source, str(path))], ()
 
 
 @contextlib.contextmanager
@@ -290,7 +290,7 @@ _TRANSPARENT = ("%%time", "%%timeit", "%%capture", "%%prun")
 _MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[%!])")
 
 
-def cells(text: str, name: str) -> tuple[list[Cell], tuple[str, ...]]:
+def cells(text: str, name: str) -> tuple[list[SourceCell], tuple[str, ...]]:
     """Read a notebook.
 
     Parameters
@@ -302,7 +302,7 @@ def cells(text: str, name: str) -> tuple[list[Cell], tuple[str, ...]]:
 
     Returns
     -------
-    cells : list of Cell
+    cells : list of SourceCell
         Code cells in order, magics left out.
     notes : tuple of str
         What was left out.
@@ -330,7 +330,7 @@ def cells(text: str, name: str) -> tuple[list[Cell], tuple[str, ...]]:
         python, lines = without_magics(source)
         dropped += lines
         if python.strip():
-            found.append(Cell(python, f"{name}, cell {number}"))
+            found.append(SourceCell(python, f"{name}, cell {number}"))
     plural = "s" if dropped != 1 else ""
     notes = (f"{dropped} line{plural} of shell and magic commands left out",) if dropped else ()
     return found, notes

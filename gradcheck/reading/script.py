@@ -76,7 +76,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Part:
+class KnownScript:
     """What is known of a script.
 
     Attributes
@@ -114,9 +114,9 @@ class Part:
     share: float | None = None
 
 
-def seen_in(root: dict[str, Any], part: Part) -> dict[str, Any]:
+def seen_in(root: dict[str, Any], known: KnownScript) -> dict[str, Any]:
     """Return what a function of the script may be given after an iteration."""
-    places = {"output": part.outputs, "y": part.y.place, "x": part.x.place}
+    places = {"output": known.outputs, "y": known.y.place, "x": known.x.place}
     return {role: place.get(root) for role, place in places.items() if place is not None}
 
 
@@ -131,45 +131,45 @@ def set_rate(root: dict[str, Any], name: str, keepers: tuple[str, ...], rate: fl
 class LoopIteration(Stepping):
     """One iteration of a script's loop, read as an implementation."""
 
-    def __init__(self, script: Script, part: Part, shelf: Shelf) -> None:
-        super().__init__(part.roles.layout, part.built_in, part.share)
-        self.script, self.part, self.shelf = script, part, shelf
-        if part.outputs is not None:
+    def __init__(self, script: Script, known: KnownScript, shelf: Shelf) -> None:
+        super().__init__(known.roles.layout, known.built_in, known.share)
+        self.script, self.known, self.shelf = script, known, shelf
+        if known.outputs is not None:
             self.forward = self._forward
 
     def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
         """Return what the iteration leaves under the name of the loss."""
-        if not self.part.loss:
+        if not self.known.loss:
             return float("nan")
         self.after(own, x, y, 0.5)
         root = vars(self.script.module)
-        if self.part.own is None:
-            return root.get(self.part.loss)
-        return self.part.own.value(self.script.module, seen_in(root, self.part))
+        if self.known.own is None:
+            return root.get(self.known.loss)
+        return self.known.own.value(self.script.module, seen_in(root, self.known))
 
     def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
         """Run one iteration from given parameters; return those after it."""
         root = vars(self.script.module)
         with calmly():
             self.shelf.restore()
-            for name in self.part.zeroed:
+            for name in self.known.zeroed:
                 root[name] = (
                     np.zeros_like(numeric(root[name])) if numeric(root[name]) is not None else 0.0
                 )
-            self.part.roles.write(root, own)
-            for data, array in ((self.part.x, x), (self.part.y, y)):
+            self.known.roles.write(root, own)
+            for data, array in ((self.known.x, x), (self.known.y, y)):
                 data.place.set(root, replace(self.layout, samples=data.samples).give(array))
-            set_rate(root, self.part.rate, self.part.keepers, rate)
+            set_rate(root, self.known.rate, self.known.keepers, rate)
             self.script.run()
-            after: list[Any] = self.part.roles.read(root, own)
+            after: list[Any] = self.known.roles.read(root, own)
             return after
 
     def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
         own, wide = to_own(self.layout, network, params, x)
         n_out = own[-1][0].shape[1]
         self.after(own, wide, np.zeros((len(x), n_out)), 0.5)
-        seen = self.part.outputs.get(vars(self.script.module))
-        return replace(self.layout, samples=self.part.y.samples).take(seen, n_out, len(x))
+        seen = self.known.outputs.get(vars(self.script.module))
+        return replace(self.layout, samples=self.known.y.samples).take(seen, n_out, len(x))
 
 
 #: Inputs and hidden units tried beside the script's own, where its weights are matrices.
@@ -202,26 +202,26 @@ def find(module: Any) -> Iterator[Reading]:
         moved_places = moved(before, after)
         shelf.restore()
         others: dict[Any, tuple[str, ...]] = {}
-        for part in _parts(script, before, moved_places, seen):
-            if part.outputs is not None and part.roles not in others:
-                others[part.roles] = _unread(script, shelf, part, moved_places, after)
+        for known in _parts(script, before, moved_places, seen):
+            if known.outputs is not None and known.roles not in others:
+                others[known.roles] = _unread(script, shelf, known, moved_places, after)
             names = OwnNames()
-            if not part.roles.in_rows:
-                roles, lines = part.roles, [one_iteration(loop, inner)]
+            if not known.roles.in_rows:
+                roles, lines = known.roles, [one_iteration(loop, inner)]
                 names = roles.spelling(lines, roles.layout, "")
             conventions = replace(
-                _conventions(part),
-                unread=others.get(part.roles, ()),
+                _conventions(known),
+                unread=others.get(known.roles, ()),
                 names=names,
                 inner_loops_once=inner,
             )
-            yield Reading("script", LoopIteration(script, part, shelf), conventions)
+            yield Reading("script", LoopIteration(script, known, shelf), conventions)
 
 
 def _unread(
     script: Script,
     shelf: Shelf,
-    part: Part,
+    known: KnownScript,
     trained: list[ArrayPath],
     after: dict[ArrayPath, Floats],
 ) -> tuple[str, ...]:
@@ -233,11 +233,11 @@ def _unread(
         if place is not None:
             place.set(root, changed(place.get(root)))
         script.run()
-        return part.outputs.get(root)
+        return known.outputs.get(root)
 
     def other_data() -> list[ArrayPath]:
         shelf.restore()
-        for data in (part.x, part.y):
+        for data in (known.x, known.y):
             data.place.set(root, changed(data.place.get(root)))
         script.run()
         return moved(after, _numbers(script.module))
@@ -246,9 +246,9 @@ def _unread(
     with contextlib.suppress(UnsuitedError):
         learnt = attempt(other_data)
         trained = [place for place in trained if place in learnt]
-    names = unread(trained, part.roles.places, outputs)
+    names = unread(trained, known.roles.places, outputs)
     shelf.restore()
-    return tuple(name for name in names if name not in part.zeroed)
+    return tuple(name for name in names if name not in known.zeroed)
 
 
 def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
@@ -273,20 +273,20 @@ def _numbers(module: Any) -> dict[ArrayPath, Floats]:
 
 def _parts(
     script: Script, before: dict[ArrayPath, Floats], moved: list[ArrayPath], seen: dict[str, Any]
-) -> Iterator[Part]:
+) -> Iterator[KnownScript]:
     """Yield the consistent ways to understand a script, the likeliest first."""
     read = [p for p in before if p.path[0][1] in script.loads]
     still = [p for p in read if p not in moved]
     settings = list(_settings(script, read, moved, before))
     for x, y, n_in, n_out in _data(still, before):
         for roles, zeroed in _roles(moved, still, before, n_in, n_out):
-            part = Part(roles, x, y, zeroed=zeroed)
-            outputs = list(_outputs(script, seen, before, part))
+            known = KnownScript(roles, x, y, zeroed=zeroed)
+            outputs = list(_outputs(script, seen, before, known))
             losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
             losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
             for setting in settings:
                 for output in [*outputs[:6], None]:
-                    made = replace(part, outputs=output, **setting)
+                    made = replace(known, outputs=output, **setting)
                     for loss in losses[:3]:
                         yield replace(made, loss=loss)
                     beside = [OwnLoss(loss) for loss in losses[:3]]
@@ -409,10 +409,10 @@ def _roles(
 
 
 def _outputs(
-    script: Script, seen: dict[str, Any], before: dict[ArrayPath, Floats], part: Part
+    script: Script, seen: dict[str, Any], before: dict[ArrayPath, Floats], known: KnownScript
 ) -> Iterator[Any]:
     """Yield what the loop computes in the shape of the targets."""
-    target = part.y.place
+    target = known.y.place
     wanted = target.values(before) if isinstance(target, Family) else before[target]
     sizes = {wanted.size, wanted.shape[-1]} if wanted.ndim == 2 else {wanted.size}
     changing = {p.path[0][1] for p in before}
@@ -435,20 +435,20 @@ def _outputs(
     yield from [*likely, *(p for p in reversed(single) if p not in likely)]
 
 
-def _conventions(part: Part) -> Conventions:
-    layout: Layout = part.roles.layout
-    own = part.roles.widths
-    several = not part.roles.in_rows and len(own) == 3
+def _conventions(known: KnownScript) -> Conventions:
+    layout: Layout = known.roles.layout
+    own = known.roles.widths
+    several = not known.roles.in_rows and len(own) == 3
     return replace(
         layout.conventions(),
-        samples=part.x.samples,
-        parameters=part.roles.told(),
-        inputs=part.x.place.name,
-        named_targets=part.y.place.name,
-        outputs=part.outputs.name if part.outputs is not None else "",
-        loss=LossSource(part.loss) if part.loss else source_of(None, part.beside),
-        rate=Rate(part.rate or ", ".join(part.keepers), part.built_in, part.share),
-        shared_bias=bool(part.zeroed),
-        one_sample=part.x.samples.startswith("one"),
+        samples=known.x.samples,
+        parameters=known.roles.told(),
+        inputs=known.x.place.name,
+        named_targets=known.y.place.name,
+        outputs=known.outputs.name if known.outputs is not None else "",
+        loss=LossSource(known.loss) if known.loss else source_of(None, known.beside),
+        rate=Rate(known.rate or ", ".join(known.keepers), known.built_in, known.share),
+        shared_bias=bool(known.zeroed),
+        one_sample=known.x.samples.startswith("one"),
         widths=(own, *((*other, own[-1]) for other in (OTHERS if several else ()))),
     )

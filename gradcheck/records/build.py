@@ -112,7 +112,7 @@ class Head:
 
 def failed(
     head: Head, failure: Failure, seconds: float = 0.0, verdict: Verdict = Verdict.ERROR
-) -> schema.Implementation:
+) -> schema.ImplementationEntry:
     """Return the entry of an implementation of which nothing could be asked.
 
     Parameters
@@ -127,7 +127,7 @@ def failed(
     dict
     """
     entry = _blank(head, verdict, seconds) | {"error": _error(failure)}
-    complete: schema.Implementation = plain(entry)
+    complete: schema.ImplementationEntry = plain(entry)
     return complete
 
 
@@ -157,7 +157,7 @@ def _blank(head: Head, verdict: Verdict, seconds: float) -> Entry:
     }
 
 
-def faulty(head: Head, fault: Exception, seconds: float = 0.0) -> schema.Implementation:
+def faulty(head: Head, fault: Exception, seconds: float = 0.0) -> schema.ImplementationEntry:
     """Return the entry of an implementation on which gradcheck itself, or the machine, failed.
 
     That is no fault of the submission: nobody can tell what its gradient is.
@@ -192,7 +192,7 @@ def examined(
     flags: Sequence[Any],
     notes: tuple[Sequence[str], Sequence[str]],
     seconds: float,
-) -> schema.Implementation:
+) -> schema.ImplementationEntry:
     """Return the entry of an implementation that was examined.
 
     Parameters
@@ -241,7 +241,7 @@ def examined(
         "error": _error(errors[0]) if errors else None,
         "pictures": pictures,
     }
-    complete: schema.Implementation = plain(entry)
+    complete: schema.ImplementationEntry = plain(entry)
     return complete
 
 
@@ -399,7 +399,9 @@ def _own_parameters(entry: Entry, network: Network, notation: Notation) -> list[
     return entries
 
 
-def planted(bug: Any, visible: int, problems: int, by: Sequence[str], *, named: bool) -> schema.Bug:
+def planted(
+    bug: Any, visible: int, problems: int, by: Sequence[str], *, named: bool
+) -> schema.BugEntry:
     """Return what came of a planted bug.
 
     Parameters
@@ -430,7 +432,9 @@ def planted(bug: Any, visible: int, problems: int, by: Sequence[str], *, named: 
     }
 
 
-def reproduced(example: "Example", implementation: str, result: "Result") -> schema.WorkedExample:
+def reproduced(
+    example: "Example", implementation: str, result: "Result"
+) -> schema.WorkedExampleEntry:
     """Return one number of a worked example beside the published one.
 
     Parameters
@@ -444,7 +448,7 @@ def reproduced(example: "Example", implementation: str, result: "Result") -> sch
     -------
     dict
     """
-    entry: schema.WorkedExample = plain(
+    entry: schema.WorkedExampleEntry = plain(
         {
             "name": example.name,
             "title": example.title,
@@ -456,7 +460,9 @@ def reproduced(example: "Example", implementation: str, result: "Result") -> sch
     return entry
 
 
-def diagnosed(diagnosis: "diagnosis.Diagnosis", notation: Notation = NATIVE) -> schema.Diagnosis:
+def diagnosed(
+    diagnosis: "diagnosis.Diagnosis", notation: Notation = NATIVE
+) -> schema.DiagnosisEntry:
     """Return a diagnosis, its texts in a notation: until here their formulas stand in braces."""
     layer, words = diagnosis.name.layer, diagnosis.network.split()
     depth = len(words[1].split(",")) if words else 0
@@ -483,15 +489,15 @@ def diagnosed(diagnosis: "diagnosis.Diagnosis", notation: Notation = NATIVE) -> 
         entry["network"] = diagnosis.network
     if diagnosis.implied is not None:
         entry["implied"] = {k: v for k, v in vars(diagnosis.implied).items() if v is not None}
-    complete: schema.Diagnosis = plain(entry)
+    complete: schema.DiagnosisEntry = plain(entry)
     return complete
 
 
-def _name(name: "diagnosis.Name") -> Entry:
+def _name(name: "diagnosis.BugAtPlace") -> Entry:
     return {"bug": name.bug or None, "site": name.site, "layer": name.layer}
 
 
-def _catalogued(name: "diagnosis.Name") -> dict[str, str]:
+def _catalogued(name: "diagnosis.BugAtPlace") -> dict[str, str]:
     """What the catalogue says of a site and a bug, so that a reader of records needs none."""
     from gradcheck.networks.bugs import CATALOGUE, SITES
 

@@ -2,7 +2,7 @@
 
 ``python docs/examples/refresh_schema.py`` writes the same as a JSON Schema into
 ``docs/record.schema.json``. Layers count from 1, indices of entries from 0; tensors are called
-``W1``, ``b1``, ...
+``W1``, ``b1``, ... What also is a class of ours has an ``Entry`` here, such as a finding.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
@@ -18,7 +18,7 @@ Tensor = Number | Literal["?"] | list["Tensor"]
 VerdictWord = Literal["correct", "unresolved", "error", "wrong"]
 
 
-class Place(TypedDict):
+class PlaceEntry(TypedDict):
     """A line of the code under test."""
 
     file: str
@@ -43,7 +43,7 @@ class Adapter(TypedDict):
     conventions: dict[str, str]
 
 
-class Notation(TypedDict):
+class NotationEntry(TypedDict):
     """How foreign code lays out its arrays, and what it calls them."""
 
     samples: str
@@ -89,7 +89,7 @@ class Asked(TypedDict, total=False):
     problems: int
 
 
-class Scope(TypedDict):
+class ScopeEntry(TypedDict):
     """What the verdict covers: a sentence, what was asked, and why other features were not."""
 
     sentence: str
@@ -113,7 +113,7 @@ class OwnEntry(TypedDict):
     expected: Number
 
 
-class TensorFinding(TypedDict):
+class TensorFindingEntry(TypedDict):
     """How one tensor came out over all problems. A record revealed in part has no numbers."""
 
     verdict: VerdictWord
@@ -131,21 +131,21 @@ class TensorFinding(TypedDict):
     problem: NotRequired[str]
 
 
-class Finding(TypedDict):
+class FindingEntry(TypedDict):
     """What one check found; ``cause`` is the check of which it is a consequence."""
 
     check: str
     verdict: VerdictWord
     problems: int
     message: str
-    tensors: dict[str, TensorFinding]
+    tensors: dict[str, TensorFindingEntry]
     notes: list[str]
     kind: NotRequired[str]
     cause: NotRequired[str]
-    places: NotRequired[list[Place]]
+    places: NotRequired[list[PlaceEntry]]
 
 
-class Name(TypedDict):
+class BugAtPlaceEntry(TypedDict):
     """A bug at a place; no slug where the formula is in no dictionary."""
 
     bug: str | None
@@ -153,7 +153,7 @@ class Name(TypedDict):
     layer: int | None
 
 
-class Diagnosis(Name):
+class DiagnosisEntry(BugAtPlaceEntry):
     """A named or localised fault; its site in words, and the formulas of a bug with its name."""
 
     place: NotRequired[str]
@@ -162,7 +162,7 @@ class Diagnosis(Name):
     right: NotRequired[str]
     why: NotRequired[str]
     certainty: str
-    also: list[Name]
+    also: list[BugAtPlaceEntry]
     explanation: str
     fix: str
     recovered: dict[str, Number]
@@ -206,7 +206,7 @@ class InCode(TypedDict):
     entries: NotRequired[list[OwnParameter]]
 
 
-class CounterExample(TypedDict):
+class CounterExampleEntry(TypedDict):
     """The smallest problem on which a check shows what is wrong."""
 
     check: str
@@ -281,7 +281,7 @@ class Specimen(TypedDict):
     sweep: Sweep | None
 
 
-class Slope(TypedDict):
+class SlopeEntry(TypedDict):
     """Points of an activation's derivative that the code's gradients imply, and its curves."""
 
     activation: str
@@ -297,34 +297,34 @@ class Pictures(TypedDict):
     """What figures are drawn from."""
 
     specimen: Specimen | None
-    slopes: list[Slope]
+    slopes: list[SlopeEntry]
 
 
-class Implementation(TypedDict):
+class ImplementationEntry(TypedDict):
     """What was found of one submission."""
 
     name: str
     path: str
     sandbox: int
     adapter: Adapter
-    notation: NotRequired[Notation]
+    notation: NotRequired[NotationEntry]
     verdict: VerdictWord
     resolution: Number
     resolution_worst: Number
     seconds: float
     supports: Supports
-    scope: Scope
+    scope: ScopeEntry
     witness: Witness
-    findings: list[Finding]
-    diagnoses: list[Diagnosis]
-    counterexample: CounterExample | None
+    findings: list[FindingEntry]
+    diagnoses: list[DiagnosisEntry]
+    counterexample: CounterExampleEntry | None
     notes: list[str]
     flags: list[Flag]
     error: Error | None
     pictures: Pictures | None
 
 
-class Bug(TypedDict):
+class BugEntry(TypedDict):
     """A planted bug: on how many problems it shows, and whether it was caught and named."""
 
     slug: str
@@ -339,7 +339,7 @@ class Bug(TypedDict):
     by: list[str]
 
 
-class WorkedExample(TypedDict):
+class WorkedExampleEntry(TypedDict):
     """A published number beside the reproduced one; ``bound`` is < or > for a limit."""
 
     name: str
@@ -373,7 +373,7 @@ class RecordData(TypedDict):
     command: str
     replay: NotRequired[str]
     machine: Machine
-    implementations: list[Implementation]
-    bugs: list[Bug]
-    worked_examples: list[WorkedExample]
+    implementations: list[ImplementationEntry]
+    bugs: list[BugEntry]
+    worked_examples: list[WorkedExampleEntry]
     benchmarks: NotRequired[dict[str, Any]]

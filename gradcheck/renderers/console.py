@@ -22,7 +22,7 @@ from gradcheck.renderers.formatting import (
     tamed,
 )
 from gradcheck.renderers.summary import (
-    Fault,
+    DiagnosedLayers,
     always_on,
     by_entry,
     checks_of,
@@ -147,7 +147,7 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     return Group(*parts)
 
 
-def _fault(fault: Fault) -> RenderableType:
+def _fault(fault: DiagnosedLayers) -> RenderableType:
     """What is wrong, how to mend it, and how sure that is."""
     diagnosis = fault.diagnosis
     lines: list[RenderableType] = [Text(diagnosis["explanation"], style="bold")]

@@ -4,7 +4,7 @@ import textwrap
 from typing import Any
 
 from gradcheck.renderers.formatting import clean, count, number, sentence
-from gradcheck.renderers.summary import CAUSES, Fault, covered, faults, scope, shown_name
+from gradcheck.renderers.summary import CAUSES, DiagnosedLayers, covered, faults, scope, shown_name
 
 #: From best to worst, as in a record.
 _RANK = ("correct", "unresolved", "error", "wrong")
@@ -149,7 +149,7 @@ def _tensor(name: str, found: dict[str, Any]) -> str:
     return text
 
 
-def _diagnosis(fault: Fault) -> list[str]:
+def _diagnosis(fault: DiagnosedLayers) -> list[str]:
     diagnosis = fault.diagnosis
     place = f"{diagnosis['site']}, {fault.where}" if fault.where else diagnosis["site"]
     return [

@@ -11,7 +11,7 @@ from gradcheck.contract.version import __version__
 from gradcheck.records.record import Record
 from gradcheck.renderers.formatting import sentence, stopped, tamed
 from gradcheck.renderers.summary import (
-    Fault,
+    DiagnosedLayers,
     answer,
     coverage,
     faults,
@@ -113,7 +113,7 @@ def _tests(
     return tests
 
 
-def _output(finding: dict[str, Any], named: list[Fault], follows: bool) -> str:
+def _output(finding: dict[str, Any], named: list[DiagnosedLayers], follows: bool) -> str:
     parts = []
     for fault in named:
         parts.append(f"{fault.diagnosis['explanation']}\n{fault.diagnosis['fix']}")

@@ -17,7 +17,7 @@ from gradcheck.renderers.formatting import (
 from gradcheck.renderers.snippet import snippet
 from gradcheck.renderers.summary import (
     GLYPHS,
-    Fault,
+    DiagnosedLayers,
     answer,
     checks_of,
     coverage,
@@ -100,7 +100,7 @@ def _panel(entry: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _fault(fault: Fault) -> str:
+def _fault(fault: DiagnosedLayers) -> str:
     diagnosis = fault.diagnosis
     where = f" {sentence(fault.where)}" if fault.where else ""
     parts = [f"**{sentence(escape(fault.title))}**{where}"]

@@ -34,7 +34,7 @@ _NUMBERED = re.compile(r"layer \d+|(?<=[A-Za-z_])\d+\b|\[\d+\]")
 
 
 @dataclass(frozen=True)
-class Fault:
+class DiagnosedLayers:
     """A diagnosis, and the layers it was made in.
 
     Attributes
@@ -95,7 +95,7 @@ class Fault:
         return f"{text}."
 
 
-def faults(entry: dict[str, Any]) -> list[Fault]:
+def faults(entry: dict[str, Any]) -> list[DiagnosedLayers]:
     """Put one fault in several layers together: one bug, or one thing said of a site.
 
     What is said more of one layer, a factor or what to fix first, keeps it apart.
@@ -105,7 +105,7 @@ def faults(entry: dict[str, Any]) -> list[Fault]:
         said = (diagnosis["site"], _NUMBERED.sub("", diagnosis["explanation"]))
         groups.setdefault(diagnosis["bug"] or said, []).append(diagnosis)
     return [
-        Fault(same[0], tuple(sorted({d["layer"] for d in same if d["layer"]})))
+        DiagnosedLayers(same[0], tuple(sorted({d["layer"] for d in same if d["layer"]})))
         for same in groups.values()
     ]
 

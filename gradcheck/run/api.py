@@ -17,7 +17,7 @@ from gradcheck.networks.network import Network
 from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
 from gradcheck.records import build
 from gradcheck.records.record import Record
-from gradcheck.records.schema import Implementation
+from gradcheck.records.schema import ImplementationEntry
 from gradcheck.run.cross_check import Progress, silent
 from gradcheck.run.examine import Examination
 from gradcheck.run.options import Options, command_line, shown_line
@@ -49,7 +49,7 @@ def check(
     Parameters
     ----------
     target : path, module, class, object or function, or a list of several
-        Whatever has ``loss_and_grads`` (see :class:`gradcheck.Implementation`), or an
+        Whatever has ``loss_and_grads`` (see :class:`gradcheck.ImplementationEntry`), or an
         interface that an adapter reads. Functions of which none is ``loss_and_grads`` are one
         target together, such as ``[forward, backward]``.
     network : Network or str, optional
@@ -141,7 +141,7 @@ def check_all(
         progress=progress,
         require=options.require,
     )
-    entries: list[Implementation] = []
+    entries: list[ImplementationEntry] = []
     for target in targets:
         start = time.perf_counter()
         try:
@@ -197,12 +197,12 @@ def _together(target: Sequence[Any]) -> bool:
     return together(target)
 
 
-def _none_can_be_run(fault: Exception, entries: Sequence[Implementation]) -> bool:
+def _none_can_be_run(fault: Exception, entries: Sequence[ImplementationEntry]) -> bool:
     """Whether no worker at the level asked for can be had, which is the same for all targets."""
     return isinstance(fault, SandboxError) and not entries
 
 
-def _entry(target: Any, examination: Examination, options: Options) -> Implementation:
+def _entry(target: Any, examination: Examination, options: Options) -> ImplementationEntry:
     if not isinstance(target, Target | Launch):
         examination.peers, examination.budget = peers(), math.inf
         with contextlib.closing(from_object(target, adapter=options.loading.adapter)) as submission:

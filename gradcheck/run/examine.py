@@ -33,7 +33,7 @@ from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Scope, scope_of
 from gradcheck.records import build
 from gradcheck.records.record import Entry
-from gradcheck.records.schema import Implementation
+from gradcheck.records.schema import ImplementationEntry
 from gradcheck.run.compared_problems import Drawing, Drawn
 from gradcheck.run.cross_check import CrossCheck, OwnTime, Progress, silent
 from gradcheck.run.optional_functions import left_out
@@ -91,7 +91,7 @@ class Examination:
         if self.only:
             check_size(self.only)
 
-    def examine(self, submission: Submission) -> Implementation:
+    def examine(self, submission: Submission) -> ImplementationEntry:
         """Examine one submission.
 
         Parameters
@@ -191,7 +191,7 @@ class _State:
         """Carry out what can be left: None when the time for our own work is over."""
         return drive_until(questions, self.panel, lambda: self.own.over)
 
-    def entry(self) -> Implementation:
+    def entry(self) -> ImplementationEntry:
         """Return the entry in the record."""
         bad = any(finding.verdict is not Verdict.CORRECT for finding in self.findings)
         left = f"not explained: {self.own.used_up}" if self.unexplained and bad else ""

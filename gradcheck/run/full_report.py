@@ -28,7 +28,7 @@ from gradcheck.reading.loading import shipped
 from gradcheck.reading.target import Target, check_path, parse_target
 from gradcheck.records import build
 from gradcheck.records.record import Entry, Record
-from gradcheck.records.schema import Implementation
+from gradcheck.records.schema import ImplementationEntry
 from gradcheck.run.examine import Examination
 from gradcheck.run.mutation_score import prove
 from gradcheck.run.settings import EXAMPLES
@@ -224,7 +224,7 @@ def _truths() -> Truths:
     return Truths()
 
 
-def _check(task: Task) -> Implementation:
+def _check(task: Task) -> ImplementationEntry:
     submission = _submission(task.path)
     if isinstance(submission, Failure):
         return build.failed(head_of(absent(Target(task.path, Path(task.path)))), submission)

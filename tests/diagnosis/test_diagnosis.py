@@ -13,7 +13,7 @@ from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
 from gradcheck.networks.context import DenseNetworks, NetworkContext
-from gradcheck.networks.diagnosis import Name, diagnose
+from gradcheck.networks.diagnosis import BugAtPlace, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import Support
@@ -60,7 +60,7 @@ def test_right_code_gets_no_diagnosis():
 def test_a_bug_in_one_layer_is_named_there(slug, layer):
     bug = CATALOGUE[slug]
     found = diagnosed(bug.planted(layer))
-    assert Name(slug, bug.site, layer) in names(found), f"diagnosed: {found}"
+    assert BugAtPlace(slug, bug.site, layer) in names(found), f"diagnosed: {found}"
 
 
 def test_a_bug_in_every_layer_is_told_of_each():
@@ -324,7 +324,7 @@ def test_the_record_carries_the_diagnosis_and_the_example_by_hand():
 
 def test_small_gradients_that_are_left_out_are_not_called_rounded():
     text = "7-1-4-7-4 identity,sigmoid,sigmoid,softmax half_squared_error mean l2=0.02"
-    name = Name("bias_skipped_for_one_sample", "bias_gradient", 2)
+    name = BugAtPlace("bias_skipped_for_one_sample", "bias_gradient", 2)
     code = CATALOGUE[name.bug].planted(2)
     found = diagnosed(code, Network.parse(text), tuple(range(1, 9)), seed=11)
     assert name in names(found), f"told is {[d.name for d in found]}"

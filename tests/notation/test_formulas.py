@@ -13,7 +13,7 @@ import pytest
 from gradcheck.contract.conventions import Conventions, OwnNames
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.notation.formula import Name, parse, shape_of
+from gradcheck.networks.notation.formula import Quantity, parse, shape_of
 from gradcheck.reading.layout import Layout
 
 #: Names and layouts of code: samples, weights, where biases stand and in which form.
@@ -226,7 +226,7 @@ def test_a_name_in_a_formula_is_known():
         unknown = [
             word
             for word in re.findall(r"[A-Za-z_]\w*", text)
-            if isinstance(parse(word), Name) and not shape_of(parse(word)) and len(word) > 2
+            if isinstance(parse(word), Quantity) and not shape_of(parse(word)) and len(word) > 2
         ]
         known = {"inputs", "delta", "rate", "total", "slope", "mean", "pinv", "abs", "sign", "phi"}
         known |= {"n_below", "n_inputs", "n_outputs", "float16", "reshaped", "reshaped_back"}

@@ -14,7 +14,7 @@ from gradcheck.renderers.formatting import (
     tamed,
     typeset,
 )
-from gradcheck.renderers.summary import Fault, answer, faults
+from gradcheck.renderers.summary import DiagnosedLayers, answer, faults
 
 
 @pytest.mark.parametrize(
@@ -130,5 +130,5 @@ def test_what_is_said_of_one_layer_only_keeps_it_apart():
 @pytest.mark.parametrize("certainty", ["named", "class", "localised", "unknown"])
 def test_every_certainty_is_put_in_words(certainty):
     diagnosis = {"bug": "a_bug", "site": "update", "layer": None, "also": []}
-    fault = Fault({**diagnosis, "certainty": certainty}, ())
+    fault = DiagnosedLayers({**diagnosis, "certainty": certainty}, ())
     assert fault.certainty.endswith("."), fault.certainty

@@ -8,7 +8,7 @@ against the catalogue, or localised. Nothing is guessed: what fits no entry keep
 site and layer and what it implies.
 """
 
-from gradcheck.networks.diagnosis.result import Diagnosis, Implied, Name
+from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, Implied
 from gradcheck.networks.diagnosis.sequence import diagnose
 
-__all__ = ["Diagnosis", "Implied", "Name", "diagnose"]
+__all__ = ["BugAtPlace", "Diagnosis", "Implied", "diagnose"]

@@ -32,7 +32,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     predicted_by,
     recover_all,
 )
-from gradcheck.networks.diagnosis.result import Diagnosis, Name, named, placed
+from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, named, placed
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Floats, Problem
 
@@ -84,12 +84,12 @@ class Hypothesis:
         """
         return self.bug.site == "loss_derivative" or self.bug.slug == "gradient_cut"
 
-    def names(self, network: Network) -> tuple[Name, ...]:
+    def names(self, network: Network) -> tuple[BugAtPlace, ...]:
         """Return the bug by name, once for each layer it strikes."""
         layers = self.bug.layers(network) if self.everywhere else (self.layer,)
-        return tuple(Name(self.bug.slug, self.bug.site, layer) for layer in layers)
+        return tuple(BugAtPlace(self.bug.slug, self.bug.site, layer) for layer in layers)
 
-    def shown(self, network: Network, observations: Observations) -> Iterator[Name]:
+    def shown(self, network: Network, observations: Observations) -> Iterator[BugAtPlace]:
         """Yield its names in the layers where it makes a difference, from the top down."""
         problems = [request.problem for request in observations.requests]
         for name in sorted(self.names(network), key=lambda n: -(n.layer or 0)):
@@ -259,7 +259,7 @@ def another_number_at(
         fitted = _having(hypothesis, number)
         left = left_unexplained(fitted.bug.rules, wrong, recovered, setup.noise)
         if left <= ACCEPT:
-            name = Name(fitted.bug.slug, fitted.bug.site, wrong.layer)
+            name = BugAtPlace(fitted.bug.slug, fitted.bug.site, wrong.layer)
             return [_fitted(fitted, name, setup.network, left, number)]
     return []
 
@@ -277,7 +277,7 @@ def _best_number(observed: Floats, zero: Floats, one: Floats) -> float | None:
 
 
 def _fitted(
-    hypothesis: Hypothesis, name: Name, network: Network, left: float, number: float
+    hypothesis: Hypothesis, name: BugAtPlace, network: Network, left: float, number: float
 ) -> Diagnosis:
     assert hypothesis.bug.free is not None
     diagnosis = named(hypothesis.bug, [name], network, left)
@@ -476,7 +476,7 @@ def _merged(pairing: Pairing) -> Mapping[str, Rule]:
     return {**pairing[0].rules(), **pairing[1].rules()}
 
 
-def _side(network: Network, best: Pairing, pairings: list[Pairing], place: int) -> list[Name]:
+def _side(network: Network, best: Pairing, pairings: list[Pairing], place: int) -> list[BugAtPlace]:
     """The names that one half of the best pairing has, the other half staying."""
     other = best[1 - place]
     halves = [p[0] if p[1] is other else p[1] for p in pairings if other in p]

@@ -47,9 +47,9 @@ from gradcheck.networks.diagnosis.recover_deltas import (
 )
 from gradcheck.networks.diagnosis.result import (
     FIX_FIRST,
+    BugAtPlace,
     Diagnosis,
     Implied,
-    Name,
     localised,
     named,
     placed,
@@ -61,7 +61,7 @@ from gradcheck.networks.problem import Floats
 Questions = Generator[Request, Observation, list[Diagnosis]]
 
 _HOPELESS = Diagnosis(
-    Name("", "returned_gradient", None),
+    BugAtPlace("", "returned_gradient", None),
     "unknown",
     "In every layer more than one thing is wrong, so that no place stands out: what is returned "
     "has little to do with the gradient.",
@@ -98,7 +98,7 @@ def place_by_place(
                 site = (
                     "loss_derivative" if wrong.layer == setup.network.depth else "delta_recursion"
                 )
-                here = [replace(d, also=(*d.also, Name("", site, wrong.layer))) for d in here]
+                here = [replace(d, also=(*d.also, BugAtPlace("", site, wrong.layer))) for d in here]
         if wrong.layer == blind > 1:
             here = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in here]
         result += here
@@ -202,7 +202,7 @@ def _from_catalogue(
     if all(by_width for _, by_width in numbers):
         return []  # a number is told: it may stand there for another reason
     left, best = fitting[0]
-    names = [Name(h.bug.slug, h.bug.site, wrong.layer) for _, h in fitting]
+    names = [BugAtPlace(h.bug.slug, h.bug.site, wrong.layer) for _, h in fitting]
     return [named(best.bug, names, setup.network, left, rival)]
 
 
@@ -224,7 +224,7 @@ def _two_at_once(
         rules = {**one.bug.rules, **two.bug.rules}
         if left(rules, recovered[:1]) <= ACCEPT and (rest := left(rules)) <= ACCEPT:
             return [
-                named(h.bug, [Name(h.bug.slug, h.bug.site, wrong.layer)], setup.network, rest)
+                named(h.bug, [BugAtPlace(h.bug.slug, h.bug.site, wrong.layer)], setup.network, rest)
                 for h in (one, two)
             ]
     return []
@@ -355,6 +355,6 @@ def _site(
         explanation += (
             f" The coefficient in it is {numbers['coefficient']:.6g}, where l2 is {network.l2:.6g}."
         )
-    also = tuple(Name("", site, wrong.layer) for site in sites[1:])
+    also = tuple(BugAtPlace("", site, wrong.layer) for site in sites[1:])
     diagnosis = localised(sites[0], wrong.layer, explanation, fix, also)
     return replace(diagnosis, recovered=numbers, implied=implied)

@@ -12,7 +12,7 @@ from gradcheck.networks.problem import Floats
 
 
 @dataclass(frozen=True)
-class Name:
+class BugAtPlace:
     """A bug at a place.
 
     Attributes
@@ -56,12 +56,12 @@ class Diagnosis:
 
     Attributes
     ----------
-    name : Name
+    name : BugAtPlace
     certainty : str
         ``named``: one bug fits and every rival is excluded; ``class``: the bug and
         those in ``also`` are one function; ``localised``: site and layer are sure, the
         formula is in no dictionary; ``unknown``.
-    also : tuple of Name
+    also : tuple of BugAtPlace
     explanation, fix : str
         For the author of the code.
     recovered : mapping of str to float
@@ -74,11 +74,11 @@ class Diagnosis:
         The text form of the network that was probed: layers are counted in it.
     """
 
-    name: Name
+    name: BugAtPlace
     certainty: str
     explanation: str
     fix: str
-    also: tuple[Name, ...] = ()
+    also: tuple[BugAtPlace, ...] = ()
     recovered: Mapping[str, float] = field(default_factory=dict)
     residual: float = float("nan")
     rival_residual: float = float("nan")
@@ -86,7 +86,7 @@ class Diagnosis:
     network: str = ""
 
 
-def explain(bug: Bug, name: Name, network: Network) -> str:
+def explain(bug: Bug, name: BugAtPlace, network: Network) -> str:
     """Say in two sentences what is wrong and what is right."""
     place = f"In layer {name.layer} your code" if name.layer else "Your code"
     slope = name.site == "activation_derivative" and " = " not in bug.right.partition(",")[0]
@@ -100,7 +100,7 @@ def explain(bug: Bug, name: Name, network: Network) -> str:
     return _PHI.sub(_only_activation(name, network), text)
 
 
-def _only_activation(name: Name, network: Network) -> str:
+def _only_activation(name: BugAtPlace, network: Network) -> str:
     """Return what phi is; the letter stays where a name may be given for layers that differ."""
     if name.layer is None or name.site not in ("activation_derivative", "loss_derivative"):
         return "phi"
@@ -116,7 +116,7 @@ FIX_FIRST = "Fix this first: it leaves nothing to be seen in the layers below."
 
 def named(
     bug: Bug,
-    names: list[Name],
+    names: list[BugAtPlace],
     network: Network,
     residual: float = float("nan"),
     rival: float = float("nan"),
@@ -127,7 +127,7 @@ def named(
     ----------
     bug : Bug
         The one that is explained.
-    names : list of Name
+    names : list of BugAtPlace
         Its own first.
     network : Network
     residual, rival : float
@@ -144,7 +144,7 @@ def named(
     )
 
 
-def _not_distinguished(names: list[Name]) -> str:
+def _not_distinguished(names: list[BugAtPlace]) -> str:
     """Say which other bugs of the catalogue compute the same here.
 
     What is the same at the same place, of one activation alone, is no other thing to look for.
@@ -164,10 +164,10 @@ def _not_distinguished(names: list[Name]) -> str:
 
 
 def localised(
-    site: str, layer: int | None, explanation: str, fix: str, also: tuple[Name, ...] = ()
+    site: str, layer: int | None, explanation: str, fix: str, also: tuple[BugAtPlace, ...] = ()
 ) -> Diagnosis:
     """Return the diagnosis of a place for which there is no name."""
-    return Diagnosis(Name("", site, layer), "localised", explanation, fix, also)
+    return Diagnosis(BugAtPlace("", site, layer), "localised", explanation, fix, also)
 
 
 def named_bug(diagnosis: Diagnosis) -> Bug:

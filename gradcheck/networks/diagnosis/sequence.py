@@ -41,7 +41,7 @@ from gradcheck.networks.diagnosis.probe_setup import (
     probes,
 )
 from gradcheck.networks.diagnosis.recover_deltas import with_pictures
-from gradcheck.networks.diagnosis.result import Diagnosis, Name, known_rules, localised
+from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, known_rules, localised
 from gradcheck.networks.diagnosis.whole_network import (
     in_all_layers,
     mixed_up,
@@ -103,7 +103,7 @@ def _of_arithmetic(arithmetic: Arithmetic) -> list[Diagnosis]:
     if not arithmetic.fault:
         return []
     bug, explanation, fix = _FAULTS[arithmetic.fault]
-    name = Name(bug, "numerics", None)
+    name = BugAtPlace(bug, "numerics", None)
     return [Diagnosis(name, "named" if bug else "localised", explanation, fix)]
 
 
@@ -273,7 +273,7 @@ def _seldom(observations: Observations, failing: list[Problem]) -> Diagnosis:
     count = len(dict.fromkeys(failing))
     which = "one problem" if count == 1 else f"{count} problems"
     return Diagnosis(
-        Name("", "returned_gradient", None),
+        BugAtPlace("", "returned_gradient", None),
         "unknown",
         f"Your code is wrong on {which}, there by at most {off:.0e} of the largest number, "
         "and right on every other that it was asked: no rule shows from so little.",
@@ -325,7 +325,7 @@ class _OneThing:
     Attributes
     ----------
     bugs : frozenset of str
-    name : Name
+    name : BugAtPlace
         That is kept, if any, and the site.
     explanation, fix : str
     of_layer : bool
@@ -333,18 +333,18 @@ class _OneThing:
     """
 
     bugs: frozenset[str]
-    name: Name
+    name: BugAtPlace
     explanation: str
     fix: str
     of_layer: bool = False
 
 
-_OF_PENALTY = Name("", "regularisation", None)
+_OF_PENALTY = BugAtPlace("", "regularisation", None)
 
 _ONE_THING = (
     _OneThing(
         frozenset(("weights_summed_biases_averaged", "bias_summed_weights_averaged")),
-        Name("", "batch_reduction", None),
+        BugAtPlace("", "batch_reduction", None),
         "In layer {layer} neither gradient is divided by the number of samples: both are summed "
         "where the loss is a mean.",
         "Divide both gradients of layer {layer} by the number of samples.",
@@ -352,7 +352,7 @@ _ONE_THING = (
     ),
     _OneThing(
         frozenset(("weights_never_trained", "penalty_gradient_missing")),
-        Name("weights_never_trained", "weight_gradient", None),
+        BugAtPlace("weights_never_trained", "weight_gradient", None),
         "In layer {layer} the weight gradient is zero, the penalty's part too: by it, the weights "
         "are never trained.",
         "Fill and return the gradient of every layer.",
@@ -396,7 +396,7 @@ def _consistent(
     if own and not {"gradient", "step", "purity", "contract"} & set(bad):
         own_loss = "Your gradient is that of this loss of yours."
         return [replace(d, explanation=f"{d.explanation} {own_loss}") for d in own]
-    different: dict[tuple[Name, str], Diagnosis] = {}
+    different: dict[tuple[BugAtPlace, str], Diagnosis] = {}
     for diagnosis in diagnoses:
         different.setdefault((diagnosis.name, diagnosis.explanation), diagnosis)
     return list(different.values())

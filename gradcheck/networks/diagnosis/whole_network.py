@@ -32,8 +32,8 @@ from gradcheck.networks.diagnosis.observations import (
 from gradcheck.networks.diagnosis.probe_setup import PROBE_RATES, ProbeSetup, probes
 from gradcheck.networks.diagnosis.recover_deltas import FACTOR, RecoveredDeltas
 from gradcheck.networks.diagnosis.result import (
+    BugAtPlace,
     Diagnosis,
-    Name,
     localised,
     named,
     named_bug,
@@ -283,7 +283,7 @@ def common_factor(recovered: list[RecoveredDeltas]) -> list[Diagnosis]:
     )
     if slug := _reduction(network, factors):
         bug = CATALOGUE[slug]
-        diagnosis = named(bug, [Name(slug, bug.site, None)], network)
+        diagnosis = named(bug, [BugAtPlace(slug, bug.site, None)], network)
     elif len({round(factor, 6) for factor in factors.values()}) > 1:
         fix = "Look at where the gradient is divided by the batch."
         diagnosis = localised("batch_reduction", None, text, fix)
@@ -292,7 +292,7 @@ def common_factor(recovered: list[RecoveredDeltas]) -> list[Diagnosis]:
         sites = ["loss_derivative", "batch_reduction"]
         sites = sites if network.l2 else ["returned_gradient", *sites]
         first, *also = [
-            Name("", s, network.depth if s == "loss_derivative" else None) for s in sites
+            BugAtPlace("", s, network.depth if s == "loss_derivative" else None) for s in sites
         ]
         fix = "Look for a constant where the error of the outputs is formed, and where sums end."
         diagnosis = localised(first.site, first.layer, text, fix, tuple(also))

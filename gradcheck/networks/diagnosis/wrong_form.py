@@ -28,7 +28,7 @@ from gradcheck.networks.diagnosis.other_forms import (
     forms,
     shape_of,
 )
-from gradcheck.networks.diagnosis.result import Diagnosis, Name, localised, named
+from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, localised, named
 from gradcheck.networks.problem import Floats, Problem
 
 Questions = Generator[Request, Observation, Any]
@@ -136,7 +136,7 @@ def _samples(problem: Problem) -> str:
 def _turned(explanation: str, turn: Turn, proven: bool, kind: str, layer: int | None) -> Diagnosis:
     """Return the diagnosis of a tensor in another form, by name where that is proven."""
     bug = turn.bug if proven else ""
-    name = Name(bug, turn.site if turn.bug else _GRADIENTS[kind], layer)
+    name = BugAtPlace(bug, turn.site if turn.bug else _GRADIENTS[kind], layer)
     return Diagnosis(name, "named" if bug else "localised", explanation, turn.fix)
 
 
@@ -193,7 +193,7 @@ def _described(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
             "that of layer 1.",
         )
         if form.whole:
-            name = Name("layers_returned_in_reverse", "returned_gradient", None)
+            name = BugAtPlace("layers_returned_in_reverse", "returned_gradient", None)
             diagnosis = replace(diagnosis, name=name, certainty="named")
         yield diagnosis
     if fits or not (form.packing.looks or reversed_layers):
@@ -284,7 +284,7 @@ def _wrong_product(name: str, arrays: Sequence[Floats], seen: Sequence[Seen]) ->
         if delta <= passes[0].last and all(
             _is_product(array, p, inputs, delta) for array, p in zip(arrays, passes, strict=True)
         ):
-            bug, place = CATALOGUE[slug], Name(slug, "weight_gradient", layer)
+            bug, place = CATALOGUE[slug], BugAtPlace(slug, "weight_gradient", layer)
             return named(bug, [place], seen[0].problem.network)
     return None
 

@@ -216,7 +216,7 @@ CLASSES_ASIDE, OTHER_ASIDE = 3.5, 2.5
 
 
 @dataclass(frozen=True)
-class Fault:
+class BackwardFault:
     """A question that code answers forwards and not backwards.
 
     Attributes
@@ -252,7 +252,7 @@ class Fit:
         That give its outputs or its loss.
     definitions : list of Definition
         That give its loss.
-    faults : tuple of Fault
+    faults : tuple of BackwardFault
         Questions on which the code gave the outputs of a network, and failed to give a
         gradient: they are no reason to ask it something else.
     returns : str
@@ -266,7 +266,7 @@ class Fit:
     rank: float
     activations: list[Activations] = field(default_factory=list)
     definitions: list[Definition] = field(default_factory=list)
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[BackwardFault, ...] = ()
     returns: str = OUTPUTS
 
     @property
@@ -425,7 +425,7 @@ def fit_of(
 ) -> Asking[Fit | None]:
     """Ask one reading, and hold its outputs and its loss against every definition."""
     best: Fit | None = None
-    faults: list[Fault] = []
+    faults: list[BackwardFault] = []
     own = widths_of(conventions)
     if own is not None and not own:
         text = f"its sizes are too large: at most {LARGEST:,} parameters are asked for"
@@ -445,7 +445,7 @@ def fit_of(
                 if answer.supported and outputs is not None:
                     activations, part = fitting(problem, outputs)
                     if part == 1.0:
-                        faults.append(Fault(problem, answer.failure, activations))
+                        faults.append(BackwardFault(problem, answer.failure, activations))
                 continue
             lossless = conventions.loss.absent or not np.isfinite(answer.loss)
             claimed = None if lossless else answer.loss

@@ -18,7 +18,7 @@ from gradcheck.networks.problem import Batch, Floats, Params, Problem
 from gradcheck.reading.layout import AT_ONE, Layout, widen, wider
 
 if TYPE_CHECKING:
-    from gradcheck.networks.notation.formula import Lay, Name
+    from gradcheck.networks.notation.formula import Lay, Quantity
 
 
 #: What is said where the code's own names are not known.
@@ -210,7 +210,7 @@ class Notation:
         if self.mean_in_delta and re.search(r"\bN\b", text):
             spoken = replace(self, spelling=self.spelling.without("delta"))
 
-        def name(each: "Name") -> str:
+        def name(each: "Quantity") -> str:
             text = spoken._name(each, layer, depth)
             return text.replace("'", "") if python else text
 
@@ -220,12 +220,12 @@ class Notation:
 
     def name(self, quantity: str, layer: int | None = None) -> str:
         """Return what a quantity of a layer is called: ``W2``, ``dZ2``, ``Theta1[:, 1:]``."""
-        from gradcheck.networks.notation.formula import Name
+        from gradcheck.networks.notation.formula import Quantity
 
-        return self._name(Name(quantity), layer)
+        return self._name(Quantity(quantity), layer)
 
-    def _name(self, name: "Name", layer: int | None, depth: int = 0) -> str:
-        from gradcheck.networks.notation.formula import Name, shape_of
+    def _name(self, name: "Quantity", layer: int | None, depth: int = 0) -> str:
+        from gradcheck.networks.notation.formula import Quantity, shape_of
 
         quantity, at = name.quantity, _layer(name, layer, depth)
         if quantity in _UNNUMBERED:
@@ -234,7 +234,7 @@ class Notation:
             quantity, at = "a", at - 1
         if quantity == "a" and at == 0:
             return self.spelling.at("x", 0)
-        if not shape_of(Name(quantity)):
+        if not shape_of(Quantity(quantity)):
             return f"n[{_SIZES[quantity]}]" if quantity in _SIZES else quantity
         if at is None:
             return self._anywhere(name)
@@ -244,7 +244,7 @@ class Notation:
             quantity = "dW" if quantity.startswith("d") else "W"
         return self.spelling.at(quantity, at) + part
 
-    def _anywhere(self, name: "Name") -> str:
+    def _anywhere(self, name: "Quantity") -> str:
         """Write a quantity of no layer in particular."""
         quantity = "a" if name.quantity == "inputs" else name.quantity
         stem = self.spelling.stem(quantity)
@@ -440,7 +440,7 @@ def _with_factor(error: str, factor: str) -> str:
     return error[1:-1] if whole else error
 
 
-def _layer(name: "Name", layer: int | None, depth: int) -> int | None:
+def _layer(name: "Quantity", layer: int | None, depth: int) -> int | None:
     """The number of the layer that a name is of, as far as it can be told."""
     if name.layer == "L":
         return depth or None

@@ -37,7 +37,7 @@ _SIDES: dict[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Name:
+class Quantity:
     """A quantity of a layer: ``W[l+1]``, ``delta``, ``N``; ``turned`` where transposed.
 
     The layer is ``l-1``, ``l``, ``l+1``, ``L`` or a number; ``up`` is the one above, where
@@ -98,11 +98,11 @@ class Applied:
 class Entry:
     """One entry of a matrix of weights, or one unit of samples: ``W[j, k]``, ``delta.k``."""
 
-    of: Name
+    of: Quantity
     indices: tuple[str, ...]
 
 
-Formula = Name | Number | Operation | Minus | Turned | Applied | Entry
+Formula = Quantity | Number | Operation | Minus | Turned | Applied | Entry
 
 _SIGNS: dict[type[ast.operator], str] = {
     ast.MatMult: "@",
@@ -126,7 +126,7 @@ def parse(text: str) -> Formula:
 def _read(node: ast.expr) -> Formula:
     match node:
         case ast.Name(id=name):
-            return Name(name)
+            return Quantity(name)
         case ast.Constant(value=int() | float() as value):
             return Number(repr(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -143,7 +143,7 @@ def _read(node: ast.expr) -> Formula:
             matrix = replace(_name(value), whole=True)
             return Entry(matrix, tuple(_plain(part) for part in parts))
         case ast.Subscript(value=ast.Name(id=name), slice=layer):
-            return Name(name, _plain(layer))
+            return Quantity(name, _plain(layer))
     raise ValueError(f"{ast.unparse(node)} cannot stand in a formula")
 
 
@@ -151,9 +151,9 @@ def _plain(node: ast.expr) -> str:
     return ast.unparse(node).replace(" ", "")
 
 
-def _name(node: ast.expr) -> Name:
+def _name(node: ast.expr) -> Quantity:
     read = _read(node)
-    if not isinstance(read, Name):
+    if not isinstance(read, Quantity):
         raise ValueError(f"{ast.unparse(node)} has no entries")
     return read
 
@@ -161,7 +161,7 @@ def _name(node: ast.expr) -> Name:
 def shape_of(formula: Formula) -> tuple[str, ...]:
     """Return what runs along each side, as :data:`_SIDES` has it; nothing for a number."""
     match formula:
-        case Name():
+        case Quantity():
             return _SIDES[formula.kind]
         case Turned(of=of) | Applied(function="pinv" | "reshaped" | "reshaped_back", of=of):
             return shape_of(of)[::-1]
@@ -215,7 +215,7 @@ def laid_out(formula: Formula, lay: Lay) -> Formula:
 
     def own(part: Formula) -> Formula:
         match part:
-            case Name():
+            case Quantity():
                 if part.kind == "units" and lay.thresholds:
                     return Minus(part)
                 return Turned(part) if lay.turns(shape_of(part)) else part
@@ -251,7 +251,7 @@ def _simple(part: Formula, turn: bool) -> Formula:
     match part:
         case Turned(of=of):
             return _simple(of, not turn)
-        case Name():
+        case Quantity():
             return replace(part, turned=turn) if len(shape_of(part)) == 2 else part
         case Minus(of=of):
             inner = _simple(of, turn)
@@ -281,7 +281,7 @@ def _simple(part: Formula, turn: bool) -> Formula:
 def _all_turned(part: Formula) -> bool:
     """Whether it is a transposed matrix, or a multiple of one: then the whole may be turned."""
     match part:
-        case Name():
+        case Quantity():
             return part.turned
         case Operation(sign="*", left=left, right=right):
             return not shape_of(left) and _all_turned(right)
@@ -309,7 +309,7 @@ class Writing:
         There is one sample, a vector: products over the samples are outer ones.
     """
 
-    name: Callable[[Name], str]
+    name: Callable[[Quantity], str]
     python: bool = False
     columns: bool = False
     keepdims: bool = False
@@ -323,7 +323,7 @@ class Writing:
         match part:
             case Number(text=text):
                 return text, _ATOM
-            case Name():
+            case Quantity():
                 return self._turned(part), _ATOM
             case Minus(of=of):
                 return f"-{self._within(of, _PRODUCT)}", _SIGNED
@@ -338,7 +338,7 @@ class Writing:
             case Operation():
                 return self._operation(part)
 
-    def _turned(self, name: Name) -> str:
+    def _turned(self, name: Quantity) -> str:
         turned = name.turned and not (self.single and name.kind == "samples")
         return self.name(name) + (self._transpose if turned else "")
 

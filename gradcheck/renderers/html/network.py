@@ -124,7 +124,7 @@ SCALE = (
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeatMapCell:
     """One entry.
 
     Attributes
@@ -155,7 +155,7 @@ class Map:
     ----------
     name : str
     verdict : str
-    rows : list of list of Cell
+    rows : list of list of HeatMapCell
     size : str
         ``2 × 3``.
     cut : bool
@@ -164,12 +164,12 @@ class Map:
 
     name: str
     verdict: str
-    rows: list[list[Cell]]
+    rows: list[list[HeatMapCell]]
     size: str
     cut: bool
 
     @property
-    def worst(self) -> Cell:
+    def worst(self) -> HeatMapCell:
         """The worst entry."""
         cells = [cell for row in self.rows for cell in row]
         return next((cell for cell in cells if cell.worst), cells[0])
@@ -204,16 +204,16 @@ def _as_rows(values: list[Any]) -> list[list[Any]]:
     return values if values and isinstance(values[0], list) else [values]
 
 
-def _cell(place: str, code: Any, right: Any, bar: Any, worst: bool) -> Cell:
+def _cell(place: str, code: Any, right: Any, bar: Any, worst: bool) -> HeatMapCell:
     text = f"{place}: your code {typeset(code, 7)}, right {typeset(right, 7)} ± {typeset(bar, 1)}"
     if isinstance(code, str) or isinstance(right, str):
-        return Cell(place, 6, code if isinstance(code, str) else "?", text, worst)
+        return HeatMapCell(place, 6, code if isinstance(code, str) else "?", text, worst)
     error = abs(code - right)
     if error <= float(bar):
-        return Cell(place, 0, "·", f"{text}; within the error bar", worst)
+        return HeatMapCell(place, 0, "·", f"{text}; within the error bar", worst)
     relative = error / max(abs(code), abs(right))
     level = next(i for i, (end, _) in enumerate(SCALE, start=1) if relative < end)
-    return Cell(
+    return HeatMapCell(
         place, level, _mark(relative), f"{text}; relative error {typeset(relative, 2)}", worst
     )
 

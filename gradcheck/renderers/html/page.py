@@ -50,7 +50,7 @@ class Panel:
     ----------
     id : str
     entry : dict
-    faults : list of Fault
+    faults : list of DiagnosedLayers
     bad, right : lists of findings that are not correct, and slugs of those that are
     follow : list of str
         Slugs of those that are not correct because of another.
@@ -64,7 +64,7 @@ class Panel:
 
     id: str
     entry: dict[str, Any]
-    faults: list[summary.Fault]
+    faults: list[summary.DiagnosedLayers]
     bad: list[dict[str, Any]]
     follow: list[str]
     right: list[str]

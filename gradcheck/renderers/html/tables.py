@@ -16,7 +16,7 @@ MOST_ENTRIES = 40
 
 
 @dataclass(frozen=True)
-class WorkedExample:
+class ExampleTable:
     """A published system and what each implementation made of it.
 
     Attributes
@@ -43,11 +43,11 @@ class WorkedExamples:
     ----------
     names : list of str
         Of the implementations.
-    examples : list of WorkedExample
+    examples : list of ExampleTable
     """
 
     names: list[str]
-    examples: list[WorkedExample]
+    examples: list[ExampleTable]
 
 
 def worked_examples(results: list[dict[str, Any]]) -> WorkedExamples:
@@ -59,7 +59,7 @@ def worked_examples(results: list[dict[str, Any]]) -> WorkedExamples:
     return WorkedExamples(names, [_example(group, names) for group in groups.values()])
 
 
-def _example(results: list[dict[str, Any]], names: list[str]) -> WorkedExample:
+def _example(results: list[dict[str, Any]], names: list[str]) -> ExampleTable:
     first = results[0]
     rows = []
     for quantity in dict.fromkeys(result["quantity"] for result in results):
@@ -70,7 +70,7 @@ def _example(results: list[dict[str, Any]], names: list[str]) -> WorkedExample:
         }
         published = _published(next(iter(mine.values())))
         rows.append((quantity, published, [mine.get(name) for name in names]))
-    return WorkedExample(
+    return ExampleTable(
         first["name"],
         first.get("title", ""),
         first.get("source", ""),
