@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict, worst
-from gradcheck.contract.problem import by_name
+from gradcheck.contract.posed import by_name
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Pair, Problem
 

@@ -17,7 +17,7 @@ from gradcheck.checks import (
     saturation,
     step,
 )
-from gradcheck.checks.check import Check
+from gradcheck.checks.definition import Check
 
 CHECKS: tuple[Check, ...] = (
     contract.CHECK,

@@ -7,7 +7,7 @@ outlier.
 
 import numpy as np
 
-from gradcheck.checks.check import Check, Run, within_root
+from gradcheck.checks.definition import Check, Run, within_root
 from gradcheck.comparison.compare import within
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Problem

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gradcheck.checks.check import Check, Cost, Run, Shows
+from gradcheck.checks.definition import Check, Cost, Run, Shows
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem
 from gradcheck.comparison.verdict import Finding, Verdict

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradcheck.checks.check import Check, Comparisons, Cost, Run, unjudged
+from gradcheck.checks.definition import Check, Comparisons, Cost, Run, unjudged
 from gradcheck.comparison.context import CheckContext
 from gradcheck.contract.protocol import Call, Request
 

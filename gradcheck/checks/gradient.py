@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.check import Answer, Check, Cost, Run, Shows
+from gradcheck.checks.definition import Answer, Check, Cost, Run, Shows
 from gradcheck.comparison.aggregate import Aggregate
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.context import CheckContext

@@ -5,7 +5,7 @@ its loss. Where the definitions were given to the code it is told as a wrong los
 alone; code that knows nothing of them is not wrong by it.
 """
 
-from gradcheck.checks.check import Check, Comparisons, Cost, Run, Shows, unjudged
+from gradcheck.checks.definition import Check, Comparisons, Cost, Run, Shows, unjudged
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem

@@ -6,7 +6,7 @@ gradient, shuffled.
 
 from functools import partial
 
-from gradcheck.checks.check import Check, Comparisons, Cost, Run, within_root
+from gradcheck.checks.definition import Check, Comparisons, Cost, Run, within_root
 from gradcheck.checks.metamorphic import arithmetic_costs, mismatches, usable
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Problem, Reordered

@@ -11,7 +11,7 @@ from collections import Counter
 
 import numpy as np
 
-from gradcheck.checks.check import Check, Comparisons, Run
+from gradcheck.checks.definition import Check, Comparisons, Run
 from gradcheck.checks.metamorphic import arithmetic_costs
 from gradcheck.checks.step import implied
 from gradcheck.comparison.compare import within

@@ -13,7 +13,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from gradcheck.checks.check import Answer, Check, Comparisons, Cost, Run
+from gradcheck.checks.definition import Answer, Check, Comparisons, Cost, Run
 from gradcheck.comparison.compare import KnownTruth, compare
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem

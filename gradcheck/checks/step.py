@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.check import Answer, Check, Run, Shows
+from gradcheck.checks.definition import Answer, Check, Run, Shows
 from gradcheck.comparison.aggregate import Aggregate
 from gradcheck.comparison.compare import Judgement, compare, rounded_bars, within
 from gradcheck.comparison.context import CheckContext

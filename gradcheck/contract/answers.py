@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.contract.problem import Floats, Pair, Posed, Tensors
+from gradcheck.contract.posed import Floats, Pair, Posed, Tensors
 from gradcheck.errors.lines import Place, TrailedError
 
 __all__ = [

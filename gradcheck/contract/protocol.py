@@ -22,7 +22,7 @@ from gradcheck.contract.answers import (
     read_tensors,
 )
 from gradcheck.contract.conventions import Conventions
-from gradcheck.contract.problem import PosedNetwork
+from gradcheck.contract.posed import PosedNetwork
 
 __all__ = [
     "BatchLike",
@@ -99,7 +99,7 @@ class Request:
     call : Call
     problem : object
         What a problem is, its subject says; a session needs what
-        :class:`gradcheck.contract.problem.Posed` has.
+        :class:`gradcheck.contract.posed.Posed` has.
     learning_rate : float
         For a step.
     rounds : int

@@ -1,6 +1,6 @@
 """How large a problem may be: looked at before anything of its size is made."""
 
-from gradcheck.contract.problem import PosedNetwork
+from gradcheck.contract.posed import PosedNetwork
 from gradcheck.errors import UsageError
 
 #: Numbers that the parameters and the batch of one problem may hold: what a frame to a worker

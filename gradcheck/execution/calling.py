@@ -26,7 +26,7 @@ from gradcheck.contract.answers import (
     read_outputs,
     read_tensors,
 )
-from gradcheck.contract.problem import Posed, by_name
+from gradcheck.contract.posed import Posed, by_name
 from gradcheck.contract.protocol import Request
 from gradcheck.errors.lines import Sources, TrailedError, raised, trail_of
 
@@ -68,7 +68,7 @@ class Caller:
         code : object
             Follows :class:`gradcheck.contract.protocol.Implementation`.
         request : Request
-            Of a :class:`gradcheck.contract.problem.Posed`.
+            Of a :class:`gradcheck.contract.posed.Posed`.
 
         Returns
         -------

@@ -24,7 +24,7 @@ from gradcheck.contract.answers import (
     Outline,
 )
 from gradcheck.contract.conventions import Conventions
-from gradcheck.contract.problem import Posed, PosedBatch, PosedNetwork, Tensors, in_order
+from gradcheck.contract.posed import Posed, PosedBatch, PosedNetwork, Tensors, in_order
 from gradcheck.contract.protocol import Request
 from gradcheck.errors.lines import Place
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError

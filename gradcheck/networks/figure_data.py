@@ -16,7 +16,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Rule
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
 from gradcheck.networks.diagnosis.recover_deltas import (

@@ -7,7 +7,7 @@ import math
 import operator
 from dataclasses import dataclass
 
-from gradcheck.contract.problem import PosedNetwork
+from gradcheck.contract.posed import PosedNetwork
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradcheck.contract.problem import Floats, Pair, Posed, PosedBatch, Tensors, by_name
+from gradcheck.contract.posed import Floats, Pair, Posed, PosedBatch, Tensors, by_name
 from gradcheck.errors import UsageError
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network

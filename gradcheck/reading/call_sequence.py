@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Argument, Conventions, Targets
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,

@@ -31,7 +31,7 @@ from gradcheck.contract.conventions import (
     LossSource,
     OwnNames,
 )
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.errors import UsageError
 from gradcheck.errors.lines import TrailedError, raised, trail_of
 from gradcheck.errors.suggestion import meant

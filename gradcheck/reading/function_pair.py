@@ -19,7 +19,7 @@ from typing import Any
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Argument, Conventions, LossSource, Penalty, Targets
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,

@@ -28,7 +28,7 @@ from gradcheck.contract.conventions import (
     Penalty,
     Targets,
 )
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,

@@ -27,7 +27,7 @@ import numpy as np
 
 from gradcheck.contract.answers import ContractError, Floats, Pair
 from gradcheck.contract.conventions import Conventions
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]

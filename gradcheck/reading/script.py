@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Rate
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     Reading,

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import SAMPLE_LAYOUTS, Conventions, Rate
-from gradcheck.contract.problem import PosedNetwork as Network
+from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     WAS_MADE,

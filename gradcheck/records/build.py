@@ -13,7 +13,7 @@ from gradcheck.comparison.verdict import CounterExample, Finding, TensorFinding,
 from gradcheck.contract.answers import Failure
 from gradcheck.contract.version import __version__
 from gradcheck.errors import GradcheckError, SandboxError
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -25,7 +25,7 @@ from gradcheck.records import schema
 from gradcheck.records.record import INTERNAL, Entry, Record, plain
 
 if TYPE_CHECKING:  # right code is not kept waiting for these
-    from gradcheck.networks import diagnosis
+    from gradcheck.networks.diagnosis import BugAtPlace, Diagnosis
     from gradcheck.networks.worked_examples import Example, Result
 
 #: A problem of more parameters is not written out: as text it would be megabytes.
@@ -187,7 +187,7 @@ def examined(
     scope: Scope,
     witness: schema.Witness,
     example: CounterExample | None,
-    diagnoses: "Sequence[diagnosis.Diagnosis]",
+    diagnoses: "Sequence[Diagnosis]",
     pictures: Any,
     flags: Sequence[Any],
     notes: tuple[Sequence[str], Sequence[str]],
@@ -448,21 +448,14 @@ def reproduced(
     -------
     dict
     """
+    about = {"name": example.name, "title": example.title, "source": example.source}
     entry: schema.WorkedExampleEntry = plain(
-        {
-            "name": example.name,
-            "title": example.title,
-            "source": example.source,
-            "implementation": implementation,
-            **vars(result),
-        }
+        {**about, "implementation": implementation, **vars(result)}
     )
     return entry
 
 
-def diagnosed(
-    diagnosis: "diagnosis.Diagnosis", notation: Notation = NATIVE
-) -> schema.DiagnosisEntry:
+def diagnosed(diagnosis: "Diagnosis", notation: Notation = NATIVE) -> schema.DiagnosisEntry:
     """Return a diagnosis, its texts in a notation: until here their formulas stand in braces."""
     layer, words = diagnosis.name.layer, diagnosis.network.split()
     depth = len(words[1].split(",")) if words else 0
@@ -493,11 +486,11 @@ def diagnosed(
     return complete
 
 
-def _name(name: "diagnosis.BugAtPlace") -> Entry:
+def _name(name: "BugAtPlace") -> Entry:
     return {"bug": name.bug or None, "site": name.site, "layer": name.layer}
 
 
-def _catalogued(name: "diagnosis.BugAtPlace") -> dict[str, str]:
+def _catalogued(name: "BugAtPlace") -> dict[str, str]:
     """What the catalogue says of a site and a bug, so that a reader of records needs none."""
     from gradcheck.networks.bugs import CATALOGUE, SITES
 

@@ -49,7 +49,7 @@ def check(
     Parameters
     ----------
     target : path, module, class, object or function, or a list of several
-        Whatever has ``loss_and_grads`` (see :class:`gradcheck.ImplementationEntry`), or an
+        Whatever has ``loss_and_grads`` (see :class:`gradcheck.Implementation`), or an
         interface that an adapter reads. Functions of which none is ``loss_and_grads`` are one
         target together, such as ``[forward, backward]``.
     network : Network or str, optional

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gradcheck.checks import CHECKS, contract, saturation
 from gradcheck.checks.causes import with_causes
-from gradcheck.checks.check import Cost
 from gradcheck.checks.counter_example import smallest
+from gradcheck.checks.definition import Cost
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Observation, Request, Session
@@ -17,7 +17,7 @@ from gradcheck.contract.sizes import check_size
 from gradcheck.errors import GradcheckError, UsageError
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.session import PeerSession, drive, drive_until
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.discovery import (
     Discovery,
     declared_support,

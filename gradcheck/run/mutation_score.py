@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.checks import CHECKS
-from gradcheck.checks.check import Cost
+from gradcheck.checks.definition import Cost
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import Bug
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network

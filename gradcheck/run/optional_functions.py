@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.contract.answers import Outline
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.problem import Problem
 
 #: A function that fails on so many problems in the same way is left out.

@@ -15,7 +15,7 @@ import pytest
 from gradcheck.testing import PYTEST_MARKER
 
 if TYPE_CHECKING:
-    from gradcheck.testing.session import PluggedIn
+    from gradcheck.testing.pytest_run import PluggedIn
 
 #: What a configuration file may set.
 SETTINGS = ("gradcheck_require", "gradcheck_implementations")
@@ -152,7 +152,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Say what each verdict covers: a test that passes says nothing of what was asked."""
     if _PLUGGED_IN not in config.stash:
         return
-    from gradcheck.testing.session import SCOPE
+    from gradcheck.testing.pytest_run import SCOPE
 
     scopes = dict.fromkeys(
         value
@@ -167,7 +167,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _plugged_in(config: pytest.Config) -> "PluggedIn":
     from gradcheck.errors import UsageError
-    from gradcheck.testing.session import PluggedIn
+    from gradcheck.testing.pytest_run import PluggedIn
 
     if _PLUGGED_IN not in config.stash:
         try:

@@ -13,7 +13,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.execution.session import InProcess
 from gradcheck.networks.bugs.bug import RATE
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.problem import Problem
 
 #: Answers this close are the same.

@@ -7,7 +7,7 @@ from gradcheck.comparison.verdict import Verdict
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.bug import others
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.network import Network
 
 BAD = (Verdict.WRONG, Verdict.ERROR)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.checks.check import Check
+from gradcheck.checks.definition import Check
 from gradcheck.comparison.compare import FLOAT64, Arithmetic
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Parts, Reordered
 from gradcheck.comparison.verdict import Finding
 from gradcheck.contract.answers import Failure, Observation
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.oracle.estimate import UNIT, Estimate
 

@@ -7,7 +7,7 @@ import pytest
 from gradcheck.checks import CHECKS, batch_additivity, gradient, saturation, step
 from gradcheck.checks.causes import with_causes
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call
 from tests.checks.canned import PROBLEMS, Asked, context, finding, findings, right, with_gradient
 

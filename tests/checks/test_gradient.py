@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcheck.checks.gradient import CHECK, RIGHT_FOR_OWN_LOSS
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from tests.checks.canned import PROBLEMS, context, failed, finding, findings, right, with_gradient
 
 

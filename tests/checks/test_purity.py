@@ -7,7 +7,7 @@ import pytest
 
 from gradcheck.checks.purity import CHECK
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call
 from tests.checks.canned import context, failed, finding, right
 

@@ -7,7 +7,7 @@ import pytest
 
 from gradcheck.checks.step import CHECK
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call
 from tests.checks.canned import PROBLEMS, context, failed, finding, findings, right, with_gradient
 

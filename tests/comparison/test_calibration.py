@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck.comparison.calibration import UNIT32, calibrate
 from gradcheck.comparison.compare import FLOAT64, Arithmetic
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.oracle.estimate import UNIT
 from tests.checks.canned import PROBLEMS, Answer, Asked, RowsSubject, failed, right
 

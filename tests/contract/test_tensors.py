@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradcheck.contract.problem import Posed, PosedBatch, PosedNetwork, Tensors, by_name, in_order
+from gradcheck.contract.posed import Posed, PosedBatch, PosedNetwork, Tensors, by_name, in_order
 from gradcheck.networks import sampling
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Params

@@ -12,7 +12,7 @@ from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import BugAtPlace, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network

@@ -7,7 +7,7 @@ import gradcheck
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.contract.sizes import numbers
 from gradcheck.execution.remote import Remote
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.run import examine
 from gradcheck.run.cross_check import CrossCheck, OwnTime
 from tests.integration import students

@@ -10,7 +10,7 @@ import pytest
 import gradcheck
 from gradcheck.comparison.compare import FLOAT64, Arithmetic
 from gradcheck.contract.conventions import AS_DEFINED, Conventions, OwnNames
-from gradcheck.contract.problem import by_name
+from gradcheck.contract.posed import by_name
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook

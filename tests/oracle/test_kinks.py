@@ -7,7 +7,7 @@ import pytest
 
 from gradcheck.comparison.compare import FLOAT64, Judgement, judge
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.problem import Tensors, by_name
+from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.networks import sampling
 from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Pass, Textbook, activation_derivative

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.contract.problem import by_name
+from gradcheck.contract.posed import by_name
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, rounding
 from gradcheck.networks.network import Network

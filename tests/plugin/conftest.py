@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 import pytest
 
 import gradcheck
-import gradcheck.testing.session
+import gradcheck.testing.pytest_run
 from tests.integration import students
 
 INSTALLED = bool(entry_points(group="pytest11", name="gradcheck"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.testing.session import read_expected_failures, unmatched
+from gradcheck.testing.pytest_run import read_expected_failures, unmatched
 from tests.integration import students
 from tests.plugin.test_plugin import outcomes
 

@@ -3,7 +3,7 @@
 import pytest
 
 import gradcheck
-from gradcheck.testing.session import SLUGS
+from gradcheck.testing.pytest_run import SLUGS
 from tests.integration import students
 from tests.plugin.test_plugin import outcomes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck.testing.session import SLUGS
+from gradcheck.testing.pytest_run import SLUGS
 from tests.integration import students
 
 ROOT = Path(__file__).resolve().parents[2]

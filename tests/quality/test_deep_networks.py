@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck.comparison.compare import FLOAT64, Judgement, judge
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.problem import Tensors, by_name
+from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.forward_pass import evaluate, loss_of
 from gradcheck.networks.network import Network

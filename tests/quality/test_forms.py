@@ -13,7 +13,7 @@ from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess, drive
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.sampling import EVERYTHING, problem
 from gradcheck.records.record import Entry

@@ -16,7 +16,7 @@ from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem

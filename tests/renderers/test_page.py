@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gradcheck.renderers import html
-from gradcheck.renderers.html.network import heat_maps, network_graph
+from gradcheck.renderers.html.failing_network import heat_maps, network_graph
 from gradcheck.renderers.html.page import formula, matrix
 from tests.renderers.conftest import STORED
 

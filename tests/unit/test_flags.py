@@ -10,7 +10,7 @@ from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
 from gradcheck.networks import sampling
-from gradcheck.networks.context import DenseNetworks, NetworkContext
+from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import Support, fill
 from gradcheck.reading.foreign_call import calmly

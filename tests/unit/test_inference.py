@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck.contract.conventions import Conventions, LossSource
-from gradcheck.contract.problem import by_name
+from gradcheck.contract.posed import by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook

@@ -8,7 +8,6 @@ import pytest
 
 from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Reproduction
-from gradcheck.networks.worked_examples.by_hand import START
 from gradcheck.networks.worked_examples.classification import (
     VERIFIED_SAMPLES,
     digits,
@@ -16,6 +15,7 @@ from gradcheck.networks.worked_examples.classification import (
     share_right,
 )
 from gradcheck.networks.worked_examples.descent import fit
+from gradcheck.networks.worked_examples.two_sigmoid_layers import START
 from gradcheck.networks.worked_examples.worked_example import above, below, chunks, printed
 from gradcheck.reading.loading import load, shipped
 

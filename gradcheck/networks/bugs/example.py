@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.problem import in_order
+from gradcheck.contract.posed import in_order
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 from gradcheck.networks import sampling

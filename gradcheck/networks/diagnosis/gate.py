@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, Ranking
 from gradcheck.networks.diagnosis.observations import (
     Observations,

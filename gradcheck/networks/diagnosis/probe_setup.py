@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.observations import SAME, Observations, simulate
 from gradcheck.networks.forward_pass import evaluate
 from gradcheck.networks.losses import LOSSES

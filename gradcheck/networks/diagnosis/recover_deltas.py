@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.contract.problem import by_name
+from gradcheck.contract.posed import by_name
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs import SITES
 from gradcheck.networks.bugs.textbook import Pass, Rule, Textbook

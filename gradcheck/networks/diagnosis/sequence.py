@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.context import NetworkContext
+from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.gate import gated, separate, taken_back
 from gradcheck.networks.diagnosis.hypotheses import (
     REJECT,

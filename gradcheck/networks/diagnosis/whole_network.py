@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.comparison.verdict import written_factor
-from gradcheck.contract.problem import Tensors, by_name
+from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.contract.protocol import BatchLike, Call, Observation, Request
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass, Rule, Textbook

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.contract.problem import by_name
+from gradcheck.contract.posed import by_name
 from gradcheck.networks.activations import ACTIVATIONS, largest, total
 from gradcheck.networks.fast_estimate.points import Points
 from gradcheck.networks.forward_pass import (

@@ -9,7 +9,7 @@ what was inferred, and how the code is asked from then on.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request, Session
 from gradcheck.networks.forward_pass import loss_of
 from gradcheck.networks.inference.fit import SCALES, applied

@@ -22,7 +22,7 @@ from gradcheck.networks.inference.fit import (
     problem_for,
     widths_of,
 )
-from gradcheck.networks.inference.gradient import RIGHT_ENOUGH, nearest_definition
+from gradcheck.networks.inference.from_gradient import RIGHT_ENOUGH, nearest_definition
 from gradcheck.networks.inference.steps import most_in_one_step, sequential
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network

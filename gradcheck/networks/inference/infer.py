@@ -25,7 +25,7 @@ from gradcheck.networks.inference.fit import (
     parameters,
     problem_for,
 )
-from gradcheck.networks.inference.gradient import (
+from gradcheck.networks.inference.from_gradient import (
     ambiguous,
     choose,
     demanded,

@@ -6,7 +6,7 @@ from ``python -m gradcheck report``, and from other starts by the same training.
 
 import numpy as np
 
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Params, Problem

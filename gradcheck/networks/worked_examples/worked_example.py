@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.network import Network

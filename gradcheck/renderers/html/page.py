@@ -23,7 +23,7 @@ from gradcheck.renderers.formatting import (
     typeset,
 )
 from gradcheck.renderers.html import curves
-from gradcheck.renderers.html.network import SCALE, Graph, Map, heat_maps, network_graph
+from gradcheck.renderers.html.failing_network import SCALE, Graph, Map, heat_maps, network_graph
 from gradcheck.renderers.html.tables import comparison, planted_bugs, worked_examples
 from gradcheck.renderers.snippet import snippet
 from gradcheck.renderers.summary import GLYPHS

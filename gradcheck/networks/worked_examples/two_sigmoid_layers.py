@@ -1,6 +1,6 @@
 """Networks of 2-2-2 sigmoids that a page works by hand: its numbers beside the code's."""
 
-from gradcheck.contract.problem import Tensors
+from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Batch, Floats, Params, Problem

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from gradcheck.contract.conventions import Conventions, LossSource
-from gradcheck.contract.problem import Tensors, by_name
+from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.fast_estimate import points

@@ -8,10 +8,10 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic, Judgement
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Parts, Reordered
-from gradcheck.contract.problem import by_name, in_order
+from gradcheck.contract.posed import by_name, in_order
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.contract.sizes import numbers
-from gradcheck.networks import conventions, sampling, smallest
+from gradcheck.networks import loss_conventions, sampling, smallest
 from gradcheck.networks.fast_estimate import Truth, Truths
 from gradcheck.networks.forward_pass import batch_loss
 from gradcheck.networks.losses import LOSSES
@@ -161,12 +161,12 @@ class DenseNetworks:
         off: Callable[[Arithmetic], Sequence[Problem]],
     ) -> Generator[Request, Observation, Arithmetic]:
         """Find what the code's loss means otherwise than the definition, by its answers."""
-        return (yield from conventions.conventions(self.truths, answers, off))
+        return (yield from loss_conventions.conventions(self.truths, answers, off))
 
     def constant(self, problems: Sequence[Problem]) -> Generator[Request, Observation, float]:
         """Return what keeps the code's logarithms from zero, or zero."""
-        problem = conventions.askable(problems)
-        found = (yield from conventions.guard(problem)) if problem is not None else None
+        problem = loss_conventions.askable(problems)
+        found = (yield from loss_conventions.guard(problem)) if problem is not None else None
         return found.value if found is not None else 0.0
 
     # ---- how it is told ----------------------------------------------------------------------
