@@ -48,7 +48,7 @@ def test_gradescope_has_a_failing_result_if_the_run_does_not_end(run, write, tmp
     def broken(*arguments, **options):
         raise InternalError("the witnesses disagree")
 
-    monkeypatch.setattr(api, "check", broken)
+    monkeypatch.setattr(api, "check_all", broken)
     results, page = tmp_path / "results.json", tmp_path / "page.html"
     file = write(students.TAN_BUG)
     ended = run("check", file, "--gradescope", results, "--html", page)

@@ -39,7 +39,7 @@ SEEDS = range(20)
 #: A telling part of them, and where there is time the rest.
 PARTS = [SEEDS[:5], pytest.param(SEEDS[5:], marks=pytest.mark.slow)]
 
-DEAF: Any = SimpleNamespace(hear=lambda problem: None)
+UNCHECKED: Any = SimpleNamespace(hold=lambda problem: None)
 
 
 def zero(name: str) -> Callable[[Problem], bool]:
@@ -145,7 +145,7 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
 @cache
 def drawn(seed: int) -> Drawn:
     panel = PeerSession(InProcess(Textbook()), {})
-    return Drawing(drive(discover(None, None, seed), panel), panel, DEAF, seed, 200).draw()
+    return Drawing(drive(discover(None, None, seed), panel), panel, UNCHECKED, seed, 200).draw()
 
 
 @pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
@@ -242,7 +242,7 @@ def test_as_many_problems_are_compared_as_were_asked_for() -> None:
     for examples in (1, 5, 20, 60, 200):
         panel = PeerSession(InProcess(Textbook()), {})
         discovery = drive(discover(None, None, 0), panel)
-        found = Drawing(discovery, panel, DEAF, 0, examples).draw()
+        found = Drawing(discovery, panel, UNCHECKED, 0, examples).draw()
         assert len(found.problems) == examples, f"{len(found.problems)} for {examples}"
 
 

@@ -81,10 +81,10 @@ def test_a_tensor_that_is_lost_too_often_is_unresolved(problems: int) -> None:
     few = max(1, problems // SET_ASIDE_IN)
     verdicts = []
     for lost in (few, few + 1):
-        tally = Aggregate()
+        aggregate = Aggregate(DenseNetworks())
         for index in range(problems):
-            tally.add(problem(1, index), [judgement(index < lost)])
-        finding = tally.finding("gradient", "right", "wrong")
+            aggregate.add(problem(1, index), [judgement(index < lost)])
+        finding = aggregate.finding("gradient", "right", "wrong")
         verdicts.append(finding.verdict)
         assert any("set aside" in note for note in finding.notes) == (lost == few)
         assert finding.tensors["W1"].problems == problems - (lost if lost == few else 0)
@@ -95,9 +95,9 @@ def test_a_tensor_that_is_lost_too_often_is_unresolved(problems: int) -> None:
 
 
 def test_a_tensor_that_is_always_lost_is_unresolved() -> None:
-    tally = Aggregate()
-    tally.add(problem(1, 0), [judgement(True)])
-    assert tally.finding("gradient", "right", "wrong").verdict is Verdict.UNRESOLVED
+    aggregate = Aggregate(DenseNetworks())
+    aggregate.add(problem(1, 0), [judgement(True)])
+    assert aggregate.finding("gradient", "right", "wrong").verdict is Verdict.UNRESOLVED
 
 
 OF_SIGMOID = replace(EVERYTHING, pairings=(("sigmoid", "binary_cross_entropy"),))

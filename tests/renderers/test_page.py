@@ -195,7 +195,7 @@ def test_a_cell_says_how_wrong_it_is_without_its_colour(claimed, expected, level
     tensor = {"claimed": [[claimed]], "expected": [[expected]], "error_bar": [[1e-15]]}
     cell = heat_maps(specimen(**tensor))[0].rows[0][0]
     assert (cell.level, cell.mark) == (level, mark), cell
-    assert cell.told.startswith("W1[0,0]: your code"), cell.told
+    assert cell.text.startswith("W1[0,0]: your code"), cell.text
 
 
 def test_an_entry_of_a_window_keeps_its_own_name():
