@@ -187,11 +187,11 @@ def examined(code: Any, seed: int, examinations: dict[int, Examination]) -> Entr
 
 def bad_findings(entry: Entry) -> str:
     bad = [
-        f"{f['check']} {f['verdict'].value}: {f['message']}"
+        f"{f['check']} {f['verdict']}: {f['message']}"
         for f in entry["findings"]
         if f["verdict"] != Verdict.CORRECT
     ]
-    return f"{entry['verdict'].value}; {'; '.join(bad) or 'nothing bad'}; notes {entry['notes']}"
+    return f"{entry['verdict']}; {'; '.join(bad) or 'nothing bad'}; notes {entry['notes']}"
 
 
 def float32_gradients(gradient: np.ndarray) -> np.ndarray:

@@ -147,7 +147,7 @@ def examination() -> Examination:
 
 def bad_findings(entry: Entry) -> dict[str, str]:
     return {
-        f["check"]: f"{f['verdict'].value}: {f['message']}"
+        f["check"]: f"{f['verdict']}: {f['message']}"
         for f in entry["findings"]
         if f["verdict"] != Verdict.CORRECT
     }
@@ -189,7 +189,7 @@ def test_a_campaign_catches_a_planted_bug_and_shows_it_on_a_small_network(
 ) -> None:
     entry = examination.examine(from_object(for_the_example(CATALOGUE[slug])))
     found = bad_findings(entry)
-    assert entry["verdict"] in (Verdict.WRONG, Verdict.ERROR), f"{slug}: {entry['verdict'].value}"
+    assert entry["verdict"] in (Verdict.WRONG, Verdict.ERROR), f"{slug}: {entry['verdict']}"
     if not SHOWN & set(found):
         return  # only a relation between several answers is broken, or an argument changed
     example = entry["counterexample"]
