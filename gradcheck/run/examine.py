@@ -26,7 +26,6 @@ from gradcheck.networks.discovery import (
     unsupported,
 )
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.inference import Inferred
 from gradcheck.networks.network import Network
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
@@ -44,6 +43,7 @@ from gradcheck.run.suspicions import Suspicion, cost_flags, library_flags, proce
 
 if TYPE_CHECKING:
     from gradcheck.networks.diagnosis import Diagnosis
+    from gradcheck.networks.inference import Inferred
 
 T = TypeVar("T")
 
@@ -364,7 +364,7 @@ STAGES = (
 )
 
 
-def _inferred(session: Session, settings: Examination) -> Inferred:
+def _inferred(session: Session, settings: Examination) -> "Inferred":
     """Find the reading that holds; of adapters that find none, the first says why."""
     from gradcheck.networks.inference.infer import infer
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.contract.conventions import Unrecognised
 from gradcheck.contract.protocol import Call, Described, Session
@@ -18,10 +18,12 @@ from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
-from gradcheck.networks.inference import Inferred
 from gradcheck.reading.loading import load, shipped
 from gradcheck.reading.target import Target
 from gradcheck.records.build import Head
+
+if TYPE_CHECKING:
+    from gradcheck.networks.inference import Inferred
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Submission:
     waited: Callable[[], float] = float
 
 
-def head_of(submission: Submission, inferred: Inferred | None = None) -> Head:
+def head_of(submission: Submission, inferred: "Inferred | None" = None) -> Head:
     """Return what a record says of a submission, whatever came of it.
 
     Parameters

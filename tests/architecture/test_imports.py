@@ -118,10 +118,14 @@ def all_imported(path):
                 yield module if inside else node.module
 
 
-def loaded_by(statement):
+def modules_loaded_by(statement):
     code = f"import sys; {statement}; print(' '.join(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in run.stdout.split()}
+    return set(run.stdout.split())
+
+
+def loaded_by(statement):
+    return {name.partition(".")[0] for name in modules_loaded_by(statement)}
 
 
 def test_import_gradcheck_loads_nothing_heavy():
@@ -134,6 +138,17 @@ def test_the_checker_itself_loads_neither_jax_nor_scipy_nor_test_tools():
     heavy = {"jax", "scipy", "hypothesis", "pytest", "jinja2", "matplotlib"}
     heavy &= loaded_by("import gradcheck; gradcheck.check")
     assert not heavy, f"gradcheck.check loads {sorted(heavy)}"
+
+
+def test_native_code_waits_for_nothing_that_foreign_or_wrong_code_needs():
+    loaded = modules_loaded_by("import gradcheck.run.api, gradcheck.run.examine, gradcheck.checks")
+    late = (
+        "gradcheck.networks.inference",
+        "gradcheck.networks.diagnosis",
+        "gradcheck.networks.bugs",
+    )
+    early = sorted(name for name in loaded if name.startswith(late))
+    assert not early, f"each check waits for {early}"
 
 
 def test_no_renderer_can_judge_or_run_code():
