@@ -41,15 +41,17 @@ def test_a_signal_leaves_no_folder_and_no_worker(write, tmp_path, name):
     folder.mkdir()
     path = write(SLOW)
     patient = ("--timeout", "300", "--call-timeout", "300")  # the signal may come late
-    run = program("check", path, *patient, env={**os.environ, "TMPDIR": str(folder)})
+    number = getattr(signal, name)
+    heeded = {"preexec_fn": lambda: signal.signal(number, signal.SIG_DFL)}  # nohup ignores one
+    run = program("check", path, *patient, env={**os.environ, "TMPDIR": str(folder)}, **heeded)
     end = time.monotonic() + 120
     while not list(folder.glob("gradcheck-*/scratch")) and time.monotonic() < end:
         time.sleep(0.02)
     assert list(folder.iterdir()), "it never started"
     time.sleep(0.5)
-    run.send_signal(getattr(signal, name))
+    run.send_signal(number)
     out, err = run.communicate(timeout=300)
-    assert run.returncode == 128 + getattr(signal, name), f"{run.returncode}: {out}{err}"
+    assert run.returncode == 128 + number, f"{run.returncode}: {out}{err}"
     assert "Traceback" not in err, err
     left = [p.name for p in folder.iterdir()]
     assert not left, f"left behind: {left}"
