@@ -23,7 +23,7 @@ from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.network import Network
 from gradcheck.networks.sampling import Support
 from gradcheck.run.mutation_score import FINDERS
-from tests.bugs.answers import answers, flags, makes_no_difference
+from tests.networks.bugs.answers import answers, flags, makes_no_difference
 
 #: Problems that code for one network, and code for all, is examined on.
 PROBLEMS_ONE, PROBLEMS_ALL = 25, 120

@@ -15,7 +15,7 @@ from gradcheck.networks import diagnosis
 from gradcheck.records import build
 from gradcheck.records.record import Record
 from tests.arithmetic.elsewhere import FUNCTIONS, moved, tilted
-from tests.forked import workers
+from tests.execution.forked import workers
 from tests.records.form import fault
 
 pytest_plugins = ["pytester"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.adapters.conftest import example
+from tests.reading.conftest import example
 
 
 def entry_of(result):

@@ -7,7 +7,8 @@ left, ``1 + tanh(z / 2)`` and ``1 - exp(-a)`` few. Beside them stand forms that 
 import math
 
 import numpy as np
-from naive import Array, Form, gelu_share, sigmoid
+
+from tests.quality.naive import Array, Form, gelu_share, sigmoid
 
 SQRT_HALF = math.sqrt(0.5)
 DENSITY = 1 / math.sqrt(2 * math.pi)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from naive import Naive, Pairs
 
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.execution.session import InProcess
@@ -12,6 +11,7 @@ from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.naive import Naive, Pairs
 
 TRUTHS = Truths()
 CONVENTION = "It is a convention: the loss penalises the biases too, and so does the gradient"

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from naive import Naive
 
 from gradcheck import check
 from gradcheck.comparison.calibration import UNIT32
@@ -31,6 +30,7 @@ from gradcheck.records.record import Entry
 from gradcheck.run.compared_problems import Drawing, Drawn
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.naive import Naive
 
 ROOT = Path(__file__).resolve().parents[2]
 

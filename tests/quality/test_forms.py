@@ -4,8 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from forms import RIGHT, WRONG
-from naive import Naive
 
 from gradcheck.checks import gradient
 from gradcheck.comparison.aggregate import SET_ASIDE_IN, Aggregate
@@ -19,6 +17,8 @@ from gradcheck.networks.sampling import EVERYTHING, problem
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.forms import RIGHT, WRONG
+from tests.quality.naive import Naive
 from tests.tiers import telling
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from naive import Array, Naive, Pairs
 
 from gradcheck.checks import gradient, loss, saturation
 from gradcheck.comparison.calibration import calibrate
@@ -17,6 +16,7 @@ from gradcheck.networks.loss_conventions import Guard, askable, guard
 from gradcheck.networks.sampling import PAIRINGS, Support, problem
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.naive import Array, Naive, Pairs
 
 LOGARITHMIC = ("cross_entropy", "binary_cross_entropy")
 SUPPORT = Support(pairings=tuple(pair for pair in PAIRINGS if pair[1] in LOGARITHMIC))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from naive import Naive
 
 from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict
@@ -21,6 +20,7 @@ from gradcheck.reading.loading import load, shipped
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.naive import Naive
 
 IMPLEMENTATIONS = ("matrix", "scalar_loops", "jax_autodiff")
 

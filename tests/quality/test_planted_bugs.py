@@ -24,7 +24,7 @@ from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import from_object
 from tests import strategies
-from tests.bugs.answers import answers, flags, makes_no_difference
+from tests.networks.bugs.answers import answers, flags, makes_no_difference
 
 SEED = 71
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from naive import Naive, Pairs
 
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Observation, Request
@@ -15,6 +14,7 @@ from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.naive import Naive, Pairs
 
 TRUTHS = Truths()
 
