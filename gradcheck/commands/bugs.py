@@ -20,8 +20,7 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Show or write the catalogue, or one bug."""
-    from gradcheck.networks.bugs import CATALOGUE
-    from gradcheck.networks.bugs.example import find
+    from gradcheck.networks.bugs import CATALOGUE, find
     from gradcheck.renderers import catalogue
 
     slug, json = arguments.slug, arguments.json

@@ -12,8 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.networks.bugs.bug import Bug, differ
-from gradcheck.networks.bugs.example import described, worked
+from gradcheck.networks.bugs.bug import Bug, described, differ, worked
 from gradcheck.records.record import plain
 from gradcheck.renderers.formatting import count, entry_of, matrix, number
 from gradcheck.renderers.markdown import escape

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck.networks.bugs import CATALOGUE
-from gradcheck.networks.bugs.example import worked
+from gradcheck.networks.bugs.bug import worked
 from gradcheck.renderers.catalogue import render, to_json
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bugs.md"

@@ -37,9 +37,8 @@ _bug = partial(
     Bug, SITE, right="phi'(z)", strikes="slopes", example="2-3-1 tanh,identity half_squared_error"
 )
 
-BUGS = (
-    _bug(
-        "derivative_missing",
+BUGS = {
+    "derivative_missing": _bug(
         "the derivative of the activation is left out",
         wrong="{delta} = {delta[up] @ W[up].T}",
         right="{delta} = {delta[up] @ W[up].T * slope(z)}",
@@ -48,8 +47,7 @@ BUGS = (
         hides="identity; relu units that are all active",
         rules={"activation_derivative": lambda p, layer: np.ones_like(p.z[layer])},
     ),
-    _bug(
-        "derivative_at_activated_value",
+    "derivative_at_activated_value": _bug(
         "the derivative is taken at the activated value",
         wrong="phi'(a), with a = phi(z)",
         why="The activation a was stored, z was not; or a formula in z is fed a.",
@@ -59,8 +57,7 @@ BUGS = (
         rules=_at(lambda p, layer: p.a[layer]),
         example="2-3-1 sigmoid,identity half_squared_error",
     ),
-    _bug(
-        "derivative_squared",
+    "derivative_squared": _bug(
         "the derivative is multiplied in twice",
         wrong="phi'(z)^2",
         why="One function multiplies by the derivative already, and its caller does so again.",
@@ -68,8 +65,7 @@ BUGS = (
         hides="identity and relu, where the slope is 0 or 1",
         rules=after("activation_derivative", lambda p, layer, slope: slope**2),
     ),
-    _bug(
-        "derivative_negative",
+    "derivative_negative": _bug(
         "the derivative has the wrong sign",
         wrong="-phi'(z)",
         why="A sign from the error is written into the derivative as well.",
@@ -77,8 +73,7 @@ BUGS = (
         hides="nowhere, except that two such layers below one another cancel",
         rules=after("activation_derivative", lambda p, layer, slope: -slope),
     ),
-    _bug(
-        "derivative_doubled",
+    "derivative_doubled": _bug(
         "the derivative is twice what it should be",
         wrong="2 phi'(z)",
         why="The 2 of a squared error is put into the derivative of the activation.",
@@ -86,8 +81,7 @@ BUGS = (
         "layer.",
         rules=after("activation_derivative", lambda p, layer, slope: 2.0 * slope),
     ),
-    _bug(
-        "activation_as_derivative",
+    "activation_as_derivative": _bug(
         "the activation itself stands where its derivative belongs",
         wrong="phi(z)",
         why="The function and its derivative have names one word apart, or a flag is not passed.",
@@ -96,8 +90,7 @@ BUGS = (
         rules={"activation_derivative": lambda p, layer: p.a[layer]},
         example="2-3-1 sigmoid,identity half_squared_error",
     ),
-    _bug(
-        "pre_activation_as_derivative",
+    "pre_activation_as_derivative": _bug(
         "the pre-activation stands where the derivative belongs",
         wrong="z",
         why="z is passed on, and the call of the derivative around it is forgotten.",
@@ -105,8 +98,7 @@ BUGS = (
         rules={"activation_derivative": lambda p, layer: p.z[layer]},
         example="2-3-1 sigmoid,identity half_squared_error",
     ),
-    _bug(
-        "derivative_at_layer_above",
+    "derivative_at_layer_above": _bug(
         "the derivative is taken at the pre-activation of the next layer",
         wrong="{slope(z[l+1])}",
         right="{slope(z[l])}",
@@ -116,8 +108,7 @@ BUGS = (
         rules=_at(lambda p, layer: p.z[p.fitting(layer, layer + 1)]),
         example="3-3-3 tanh,identity half_squared_error",
     ),
-    _bug(
-        "derivative_at_layer_below",
+    "derivative_at_layer_below": _bug(
         "the derivative is taken at the pre-activation of the layer before",
         wrong="{slope(z[l-1])}",
         right="{slope(z[l])}",
@@ -127,8 +118,7 @@ BUGS = (
         rules=_at(lambda p, layer: p.z[p.fitting(layer, layer - 1) or layer]),
         example="3-3-3 tanh,sigmoid half_squared_error",
     ),
-    _bug(
-        "one_derivative_for_all_layers",
+    "one_derivative_for_all_layers": _bug(
         "every layer uses the derivative of the first layer's activation",
         wrong="phi_1'(z[l])",
         right="phi_l'(z[l])",
@@ -138,8 +128,7 @@ BUGS = (
         rules={"activation_derivative": _of_first_layer},
         example="2-3-1 sigmoid,identity half_squared_error",
     ),
-    _bug(
-        "derivative_of_batch_mean",
+    "derivative_of_batch_mean": _bug(
         "one derivative, at the mean of the batch, serves all samples",
         wrong="phi'(mean of z over the batch)",
         right="phi'(z), for each sample",
@@ -152,8 +141,7 @@ BUGS = (
             )
         },
     ),
-    _bug(
-        "derivative_of_next_sample",
+    "derivative_of_next_sample": _bug(
         "each sample uses the derivative of the next one",
         wrong="phi'(z of sample n+1)",
         right="phi'(z of sample n)",
@@ -162,8 +150,7 @@ BUGS = (
         hides="a batch of one, equal rows, identity",
         rules=_at(lambda p, layer: np.roll(p.z[layer], -1, axis=0)),
     ),
-    _bug(
-        "derivative_without_bias",
+    "derivative_without_bias": _bug(
         "the derivative is taken before the bias is added",
         wrong="{slope(inputs @ W)}",
         right="{slope(inputs @ W + b)}",
@@ -172,8 +159,7 @@ BUGS = (
         hides="biases of zero, which is how most code starts; identity",
         rules=_at(lambda p, layer: p.z[layer] - p.pairs[layer - 1][1]),
     ),
-    _bug(
-        "derivative_of_delta",
+    "derivative_of_delta": _bug(
         "the derivative is applied to the delta",
         wrong="d phi'(d), with d = {delta[up] @ W[up].T}",
         right="d phi'(z)",
@@ -183,4 +169,4 @@ BUGS = (
         rules={"hidden_delta": _of_propagated},
         strikes="hidden",
     ),
-)
+}

@@ -68,14 +68,14 @@ _penalty = partial(
     Bug,
     PENALTY,
     right="{l2 * W}",
+    hides="l2 = 0",
     strikes="weights",
     example="2-3-2 tanh,identity half_squared_error l2=0.1",
 )
 _penalty_in_loss = partial(_penalty, right="loss = data + l2/2 sum W^2", strikes="whole")
 
-BUGS = (
-    _batch(
-        "batch_mean_missing",
+BUGS = {
+    "batch_mean_missing": _batch(
         "the gradient is a sum where the loss is a mean",
         wrong="{inputs.T @ delta}",
         why="The loss is divided by N when it is printed; the gradient is not.",
@@ -83,8 +83,7 @@ BUGS = (
         hides="a batch of one; a loss that is a sum",
         rules=_mean_by(lambda p: 1.0),
     ),
-    _batch(
-        "batch_mean_extra",
+    "batch_mean_extra": _batch(
         "the gradient is a mean where the loss is a sum",
         wrong="{inputs.T @ delta / N}",
         right="{inputs.T @ delta}",
@@ -94,8 +93,7 @@ BUGS = (
         rules={"scale": lambda p: 1.0 / len(p.y)},
         example="2-3-2 tanh,identity half_squared_error sum",
     ),
-    _batch(
-        "batch_mean_twice",
+    "batch_mean_twice": _batch(
         "the gradient is divided by N twice",
         wrong="{inputs.T @ delta / N**2}",
         why="The error is divided by N when it is formed, and the gradient again.",
@@ -103,8 +101,7 @@ BUGS = (
         hides="a batch of one; a loss that is a sum",
         rules=_mean_by(lambda p: len(p.y) ** 2),
     ),
-    _batch(
-        "nominal_batch_size",
+    "nominal_batch_size": _batch(
         "the gradient is divided by the batch size of the settings",
         wrong="{inputs.T @ delta / 32}",
         why="The configured size is used, and the last batch is smaller.",
@@ -112,8 +109,7 @@ BUGS = (
         hides="full batches; a loss that is a sum",
         rules=_mean_by(lambda p: 32.0),
     ),
-    _batch(
-        "divided_by_samples_minus_one",
+    "divided_by_samples_minus_one": _batch(
         "the gradient is divided by N - 1",
         wrong="{inputs.T @ delta / (N - 1)}",
         why="A mean is mistaken for an unbiased variance, or a last index for a count.",
@@ -121,8 +117,7 @@ BUGS = (
         hides="a batch of one, for which the division is left out; a loss that is a sum",
         rules=_mean_by(lambda p: max(len(p.y) - 1, 1)),
     ),
-    _batch(
-        "divided_by_twice_the_samples",
+    "divided_by_twice_the_samples": _batch(
         "the half of the loss is written into the mean",
         wrong="{inputs.T @ delta / (2 * N)}",
         why="The cost is 1/(2 N) times a sum of squares, and 2 N is divided by once more.",
@@ -130,8 +125,7 @@ BUGS = (
         hides="a loss that is a sum",
         rules=_mean_by(lambda p: 2.0 * len(p.y)),
     ),
-    _batch(
-        "divided_by_outputs_not_samples",
+    "divided_by_outputs_not_samples": _batch(
         "the gradient is divided by the number of outputs, not of samples",
         wrong="{inputs.T @ delta / n_outputs}",
         why="len() is taken of the wrong array, or shape[{units at}] for shape[{samples at}].",
@@ -139,8 +133,7 @@ BUGS = (
         hides="as many samples as outputs; a loss that is a sum",
         rules=_mean_by(lambda p: p.y.shape[1]),
     ),
-    _batch(
-        "divided_by_inputs_not_samples",
+    "divided_by_inputs_not_samples": _batch(
         "the gradient is divided by the number of inputs, not of samples",
         wrong="{inputs.T @ delta / n_inputs}",
         why="x.shape[{units at}] is taken for the number of samples: the layout was turned.",
@@ -149,8 +142,7 @@ BUGS = (
         rules=_mean_by(lambda p: p.a[0].shape[1]),
         example="3-4-2 tanh,identity half_squared_error",
     ),
-    _batch(
-        "last_sample_left_out",
+    "last_sample_left_out": _batch(
         "the last sample is left out of the gradient",
         wrong="sum over n < N of {inputs.n} {delta.n}",
         right="sum over n <= N of {inputs.n} {delta.n}",
@@ -159,8 +151,7 @@ BUGS = (
         hides="a last sample with no error",
         rules=_rows(slice(None, -1)),
     ),
-    _batch(
-        "gradient_of_last_sample",
+    "gradient_of_last_sample": _batch(
         "the gradient of the last sample stands for the batch",
         wrong="{inputs.N} {delta.N}",
         right="sum over samples n of {inputs.n} {delta.n}",
@@ -169,35 +160,28 @@ BUGS = (
         hides="a batch of one",
         rules=_rows(slice(-1, None)),
     ),
-    _penalty(
-        "penalty_gradient_missing",
+    "penalty_gradient_missing": _penalty(
         "the penalty is in the loss and not in the gradient",
         wrong="0",
         why="The penalty is added to the loss when it is printed, and forgotten on the way back.",
         mend="Add {l2 * W} to the weight gradient.",
-        hides="l2 = 0",
         rules=_l2_times(lambda p, w: np.zeros_like(w)),
     ),
-    _penalty(
-        "penalty_gradient_doubled",
+    "penalty_gradient_doubled": _penalty(
         "the penalty's gradient is twice what it should be",
         wrong="{2 * l2 * W}",
         why="The derivative of a square is written down, and the half of the penalty is forgotten.",
         mend="With l2/2 W^2 in the loss the 2 cancels: add {l2 * W}.",
-        hides="l2 = 0",
         rules=_l2_times(lambda p, w: 2.0 * w),
     ),
-    _penalty(
-        "penalty_gradient_halved",
+    "penalty_gradient_halved": _penalty(
         "the half of the penalty is left in its gradient",
         wrong="{l2 * W / 2}",
         why="The half of the loss is carried over, and the 2 of the square is not.",
         mend="Add the derivative of the penalty that is in the loss: {l2 * W}.",
-        hides="l2 = 0",
         rules=_l2_times(lambda p, w: 0.5 * w),
     ),
-    _penalty(
-        "penalty_divided_by_samples",
+    "penalty_divided_by_samples": _penalty(
         "the penalty's gradient is divided by the batch size",
         wrong="{l2 * W / N}",
         why="The penalty stands inside the bracket that is divided by N.",
@@ -205,8 +189,7 @@ BUGS = (
         hides="l2 = 0; a batch of one",
         rules=_l2_times(lambda p, w: w / len(p.y)),
     ),
-    _penalty(
-        "penalty_added_for_each_sample",
+    "penalty_added_for_each_sample": _penalty(
         "the penalty's gradient is added once for each sample",
         wrong="{N * l2 * W}",
         why="It stands inside the loop over the samples.",
@@ -214,17 +197,14 @@ BUGS = (
         hides="l2 = 0; a batch of one",
         rules=_l2_times(lambda p, w: len(p.y) * w),
     ),
-    _penalty(
-        "penalty_sign_lost",
+    "penalty_sign_lost": _penalty(
         "the penalty's gradient is subtracted",
         wrong="{-(l2 * W)}",
         why="The penalty makes weights smaller, and so a minus seems right.",
         mend="The minus is that of the step: the gradient has +{l2 * W}.",
-        hides="l2 = 0",
         rules=_l2_times(lambda p, w: -w),
     ),
-    _penalty(
-        "penalty_times_rate",
+    "penalty_times_rate": _penalty(
         "a learning rate is in the penalty's gradient",
         wrong="{0.1 * l2 * W}",
         why="The line comes from an update with weight decay.",
@@ -232,8 +212,7 @@ BUGS = (
         hides="l2 = 0; a rate of 1",
         rules=_l2_times(lambda p, w: OWN_RATE * w),
     ),
-    _penalty(
-        "biases_penalised",
+    "biases_penalised": _penalty(
         "the biases are penalised in the gradient and not in the loss",
         wrong="{db + l2 * b}",
         right="{db}",
@@ -245,8 +224,7 @@ BUGS = (
         ),
         strikes="biases",
     ),
-    _penalty(
-        "penalty_of_absolute_weights",
+    "penalty_of_absolute_weights": _penalty(
         "the penalty's gradient is that of absolute weights",
         wrong="{l2 * sign(W)}",
         why="It is the gradient of an L1 penalty.",
@@ -254,8 +232,7 @@ BUGS = (
         hides="l2 = 0; weights of exactly 1 or -1",
         rules=_l2_times(lambda p, w: np.sign(w)),
     ),
-    _penalty(
-        "penalty_made_positive",
+    "penalty_made_positive": _penalty(
         "the penalty's gradient has lost the sign of the weights",
         wrong="{l2 * abs(W)}",
         why="A penalty is thought of as positive.",
@@ -263,8 +240,7 @@ BUGS = (
         hides="l2 = 0; weights that are all positive",
         rules=_l2_times(lambda p, w: np.abs(w)),
     ),
-    _penalty(
-        "penalty_of_squared_weights",
+    "penalty_of_squared_weights": _penalty(
         "the penalty itself is added to the gradient",
         wrong="{l2 * W**2 / 2}",
         why="The term of the loss is copied, and not derived.",
@@ -272,8 +248,7 @@ BUGS = (
         hides="l2 = 0; weights of exactly 0 or 2",
         rules=_l2_times(lambda p, w: 0.5 * w * w),
     ),
-    _penalty(
-        "penalty_norm_not_squared",
+    "penalty_norm_not_squared": _penalty(
         "the penalty's gradient is that of a norm without its square",
         wrong="{l2 * W} / ||{W}||",
         why="np.linalg.norm(W) is taken for the sum of squares.",
@@ -281,35 +256,28 @@ BUGS = (
         hides="l2 = 0; weights of norm 1",
         rules=_l2_times(lambda p, w: w / max(float(np.linalg.norm(w)), 1e-30)),
     ),
-    _penalty(
-        "first_row_not_penalised",
+    "first_row_not_penalised": _penalty(
         "the weights of the first input are not penalised",
         wrong="{l2 * W}, but 0 from the first input",
         why="theta[0] was the bias in another layout, and is left out of the penalty.",
         mend="With the bias apart penalise every {input} of {W}.",
-        hides="l2 = 0",
         rules=_l2_times(_first_row_free),
     ),
-    _penalty_in_loss(
-        "penalty_missing_in_loss",
+    "penalty_missing_in_loss": _penalty_in_loss(
         "the penalty is in the gradient and not in the loss",
         wrong="loss = data",
         why="Weight decay is added to the gradient, and the loss is printed without it.",
         mend="Add l2/2 * sum(W**2) to the loss.",
-        hides="l2 = 0",
         rules=_loss_with(0.0),
     ),
-    _penalty_in_loss(
-        "penalty_half_missing_in_loss",
+    "penalty_half_missing_in_loss": _penalty_in_loss(
         "the penalty in the loss lacks its half",
         wrong="loss = data + l2 sum W^2",
         why="The gradient l2 W is written first, and the loss is guessed from it.",
         mend="Put the half back, or use 2 * l2 * W in the gradient.",
-        hides="l2 = 0",
         rules=_loss_with(2.0),
     ),
-    _penalty_in_loss(
-        "biases_penalised_in_loss",
+    "biases_penalised_in_loss": _penalty_in_loss(
         "the biases are penalised in the loss and not in the gradient",
         wrong="loss = data + l2/2 (sum W^2 + sum b^2)",
         why="One loop sums the squares of all parameters.",
@@ -317,4 +285,4 @@ BUGS = (
         hides="l2 = 0; biases of zero",
         rules=after("loss", _biases_in_loss),
     ),
-)
+}

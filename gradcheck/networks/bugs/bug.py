@@ -1,13 +1,17 @@
 """What a catalogued bug is: data."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, lru_cache
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 
+from gradcheck.contract.posed import by_name
+from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.errors.lines import Anywhere
+from gradcheck.execution.calling import Caller
+from gradcheck.networks import sampling
 from gradcheck.networks.bugs.textbook import Rule, Textbook, only_in
 from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.network import Network
@@ -94,10 +98,10 @@ class Bug:
     ----------
     place : Site
         Where the wrong rule stands.
-    slug : str
-        Readable name, as in the record.
     title : str
         One line.
+    slug : str
+        Readable name, as in the record: its key in the catalogue.
     wrong, right : str
         The formulas, side by side. In these texts and the others what depends on layout and
         names stands in braces, for :meth:`gradcheck.networks.notation.Notation.tell`.
@@ -122,9 +126,9 @@ class Bug:
     """
 
     place: Site
-    slug: str
     title: str
     _: KW_ONLY
+    slug: str = ""
     wrong: str
     right: str
     why: str
@@ -186,8 +190,8 @@ class Bug:
         y = np.tile(np.eye(1, network.widths[-1]), (self.samples, 1))
         ones = Problem(network, params, Batch(np.ones((self.samples, network.widths[0])), y))
         code = self.planted()
-        gradient(code, ones)
-        step(code, ones)
+        for call in CALLS:
+            answers_to(call, code, (ones,))
         return bool(code.memory)
 
     def having(self, number: float) -> "Bug":
@@ -211,87 +215,48 @@ class Bug:
         memory that it overwrites later. A bug of state is asked about :func:`others`
         first.
         """
-        code = self.planted(layer)
-        right = _right(problem)
-        calls = (*asked_before(self, problem), problem)
-        kept: list[tuple[np.ndarray, bytes]] = []
-        with np.errstate(all="ignore"):
-            for ask in (gradient, step):
-                for asked in calls:
-                    answer = ask(code, asked)
-                    if answer.impure or any(array.tobytes() != was for array, was in kept):
-                        return True
-                    kept += [(array, array.tobytes()) for array in answer.raw]
-                    if asked is problem:
-                        expected = right[ask is step]
-                        pairs = zip(expected, answer.numbers, strict=True)
-                        if any(differ(r, w) for r, w in pairs):
-                            return True
+        asked = (*asked_before(self, problem), problem)
+        for call in CALLS:
+            answers = answers_to(call, self.planted(layer), asked)
+            touched = any(impure(answer) or answer.overwrote for answer in answers)
+            if touched or shows(call, problem, answers[-1]):
+                return True
         return False
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a call said, and whether it touched what is not its own.
-
-    Attributes
-    ----------
-    numbers : list of array
-        The loss and the gradient, or a step turned back into a gradient.
-    raw : list of array
-        The arrays that were returned.
-    impure : bool
-        Whether arguments were written to or their memory returned.
-    """
-
-    numbers: list[np.ndarray]
-    raw: list[np.ndarray]
-    impure: bool
+#: What code is asked: the gradient, and a step.
+CALLS = (Call.LOSS_AND_GRADS, Call.STEP)
 
 
-class _Arguments:
-    """Fresh, writable copies, watched."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.pairs = problem.params.copies()
-        self.batch = SimpleNamespace(x=problem.batch.x.copy(), y=problem.batch.y.copy())
-        # the code may put other arrays in its lists: these are ours
-        self._arrays = [*_flat(self.pairs), self.batch.x, self.batch.y]
-        self._before = [array.tobytes() for array in self._arrays]
-
-    def touched(self, answer: Sequence[np.ndarray]) -> bool:
-        """Whether they were written to, or the answer shares their memory."""
-        written = any(
-            array.tobytes() != was for array, was in zip(self._arrays, self._before, strict=True)
-        )
-        return written or any(np.may_share_memory(a, r) for a in self._arrays for r in answer)
+def answers_to(call: Call, code: Textbook, problems: Sequence[Problem]) -> list[Observation]:
+    """Ask about one problem after the other."""
+    caller = Caller(Anywhere(code))
+    return [caller.call(code, Request(call, problem, learning_rate=RATE)) for problem in problems]
 
 
-def gradient(code: Textbook, problem: Problem) -> Answer:
-    """Ask for the loss and the gradient."""
-    given = _Arguments(problem)
-    loss, grads = code.loss_and_grads(problem.network, given.pairs, given.batch)
-    raw = list(_flat(grads))
-    return Answer([np.array(loss), *(array.copy() for array in raw)], raw, given.touched(raw))
+def impure(answer: Observation) -> bool:
+    """Whether a call wrote to its arguments, or returned their memory."""
+    return bool(answer.changed or answer.aliased)
 
 
-def step(code: Textbook, problem: Problem) -> Answer:
-    """Ask for a step, and turn it back into a gradient."""
-    given = _Arguments(problem)
-    raw = list(_flat(code.step(problem.network, given.pairs, given.batch, RATE)))
-    before = problem.params.values()
-    numbers = [(after - old) / RATE for after, old in zip(raw, before, strict=True)]
-    return Answer(numbers, raw, given.touched(raw))
+def shows(call: Call, problem: Problem, answer: Observation) -> bool:
+    """Whether an answer is another than the textbook's."""
+    if answer.failure is not None:
+        return True
+    both = zip(_right(call, problem), _numbers(call, problem, answer), strict=True)
+    return any(differ(right, wrong) for right, wrong in both)
 
 
-def _flat(pairs: Any) -> Iterator[np.ndarray]:
-    return (np.asarray(array) for pair in pairs for array in pair)
+@lru_cache(maxsize=2048)
+def _right(call: Call, problem: Problem) -> list[np.ndarray]:
+    return _numbers(call, problem, answers_to(call, Textbook(), (problem,))[0])
 
 
-@lru_cache(maxsize=1024)
-def _right(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What the textbook says of a gradient and of a step."""
-    return gradient(Textbook(), problem).numbers, step(Textbook(), problem).numbers
+def _numbers(call: Call, problem: Problem, answer: Observation) -> list[np.ndarray]:
+    """The loss and the gradient, or a step turned back into a gradient."""
+    if call is Call.LOSS_AND_GRADS:
+        return [np.array(answer.loss), *answer.tensors.values()]
+    return [(answer.tensors[name] - before) / RATE for name, before in problem.params.items()]
 
 
 def asked_before(bug: Bug, problem: Problem) -> tuple[Problem, ...]:
@@ -330,3 +295,77 @@ def differ(right: np.ndarray, wrong: np.ndarray) -> bool:
         return wrong.shape != (1, *right.shape) or differ(right, wrong[0])
     size = float(np.linalg.norm(right))
     return not float(np.linalg.norm(right - wrong)) <= VISIBLE_CHANGE * size + 1e-14
+
+
+# ---- an entry as plain data, and worked on its example -----------------------------------
+
+#: The example is filled with numbers from this seed.
+_EXAMPLE_SEED = 0
+
+_FIELDS = (
+    *("slug", "title", "site", "wrong", "right", "why", "mend"),
+    *("strikes", "hides", "example", "samples", "activation"),
+)
+
+
+def described(bug: Bug) -> dict[str, Any]:
+    """Return what an entry says, as plain data.
+
+    Parameters
+    ----------
+    bug : Bug
+
+    Returns
+    -------
+    dict
+        Its texts as they are read, and where it shows.
+    """
+    told = bug.told()
+    return {name: getattr(told, name) for name in _FIELDS}
+
+
+def worked(bug: Bug) -> dict[str, Any]:
+    """Work the example by the textbook and by the bug.
+
+    Parameters
+    ----------
+    bug : Bug
+
+    Returns
+    -------
+    dict
+        The problem, which function was asked (the gradient, or the step when only
+        that shows), the numbers of both, and a note on what numbers do not show.
+    """
+    rng = np.random.default_rng(_EXAMPLE_SEED)
+    problem = sampling.fill(rng, Network.parse(bug.example), bug.samples)
+    before = asked_before(bug, problem)
+    wrong = {call: answers_to(call, bug.planted(), (*before, problem))[-1] for call in CALLS}
+    shown = {call: shows(call, problem, answer) for call, answer in wrong.items()}
+    call = next((call for call in CALLS if shown[call] or impure(wrong[call])), CALLS[0])
+    notes = []
+    if before and shown[call]:
+        notes.append("the code was asked about two other problems before")
+    if impure(wrong[call]):
+        notes.append("the call writes to its arguments or returns their memory")
+    elif not shown[call]:
+        notes.append("the numbers are right; a later call changes them")
+    return {
+        "network": str(problem.network),
+        "params": [{"W": w, "b": b} for w, b in problem.params.pairs],
+        "x": problem.batch.x,
+        "y": problem.batch.y,
+        "asked": call.value,
+        **({"learning_rate": RATE} if call is Call.STEP else {}),
+        "textbook": _named(call, answers_to(call, Textbook(), (problem,))[0]),
+        "bug": _named(call, wrong[call]),
+        "note": "; ".join(notes),
+    }
+
+
+def _named(call: Call, answer: Observation) -> dict[str, Any]:
+    """Return the numbers of an answer, in whatever shapes they came, by name."""
+    if call is Call.STEP:
+        return dict(answer.tensors if answer.failure is None else by_name(answer.returned))
+    loss, pairs = (answer.loss, answer.tensors.pairs) if answer.failure is None else answer.returned
+    return {"loss": loss, **{f"d{name}": array for name, array in by_name(pairs).items()}}

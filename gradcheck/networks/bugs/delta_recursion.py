@@ -82,20 +82,19 @@ _TWICE = Free(
 )
 
 _bug = partial(Bug, SITE, right="{delta[up] @ W[up].T}", strikes="hidden")
-_by_unit = partial(_bug, right="sum_k {delta[up].k} {W[up][j,k]}")
+_by_unit = partial(
+    _bug, right="sum_k {delta[up].k} {W[up][j,k]}", hides="one unit in the layer above"
+)
 
-BUGS = (
-    _by_unit(
-        "first_output_weight_reused",
+BUGS = {
+    "first_output_weight_reused": _by_unit(
         "one weight serves every output in the hidden delta",
         wrong="sum_k {delta[up].k} {W[up][j,0]}",
         why="A line is copied from one output to the next and its index is not changed.",
         mend="Give each output its own weight: {code(delta[up] @ W[up].T)}.",
-        hides="one unit in the layer above",
         rules=_through(lambda w: w[:, :1] + np.zeros_like(w)),
     ),
-    _bug(
-        "transpose_missing",
+    "transpose_missing": _bug(
         "the weights are {turned} on the way back",
         wrong="{delta[up] @ W[up]}",
         why="On a square layer the shapes fit either way, so nothing complains.",
@@ -104,8 +103,7 @@ BUGS = (
         rules={"propagate": _not_transposed},
         example=_SQUARE,
     ),
-    _bug(
-        "weights_reshaped_not_transposed",
+    "weights_reshaped_not_transposed": _bug(
         "the weights are reshaped where they should be transposed",
         wrong="{delta[up] @ reshaped_back(W[up])}",
         why="reshape gives the shape that is asked for, and nothing complains.",
@@ -113,8 +111,7 @@ BUGS = (
         hides="one unit in this layer or the one above",
         rules=_through(lambda w: w.reshape(w.shape[::-1]).T),
     ),
-    _bug(
-        "weights_updated_before_hidden_delta",
+    "weights_updated_before_hidden_delta": _bug(
         "the weights are updated before the hidden delta reads them",
         wrong="{delta[up] @ (W[up] - rate * dW[up]).T}",
         why="Going backwards, each layer is updated as soon as its gradient is known.",
@@ -122,24 +119,21 @@ BUGS = (
         hides="the gradient alone, without a step; a small rate; one layer",
         rules={"propagate": lambda p, layer: _updated(p, layer, p.learning_rate or 0.0)},
     ),
-    _bug(
-        "weights_updated_inside_gradient",
+    "weights_updated_inside_gradient": _bug(
         "the gradient of a layer is taken through weights that are updated already",
         why="The backward pass updates as it goes, by a rate of its own.",
         mend="Compute every gradient first, then update; or keep a copy of the old weights.",
         hides="a small rate: the error is the rate's size; one layer",
         **_INSIDE.with_number(OWN_RATE),
     ),
-    _bug(
-        "delta_added_before_and_after_update",
+    "delta_added_before_and_after_update": _bug(
         "the hidden delta is summed twice, before and after the update",
         why="Two loops over the weights each add to the same sum, one of them after the update.",
         mend="Add delta * W once, before the weights change.",
         hides="one layer",
         **_TWICE.with_number(OWN_RATE),
     ),
-    _by_unit(
-        "weights_left_out",
+    "weights_left_out": _by_unit(
         "the deltas of the layer above are summed without their weights",
         wrong="sum_k {delta[up].k}",
         why="The sum over the layer above is written, and the weight forgotten.",
@@ -147,8 +141,7 @@ BUGS = (
         hides="weights of exactly 1",
         rules=_through(np.ones_like),
     ),
-    _by_unit(
-        "weights_made_shares",
+    "weights_made_shares": _by_unit(
         "each weight is divided by the sum of the weights into its unit",
         wrong="sum_k {delta[up].k} {W[up][j,k]} / sum_i {W[up][i,k]}",
         why="The error is split by shares of blame, as a popular book explains it.",
@@ -156,8 +149,7 @@ BUGS = (
         hides="weights that sum to 1",
         rules=_through(_shares),
     ),
-    _bug(
-        "pseudo_inverse_for_transpose",
+    "pseudo_inverse_for_transpose": _bug(
         "the error is sent back through the inverse of the weights",
         wrong="{delta[up] @ pinv(W[up])}",
         why="Going back seems to ask for the inverse of going forth.",
@@ -165,8 +157,7 @@ BUGS = (
         hides="orthogonal weights",
         rules=_through(lambda w: np.linalg.pinv(w).T if np.isfinite(w).all() else w),
     ),
-    _by_unit(
-        "absolute_weights",
+    "absolute_weights": _by_unit(
         "the error is sent back through absolute weights",
         wrong="sum_k {delta[up].k} |{W[up][j,k]}|",
         why="A share of blame cannot be negative, it seems.",
@@ -174,35 +165,28 @@ BUGS = (
         hides="weights that are all positive",
         rules=_through(np.abs),
     ),
-    _by_unit(
-        "deltas_averaged_not_summed",
+    "deltas_averaged_not_summed": _by_unit(
         "the deltas of the layer above are averaged",
         wrong="mean_k {delta[up].k} {W[up][j,k]}",
         why="A mean keeps the numbers small, or np.mean is typed for np.sum.",
         mend="Sum over the units of the layer above.",
-        hides="one unit in the layer above",
         rules=_through(lambda w: w / w.shape[1]),
     ),
-    _by_unit(
-        "only_first_output_propagated",
+    "only_first_output_propagated": _by_unit(
         "only the first unit of the layer above sends its delta back",
         wrong="{delta[up]._0} {W[up][j,0]}",
         why="The code was written for one output and grew.",
         mend="Sum over all units of the layer above.",
-        hides="one unit in the layer above",
         rules=_through(lambda w: np.where(np.arange(w.shape[1]) == 0, w, 0.0)),
     ),
-    _by_unit(
-        "hidden_delta_overwritten",
+    "hidden_delta_overwritten": _by_unit(
         "each output overwrites the hidden delta instead of adding to it",
         wrong="{delta[up].n} {W[up][j,n]}, of the last output n",
         why="= is typed for += in the loop over the layer above.",
         mend="Start from zero and add: several paths lead to a hidden unit.",
-        hides="one unit in the layer above",
         rules=_through(lambda w: np.where(np.arange(w.shape[1]) == w.shape[1] - 1, w, 0.0)),
     ),
-    _bug(
-        "weights_of_own_layer",
+    "weights_of_own_layer": _bug(
         "the delta goes back through the weights of its own layer",
         wrong="{delta[l+1] @ W[l].T}",
         right="{delta[l+1] @ W[l+1].T}",
@@ -212,8 +196,7 @@ BUGS = (
         rules={"propagate": _own_weights},
         example=_SQUARE,
     ),
-    _by_unit(
-        "bias_row_not_removed",
+    "bias_row_not_removed": _by_unit(
         "the bias {input} is left in, and every weight is read one {input} too early",
         wrong="sum_k {delta[up].k} times what stands one {input} before {W[up][j,k]}",
         why="Bias and weights share one matrix, and the wrong {input} of it is removed.",
@@ -221,8 +204,7 @@ BUGS = (
         hides="weights that equal their bias",
         rules={"propagate": _bias_row_kept},
     ),
-    _by_unit(
-        "sum_not_reset",
+    "sum_not_reset": _by_unit(
         "the sum is not set back to zero for the next hidden unit",
         wrong="sum_(i <= j) sum_k {delta[up].k} {W[up][i,k]}",
         why="error = 0 stands outside the loop over the hidden units.",
@@ -230,8 +212,7 @@ BUGS = (
         hides="one unit in this layer; the first unit",
         rules=after("propagate", lambda p, layer, back: np.cumsum(back, axis=1)),
     ),
-    _bug(
-        "raw_error_passed_back",
+    "raw_error_passed_back": _bug(
         "the error is passed back in place of the delta",
         wrong="{e @ W[up].T}, with e the error of the layer above without slopes (at the outputs "
         "{loss: (a - y)}, below what was passed back)",
@@ -242,8 +223,7 @@ BUGS = (
         rules={"propagate": lambda p, layer: _error(p, layer + 1) @ p.weights(layer + 1).T},
         example="2-3-2 tanh,sigmoid half_squared_error",
     ),
-    _bug(
-        "output_delta_for_every_layer",
+    "output_delta_for_every_layer": _bug(
         "every hidden layer gets the delta of the output",
         wrong="{delta[L] @ W[l+1].T}",
         right="{delta[l+1] @ W[l+1].T}",
@@ -253,8 +233,7 @@ BUGS = (
         rules={"propagate": _output_delta_again},
         example="3-3-3-3 tanh,tanh,identity half_squared_error",
     ),
-    _bug(
-        "gradient_cut",
+    "gradient_cut": _bug(
         "nothing is passed back to the layers below",
         wrong="0",
         why="A detach, a copy or a zeroed array cuts the graph.",
@@ -262,8 +241,7 @@ BUGS = (
         hides="one layer",
         rules=after("propagate", lambda p, layer, back: np.zeros_like(back)),
     ),
-    _bug(
-        "batch_mean_at_every_layer",
+    "batch_mean_at_every_layer": _bug(
         "the delta is divided by the batch size at every layer",
         wrong="{delta[up] @ W[up].T / N}",
         why="A function for one layer divides by N, and is called for each.",
@@ -271,8 +249,7 @@ BUGS = (
         hides="a batch of one",
         rules=after("propagate", lambda p, layer, back: back / len(p.y)),
     ),
-    _bug(
-        "delta_averaged_over_batch",
+    "delta_averaged_over_batch": _bug(
         "every sample gets the mean delta of the batch",
         wrong="mean over samples of {delta[up] @ W[up].T}",
         right="{delta[up] @ W[up].T}, for each sample",
@@ -281,8 +258,7 @@ BUGS = (
         hides="a batch of one, equal rows",
         rules=after("propagate", lambda p, layer, back: back.mean(axis=0) + np.zeros_like(back)),
     ),
-    _bug(
-        "hidden_delta_negated",
+    "hidden_delta_negated": _bug(
         "the sign turns at every hidden layer",
         wrong="{-(delta[up] @ W[up].T)}",
         why="The minus of the step or of the error is put into the recursion.",
@@ -290,8 +266,7 @@ BUGS = (
         hides="every second layer, where two of them cancel",
         rules=after("propagate", lambda p, layer, back: -back),
     ),
-    _bug(
-        "learning_rate_inside_delta",
+    "learning_rate_inside_delta": _bug(
         "the learning rate is multiplied into the delta",
         wrong="{0.1 * (delta[up] @ W[up].T)}",
         why="delta is taken for the step, and passed back with its rate.",
@@ -299,8 +274,7 @@ BUGS = (
         hides="a rate of 1",
         rules=after("propagate", lambda p, layer, back: OWN_RATE * back),
     ),
-    _bug(
-        "delta_is_dot_product",
+    "delta_is_dot_product": _bug(
         "one number is made of the hidden delta by np.dot",
         wrong="sum_j d_j phi'({z.j}), for every unit",
         right="d_j phi'({z.j})",
@@ -309,8 +283,7 @@ BUGS = (
         hides="one unit in this layer",
         rules=after("hidden_delta", _dot),
     ),
-    _bug(
-        "first_hidden_unit_skipped",
+    "first_hidden_unit_skipped": _bug(
         "the first hidden unit gets no delta",
         wrong="{delta._0} = 0",
         right="{delta._0} = sum_k {delta[up].k} {W[up][0,k]} phi'({z._0})",
@@ -321,4 +294,4 @@ BUGS = (
             lambda p, layer, back: np.where(np.arange(back.shape[1]) == 0, 0.0, back),
         ),
     ),
-)
+}

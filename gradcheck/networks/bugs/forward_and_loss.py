@@ -75,9 +75,8 @@ def _of_first_sample(p: Pass) -> float:
 _bug = partial(Bug, SITE, right="{z} = {inputs @ W + b}", strikes="weights")
 _loss = partial(_bug, strikes="whole")
 
-BUGS = (
-    _bug(
-        "hidden_output_used_twice",
+BUGS = {
+    "hidden_output_used_twice": _bug(
         "the last output adds the second hidden output twice",
         wrong="z2 = h2 w + h2 w'",
         right="z2 = h1 w + h2 w'",
@@ -87,8 +86,7 @@ BUGS = (
         rules=after("pre_activation", _used_twice),
         strikes="output",
     ),
-    _bug(
-        "bias_not_added",
+    "bias_not_added": _bug(
         "the forward pass leaves the bias out",
         wrong="{z} = {inputs @ W}",
         why="The bias is an argument and is not used.",
@@ -96,8 +94,7 @@ BUGS = (
         hides="biases of zero, which is how most code starts",
         rules=_bias_times(0.0),
     ),
-    _bug(
-        "bias_subtracted",
+    "bias_subtracted": _bug(
         "the forward pass {subtracts} the bias",
         wrong="{z} = {inputs @ W - b}",
         why="It is {not the bias}, in the source that was followed.",
@@ -105,8 +102,7 @@ BUGS = (
         hides="biases of zero",
         rules=_bias_times(-1.0),
     ),
-    _bug(
-        "bias_added_twice",
+    "bias_added_twice": _bug(
         "the forward pass {adds} the bias twice",
         wrong="{z} = {inputs @ W + 2 * b}",
         why="The layer does it, and the function that calls it does so again.",
@@ -114,8 +110,7 @@ BUGS = (
         hides="biases of zero",
         rules=_bias_times(2.0),
     ),
-    _bug(
-        "forward_through_transpose",
+    "forward_through_transpose": _bug(
         "the forward pass uses the weights the other way round",
         wrong="{z} = {inputs @ W.T + b}",
         why="Weights are stored the other way in the source that was followed.",
@@ -124,8 +119,7 @@ BUGS = (
         rules={"pre_activation": _through_transposed},
         example="3-3-3 tanh,identity half_squared_error",
     ),
-    _bug(
-        "activation_applied_twice",
+    "activation_applied_twice": _bug(
         "the activation is applied twice",
         wrong="a = phi(phi(z))",
         right="a = phi(z)",
@@ -134,8 +128,7 @@ BUGS = (
         hides="identity and relu",
         rules=after("activation", lambda p, layer, a: activation(replace(p, z={layer: a}), layer)),
     ),
-    _bug(
-        "output_not_activated",
+    "output_not_activated": _bug(
         "the output layer is not activated",
         wrong="a[L] = z[L]",
         right="a[L] = phi(z[L])",
@@ -146,8 +139,7 @@ BUGS = (
         strikes="output",
         example="2-3-2 tanh,sigmoid half_squared_error",
     ),
-    _bug(
-        "hidden_outputs_halved",
+    "hidden_outputs_halved": _bug(
         "hidden outputs are scaled in the forward pass only",
         wrong="a = phi(z) / 2, and delta as if a = phi(z)",
         right="a = phi(z)",
@@ -157,8 +149,7 @@ BUGS = (
         rules=after("activation", lambda p, layer, a: a if layer == p.last else 0.5 * a),
         strikes="hidden",
     ),
-    _bug(
-        "softmax_over_batch",
+    "softmax_over_batch": _bug(
         "softmax is taken over the samples",
         wrong="exp(z_nj) / sum over n of exp(z_nj)",
         right="exp(z_nj) / sum over j of exp(z_nj)",
@@ -170,8 +161,7 @@ BUGS = (
         example="2-3-3 tanh,softmax cross_entropy",
         activation="softmax",
     ),
-    _bug(
-        "sigmoid_mirrored",
+    "sigmoid_mirrored": _bug(
         "the sigmoid has the wrong sign in its exponent",
         wrong="1 / (1 + exp(z))",
         right="1 / (1 + exp(-z))",
@@ -182,8 +172,7 @@ BUGS = (
         example="2-3-2 sigmoid,identity half_squared_error",
         activation="sigmoid",
     ),
-    _bug(
-        "leaky_slope_of_forward_differs",
+    "leaky_slope_of_forward_differs": _bug(
         "the forward pass of leaky_relu has another slope",
         wrong="0.1 z if z <= 0",
         right="0.01 z if z <= 0",
@@ -194,8 +183,7 @@ BUGS = (
         example="2-3-2 leaky_relu,identity half_squared_error",
         activation="leaky_relu",
     ),
-    _bug(
-        "relu_capped_in_forward",
+    "relu_capped_in_forward": _bug(
         "the forward pass of relu is capped, and the backward pass is not",
         wrong="a = min(max(z, 0), 1)",
         right="a = max(z, 0)",
@@ -206,8 +194,7 @@ BUGS = (
         example="2-3-2 relu,identity half_squared_error",
         activation="relu",
     ),
-    _loss(
-        "loss_summed_gradient_averaged",
+    "loss_summed_gradient_averaged": _loss(
         "the loss is a sum where it should be a mean",
         wrong="sum of the samples' losses",
         right="sum of the samples' losses / N",
@@ -216,8 +203,7 @@ BUGS = (
         hides="a batch of one; a loss that is a sum; the gradient",
         rules=_data_loss(lambda p: len(p.y) if p.averaged else 1.0),
     ),
-    _loss(
-        "loss_averaged_gradient_summed",
+    "loss_averaged_gradient_summed": _loss(
         "the loss is a mean where it should be a sum",
         wrong="sum of the samples' losses / N",
         right="sum of the samples' losses",
@@ -227,8 +213,7 @@ BUGS = (
         rules=_data_loss(lambda p: 1.0 if p.averaged else 1.0 / len(p.y)),
         example="2-3-2 tanh,identity half_squared_error sum",
     ),
-    _loss(
-        "half_missing_in_loss",
+    "half_missing_in_loss": _loss(
         "the half of the loss is left out where it is reported",
         wrong="sum (a - y)^2",
         right="1/2 sum (a - y)^2",
@@ -237,8 +222,7 @@ BUGS = (
         hides="the other losses; the gradient",
         rules=_data_loss(lambda p: 2.0 if p.network.loss == "half_squared_error" else 1.0),
     ),
-    _loss(
-        "loss_averaged_over_outputs",
+    "loss_averaged_over_outputs": _loss(
         "the reported loss is a mean over outputs too",
         wrong="mean over all entries",
         right="sum over outputs, then mean over samples",
@@ -249,8 +233,7 @@ BUGS = (
             lambda p: 1.0 if p.network.loss == "mean_squared_error" else 1.0 / p.y.shape[1]
         ),
     ),
-    _loss(
-        "loss_of_first_sample",
+    "loss_of_first_sample": _loss(
         "the loss of the first sample is reported for the batch",
         wrong="loss of sample 1",
         right="mean over samples",
@@ -259,8 +242,7 @@ BUGS = (
         hides="a batch of one; the gradient",
         rules={"loss": _of_first_sample},
     ),
-    _loss(
-        "loss_in_base_two",
+    "loss_in_base_two": _loss(
         "the logarithm of the loss has base 2",
         wrong="-sum y log2 a",
         right="-sum y ln a",
@@ -272,8 +254,7 @@ BUGS = (
         ),
         example="2-3-3 tanh,softmax cross_entropy",
     ),
-    _loss(
-        "loss_of_shifted_targets",
+    "loss_of_shifted_targets": _loss(
         "the reported loss compares outputs with the targets of other samples",
         wrong="loss of a_n and y_(n-1)",
         right="loss of a_n and y_n",
@@ -282,4 +263,4 @@ BUGS = (
         hides="a batch of one, equal rows; the gradient",
         rules={"loss": lambda p: loss(replace(p, y=np.roll(p.y, 1, axis=0)))},
     ),
-)
+}

@@ -101,17 +101,15 @@ def _last_output_skipped(p: Pass, delta: Floats) -> Floats:
 
 _bug = partial(Bug, SITE, right="{loss: (a - y)}", strikes="output")
 
-BUGS = (
-    _bug(
-        "output_error_sign_lost",
+BUGS = {
+    "output_error_sign_lost": _bug(
         "the error of the outputs has the wrong sign",
         wrong="{loss: (y - a)}",
         why="-(y - a) loses its minus, or 'target minus output' is taken for the derivative.",
         mend="Subtract the target from the output: the error is a - y.",
         rules=after("output_delta", lambda p, delta: -delta),
     ),
-    _bug(
-        "factor_two_extra",
+    "factor_two_extra": _bug(
         "a factor 2 stands before the error that the loss does not have",
         wrong="{twice the loss: (a - y)}",
         why="The derivative of a square is written down, and the half of the loss is forgotten.",
@@ -119,8 +117,7 @@ BUGS = (
         hides="the logarithmic losses",
         rules=_factor(2.0, "half_squared_error", "squared_error", "mean_squared_error"),
     ),
-    _bug(
-        "factor_two_missing",
+    "factor_two_missing": _bug(
         "the factor 2 of a squared error is left out",
         wrong="{half the loss: (a - y)}",
         why="The derivative is that of half the squared error, which most books use.",
@@ -129,8 +126,7 @@ BUGS = (
         rules=_factor(0.5, "squared_error", "mean_squared_error"),
         example="2-3-2 tanh,identity squared_error",
     ),
-    _bug(
-        "output_delta_without_derivative",
+    "output_delta_without_derivative": _bug(
         "the output's delta lacks the derivative of its activation",
         wrong="{loss: (a - y)}",
         right="{loss: (a - y) * phi'(z)}",
@@ -141,8 +137,7 @@ BUGS = (
         rules={"output_delta": _without_slope},
         example=_SIGMOID,
     ),
-    _bug(
-        "logarithmic_loss_times_derivative",
+    "logarithmic_loss_times_derivative": _bug(
         "the derivative is multiplied in where it cancels",
         wrong="(a - y) a (1 - a)",
         right="a - y",
@@ -152,8 +147,7 @@ BUGS = (
         rules=after("output_delta", _slope_in_spite),
         example="2-3-2 tanh,sigmoid binary_cross_entropy",
     ),
-    _bug(
-        "softmax_jacobian_diagonal",
+    "softmax_jacobian_diagonal": _bug(
         "only the diagonal of softmax's Jacobian is used",
         wrong="u_j a_j (1 - a_j)",
         right="a_j (u_j - sum_k u_k a_k)",
@@ -165,8 +159,7 @@ BUGS = (
         example=_SOFTMAX,
         activation="softmax",
     ),
-    _bug(
-        "softmax_off_diagonal_sign",
+    "softmax_off_diagonal_sign": _bug(
         "the off-diagonal part of softmax's Jacobian has the wrong sign",
         wrong="da_k / dz_j = +a_k a_j for j != k",
         right="da_k / dz_j = -a_k a_j for j != k",
@@ -177,8 +170,7 @@ BUGS = (
         example=_SOFTMAX,
         activation="softmax",
     ),
-    _bug(
-        "absolute_error_for_squared",
+    "absolute_error_for_squared": _bug(
         "the sign of the error stands for the error",
         wrong="{loss: sign(a - y)}",
         why="It is the derivative of the absolute error |a - y|.",
@@ -186,8 +178,7 @@ BUGS = (
         hides="errors of exactly 1",
         rules=_of_residual(np.sign),
     ),
-    _bug(
-        "error_made_positive",
+    "error_made_positive": _bug(
         "the error is made positive",
         wrong="{loss: |a - y|}",
         why="The error is a size when it is printed, and the same variable is passed back.",
@@ -195,8 +186,7 @@ BUGS = (
         hides="outputs that are all too large",
         rules=_of_residual(np.abs),
     ),
-    _bug(
-        "error_squared",
+    "error_squared": _bug(
         "the squared error is passed back",
         wrong="{loss: (a - y)^2}",
         why="The loss itself is taken for its derivative.",
@@ -204,8 +194,7 @@ BUGS = (
         hides="errors of exactly 0 or 1",
         rules=_of_residual(np.square),
     ),
-    _bug(
-        "mean_over_outputs_extra",
+    "mean_over_outputs_extra": _bug(
         "the derivative is divided by the number of outputs",
         wrong="{loss: (a - y) / n}",
         why="A mean is taken over all entries of a matrix, outputs included.",
@@ -213,8 +202,7 @@ BUGS = (
         hides="one output; mean_squared_error, where it is right",
         rules=after("output_delta", _divided_by_outputs),
     ),
-    _bug(
-        "mean_over_outputs_missing",
+    "mean_over_outputs_missing": _bug(
         "the derivative is not divided by the number of outputs",
         wrong="2 (a - y)",
         right="2 (a - y) / n",
@@ -225,8 +213,7 @@ BUGS = (
         rules=after("output_delta", _not_divided_by_outputs),
         example="2-3-2 tanh,identity mean_squared_error",
     ),
-    _bug(
-        "targets_of_next_sample",
+    "targets_of_next_sample": _bug(
         "each output is compared with the target of the next sample",
         wrong="a of sample n - y of sample n+1",
         right="a of sample n - y of sample n",
@@ -235,8 +222,7 @@ BUGS = (
         hides="a batch of one, equal rows",
         rules=_with_targets(lambda p: np.roll(p.y, -1, axis=0)),
     ),
-    _bug(
-        "target_class_off_by_one",
+    "target_class_off_by_one": _bug(
         "the target is looked up one class off",
         wrong="a_j - y_(j-1)",
         right="a_j - y_j",
@@ -246,8 +232,7 @@ BUGS = (
         rules=_with_targets(lambda p: np.roll(p.y, 1, axis=1)),
         example="2-3-3 tanh,softmax cross_entropy",
     ),
-    _bug(
-        "pre_activation_compared_with_target",
+    "pre_activation_compared_with_target": _bug(
         "the pre-activation is compared with the target",
         wrong="{loss: (z - y)}",
         why="The last layer returns logits, and the error is formed from them.",
@@ -256,8 +241,7 @@ BUGS = (
         rules=_with_targets(lambda p: p.y + p.a[p.last] - p.z[p.last]),
         example=_SIGMOID,
     ),
-    _bug(
-        "negative_class_forgotten",
+    "negative_class_forgotten": _bug(
         "the second term of binary cross entropy has no derivative",
         wrong="-y (1 - a)",
         right="-y (1 - a) + (1 - y) a = a - y",
@@ -267,8 +251,7 @@ BUGS = (
         rules=after("output_delta", _positives_only),
         example="2-3-2 tanh,sigmoid binary_cross_entropy",
     ),
-    _bug(
-        "targets_broadcast_to_a_square",
+    "targets_broadcast_to_a_square": _bug(
         "outputs (N, 1) minus targets (N,) is a matrix (N, N)",
         wrong="sum_m (a_n - y_m)",
         right="a_n - y_n",
@@ -278,8 +261,7 @@ BUGS = (
         rules=_with_targets(_broadcast_targets),
         example="2-3-1 tanh,identity half_squared_error",
     ),
-    _bug(
-        "error_of_rounded_output",
+    "error_of_rounded_output": _bug(
         "the output is rounded to 0 or 1 before its error is formed",
         wrong="{loss: ((1 if a > 0.5 else 0) - y)}",
         why="It is the rule of the perceptron, whose output is a decision.",
@@ -288,8 +270,7 @@ BUGS = (
         rules=_with_targets(lambda p: p.y + p.a[p.last] - (p.a[p.last] > 0.5)),
         example=_SIGMOID,
     ),
-    _bug(
-        "output_errors_summed",
+    "output_errors_summed": _bug(
         "every output gets the sum of all errors",
         wrong="sum_k (a_k - y_k)",
         right="a_j - y_j",
@@ -298,8 +279,7 @@ BUGS = (
         hides="one output",
         rules=_of_residual(lambda r: r.sum(axis=1, keepdims=True) + np.zeros_like(r)),
     ),
-    _bug(
-        "output_error_averaged_over_batch",
+    "output_error_averaged_over_batch": _bug(
         "every sample gets the mean error of the batch",
         wrong="mean over samples of (a - y)",
         right="a - y, for each sample",
@@ -308,8 +288,7 @@ BUGS = (
         hides="a batch of one, equal rows",
         rules=_of_residual(lambda r: r.mean(axis=0) + np.zeros_like(r)),
     ),
-    _bug(
-        "last_output_skipped",
+    "last_output_skipped": _bug(
         "the last output has no error",
         wrong="{delta.n} = 0",
         right="{delta.n} = ({a.n} - y_n) phi'({z.n})",
@@ -318,4 +297,4 @@ BUGS = (
         hides="one output",
         rules=after("output_delta", _last_output_skipped),
     ),
-)
+}

@@ -63,9 +63,8 @@ def _rounded(p: Pass, grads: list[Pair], updated: list[Pair]) -> list[Pair]:
 
 _bug = partial(Bug, SITE, right="{dW}", strikes="whole")
 
-BUGS = (
-    _bug(
-        "gradient_in_float16",
+BUGS = {
+    "gradient_in_float16": _bug(
         "the gradient is stored in float16",
         wrong="float16(dW)",
         why="Half precision is set for the whole program to save memory.",
@@ -73,8 +72,7 @@ BUGS = (
         hides="gradients with few digits",
         rules=returning(_half),
     ),
-    _bug(
-        "weight_gradient_summed_in_float16",
+    "weight_gradient_summed_in_float16": _bug(
         "samples are added up in float16",
         wrong="sum over samples in float16",
         right="sum over samples in float64",
@@ -84,8 +82,7 @@ BUGS = (
         rules={"weight_product": _half_sum},
         strikes="weights",
     ),
-    _bug(
-        "weights_in_float16",
+    "weights_in_float16": _bug(
         "the forward pass rounds the weights to float16",
         wrong="{inputs @ float16(W) + float16(b)}",
         right="{inputs @ W + b}",
@@ -95,8 +92,7 @@ BUGS = (
         rules={"pre_activation": _half_weights},
         strikes="weights",
     ),
-    _bug(
-        "gradient_rounded",
+    "gradient_rounded": _bug(
         "the gradient is rounded to three decimals",
         wrong="round(dW, 3)",
         why="It is rounded to be printed, and the rounded one is returned.",
@@ -104,8 +100,7 @@ BUGS = (
         hides="a tolerance of 1e-3",
         rules=returning(lambda g: np.round(g, 3)),
     ),
-    _bug(
-        "gradient_truncated_to_int",
+    "gradient_truncated_to_int": _bug(
         "the gradient is kept in an array of integers",
         wrong="int(dW)",
         why="np.zeros_like of integer weights is an integer array, and cuts what is put in.",
@@ -113,8 +108,7 @@ BUGS = (
         hides="gradients that are whole numbers",
         rules=returning(np.trunc),
     ),
-    _bug(
-        "targets_truncated_to_int",
+    "targets_truncated_to_int": _bug(
         "the targets are cast to integers in the error",
         wrong="a - int(y)",
         right="a - y",
@@ -124,8 +118,7 @@ BUGS = (
         rules={"output_delta": lambda p: output_delta(replace(p, y=np.trunc(p.y)))},
         strikes="output",
     ),
-    _bug(
-        "small_gradients_flushed",
+    "small_gradients_flushed": _bug(
         "small entries of the gradient are set to zero",
         wrong="0 if |dW| < 0.01 else dW",
         why="Small entries are taken for noise.",
@@ -134,8 +127,7 @@ BUGS = (
         rules=returning(lambda g: np.where(np.abs(g) < 0.01, 0.0, g)),
         example="2-8-8-2 sigmoid,sigmoid,sigmoid half_squared_error",
     ),
-    _bug(
-        "slope_by_coarse_difference",
+    "slope_by_coarse_difference": _bug(
         "the slope of the activation is a one-sided difference",
         wrong="(phi(z + 0.0001) - phi(z)) / 0.0001",
         right="phi'(z)",
@@ -145,8 +137,7 @@ BUGS = (
         rules={"activation_derivative": _by_differences},
         strikes="slopes",
     ),
-    _bug(
-        "epsilon_in_denominator",
+    "epsilon_in_denominator": _bug(
         "a constant against division by zero changes the gradient",
         wrong="(a - y) / (a (1 - a) + 1e-8) * a (1 - a)",
         right="a - y",
@@ -157,8 +148,7 @@ BUGS = (
         strikes="output",
         example="2-3-2 tanh,sigmoid binary_cross_entropy",
     ),
-    _bug(
-        "gelu_constant_rounded",
+    "gelu_constant_rounded": _bug(
         "the constant of gelu's derivative is rounded",
         wrong="Phi(z) + 0.4 z exp(-z^2 / 2)",
         right="Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)",
@@ -170,8 +160,7 @@ BUGS = (
         example="2-3-2 gelu,identity half_squared_error",
         activation="gelu",
     ),
-    _bug(
-        "loss_rounded",
+    "loss_rounded": _bug(
         "the loss is rounded to three decimals",
         wrong="round(loss, 3)",
         right="loss",
@@ -180,8 +169,7 @@ BUGS = (
         hides="the gradient; a loss with three decimals",
         rules=after("loss", lambda p, loss: round(loss, 3)),
     ),
-    _bug(
-        "weights_rounded_in_step",
+    "weights_rounded_in_step": _bug(
         "the step rounds the weights to three decimals",
         wrong="round(W - rate dW, 3)",
         right="{W - rate * dW}",
@@ -190,4 +178,4 @@ BUGS = (
         hides="the gradient alone, without a step",
         rules=after("update", _rounded),
     ),
-)
+}

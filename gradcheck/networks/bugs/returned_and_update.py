@@ -120,11 +120,16 @@ _DECAY_IN_STEP = Free(
 )
 
 _returned = partial(Bug, RETURNED, right="{dW}", strikes="whole")
-_update = partial(Bug, UPDATE, right="{W - rate * dW}", strikes="whole")
+_update = partial(
+    Bug,
+    UPDATE,
+    right="{W - rate * dW}",
+    hides="the gradient alone, without a step",
+    strikes="whole",
+)
 
-BUGS = (
-    _returned(
-        "gradient_times_rate",
+BUGS = {
+    "gradient_times_rate": _returned(
         "the step is returned for the gradient",
         wrong="{0.1 * dW}",
         why="The rate is multiplied in where the gradient is formed.",
@@ -132,16 +137,14 @@ BUGS = (
         hides="a rate of 1",
         rules=returning(lambda g: OWN_RATE * g),
     ),
-    _returned(
-        "descent_direction_returned",
+    "descent_direction_returned": _returned(
         "the direction of descent is returned for the gradient",
         wrong="{-dW}",
         why="The update adds what is returned, so that the sign is turned here.",
         mend="Return the gradient itself, and subtract it in the update.",
         rules=returning(np.negative),
     ),
-    _returned(
-        "gradient_clipped",
+    "gradient_clipped": _returned(
         "the entries of the gradient are clipped",
         wrong="min(max(dW, -1), 1)",
         why="Clipping against exploding gradients is done inside the backward pass.",
@@ -150,8 +153,7 @@ BUGS = (
         rules=returning(lambda g: np.clip(g, -1.0, 1.0)),
         example="2-3-2 tanh,identity squared_error sum",
     ),
-    _returned(
-        "gradient_norm_clipped",
+    "gradient_norm_clipped": _returned(
         "the gradient is shortened to norm 1",
         wrong="dW / max(1, ||g||)",
         why="Clipping by the norm is done inside the backward pass.",
@@ -160,8 +162,7 @@ BUGS = (
         rules=_scaled(lambda norm: 1.0 / max(norm, 1.0)),
         example="2-3-2 tanh,identity squared_error sum",
     ),
-    _returned(
-        "gradient_normalised",
+    "gradient_normalised": _returned(
         "the gradient is scaled to norm 1",
         wrong="dW / ||g||",
         why="Only its direction is thought to matter.",
@@ -170,8 +171,7 @@ BUGS = (
         rules=_scaled(lambda norm: 1.0 / norm if norm > 0 else 1.0),
         example="2-3-1 sigmoid,sigmoid half_squared_error",
     ),
-    _returned(
-        "only_signs_returned",
+    "only_signs_returned": _returned(
         "the signs of the gradient are returned",
         wrong="sign(dW)",
         why="The update of Rprop or sign descent is made part of the gradient.",
@@ -179,8 +179,7 @@ BUGS = (
         hides="entries of exactly 0, 1 or -1",
         rules=returning(np.sign),
     ),
-    _returned(
-        "layers_returned_in_reverse",
+    "layers_returned_in_reverse": _returned(
         "the gradients are returned last layer first",
         wrong="[{dW[L]}, ..., {dW[1]}]",
         right="[{dW[1]}, ..., {dW[L]}]",
@@ -190,8 +189,7 @@ BUGS = (
         rules=after("returned", _reversed),
         example=_SQUARE,
     ),
-    _returned(
-        "biases_of_next_layer_returned",
+    "biases_of_next_layer_returned": _returned(
         "weights and biases of different layers are paired",
         wrong="({dW[l]}, {db[l+1]})",
         right="({dW[l]}, {db[l]})",
@@ -201,15 +199,13 @@ BUGS = (
         rules=after("returned", _biases_of_next),
         example=_SQUARE,
     ),
-    _returned(
-        "updated_parameters_returned",
+    "updated_parameters_returned": _returned(
         "the updated parameters are returned for the gradient",
         why="The backward pass updates, and returns what it has.",
         mend="Return dW and db, and update elsewhere.",
         **_PARAMETERS.with_number(OWN_RATE),
     ),
-    _returned(
-        "first_layer_left_out",
+    "first_layer_left_out": _returned(
         "the first layer never gets a gradient",
         wrong="{dW[1]} = 0, {db[1]} = 0",
         right="{dW[1]} = {x.T @ delta[1]}, {db[1]} = {total(delta[1])}",
@@ -217,8 +213,7 @@ BUGS = (
         mend="Let the loop reach the first layer.",
         rules=after("returned", _first_left_out),
     ),
-    _returned(
-        "weight_decay_in_gradient",
+    "weight_decay_in_gradient": _returned(
         "a fixed weight decay is added to the gradient",
         why="The decay of an optimiser is built into the backward pass, and the loss knows "
         "nothing.",
@@ -226,37 +221,30 @@ BUGS = (
         hides="weights of zero",
         **_DECAY.with_number(0.01),
     ),
-    _update(
-        "step_adds_gradient",
+    "step_adds_gradient": _update(
         "the step adds the gradient",
         wrong="{W + rate * dW}",
         why="With the error taken as y - a the plus is right; with a - y it climbs the loss.",
         mend="Subtract: W - learning_rate * dW.",
-        hides="the gradient alone, without a step",
         rules=_stepping(lambda w, dw, rate: w + rate * dw),
     ),
-    _update(
-        "step_ignores_biases",
+    "step_ignores_biases": _update(
         "the step leaves the biases as they are",
         wrong="b",
         right="{b - rate * db}",
         why="The line of the weights is written, that of the biases forgotten.",
         mend="Update the biases too.",
-        hides="the gradient alone, without a step",
         rules=_stepping(_subtract, lambda b, db, rate: b.copy()),
     ),
-    _update(
-        "step_adds_to_biases",
+    "step_adds_to_biases": _update(
         "the step subtracts for the weights and adds for the biases",
         wrong="{b + rate * db}",
         right="{b - rate * db}",
         why="The bias was a threshold, or one of two signs was mended.",
         mend="Subtract in both lines.",
-        hides="the gradient alone, without a step",
         rules=_stepping(_subtract, lambda b, db, rate: b + rate * db),
     ),
-    _update(
-        "step_without_rate",
+    "step_without_rate": _update(
         "the step ignores the learning rate",
         wrong="{W - dW}",
         why="The argument is there and is not used.",
@@ -264,16 +252,14 @@ BUGS = (
         hides="a rate of 1",
         rules=_stepping(lambda w, dw, rate: w - dw),
     ),
-    _update(
-        "step_with_rate_of_its_own",
+    "step_with_rate_of_its_own": _update(
         "the step uses a learning rate of its own",
         why="A default or a global stands in the way of the argument.",
         mend="Use the rate that is passed.",
         hides="a rate of 0.01",
         **_RATE.with_number(0.01),
     ),
-    _update(
-        "step_with_rate_twice",
+    "step_with_rate_twice": _update(
         "the learning rate is multiplied in twice",
         wrong="{W - rate**2 * dW}",
         why="The gradient has the rate in it already, and the step multiplies again.",
@@ -281,8 +267,7 @@ BUGS = (
         hides="a rate of 1",
         rules=_stepping(lambda w, dw, rate: w - rate * rate * dw),
     ),
-    _update(
-        "step_divides_by_rate",
+    "step_divides_by_rate": _update(
         "the step divides by the learning rate",
         wrong="{W - dW / rate}",
         why="* and / are a key apart.",
@@ -290,8 +275,7 @@ BUGS = (
         hides="a rate of 1",
         rules=_stepping(lambda w, dw, rate: w - dw / (rate or 1.0)),
     ),
-    _update(
-        "step_replaces_weights",
+    "step_replaces_weights": _update(
         "the change is returned for the changed weights",
         wrong="{-rate * dW}",
         why="= is typed for += or -=.",
@@ -299,17 +283,14 @@ BUGS = (
         hides="weights of zero",
         rules=_stepping(lambda w, dw, rate: -rate * dw),
     ),
-    _update(
-        "step_taken_twice",
+    "step_taken_twice": _update(
         "the same gradient is subtracted twice",
         wrong="{W - 2 * rate * dW}",
         why="The backward pass updates already, and the training loop does so again.",
         mend="Update in one place only.",
-        hides="the gradient alone, without a step",
         rules=_stepping(lambda w, dw, rate: w - 2.0 * rate * dw),
     ),
-    _update(
-        "step_divides_by_samples_again",
+    "step_divides_by_samples_again": _update(
         "the step divides a mean gradient by the batch size again",
         wrong="{W - rate / N * dW}",
         why="A formula for summed gradients is used with averaged ones.",
@@ -317,16 +298,14 @@ BUGS = (
         hides="a batch of one",
         rules={"update": _divided_again},
     ),
-    _update(
-        "step_decays_weights",
+    "step_decays_weights": _update(
         "the step shrinks the weights besides",
         why="Weight decay is built into the step, and nobody asked for it.",
         mend="Leave the decay out, or put the penalty into the loss.",
         hides="weights of zero",
         **_DECAY_IN_STEP.with_number(0.01),
     ),
-    _update(
-        "step_clips_weights",
+    "step_clips_weights": _update(
         "the step keeps the weights between -1 and 1",
         wrong="min(max(W - rate dW, -1), 1)",
         why="A bound against weights that explode stays in the code.",
@@ -334,8 +313,7 @@ BUGS = (
         hides="weights below 1",
         rules=_stepping(lambda w, dw, rate: np.clip(w - rate * dw, -1.0, 1.0)),
     ),
-    _update(
-        "output_layer_ignores_rate",
+    "output_layer_ignores_rate": _update(
         "the output layer is updated at rate 1",
         wrong="{W[L] - dW[L]}",
         right="{W[L] - rate * dW[L]}",
@@ -344,14 +322,12 @@ BUGS = (
         hides="a rate of 1",
         rules={"update": _output_at_rate_one},
     ),
-    _update(
-        "first_layer_not_updated",
+    "first_layer_not_updated": _update(
         "the first layer is never updated",
         wrong="{W[1]}",
         right="{W[1] - rate * dW[1]}",
         why="The loop over the layers starts one too late.",
         mend="Update every layer.",
-        hides="the gradient alone, without a step",
         rules={"update": _first_layer_kept},
     ),
-)
+}

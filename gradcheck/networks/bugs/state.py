@@ -119,31 +119,26 @@ def _overwrites_inputs(p: Pass, layer: int, product: Floats) -> Floats:
     return product
 
 
-_bug = partial(Bug, SITE, strikes="whole", example="2-3-2 tanh,identity half_squared_error")
+_bug = partial(Bug, SITE, hides="the first call", strikes="whole")
 
-BUGS = (
-    _bug(
-        "gradients_accumulate",
+BUGS = {
+    "gradients_accumulate": _bug(
         "gradients are never set back to zero between calls",
         wrong="sum of dW over all calls",
         right="dW of this call",
         why="The arrays are made once, and += is right within a call.",
         mend="Set the gradients to zero at the beginning of each call.",
-        hides="the first call",
         rules=after("returned", lambda p, grads: _remembering(p, 1.0, grads)),
     ),
-    _bug(
-        "velocity_returned",
+    "velocity_returned": _bug(
         "the momentum is returned for the gradient",
         wrong="v = 0.9 v + dW",
         right="{dW}",
         why="Momentum is kept where the gradient is formed.",
         mend="Return the gradient, and keep the momentum in the update.",
-        hides="the first call",
         rules=after("returned", lambda p, grads: _remembering(p, 0.9, grads)),
     ),
-    _bug(
-        "step_remembers_velocity",
+    "step_remembers_velocity": _bug(
         "a plain step has momentum of earlier steps in it",
         wrong="W - rate v, with v = 0.9 v + dW",
         right="{W - rate * dW}",
@@ -152,8 +147,7 @@ BUGS = (
         hides="the first step; the gradient alone",
         rules={"update": lambda p, grads: update(p, _remembering(p, 0.9, grads))},
     ),
-    _bug(
-        "rate_falls_with_every_call",
+    "rate_falls_with_every_call": _bug(
         "the learning rate falls with every step ever taken",
         wrong="rate / (1 + 0.1 calls)",
         right="rate",
@@ -162,8 +156,7 @@ BUGS = (
         hides="the first step; the gradient alone",
         rules={"update": _falling_rate},
     ),
-    _bug(
-        "stale_inputs",
+    "stale_inputs": _bug(
         "the backward pass uses inputs of an earlier forward pass",
         wrong="{x.T @ delta}, with x of an earlier call",
         right="{x.T @ delta}",
@@ -172,8 +165,7 @@ BUGS = (
         hides="the first call; calls with the same inputs",
         rules={"weight_product": _stale_inputs},
     ),
-    _bug(
-        "first_weights_cached",
+    "first_weights_cached": _bug(
         "the delta goes back through the weights of the first call",
         wrong="{delta[up] @ W[up].T}, with {W[up]} of the first call",
         right="{delta[up] @ W[up].T}",
@@ -182,8 +174,7 @@ BUGS = (
         hides="the first call; one layer",
         rules={"propagate": _first_weights},
     ),
-    _bug(
-        "first_targets_cached",
+    "first_targets_cached": _bug(
         "the error is formed with the targets of the first call",
         wrong="a - y(first call)",
         right="a - y",
@@ -192,8 +183,7 @@ BUGS = (
         hides="the first call; calls with the same targets",
         rules={"output_delta": _first_targets},
     ),
-    _bug(
-        "batch_size_latched",
+    "batch_size_latched": _bug(
         "the gradient is divided by the batch size of the first call",
         wrong="dW / N(first call)",
         right="dW / N",
@@ -202,18 +192,15 @@ BUGS = (
         hides="the first call; batches of one size; a loss that is a sum",
         rules={"scale": _latched_size},
     ),
-    _bug(
-        "loss_accumulates",
+    "loss_accumulates": _bug(
         "the loss is summed over calls",
         wrong="sum of the loss over all calls",
         right="loss of this call",
         why="A running total of the epoch is never set back.",
         mend="Start each call's loss from zero.",
-        hides="the first call",
         rules=after("loss", _loss_so_far),
     ),
-    _bug(
-        "mask_drawn_again",
+    "mask_drawn_again": _bug(
         "dropout is drawn in the backward pass, though the forward pass has none",
         wrong="{delta[up] @ W[up].T * mask}",
         right="{delta[up] @ W[up].T}",
@@ -222,8 +209,7 @@ BUGS = (
         hides="one layer; a probability of 0",
         rules=after("propagate", _masked),
     ),
-    _bug(
-        "activation_in_place",
+    "activation_in_place": _bug(
         "the activation overwrites its pre-activation",
         wrong="phi'(a), for z and a are one array",
         right="phi'(z)",
@@ -234,8 +220,7 @@ BUGS = (
         strikes="hidden",
         example="2-3-2 sigmoid,identity half_squared_error",
     ),
-    _bug(
-        "gradient_buffer_reused",
+    "gradient_buffer_reused": _bug(
         "the next call writes into the gradients that this one returned",
         wrong="dW is the same array in every call",
         right="dW is a new array in every call",
@@ -244,8 +229,7 @@ BUGS = (
         hides="a caller that copies; a single call",
         rules=after("returned", _into_buffer),
     ),
-    _bug(
-        "gradient_written_into_weights",
+    "gradient_written_into_weights": _bug(
         "the gradient is written into the weights that were passed",
         wrong="W[...] = dW",
         right="dW in an array of its own",
@@ -254,8 +238,7 @@ BUGS = (
         hides="a caller that passes copies",
         rules=after("returned", _into_weights),
     ),
-    _bug(
-        "gradient_call_trains",
+    "gradient_call_trains": _bug(
         "asking for the gradient updates the weights that were passed",
         wrong="W -= 0.1 dW, on the way",
         right="W is left alone",
@@ -264,8 +247,7 @@ BUGS = (
         hides="a caller that passes copies",
         rules=after("returned", _trains_too),
     ),
-    _bug(
-        "step_writes_to_arguments",
+    "step_writes_to_arguments": _bug(
         "the step changes the weights that were passed",
         wrong="W -= rate dW",
         right="return W - rate dW",
@@ -274,8 +256,7 @@ BUGS = (
         hides="a caller that passes copies; the gradient alone",
         rules={"update": lambda p, grads: _step_in_place(p, grads, p.learning_rate or 0.0)},
     ),
-    _bug(
-        "inputs_centred_in_place",
+    "inputs_centred_in_place": _bug(
         "the inputs are centred in place",
         wrong="x -= mean(x)",
         right="x is left alone",
@@ -284,8 +265,7 @@ BUGS = (
         hides="inputs that are centred already",
         rules={"begin": _centres},
     ),
-    _bug(
-        "inputs_overwritten_by_gradient",
+    "inputs_overwritten_by_gradient": _bug(
         "the derivative by the inputs is written into the inputs",
         wrong="x[...] = {delta[1] @ W[1].T}",
         right="x is left alone",
@@ -294,8 +274,7 @@ BUGS = (
         hides="a caller that passes copies",
         rules=after("weight_product", _overwrites_inputs),
     ),
-    _bug(
-        "targets_overwritten_by_error",
+    "targets_overwritten_by_error": _bug(
         "the error is written into the targets",
         wrong="y[...] = a - y",
         right="y is left alone",
@@ -304,4 +283,4 @@ BUGS = (
         hides="a caller that passes copies and a loss formed before",
         rules=after("returned", _overwrites_targets),
     ),
-)
+}

@@ -5,12 +5,14 @@ The tests run over ``CATALOGUE``: an entry that is added brings its tests along.
 
 import re
 from functools import cache
+from importlib import import_module
 from itertools import combinations, groupby
+from pkgutil import iter_modules
 
 import numpy as np
 import pytest
 
-from gradcheck.networks import sampling
+from gradcheck.networks import bugs, sampling
 from gradcheck.networks.bugs import CATALOGUE, SITES
 from gradcheck.networks.bugs.bug import RATE, others
 from gradcheck.networks.bugs.textbook import RULES, Textbook
@@ -62,11 +64,18 @@ def test_all_is_said_of_a_site_that_others_ask_of_it(site):
             assert told.endswith("."), f"no sentence: {told}"
 
 
-def test_no_two_bugs_share_a_slug_or_a_title():
+def test_every_file_of_bugs_is_in_the_catalogue_and_no_two_share_a_slug():
+    files = [import_module(f"{bugs.__name__}.{info.name}") for info in iter_modules(bugs.__path__)]
+    slugs = [slug for file in files for slug in getattr(file, "BUGS", ())]
+    twice = {slug for slug in slugs if slugs.count(slug) > 1}
+    assert not twice, f"slugs used twice: {twice}"
+    assert set(slugs) == set(CATALOGUE), f"left out: {set(slugs) ^ set(CATALOGUE)}"
+
+
+def test_no_two_bugs_share_a_title():
     titles = [bug.told().title for bug in CATALOGUE.values()]
     twice = {title for title in titles if titles.count(title) > 1}
     assert not twice, f"titles used twice: {twice}"
-    assert all(slug == bug.slug for slug, bug in CATALOGUE.items()), "a slug is not its key"
 
 
 @each_bug

@@ -1,4 +1,4 @@
-"""Bugs in dW: biases and the other layers are right."""
+"""Bugs in dW or db of a layer: its delta and the other layers are right."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,16 +7,33 @@ from typing import Any
 import numpy as np
 
 from gradcheck.networks.bugs.bug import OWN_RATE, Bug, Site
-from gradcheck.networks.bugs.textbook import Pass, Rule, activation, after, weight_product
+from gradcheck.networks.bugs.textbook import (
+    Pass,
+    Rule,
+    activation,
+    after,
+    bias_sum,
+    weight_product,
+)
 from gradcheck.networks.problem import Floats
 
-SITE = Site(
+WEIGHTS = Site(
     "weight_gradient",
     "the gradient of the weights",
     parts=("weight",),
     in_layer=(
         "the weight gradient is not {{inputs.T @ delta}} of your own {{delta}}",
         "Look at the line that forms {{dW}} of layer {layer}.",
+    ),
+)
+
+BIASES = Site(
+    "bias_gradient",
+    "the gradient of the biases",
+    parts=("bias",),
+    in_layer=(
+        "the bias gradient is not {{the sum}} of your own {{delta}} over the samples",
+        "Look at the line that forms {{db}} of layer {layer}.",
     ),
 )
 
@@ -45,7 +62,7 @@ def _of_means(p: Pass, layer: int) -> Floats:
     return np.outer(p.a[layer - 1].mean(axis=0), p.delta[layer].sum(axis=0))
 
 
-def _without_slope(p: Pass, layer: int) -> Floats:
+def _product_without_slope(p: Pass, layer: int) -> Floats:
     before = p.upstream(layer)
     return weight_product(p, layer) if before is None else p.a[layer - 1].T @ before
 
@@ -64,11 +81,27 @@ def _zeroed(*at: Any) -> dict[str, Rule]:
     return after("weight_product", change)
 
 
-_bug = partial(Bug, SITE, right="{inputs.T @ delta}", strikes="weights")
+def _wrong_axis(p: Pass, layer: int) -> Any:
+    delta = p.delta[layer]
+    return delta.sum(axis=1 if delta.shape[0] == delta.shape[1] else 0)
 
-BUGS = (
-    _bug(
-        "weight_gradient_transposed",
+
+def _sum_without_slope(p: Pass, layer: int) -> Floats:
+    before = p.upstream(layer)
+    return bias_sum(p, layer) if before is None else before.sum(axis=0)
+
+
+def _times_input(p: Pass, layer: int) -> Any:
+    if p.width(layer) != p.width(layer - 1):
+        return bias_sum(p, layer)
+    return (p.delta[layer] * p.a[layer - 1]).sum(axis=0)
+
+
+_weights = partial(Bug, WEIGHTS, right="{inputs.T @ delta}", strikes="weights")
+_biases = partial(Bug, BIASES, right="{total(delta)}", strikes="biases")
+
+BUGS = {
+    "weight_gradient_transposed": _weights(
         "the weight gradient is transposed",
         wrong="{delta.T @ inputs}",
         why="On a square layer the shapes fit either way, so nothing complains.",
@@ -79,8 +112,7 @@ BUGS = (
         rules=after("weight_product", _transposed),
         example=_SQUARE,
     ),
-    _bug(
-        "weight_gradient_reshaped",
+    "weight_gradient_reshaped": _weights(
         "the weight gradient is reshaped where it should be transposed",
         wrong="{reshaped(delta.T @ inputs)}",
         why="reshape gives the shape that is asked for; or a flat vector is filled in another "
@@ -89,8 +121,7 @@ BUGS = (
         hides="one input or one unit",
         rules=after("weight_product", lambda p, layer, dw: dw.T.reshape(dw.shape)),
     ),
-    _bug(
-        "pre_activation_for_input",
+    "pre_activation_for_input": _weights(
         "the weight gradient uses z of the layer below, not a",
         wrong="{z[l-1].T @ delta}",
         right="{a[l-1].T @ delta}",
@@ -99,8 +130,7 @@ BUGS = (
         hides="the first layer; identity below; small z under tanh",
         rules=_from(lambda p, layer: p.z[layer - 1] if layer > 1 else p.a[0]),
     ),
-    _bug(
-        "input_activated_twice",
+    "input_activated_twice": _weights(
         "the inputs of the weight gradient are activated once more",
         wrong="{phi(a[l-1]).T @ delta}",
         right="{a[l-1].T @ delta}",
@@ -109,8 +139,7 @@ BUGS = (
         hides="the first layer; identity and relu below",
         rules=_from(_activated_again),
     ),
-    _bug(
-        "network_input_for_every_layer",
+    "network_input_for_every_layer": _weights(
         "every layer uses the inputs of the network",
         wrong="{x.T @ delta}",
         right="{a[l-1].T @ delta}",
@@ -120,8 +149,7 @@ BUGS = (
         rules=_from(lambda p, layer: p.a[p.fitting(layer - 1, 0)]),
         example=_SQUARE,
     ),
-    _bug(
-        "own_output_for_input",
+    "own_output_for_input": _weights(
         "the weight gradient uses the layer's own outputs",
         wrong="{a[l].T @ delta}",
         right="{a[l-1].T @ delta}",
@@ -131,8 +159,7 @@ BUGS = (
         rules=_from(lambda p, layer: p.a[p.fitting(layer - 1, layer)]),
         example=_SQUARE,
     ),
-    _bug(
-        "input_left_out",
+    "input_left_out": _weights(
         "the weight gradient lacks its input",
         wrong="sum over samples of {delta.k}, for every j",
         right="sum over samples of {inputs.j} {delta.k}",
@@ -141,8 +168,7 @@ BUGS = (
         hides="inputs of exactly 1",
         rules=_from(lambda p, layer: np.ones_like(p.a[layer - 1])),
     ),
-    _bug(
-        "weight_gradient_of_last_sample",
+    "weight_gradient_of_last_sample": _weights(
         "only the last sample counts in the weight gradient",
         wrong="{inputs.N} {delta.N}",
         right="sum over samples n of {inputs.n} {delta.n}",
@@ -151,8 +177,7 @@ BUGS = (
         hides="a batch of one",
         rules={"weight_product": lambda p, layer: _of_sample(p, layer, -1)},
     ),
-    _bug(
-        "weight_gradient_of_first_sample",
+    "weight_gradient_of_first_sample": _weights(
         "only the first sample counts in the weight gradient",
         wrong="{inputs._1} {delta._1}",
         right="sum over samples n of {inputs.n} {delta.n}",
@@ -161,8 +186,7 @@ BUGS = (
         hides="a batch of one",
         rules={"weight_product": lambda p, layer: _of_sample(p, layer, 0)},
     ),
-    _bug(
-        "product_of_means",
+    "product_of_means": _weights(
         "the mean input is multiplied by the mean delta",
         wrong="mean(a) times sum(delta), over samples",
         right="sum over samples n of {inputs.n} {delta.n}",
@@ -171,8 +195,7 @@ BUGS = (
         hides="a batch of one, equal rows",
         rules={"weight_product": _of_means},
     ),
-    _bug(
-        "samples_misaligned",
+    "samples_misaligned": _weights(
         "inputs and deltas of different samples are multiplied",
         wrong="sum over n of a_(n-1) {delta.n}",
         right="sum over n of {inputs.n} {delta.n}",
@@ -181,8 +204,7 @@ BUGS = (
         hides="a batch of one, equal rows",
         rules=_from(lambda p, layer: np.roll(p.a[layer - 1], 1, axis=0)),
     ),
-    _bug(
-        "first_row_never_filled",
+    "first_row_never_filled": _weights(
         "the weights of the first input never get a gradient",
         wrong="{dW[0,k]} = 0",
         right="{dW[0,k]} = sum over samples of {inputs._0} {delta.k}",
@@ -190,8 +212,7 @@ BUGS = (
         mend="Let the loop start at the first input.",
         rules=_zeroed(0, slice(None)),
     ),
-    _bug(
-        "last_column_never_filled",
+    "last_column_never_filled": _weights(
         "the weights of the last unit never get a gradient",
         wrong="{dW[j,n]} = 0",
         right="{dW[j,n]} = sum over samples of {inputs.j} {delta.n}",
@@ -199,8 +220,7 @@ BUGS = (
         mend="Let the loop run over all units.",
         rules=_zeroed(slice(None), -1),
     ),
-    _bug(
-        "rows_shifted",
+    "rows_shifted": _weights(
         "each weight gets the gradient of the next input's",
         wrong="{dW[j,k]} = sum over samples of a_(j+1) {delta.k}",
         right="{dW[j,k]} = sum over samples of {inputs.j} {delta.k}",
@@ -209,8 +229,7 @@ BUGS = (
         hides="one input",
         rules=_from(lambda p, layer: np.roll(p.a[layer - 1], -1, axis=1)),
     ),
-    _bug(
-        "weight_gradient_times_weights",
+    "weight_gradient_times_weights": _weights(
         "the weight gradient is multiplied by the weights",
         wrong="{inputs.T @ delta * W}",
         why="The weight is thought to share in its own derivative.",
@@ -218,8 +237,7 @@ BUGS = (
         hides="weights of exactly 1",
         rules=after("weight_product", lambda p, layer, dw: dw * p.weights(layer)),
     ),
-    _bug(
-        "weight_gradient_made_positive",
+    "weight_gradient_made_positive": _weights(
         "the weight gradient is made positive",
         wrong="{abs(inputs.T @ delta)}",
         why="A size is printed, and the same variable is returned.",
@@ -227,18 +245,16 @@ BUGS = (
         hides="entries that are all positive",
         rules=after("weight_product", lambda p, layer, dw: np.abs(dw)),
     ),
-    _bug(
-        "weight_gradient_without_derivative",
+    "weight_gradient_without_derivative": _weights(
         "the weight gradient is formed before the derivative is multiplied in",
         wrong="{inputs.T @ e}, with e = {delta[up] @ W[up].T}",
         right="{inputs.T @ delta}, with {delta} = e {slope(z)}",
         why="The error is used in the update, and turned into a delta only to be passed on.",
         mend="Multiply by phi'(z) first, then form the gradient.",
         hides="identity; active relu units; the output under a logarithmic loss",
-        rules={"weight_product": _without_slope},
+        rules={"weight_product": _product_without_slope},
     ),
-    _bug(
-        "weight_gradient_of_layer_above",
+    "weight_gradient_of_layer_above": _weights(
         "the weight gradient uses the delta of the layer above",
         wrong="{a[l-1].T @ delta[l+1]}",
         right="{a[l-1].T @ delta[l]}",
@@ -252,8 +268,7 @@ BUGS = (
         },
         example=_SQUARE,
     ),
-    _bug(
-        "weight_gradient_divided_by_inputs",
+    "weight_gradient_divided_by_inputs": _weights(
         "the weight gradient is divided by the number of inputs",
         wrong="{inputs.T @ delta / n_below}",
         why="x.shape[{units at}] is taken for the number of samples.",
@@ -261,8 +276,7 @@ BUGS = (
         hides="one input",
         rules=after("weight_product", lambda p, layer, dw: dw / len(dw)),
     ),
-    _bug(
-        "weight_gradient_times_rate",
+    "weight_gradient_times_rate": _weights(
         "one tensor is returned with a learning rate in it",
         wrong="{0.1 * (inputs.T @ delta)}",
         why="One layer's line still has the rate from the time when it updated in place.",
@@ -270,24 +284,21 @@ BUGS = (
         hides="a rate of 1",
         rules=after("weight_product", lambda p, layer, dw: OWN_RATE * dw),
     ),
-    _bug(
-        "weight_gradient_negated",
+    "weight_gradient_negated": _weights(
         "the weight gradient has the wrong sign",
         wrong="{-(inputs.T @ delta)}",
         why="One layer's line has the sign of the step.",
         mend="Let all layers have the sign of the gradient.",
         rules=after("weight_product", lambda p, layer, dw: -dw),
     ),
-    _bug(
-        "weights_never_trained",
+    "weights_never_trained": _weights(
         "a weight matrix never gets a gradient",
         wrong="0",
         why="A variable is spelled differently, or a loop leaves the layer out.",
         mend="Fill and return the gradient of every layer.",
         rules=after("weight_product", lambda p, layer, dw: np.zeros_like(dw)),
     ),
-    _bug(
-        "weights_summed_biases_averaged",
+    "weights_summed_biases_averaged": _weights(
         "weight gradients are summed where bias gradients are averaged",
         wrong="{inputs.T @ delta}",
         right="{inputs.T @ delta / N}",
@@ -296,4 +307,146 @@ BUGS = (
         hides="a batch of one; a loss that is a sum",
         rules=after("weight_gradient", _summed),
     ),
-)
+    "bias_gradient_not_summed": _biases(
+        "the bias gradient is not summed over the batch",
+        wrong="{delta}, of shape {shape of samples}",
+        right="{delta} summed over samples, of shape {shape of a bias}",
+        why="With one sample there is nothing to sum, and broadcasting hides the rest.",
+        mend="Sum over the samples: {code(total(delta))}.",
+        hides="a batch of one",
+        rules={"bias_sum": lambda p, layer: p.delta[layer]},
+    ),
+    "bias_averaged_twice": _biases(
+        "the bias gradient is averaged and divided by N again",
+        wrong="{mean(delta) / N}",
+        right="{total(delta) / N}",
+        why="np.mean is used where 1/N is multiplied in already.",
+        mend="Sum over the samples and divide once.",
+        hides="a batch of one",
+        rules=after("bias_sum", lambda p, layer, db: db / len(p.y)),
+    ),
+    "bias_summed_weights_averaged": _biases(
+        "bias gradients are summed where weight gradients are averaged",
+        wrong="{total(delta)}",
+        right="{total(delta) / N}",
+        why="The 1/N is written into the line of dW and forgotten in that of db.",
+        mend="Divide {db} by the number of samples, as {dW} is.",
+        hides="a batch of one; a loss that is a sum",
+        rules=after("bias_gradient", lambda p, layer, db: db * (len(p.y) if p.averaged else 1)),
+    ),
+    "bias_gradient_one_number": _biases(
+        "the bias gradient is summed over everything",
+        wrong="sum over samples and units of {delta}",
+        right="sum over samples of {delta.k}, for each unit k",
+        why="np.sum is written without an axis, and one number is broadcast to all biases.",
+        mend="Sum over the samples only: {code(total(delta))}.",
+        hides="one unit in the layer",
+        rules=after("bias_sum", lambda p, layer, db: np.full_like(db, db.sum())),
+    ),
+    "bias_summed_over_units": _biases(
+        "the bias gradient is summed over the wrong axis",
+        wrong="{delta} summed over axis {units at}",
+        right="{delta} summed over axis {samples at}",
+        why="With samples in {unit}s axis {units at} is right, and the layout was turned.",
+        mend="Sum over the axis of the samples: {axis}.",
+        hides="any batch that has not just as many samples as the layer has units",
+        rules={"bias_sum": _wrong_axis},
+        example="2-4-4 tanh,identity half_squared_error",
+    ),
+    "bias_gradient_of_last_sample": _biases(
+        "only the last sample counts in the bias gradient",
+        wrong="{delta.N}",
+        right="sum over samples n of {delta.n}",
+        why="= is typed for += in the loop over the samples.",
+        mend="Start from zero and add the delta of every sample.",
+        hides="a batch of one",
+        rules={"bias_sum": lambda p, layer: p.delta[layer][-1].copy()},
+    ),
+    "bias_gradient_without_derivative": _biases(
+        "the bias gradient lacks the derivative of the activation",
+        wrong="{total(e)}, with e = {delta[up] @ W[up].T}",
+        right="{total(delta)}, with {delta} = e {slope(z)}",
+        why="The bias is outside the sum, and seems to be outside phi too.",
+        mend="Sum the same delta that the weights use.",
+        hides="identity; active relu units; the output under a logarithmic loss",
+        rules={"bias_sum": _sum_without_slope},
+    ),
+    "bias_gradient_negated": _biases(
+        "the bias gradient has the wrong sign",
+        wrong="{-total(delta)}",
+        why="Before, it was {not the bias}.",
+        mend="{bias sign}",
+        rules=after("bias_sum", lambda p, layer, db: -db),
+    ),
+    "biases_never_trained": _biases(
+        "the biases never get a gradient",
+        wrong="0",
+        why="The books' figures show weights, and the bias is forgotten.",
+        mend="Return the sum of the deltas as the gradient of the biases.",
+        rules=after("bias_sum", lambda p, layer, db: np.zeros_like(db)),
+    ),
+    "bias_gradient_times_input": _biases(
+        "the bias gradient is multiplied by the inputs",
+        wrong="sum over samples of {delta.k} {inputs.k}",
+        right="sum over samples of {delta.k}",
+        why="The line of the weights is copied, and its input stays in.",
+        mend="The input of a bias is 1: leave the activation out.",
+        hides="layers that are not square, where it raises and is noticed",
+        rules={"bias_sum": _times_input},
+        example=_SQUARE,
+    ),
+    "bias_reads_first_input": _biases(
+        "the bias gradient uses the first input where a 1 belongs",
+        wrong="sum over samples of {inputs._0} {delta.k}",
+        right="sum over samples of 1 {delta.k}",
+        why="The {unit} of ones is missing, and the first input stands in its place.",
+        mend="Put the {unit} of ones back, or sum the deltas.",
+        hides="a first input of exactly 1",
+        rules={"bias_sum": lambda p, layer: p.a[layer - 1][:, 0] @ p.delta[layer]},
+    ),
+    "bias_gradient_times_bias": _biases(
+        "the bias gradient is multiplied by the bias",
+        wrong="{total(delta) * b}",
+        why="The bias is thought to share in its own derivative.",
+        mend="The derivative of z by b is 1: leave the bias out.",
+        hides="biases of exactly 1",
+        rules=after("bias_sum", lambda p, layer, db: db * p.pairs[layer - 1][1]),
+    ),
+    "bias_skipped_for_one_sample": _biases(
+        "a batch of one gives the biases no gradient",
+        wrong="0 if N = 1 else {total(delta)}",
+        why="A guard against something that was not a matrix shuts out a single sample.",
+        mend="Let a batch of one take the same path as any other.",
+        hides="a batch of two or more",
+        rules=after("bias_sum", lambda p, layer, db: np.zeros_like(db) if len(p.y) == 1 else db),
+        samples=1,
+    ),
+    "bias_gradient_of_layer_above": _biases(
+        "the biases get the gradient of the layer above",
+        wrong="{total(delta[l+1])}",
+        right="{total(delta[l])}",
+        why="A line is copied from one layer to the next and its index is not changed.",
+        mend="Sum the delta of the layer whose biases these are.",
+        hides="the output; layers of unequal width, where the shape is noticed",
+        rules={"bias_sum": lambda p, layer: bias_sum(p, p.fitting(layer, layer + 1))},
+        example=_SQUARE,
+    ),
+    "only_first_bias_trained": _biases(
+        "only the first bias of a layer gets a gradient",
+        wrong="{db.k} = 0 for k > 0",
+        right="{db.k} = sum over samples of {delta.k}",
+        why="A layer once had a single bias, or an assignment stands outside the loop.",
+        mend="Fill an entry for every unit.",
+        hides="one unit in the layer",
+        rules=after("bias_sum", lambda p, layer, db: np.where(np.arange(len(db)) == 0, db, 0.0)),
+    ),
+    "bias_sums_weight_gradient": _biases(
+        "the bias gradient is the sum of the weight gradients",
+        wrong="sum over j of {dW[j,k]}",
+        right="sum over samples of {delta.k}",
+        why="dW is at hand and has one dimension too many, so it is summed.",
+        mend="Sum the deltas over samples, not the weight gradients over inputs.",
+        hides="a single input of exactly 1",
+        rules={"bias_sum": lambda p, layer: p.apply("weight_product", layer).sum(axis=0)},
+    ),
+}
