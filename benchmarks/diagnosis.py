@@ -39,7 +39,7 @@ from planting import (
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 
 ARCHITECTURES = 20
 

@@ -20,7 +20,7 @@ from gradcheck.networks.bugs.textbook import RULES, Rule, Textbook, only_in
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import BugAtPlace, Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support
 from gradcheck.run.mutation_score import FINDERS
 from tests.networks.bugs.answers import answers, flags, makes_no_difference

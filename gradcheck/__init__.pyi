@@ -12,8 +12,8 @@ from gradcheck.errors import WrongGradientError as WrongGradientError
 from gradcheck.functions.check_function import check_function as check_function
 from gradcheck.functions.tensors import FunctionCheck as FunctionCheck
 from gradcheck.networks.fast_estimate import Truth as Truth
-from gradcheck.networks.network import Network as Network
 from gradcheck.networks.problem import Batch as Batch
+from gradcheck.networks.problem import Network as Network
 from gradcheck.networks.problem import Params as Params
 from gradcheck.networks.problem import Problem as Problem
 from gradcheck.networks.sampling import problem as problem

@@ -7,8 +7,7 @@ filled with values drawn from a seed that it chooses too.
 import numpy as np
 from hypothesis import strategies as st
 
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import (
     EVERYTHING,
     L2_VALUES,

@@ -7,7 +7,7 @@ from autograd.extend import defvjp, primitive
 from autograd.test_util import check_grads
 
 from benchmarks.against.work import flat, pairs_of
-from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.definitions import batch_loss
 from gradcheck.networks.problem import Pair, Problem
 
 NAMES = ("autograd check_grads",)

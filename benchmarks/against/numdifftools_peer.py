@@ -6,7 +6,7 @@ import numpy as np
 from numdifftools import Gradient
 
 from benchmarks.against.work import flat, pairs_of
-from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.definitions import batch_loss
 from gradcheck.networks.problem import Pair, Problem
 
 NAMES = ("numdifftools Gradient",)

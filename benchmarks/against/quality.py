@@ -14,8 +14,7 @@ from benchmarks.against import torch_peer
 from benchmarks.against.work import implementation
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Pair, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Pair, Params, Problem
 
 #: A gradient off by this part of a tensor's norm is wrong beyond any rounding.
 VISIBLE = 1e-6

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import approx_fprime, check_grad
 
 from benchmarks.against.work import flat, pairs_of
-from gradcheck.networks.forward_pass import batch_loss
+from gradcheck.networks.definitions import batch_loss
 from gradcheck.networks.problem import Pair, Problem
 
 FORWARD_DIFFERENCES, CHECK = "scipy approx_fprime", "scipy check_grad"

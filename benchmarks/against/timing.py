@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.against.ours import ESTIMATE, VERDICT
 from benchmarks.against.work import NETWORKS, implementation, problem_for
-from gradcheck.networks.forward_pass import loss_of
+from gradcheck.networks.definitions import loss_of
 
 #: Rounds of all that is quick; what takes longer takes part while it keeps to its budget.
 ROUNDS = 15

@@ -4,8 +4,7 @@ from types import ModuleType
 
 import numpy as np
 
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Pair, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Pair, Params, Problem
 from gradcheck.reading.loading import load, shipped
 
 NETWORKS = (

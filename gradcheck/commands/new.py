@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gradcheck.commands import Parser
 from gradcheck.errors import UsageError
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 
 
 def parser() -> Parser:
@@ -21,7 +21,7 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Write the file, and say how to go on."""
-    from gradcheck.networks.network import Network
+    from gradcheck.networks.problem import Network
     from gradcheck.records.record import write_whole
     from gradcheck.renderers.formatting import clean
     from gradcheck.run.options import command_line

@@ -15,14 +15,12 @@ from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Observation
 from gradcheck.networks.bugs.textbook import Pass
+from gradcheck.networks.definitions import LOSSES, loss_of
 from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
 from gradcheck.networks.diagnosis.recover_deltas import recover_deltas
-from gradcheck.networks.fast_estimate.truth import Truth
-from gradcheck.networks.forward_pass import loss_of
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
+from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.problem import Floats, Problem
+from gradcheck.networks.problem import Floats, Network, Problem
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.reading.layout import AT_ONE
 

@@ -12,12 +12,10 @@ from gradcheck.contract.posed import by_name, in_order
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.contract.sizes import numbers
 from gradcheck.networks import loss_conventions, sampling, smallest
+from gradcheck.networks.definitions import LOSSES, batch_loss
 from gradcheck.networks.fast_estimate import Truth, Truths
-from gradcheck.networks.forward_pass import batch_loss
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import EVERYTHING, Support
 from gradcheck.oracle.blocks import blocks
 

@@ -17,11 +17,9 @@ from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.contract.sizes import check_size
 from gradcheck.errors import UsageError
 from gradcheck.networks import sampling
-from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
-from gradcheck.networks.losses import REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
-from gradcheck.networks.sampling import EVERYTHING, MAX_DEPTH, PAIRINGS, Support
+from gradcheck.networks.definitions import HIDDEN_ACTIVATIONS, PAIRINGS, REDUCTIONS
+from gradcheck.networks.problem import Network, Problem
+from gradcheck.networks.sampling import EVERYTHING, MAX_DEPTH, Support
 from gradcheck.networks.scope import Feature
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Rule
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, batch_loss
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
@@ -25,10 +25,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     implied_slope,
     recover_deltas,
 )
-from gradcheck.networks.forward_pass import batch_loss
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.oracle.ladder import extrapolate, steps
 
 RULE = "activation_derivative"

@@ -18,9 +18,8 @@ import numpy as np
 from gradcheck.comparison.calibration import UNIT32
 from gradcheck.comparison.compare import Arithmetic, allowed, within
 from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.definitions import LOSSES, loss_of, penalty
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.forward_pass import loss_of, penalty
-from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.problem import Batch, Params, Problem
 from gradcheck.oracle.estimate import UNIT
 

@@ -14,11 +14,16 @@ from functools import lru_cache
 import numpy as np
 
 from gradcheck.contract.sizes import check_size
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from gradcheck.networks.forward_pass import activate, evaluate
-from gradcheck.networks.losses import LOSSES, REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    PAIRINGS,
+    REDUCTIONS,
+    activate,
+    evaluate,
+)
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 
 MAX_DEPTH = 5
 MAX_WIDTH = 8
@@ -29,11 +34,6 @@ MAX_Z = 8.0
 
 #: Problems in a row that share an architecture.
 PROBLEMS_ALIKE = 5
-
-#: Output activation and loss, all pairs the definitions allow.
-PAIRINGS: tuple[tuple[str, str], ...] = tuple(
-    (output, name) for name, loss in LOSSES.items() for output in loss.outputs
-)
 
 #: What a problem is made to contain, and how many of ten.
 PROBLEM_KINDS: dict[str, int] = {"ordinary": 6, "dead": 1, "steep": 1, "duplicates": 1, "small": 1}

@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from gradcheck.networks.losses import LOSSES, REDUCTIONS
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    PAIRINGS,
+    REDUCTIONS,
+)
 from gradcheck.networks.problem import Problem
-from gradcheck.networks.sampling import PAIRINGS
 
 #: What can be refused: ("activation", "relu"), ("pairing", "relu", "squared_error"),
 #: ("reduction", "sum"), ("l2",), ("depth", "3"), ("batch", "5"), ("network", its text),

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.definitions import LOSSES
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import Support
 
 #: Widths in order of size.

@@ -13,12 +13,11 @@ from gradcheck.comparison.verdict import CounterExample, Finding, TensorFinding,
 from gradcheck.contract.answers import Failure
 from gradcheck.contract.version import __version__
 from gradcheck.errors import GradcheckError, SandboxError
+from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import EMPTY_SCOPE, Scope
 from gradcheck.records import schema

@@ -13,7 +13,7 @@ from gradcheck.contract.protocol import Failure
 from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, WorkerLostError
 from gradcheck.execution.sandbox import Launch
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
 from gradcheck.records import build
 from gradcheck.records.record import Record

@@ -26,8 +26,7 @@ from gradcheck.networks.discovery import (
     unsupported,
 )
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Scope, scope_of
 from gradcheck.records import build

@@ -15,8 +15,7 @@ from gradcheck.networks.bugs import Bug
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.diagnosis import Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 
 #: What is planted is a backprop, and it is alone: there are neither outputs nor peers to judge.
 _NOT_ASKED = ("forward", "agreement")

@@ -10,10 +10,9 @@ from pathlib import Path
 from gradcheck.errors import UsageError
 from gradcheck.errors.suggestion import meant
 from gradcheck.execution.limits import Limits
-from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, REDUCTIONS
 from gradcheck.networks.far_out import DEEPEST, WIDEST
-from gradcheck.networks.losses import LOSSES, REDUCTIONS
-from gradcheck.networks.network import Network, left_open
+from gradcheck.networks.problem import Network, left_open
 from gradcheck.networks.scope import Scope
 from gradcheck.reading.target import LoadOptions
 from gradcheck.run.settings import EXAMPLES, check_numbers, fresh_seed

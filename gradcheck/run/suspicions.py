@@ -15,8 +15,7 @@ import numpy as np
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks import sampling
 from gradcheck.networks.dense_networks import NetworkContext
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 
 NUMERICAL = "numerical_differentiation"
 AUTOMATIC = "automatic_differentiation"

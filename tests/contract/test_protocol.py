@@ -15,8 +15,7 @@ from gradcheck.contract.protocol import (
     read_outputs,
     read_tensors,
 )
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from tests import strategies
 
 PROBLEM = Problem(

@@ -5,8 +5,7 @@ import pytest
 
 from gradcheck.contract.posed import Posed, PosedBatch, PosedNetwork, Tensors, by_name, in_order
 from gradcheck.networks import sampling
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Params
+from gradcheck.networks.problem import Network, Params
 
 PAIRS = [(np.ones((2, 3)), np.zeros(3)), (np.full((3, 1), 2.0), np.ones(1))]
 

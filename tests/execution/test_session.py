@@ -12,8 +12,7 @@ from gradcheck.contract.protocol import Call, ContractError, Observation, Reques
 from gradcheck.execution.session import InProcess
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 
 pytestmark = pytest.mark.last_bits
 

@@ -1,6 +1,6 @@
 """What may be said of a wrong file, held against what is wrong in it."""
 
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 
 #: What says of every layer, or of none.
 WHOLE = ("batch_reduction", "returned_gradient", "forward", "update", "regularisation")

@@ -6,9 +6,7 @@ import pytest
 
 import gradcheck
 from gradcheck.commands.new import LOSS, PHI
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.sampling import PAIRINGS
+from gradcheck.networks.definitions import ACTIVATIONS, HIDDEN_ACTIVATIONS, LOSSES, PAIRINGS
 from gradcheck.reading.loading import load
 from tests.tiers import telling
 

@@ -144,7 +144,7 @@ def test_our_own_time_is_none_of_the_codes_and_the_other_way_round(write):
     from gradcheck.contract.protocol import Call, Request
     from gradcheck.execution.limits import Limits
     from gradcheck.execution.sandbox import Launch
-    from gradcheck.networks.network import Network
+    from gradcheck.networks.problem import Network
     from gradcheck.reading.target import parse_target
 
     path = write("def loss_and_grads(network, params, batch): return 1.0, params\n")

@@ -9,10 +9,9 @@ import pytest
 from rich.console import Console
 
 import gradcheck
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.losses import LOSSES, Loss
-from gradcheck.networks.network import Network
+from gradcheck.networks.definitions import ACTIVATIONS, HIDDEN_ACTIVATIONS, LOSSES, Activation, Loss
+from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import fill_scaled
 from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html

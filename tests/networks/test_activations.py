@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LEAKY_SLOPE, softmax
+from gradcheck.networks.definitions import ACTIVATIONS, HIDDEN_ACTIVATIONS, LEAKY_SLOPE, softmax
 
 STEP = 1e-50
 DIGITS = 60

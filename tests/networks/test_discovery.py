@@ -8,12 +8,11 @@ import pytest
 
 from gradcheck.errors import UsageError
 from gradcheck.execution.session import InProcess, drive
-from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.definitions import HIDDEN_ACTIVATIONS, PAIRINGS, REDUCTIONS
 from gradcheck.networks.discovery import NO_SUPPORT, Discovery, declared_support, discover
-from gradcheck.networks.losses import REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, PAIRINGS, Support
+from gradcheck.networks.problem import Network
+from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, Support
 
 #: Says of a network and a batch size whether there is an answer.
 Handles = Callable[[Network, int], bool]

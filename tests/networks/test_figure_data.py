@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES
+from gradcheck.networks.definitions import ACTIVATIONS
 from gradcheck.networks.figure_data import RULE, WINDOW, sampled
 
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.networks.forward_pass import activate, batch_loss, evaluate, loss_of, resume
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Params, Problem
+from gradcheck.networks.definitions import activate, batch_loss, evaluate, loss_of, resume
+from gradcheck.networks.problem import Network, Params, Problem
 from tests import strategies
 
 pytestmark = pytest.mark.last_bits

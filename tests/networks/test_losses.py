@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.forward_pass import (
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    LOSSES,
     activate,
     batch_loss,
     evaluate,
@@ -20,9 +21,7 @@ from gradcheck.networks.forward_pass import (
     reduce,
     separable,
 )
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from tests import strategies
 
 pytestmark = pytest.mark.last_bits

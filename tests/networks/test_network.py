@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.errors import UsageError
-from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES
+from gradcheck.networks.problem import Network
 from tests import strategies
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gradcheck.errors import UsageError
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from tests import strategies
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # also -0.0 and subnormal numbers

@@ -9,17 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gradcheck.networks import sampling
-from gradcheck.networks.activations import HIDDEN_ACTIVATIONS
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.losses import REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.definitions import HIDDEN_ACTIVATIONS, PAIRINGS, REDUCTIONS, evaluate
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import (
     MAX_BATCH,
     MAX_DEPTH,
     MAX_WIDTH,
     MAX_Z,
-    PAIRINGS,
     PROBLEM_KINDS,
     PROBLEMS_ALIKE,
     Support,

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from gradcheck import check
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
-from gradcheck.networks.sampling import EVERYTHING, PAIRINGS, Support, problem
+from gradcheck.networks.definitions import LOSSES, PAIRINGS
+from gradcheck.networks.problem import Network, Problem
+from gradcheck.networks.sampling import EVERYTHING, Support, problem
 from gradcheck.networks.scope import EMPTY_SCOPE, LONGEST_SENTENCE, ranges, scope_of
 from gradcheck.records.build import supports
 from tests.strategies import problems

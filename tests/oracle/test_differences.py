@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling
+from gradcheck.networks.definitions import Evaluation, activate, batch_loss, evaluate
 from gradcheck.networks.fast_estimate import Truth, witness
 from gradcheck.networks.fast_estimate.complex_step import Linearised
 from gradcheck.networks.fast_estimate.witness import REACH, SLACK
-from gradcheck.networks.forward_pass import Evaluation, activate, batch_loss, evaluate
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.oracle import blocks
 from gradcheck.oracle.directions import drawn
 from gradcheck.oracle.ladder import Slope, extrapolate, steps

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from gradcheck.networks import sampling
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from gradcheck.oracle.estimate import UNIT
 
 pytestmark = pytest.mark.last_bits

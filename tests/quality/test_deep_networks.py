@@ -9,10 +9,9 @@ import pytest
 from gradcheck.comparison.compare import FLOAT64, Judgement, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.posed import Tensors, by_name
+from gradcheck.networks.definitions import evaluate, loss_of
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.forward_pass import evaluate, loss_of
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.reading.loading import load, shipped
 
 MATRIX = load(shipped("matrix"))

@@ -19,12 +19,10 @@ from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess, PeerSession, drive
 from gradcheck.networks import far_out, sampling
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.definitions import ACTIVATIONS, PAIRINGS, REDUCTIONS, evaluate
 from gradcheck.networks.discovery import declared_support, discover
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.losses import REDUCTIONS
 from gradcheck.networks.problem import Problem
 from gradcheck.records.record import Entry
 from gradcheck.run.compared_problems import Drawing, Drawn
@@ -188,7 +186,7 @@ def test_every_seed_asks_a_softmax_over_one_unit(seeds: range) -> None:
 def test_every_seed_judges_every_pairing_of_output_and_loss_with_every_reduction(
     seeds: range,
 ) -> None:
-    every = {(*pair, reduction) for pair in sampling.PAIRINGS for reduction in REDUCTIONS}
+    every = {(*pair, reduction) for pair in PAIRINGS for reduction in REDUCTIONS}
     for seed in seeds:
         networks = [p.network for p in drawn(seed).problems if p.batch.size > 1]
         had = {(n.activations[-1], n.loss, n.reduction) for n in networks}
@@ -209,7 +207,7 @@ def test_every_seed_brings_every_activation_near_the_largest_z(seeds: range) -> 
 
 def test_every_seed_has_outputs_on_both_sides_of_a_kink_with_each_loss_and_reduction() -> None:
     names = [name for name, each in ACTIVATIONS.items() if each.pieces]
-    pairs = [pair for pair in sampling.PAIRINGS if pair[0] in names]
+    pairs = [pair for pair in PAIRINGS if pair[0] in names]
     every = {(*pair, reduction) for pair in pairs for reduction in REDUCTIONS}
     for seed in SEEDS[:8]:
         had = set()

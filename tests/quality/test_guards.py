@@ -10,10 +10,11 @@ from gradcheck.checks import gradient, loss, saturation
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Finding, Verdict, worst
 from gradcheck.execution.session import InProcess, drive
+from gradcheck.networks.definitions import PAIRINGS
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.loss_conventions import Guard, askable, guard
-from gradcheck.networks.sampling import PAIRINGS, Support, problem
+from gradcheck.networks.sampling import Support, problem
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Array, Naive, Pairs

@@ -14,8 +14,7 @@ from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import InProcess
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from gradcheck.reading.loading import load, shipped
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination

@@ -18,8 +18,7 @@ from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import from_object

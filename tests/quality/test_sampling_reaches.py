@@ -13,11 +13,16 @@ import pytest
 from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.losses import LOSSES, REDUCTIONS
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    PAIRINGS,
+    REDUCTIONS,
+    evaluate,
+)
 from gradcheck.networks.problem import Problem
-from gradcheck.networks.sampling import MAX_BATCH, MAX_DEPTH, MAX_WIDTH, PAIRINGS, problem
+from gradcheck.networks.sampling import MAX_BATCH, MAX_DEPTH, MAX_WIDTH, problem
 from tests import strategies
 
 SEED = 0

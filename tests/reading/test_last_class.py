@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradcheck.networks.bugs.textbook import Textbook
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 from gradcheck.reading.layout import WithLastClass
 from gradcheck.reading.source import counts_classes
 

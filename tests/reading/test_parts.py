@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from gradcheck.adapters import Declaration
 from gradcheck.contract.conventions import BIAS_PLACES, SAMPLE_LAYOUTS, WEIGHT_LAYOUTS
 from gradcheck.networks import sampling
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.definitions import ACTIVATIONS, HIDDEN_ACTIVATIONS, evaluate
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from gradcheck.reading.layout import AT_ONE, Layout, narrow, widen, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.parameters import Family, RowPart

@@ -11,7 +11,7 @@ from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
 from gradcheck.networks import sampling
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, fill
 from gradcheck.reading.foreign_call import calmly
 from gradcheck.run.submission import from_object

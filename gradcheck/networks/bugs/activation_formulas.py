@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.activation_derivative import SITE
 from gradcheck.networks.bugs.bug import Bug, Free
 from gradcheck.networks.bugs.textbook import Pass, Rule, hidden_delta, in_layers_of
+from gradcheck.networks.definitions import ACTIVATIONS
 from gradcheck.networks.problem import Floats
 
 _logistic = ACTIVATIONS["sigmoid"].forward

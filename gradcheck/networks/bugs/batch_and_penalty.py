@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcheck.networks.bugs.bug import OWN_RATE, Bug, Site
 from gradcheck.networks.bugs.textbook import Pass, Rule, after
-from gradcheck.networks.forward_pass import penalty
+from gradcheck.networks.definitions import penalty
 from gradcheck.networks.problem import Floats
 
 REDUCTION = Site(

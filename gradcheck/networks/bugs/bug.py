@@ -13,10 +13,9 @@ from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.textbook import Rule, Textbook, only_in
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
+from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 
 #: A difference of this part of a tensor's norm makes a bug visible.
 VISIBLE_CHANGE = 1e-9

@@ -5,11 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.bug import Bug, Site
 from gradcheck.networks.bugs.textbook import Pass, Rule, activation, after, loss, pre_activation
-from gradcheck.networks.forward_pass import penalty
-from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, penalty
 from gradcheck.networks.problem import Floats
 
 SITE = Site(

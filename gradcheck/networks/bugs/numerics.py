@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.bug import Bug, Site
 from gradcheck.networks.bugs.returned_and_update import returning
 from gradcheck.networks.bugs.textbook import Pass, after, in_layers_of, output_delta, pre_activation
+from gradcheck.networks.definitions import ACTIVATIONS
 from gradcheck.networks.problem import Floats, Pair
 
 SITE = Site("numerics", "arithmetic")

@@ -13,11 +13,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.protocol import BatchLike
-from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.forward_pass import penalty, reduce
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Pair
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, penalty, reduce
+from gradcheck.networks.problem import Floats, Network, Pair
 
 Rule = Callable[..., Any]
 

@@ -34,8 +34,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
 )
 from gradcheck.networks.diagnosis.result import Diagnosis, known_rules, named_bug, placed
 from gradcheck.networks.diagnosis.whole_network import same_losses, simulations
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats
+from gradcheck.networks.problem import Floats, Network
 
 Questions = Generator[Request, Observation, list[Diagnosis]]
 

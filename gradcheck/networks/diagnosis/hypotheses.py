@@ -33,8 +33,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     recover_all,
 )
 from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, named, placed
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Problem
+from gradcheck.networks.problem import Floats, Network, Problem
 
 #: A hypothesis that leaves less than this of the error unexplained is accepted...
 ACCEPT = 1e-6

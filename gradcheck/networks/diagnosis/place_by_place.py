@@ -16,6 +16,7 @@ import numpy as np
 from gradcheck.comparison.verdict import written_factor
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Rule
+from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.diagnosis.hypotheses import (
     ACCEPT,
     LARGEST_CLASS,
@@ -55,7 +56,6 @@ from gradcheck.networks.diagnosis.result import (
     placed,
 )
 from gradcheck.networks.diagnosis.whole_network import common_factor, forward_fault
-from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.problem import Floats
 
 Questions = Generator[Request, Observation, list[Diagnosis]]

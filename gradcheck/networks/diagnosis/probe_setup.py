@@ -12,12 +12,10 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.networks.definitions import LOSSES, evaluate
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.observations import SAME, Observations, simulate
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import targets
 from gradcheck.oracle.estimate import UNIT
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from gradcheck.networks.bugs import CATALOGUE, SITES, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats
+from gradcheck.networks.definitions import LOSSES
+from gradcheck.networks.problem import Floats, Network
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,7 @@ from gradcheck.networks.diagnosis.result import (
     named_bug,
     placed,
 )
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Pair
+from gradcheck.networks.problem import Batch, Floats, Network, Pair
 from gradcheck.reading.layout import narrow, widen, wider
 
 #: Rules that make the forward and the loss.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.sizes import numbers
-from gradcheck.networks.activations import ACTIVATIONS
+from gradcheck.networks.definitions import ACTIVATIONS, REDUCTIONS, evaluate
 from gradcheck.networks.far_out import kinds
 from gradcheck.networks.far_out.kinds import (
     LARGEST_X,
@@ -28,10 +28,7 @@ from gradcheck.networks.far_out.kinds import (
     is_logarithmic,
     is_squared,
 )
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.losses import REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import MAX_BATCH, MAX_DEPTH, MAX_WIDTH, Support, fill_scaled
 
 __all__ = [

@@ -9,11 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.forward_pass import activate, evaluate
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, activate, evaluate
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import (
     MAX_BATCH,
     MAX_DEPTH,

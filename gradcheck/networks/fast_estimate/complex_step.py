@@ -11,151 +11,42 @@ last bit. So the forward is evaluated once for all moves (:func:`linearised`), a
 imaginary parts are carried on: through an activation as its own complex step says, through
 a layer by its W, and at the end by the loss' complex step
 (:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
-all outputs, too; so it does for many that meet in one sum, as under a softmax
-(:mod:`gradcheck.networks.fast_estimate.complex_step`). Few are moved each by itself.
+all outputs, too. Under a softmax each output is felt in every other, but only through the sum
+that they share: many are moved together (:func:`by_one_sum`), few each by itself.
 
-The bar is measured, not assumed: the gradient is formed again at points that roundoff
-cannot tell from the problem's own (:mod:`gradcheck.networks.fast_estimate.points`), and
-how far it varies there is the measure (:mod:`gradcheck.networks.fast_estimate.rounding`).
-
-The complex step where many outputs meet in one sum: all of them in one move.
-
-Under a softmax each output is felt in every other, but only through the sum they share. So the
-loss is moved by each unit's own part, all at once, with the sum held; and by the sum, once, which
-each unit moves by its part in it. That costs a few evaluations where moving each unit by itself
-costs one for each. But the largest unit of a sample is moved by itself: where it saturates, the
-two parts cancel.
+The bar is measured, not assumed: the gradient is formed again at points that roundoff cannot
+tell from the problem's own (:class:`Points`), and how far it varies there is the measure
+(:mod:`gradcheck.networks.fast_estimate.rounding`). There every parameter, target and sample's
+share of the sum is moved by a few units of roundoff. (Targets and shares, because ``a - y`` and
+the sum over samples may cancel where saturated units no longer feel their parameters.) The first
+layer's parameters are felt through ``z[1]`` alone, so there ``z[1]`` is moved, as far as they
+would move it: they may be a million, and need not be drawn one by one. They would move samples
+that are alike together, and others each by itself; so it is moved in both ways.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.contract.posed import by_name
-from gradcheck.networks.activations import ACTIVATIONS, largest, total
-from gradcheck.networks.fast_estimate.points import Points
-from gradcheck.networks.forward_pass import (
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    LOSSES,
     Activate,
     Evaluation,
+    Pairs,
     activate,
+    largest,
     resume,
     separable,
+    total,
     until_loss,
 )
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Problem
-from gradcheck.oracle.blocks import blocks
+from gradcheck.networks.problem import Batch, Floats, Network, Pair, Problem
+from gradcheck.oracle.blocks import blocks, rows_of
 from gradcheck.oracle.elementary import Array
-from gradcheck.oracle.estimate import Estimate
-
-
-@dataclass(frozen=True)
-class OneSum:
-    """A loss at a point, by the sum in which its units meet.
-
-    Attributes
-    ----------
-    inner : callable
-        What each unit adds to the sum, by its z.
-    at_sum : callable
-        The loss of each sample by the sum, (..., N), each unit's own z held.
-    at_units : callable
-        What each unit adds to the loss by its own z, (..., N, n), the sum held.
-    """
-
-    inner: Callable[[Array], Array]
-    at_sum: Callable[[Array], Array]
-    at_units: Callable[[Array], Array]
-
-
-def meet(network: Network, epsilon: float = 0.0) -> bool:
-    """Whether the outputs meet in one sum, as far as it is known how."""
-    loss = LOSSES[network.loss]
-    if loss.nested is not None and not epsilon:
-        return True
-    shares = ACTIVATIONS[network.activations[-1]].share is not None
-    return shares and (bool(epsilon) or not loss.logarithmic)
-
-
-def by_one_sum(
-    network: Network, y: Floats, z: Array, until: Activate, epsilon: float, step: float
-) -> Floats:
-    """Return the derivative of each sample's loss by the output's z, where they :func:`meet`.
-
-    Parameters
-    ----------
-    z : array
-        (R, 1, N, n[L]).
-    until : callable
-        The activations up to the loss.
-    epsilon : float
-        Inside a logarithm of the loss.
-    step : float
-        The imaginary step.
-
-    Returns
-    -------
-    delta : array
-        (R, N, n[L]).
-    """
-    shifted = z - largest(z)
-    if LOSSES[network.loss].nested is not None and not epsilon:
-        loss = _written_so(network, y)
-    else:
-        together = until(network.depth, z + 1j * step)  # a softmax does not feel such a move
-        loss = _by_shares(network, y, shifted, together, epsilon)
-    moved = shifted + 1j * step
-    within, own = loss.inner(moved).imag / step, loss.at_units(moved).imag / step
-    whole = total(loss.inner(shifted)) + 1j * step
-    delta: Floats = within * (loss.at_sum(whole).imag / step)[..., None] + own
-    top = shifted.argmax(axis=-1)[..., None]
-    alone = z.astype(np.complex128)
-    np.put_along_axis(alone, top, np.take_along_axis(alone, top, -1) + 1j * step, -1)
-    losses = LOSSES[network.loss].per_sample(alone, until(network.depth, alone), y, epsilon)
-    np.put_along_axis(delta, top, (losses.imag / step)[..., None], -1)
-    return delta[:, 0]
-
-
-def _written_so(network: Network, y: Floats) -> OneSum:
-    """Take a loss whose row is written by one sum."""
-    loss = LOSSES[network.loss].nested
-    assert loss is not None
-    return OneSum(loss.inner, lambda whole: loss.outer(whole, y), lambda z: loss.plain(z, y))
-
-
-def _by_shares(
-    network: Network, y: Floats, shifted: Array, together: Array, epsilon: float
-) -> OneSum:
-    """Take a loss of outputs that are shares of one sum.
-
-    Parameters
-    ----------
-    shifted : array
-        z, less its largest entry.
-    together : array
-        The outputs where all z are moved together: what is added to the shares, and moved with
-        them (:mod:`gradcheck.networks.fast_estimate.rounding`), is left over.
-    """
-    inner = ACTIVATIONS[network.activations[-1]].share
-    assert inner is not None
-    parts = inner(shifted)
-    whole = total(parts)
-    beside = together - parts / whole[..., None]
-
-    def at_sum(moved: Array) -> Array:
-        return total(_terms(network, parts / moved[..., None] + beside.real, y, epsilon))
-
-    def at_units(z: Array) -> Array:
-        return _terms(network, inner(z) / whole[..., None] + beside, y, epsilon)
-
-    return OneSum(inner, at_sum, at_units)
-
-
-def _terms(network: Network, a: Array, y: Floats, epsilon: float) -> Array:
-    return LOSSES[network.loss].each(a, a, y, epsilon)  # with shares as outputs, none reads z
-
+from gradcheck.oracle.estimate import UNIT, Estimate
 
 #: The imaginary step. Its square is far below any roundoff; 1e-50 keeps products
 #: of it above underflow down to gradients of 1e-250.
@@ -167,6 +58,98 @@ MANY = 32
 
 #: A stack of gradients: one (dW, db) a layer, with a leading axis.
 Stack = list[tuple[Array, Array]]
+
+#: How many points beside the first.
+MOVES = 4
+
+#: How far, in units of roundoff of what is moved.
+FURTHEST = 4.0
+
+
+@dataclass(frozen=True)
+class Points:
+    """R points; the first is exact.
+
+    Attributes
+    ----------
+    z : array
+        The first layer's pre-activation, (R, 1, N, n[1]); the second axis is for moves.
+    pairs : list of (W, b)
+        W of shape (R, 1, n[l-1], n[l]); the first layer's may be one for all.
+    y : array
+        Targets, (R, 1, N, n[L]), or (N, n[L]) for all.
+    shares : array
+        What each sample's loss counts for in the batch's, (R or 1, N, 1).
+    """
+
+    z: Array
+    pairs: Pairs
+    y: Floats
+    shares: Floats
+
+    @property
+    def first(self) -> "Points":
+        """The exact point alone."""
+        pairs = [(w[:1], b[:1]) for w, b in self.pairs]
+        y = self.y[:1] if self.y.ndim == 4 else self.y
+        return Points(self.z[:1], pairs, y, self.shares[:1])
+
+
+def points_of(problem: Problem, pairs: Pairs) -> Points:
+    """Return the points with these parameters, W of shape (R, n[l-1], n[l])."""
+    stacked = [(w[:, None], b[:, None]) for w, b in pairs]
+    w, b = stacked[0]
+    z = problem.batch.x @ w + b[..., None, :]
+    shares = np.ones((1, 1, problem.batch.size))
+    return Points(z, stacked, problem.batch.y, weighed(problem, shares))
+
+
+def points_near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
+    """Return a problem's own point and :data:`MOVES` beside it.
+
+    Parameters
+    ----------
+    z : array
+        The first layer's pre-activation, (N, n[1]).
+    """
+    x, (w, b) = problem.batch.x, problem.params.pairs[0]
+    squares = b * b + np.zeros_like(z)
+    for rows in rows_of(w, x, 2):
+        squares += np.square(x[:, rows]) @ np.square(w[rows])
+    reach = FURTHEST * UNIT * np.sqrt(squares)
+    stack = rng.uniform(-1.0, 1.0, (1 + MOVES, 1, *z.shape))
+    stack += rng.uniform(-1.0, 1.0, (1 + MOVES, 1, 1, z.shape[1]))
+    stack *= reach
+    stack[0] = 0.0
+    stack += z
+    later = moved(problem.params.pairs[1:], rng)
+    pairs = [(w[None, None], b[None, None]), *((v[:, None], c[:, None]) for v, c in later)]
+    y, shares = moved_batch(problem.batch, rng)
+    return Points(stack, pairs, y, weighed(problem, shares))
+
+
+def weighed(problem: Problem, shares: Floats) -> Floats:
+    """Return what each sample counts for, (R, N, 1), from its share, (R, 1, N)."""
+    weights: Floats = np.swapaxes(shares, 1, 2)
+    return weights / problem.batch.size if problem.network.reduction == "mean" else weights
+
+
+def moved(params: Iterable[Pair], rng: np.random.Generator) -> Pairs:
+    """Stack the parameters and :data:`MOVES` copies, moved by roundoff: W is (R, n[l-1], n[l])."""
+    return [(_moved(w, rng), _moved(b, rng)) for w, b in params]
+
+
+def moved_batch(batch: Batch, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Stack targets, (R, 1, N, n[L]), and what samples count for, (R, 1, N), likewise."""
+    targets = _moved(batch.y, rng)
+    return targets[:, None], _moved(np.ones(batch.size), rng)[:, None]
+
+
+def _moved(array: Floats, rng: np.random.Generator) -> Floats:
+    stack = rng.uniform(1.0 - FURTHEST * UNIT, 1.0 + FURTHEST * UNIT, (1 + MOVES, *array.shape))
+    stack[0] = 1.0
+    stack *= array
+    return stack
 
 
 @dataclass(frozen=True)
@@ -243,6 +226,12 @@ def linearised(
     return Linearised(problem, points, run, slopes, delta)
 
 
+def at_own_point(problem: Problem) -> Linearised:
+    """Run the forward of a problem alone, and take a complex step in each part of it."""
+    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
+    return linearised(problem, points_of(problem, pairs))
+
+
 def _output(
     network: Network, y: Floats, z: Array, until: Activate, epsilon: float, tilt: Array | None
 ) -> Floats:
@@ -252,7 +241,7 @@ def _output(
         terms = LOSSES[network.loss].each(moved, until(network.depth, moved), y, epsilon)
         delta = (terms.imag / STEP)[:, 0]
     elif z.shape[-1] >= MANY and meet(network, epsilon):
-        delta = by_one_sum(network, y, z, until, epsilon, STEP)
+        delta = by_one_sum(network, y, z, until, epsilon)
     else:
         delta = _by_unit(network, y, z, until, epsilon)
     return delta if tilt is None else delta + tilt[:, 0]
@@ -268,6 +257,105 @@ def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: fl
         losses = LOSSES[network.loss].per_sample(moved, until(network.depth, moved), y, epsilon)
         delta[:, :, units] = np.swapaxes(losses.imag / STEP, 1, 2)
     return delta
+
+
+@dataclass(frozen=True)
+class OneSum:
+    """A loss at a point, by the sum in which its units meet.
+
+    Attributes
+    ----------
+    inner : callable
+        What each unit adds to the sum, by its z.
+    at_sum : callable
+        The loss of each sample by the sum, (..., N), each unit's own z held.
+    at_units : callable
+        What each unit adds to the loss by its own z, (..., N, n), the sum held.
+    """
+
+    inner: Callable[[Array], Array]
+    at_sum: Callable[[Array], Array]
+    at_units: Callable[[Array], Array]
+
+
+def meet(network: Network, epsilon: float = 0.0) -> bool:
+    """Whether the outputs meet in one sum, as far as it is known how."""
+    loss = LOSSES[network.loss]
+    if loss.nested is not None and not epsilon:
+        return True
+    shares = ACTIVATIONS[network.activations[-1]].share is not None
+    return shares and (bool(epsilon) or not loss.logarithmic)
+
+
+def by_one_sum(network: Network, y: Floats, z: Array, until: Activate, epsilon: float) -> Floats:
+    """Return the derivative of each sample's loss by the output's z, where they :func:`meet`.
+
+    The loss is moved by each unit's own part, all at once, with the sum held; and by the sum,
+    once, which each unit moves by its part in it. That costs a few evaluations where moving each
+    unit by itself costs one for each. But the largest unit of a sample is moved by itself: where
+    it saturates, the two parts cancel.
+
+    Parameters
+    ----------
+    z : array
+        (R, 1, N, n[L]).
+    until : callable
+        The activations up to the loss.
+
+    Returns
+    -------
+    delta : array
+        (R, N, n[L]).
+    """
+    shifted = z - largest(z)
+    row = LOSSES[network.loss].nested
+    if row is not None and not epsilon:
+        loss = OneSum(row.inner, lambda whole: row.outer(whole, y), lambda z: row.plain(z, y))
+    else:
+        together = until(network.depth, z + 1j * STEP)  # a softmax does not feel such a move
+        loss = _by_shares(network, y, shifted, together, epsilon)
+    moved = shifted + 1j * STEP
+    within, own = loss.inner(moved).imag / STEP, loss.at_units(moved).imag / STEP
+    whole = total(loss.inner(shifted)) + 1j * STEP
+    delta: Floats = within * (loss.at_sum(whole).imag / STEP)[..., None] + own
+    top = shifted.argmax(axis=-1)[..., None]
+    alone = z.astype(np.complex128)
+    np.put_along_axis(alone, top, np.take_along_axis(alone, top, -1) + 1j * STEP, -1)
+    losses = LOSSES[network.loss].per_sample(alone, until(network.depth, alone), y, epsilon)
+    np.put_along_axis(delta, top, (losses.imag / STEP)[..., None], -1)
+    return delta[:, 0]
+
+
+def _by_shares(
+    network: Network, y: Floats, shifted: Array, together: Array, epsilon: float
+) -> OneSum:
+    """Take a loss of outputs that are shares of one sum.
+
+    Parameters
+    ----------
+    shifted : array
+        z, less its largest entry.
+    together : array
+        The outputs where all z are moved together: what is added to the shares, and moved with
+        them (:mod:`gradcheck.networks.fast_estimate.rounding`), is left over.
+    """
+    inner = ACTIVATIONS[network.activations[-1]].share
+    assert inner is not None
+    parts = inner(shifted)
+    whole = total(parts)
+    beside = together - parts / whole[..., None]
+
+    def at_sum(moved: Array) -> Array:
+        return total(_terms(network, parts / moved[..., None] + beside.real, y, epsilon))
+
+    def at_units(z: Array) -> Array:
+        return _terms(network, inner(z) / whole[..., None] + beside, y, epsilon)
+
+    return OneSum(inner, at_sum, at_units)
+
+
+def _terms(network: Network, a: Array, y: Floats, epsilon: float) -> Array:
+    return LOSSES[network.loss].each(a, a, y, epsilon)  # with shares as outputs, none reads z
 
 
 def by_preactivation(parts: Linearised) -> Stack:

@@ -43,17 +43,23 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gradcheck.networks.fast_estimate import points
-from gradcheck.networks.fast_estimate.complex_step import Linearised, Stack, linearised, spread
-from gradcheck.networks.fast_estimate.complex_step import spread as spread_of
-from gradcheck.networks.fast_estimate.points import FURTHEST, Points, weighed
-from gradcheck.networks.forward_pass import (
+from gradcheck.networks.definitions import (
+    LOSSES,
     Activate,
     activate,
     evaluate,
     separable,
 )
-from gradcheck.networks.losses import LOSSES
+from gradcheck.networks.fast_estimate.complex_step import (
+    FURTHEST,
+    Linearised,
+    Points,
+    Stack,
+    at_own_point,
+    linearised,
+    spread,
+    weighed,
+)
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import rows_of
 from gradcheck.oracle.elementary import Array
@@ -251,34 +257,31 @@ def _of_weights(
     """
     problem = parts.problem
     inputs = parts.run.a[layer - 2][:, 0] if layer > 1 else problem.batch.x
-    spread, largest = np.empty(problem.params.pairs[layer - 1][0].shape), 0.0
+    apart, largest = np.empty(problem.params.pairs[layer - 1][0].shape), 0.0
     for rows in _rows(problem, layer):
         runs = np.swapaxes(inputs[..., rows], -1, -2) @ delta
         if problem.network.l2:
             runs += problem.network.l2 * weights(layer, rows)
         largest = max(largest, float(np.abs(runs[0]).max(initial=0.0)))
-        spread[rows] = spread_of(runs)
-    return _granted(spread, largest, unit)
+        apart[rows] = spread(runs)
+    return _granted(apart, largest, unit)
 
 
 def _of_biases(runs: Floats, unit: float) -> Floats:
     """Likewise of a layer's db, (1 + RUNS, n[l])."""
-    return _granted(spread_of(runs), float(np.abs(runs[0]).max(initial=0.0)), unit)
+    return _granted(spread(runs), float(np.abs(runs[0]).max(initial=0.0)), unit)
 
 
-def _granted(spread: Floats, largest: float, unit: float) -> Floats:
+def _granted(apart: Floats, largest: float, unit: float) -> Floats:
     """Return what is granted for the spread of each entry, in place of it.
 
-    Parameters
-    ----------
-    largest : float
-        The largest entry of the tensor itself.
+    ``largest`` is the largest entry of the tensor itself.
     """
-    typical = float(np.sqrt(np.square(spread).mean()))
-    np.maximum(spread, typical, out=spread)
-    spread += unit * largest
-    spread *= MARGIN
-    return spread
+    typical = float(np.sqrt(np.square(apart).mean()))
+    np.maximum(apart, typical, out=apart)
+    apart += unit * largest
+    apart *= MARGIN
+    return apart
 
 
 #: Roundings of an output and of the constant beside it.
@@ -295,7 +298,7 @@ def reach(problem: Problem, constant: float, unit: float) -> dict[str, Floats]:
     constant, unit : float
         In the logarithms, and the code's unit roundoff.
     """
-    parts = _forward(problem)
+    parts = at_own_point(problem)
     part = FEW * (constant + unit) / np.maximum(_seen(parts), np.finfo(float).tiny)
     return _below(parts, np.minimum(1.0, part))
 
@@ -308,15 +311,9 @@ def beyond(problem: Problem, cut: float) -> dict[str, Floats]:
     cut : float
         Outputs are kept between this and 1 less it.
     """
-    parts = _forward(problem)
+    parts = at_own_point(problem)
     seen = _seen(parts)
     return _below(parts, ((seen < cut) | (seen > 1.0 - cut)).astype(np.float64))
-
-
-def _forward(problem: Problem) -> Linearised:
-    """Return the forward at the problem's own point."""
-    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
-    return linearised(problem, points.of(problem, pairs))
 
 
 def _seen(parts: Linearised) -> Floats:

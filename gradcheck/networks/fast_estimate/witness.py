@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.networks.activations import ACTIVATIONS
-from gradcheck.networks.forward_pass import (
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    LOSSES,
     Activate,
     Evaluation,
     activate,
@@ -31,9 +32,7 @@ from gradcheck.networks.forward_pass import (
     resume,
     until_loss,
 )
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Problem
+from gradcheck.networks.problem import Floats, Network, Problem
 from gradcheck.oracle.blocks import blocks, rows_of
 from gradcheck.oracle.directions import SLACK, drawn
 from gradcheck.oracle.elementary import Array

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request, Session
-from gradcheck.networks.forward_pass import loss_of
+from gradcheck.networks.definitions import loss_of
 from gradcheck.networks.inference.fit import SCALES, applied
 from gradcheck.networks.notation import Notation
 from gradcheck.networks.sampling import Support

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Described, Failure, Request
+from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.discovery import reason
 from gradcheck.networks.inference import Inferred
 from gradcheck.networks.inference.fit import (
@@ -24,10 +25,8 @@ from gradcheck.networks.inference.fit import (
 )
 from gradcheck.networks.inference.from_gradient import RIGHT_ENOUGH, nearest_definition
 from gradcheck.networks.inference.steps import most_in_one_step, sequential
-from gradcheck.networks.losses import LOSSES
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import Notation
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, MAX_DEPTH
 from gradcheck.networks.scope import Feature
 

@@ -10,11 +10,15 @@ import numpy as np
 
 from gradcheck.contract.conventions import AS_DEFINED, Conventions
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
-from gradcheck.networks.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from gradcheck.networks.forward_pass import evaluate, penalty, reduce
-from gradcheck.networks.losses import LOSSES, REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.definitions import (
+    ACTIVATIONS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    REDUCTIONS,
+    evaluate,
+    penalty,
+)
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 
 T = TypeVar("T")
 
@@ -149,12 +153,8 @@ def loss_from(
     with np.errstate(all="ignore"):
         moved = outputs + epsilon * (2.0 * y - 1.0)  # a + epsilon, and 1 - a + epsilon
         each = np.asarray(LOSSES[definition.loss].of_outputs(moved, y))
-    network = Network(problem.network.widths, _any(problem), "squared_error", definition.reduction)
-    return float(reduce(network, each)) * SCALES[definition.scale](n_out)
-
-
-def _any(problem: Problem) -> Activations:
-    return ("sigmoid",) * problem.network.depth
+    count = len(each) if definition.reduction == "mean" else 1
+    return float(each.sum()) / count * SCALES[definition.scale](n_out)
 
 
 def matching_losses(
@@ -199,7 +199,7 @@ def giving(problem: Problem, claimed: float) -> list[tuple[Activations, Definiti
 
 def penalised(problem: Problem, l2: float, biases: bool = False) -> float:
     """Return ``l2 / 2 * sum ||W||^2`` of a problem, and of its biases where they count too."""
-    network = Network(problem.network.widths, _any(problem), "squared_error", "mean", l2)
+    network = replace(problem.network, l2=l2)
     more = sum(float((b * b).sum()) for _, b in problem.params.pairs) if biases else 0.0
     return float(penalty(network, problem.params.pairs)) + 0.5 * l2 * more
 

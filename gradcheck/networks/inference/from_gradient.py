@@ -17,9 +17,9 @@ from gradcheck.contract.conventions import Conventions, LossSource
 from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.networks.fast_estimate import points
-from gradcheck.networks.fast_estimate.complex_step import by_preactivation, linearised
-from gradcheck.networks.fast_estimate.truth import Truth
+from gradcheck.networks.definitions import LOSSES, REDUCTIONS
+from gradcheck.networks.fast_estimate import Truth
+from gradcheck.networks.fast_estimate.complex_step import at_own_point, by_preactivation
 from gradcheck.networks.inference.fit import (
     LOGITS,
     SCALES,
@@ -31,9 +31,7 @@ from gradcheck.networks.inference.fit import (
     layers,
 )
 from gradcheck.networks.inference.steps import sequential
-from gradcheck.networks.losses import LOSSES, REDUCTIONS
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Problem
+from gradcheck.networks.problem import Floats, Network, Problem
 
 #: A gradient with this much of it right belongs to a definition: the last layer does.
 RIGHT_ENOUGH = 0.2
@@ -51,9 +49,7 @@ def _truth(problem: Problem) -> Tensors:
 
 
 def _formed(problem: Problem) -> Tensors:
-    pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
-    stack = by_preactivation(linearised(problem, points.of(problem, pairs)))
-    return by_name((dw[0], db[0]) for dw, db in stack)
+    return by_name((dw[0], db[0]) for dw, db in by_preactivation(at_own_point(problem)))
 
 
 _kept = lru_cache(maxsize=1024)(_formed)

@@ -35,9 +35,8 @@ from gradcheck.networks.inference.from_gradient import (
     share,
     with_each,
 )
-from gradcheck.networks.network import Network, left_open
 from gradcheck.networks.notation import Notation
-from gradcheck.networks.problem import Floats
+from gradcheck.networks.problem import Floats, Network, left_open
 from gradcheck.networks.sampling import EVERYTHING
 from gradcheck.networks.scope import Feature
 

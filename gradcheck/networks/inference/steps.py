@@ -6,8 +6,7 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.inference.fit import Asking, Fit, problem_for
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Params, Problem
+from gradcheck.networks.problem import Floats, Network, Params, Problem
 
 
 def sequential(fit: Fit) -> Asking[bool]:

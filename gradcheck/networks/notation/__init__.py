@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck.contract.conventions import Conventions, Penalty
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.reading.layout import AT_ONE, Layout, widen, wider
 
 if TYPE_CHECKING:

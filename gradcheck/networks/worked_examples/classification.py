@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Problem
 from gradcheck.networks.worked_examples.worked_example import (
     Example,
     Reproduction,

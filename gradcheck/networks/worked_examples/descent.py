@@ -8,8 +8,7 @@ import numpy as np
 
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from gradcheck.networks.worked_examples.worked_example import (
     Asking,
     Example,

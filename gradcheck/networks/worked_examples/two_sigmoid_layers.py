@@ -2,8 +2,7 @@
 
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.worked_examples.worked_example import (
     Asking,
     Example,

@@ -14,8 +14,7 @@ import numpy as np
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 
 T = TypeVar("T")
 

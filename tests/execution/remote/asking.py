@@ -6,7 +6,7 @@ import pytest
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.networks import sampling
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 
 PROBLEM = sampling.fill(
     np.random.default_rng(0), Network.parse("2-3-1 tanh,sigmoid squared_error"), 4

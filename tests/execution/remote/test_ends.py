@@ -17,7 +17,7 @@ from gradcheck.execution import remote
 from gradcheck.execution.limits import Limits, WorkerLostError, hidden
 from gradcheck.execution.sandbox import Worker
 from gradcheck.networks import sampling
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 from tests.execution.remote.asking import COUNTING, GRADIENT, PATIENT, PROBLEM, SHORT, lost
 
 ENDINGS = {

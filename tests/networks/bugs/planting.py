@@ -8,7 +8,7 @@ from gradcheck.execution.session import InProcess, drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 
 BAD = (Verdict.WRONG, Verdict.ERROR)
 

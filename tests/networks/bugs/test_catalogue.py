@@ -18,8 +18,8 @@ from gradcheck.networks.bugs.bug import RATE, others
 from gradcheck.networks.bugs.textbook import RULES, Textbook
 from gradcheck.networks.diagnosis.result import placed
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE
+from gradcheck.networks.problem import Network
 from tests.networks.bugs.planting import example, flagged, shown_on
 
 SEED = 0

@@ -13,8 +13,8 @@ from gradcheck.execution.session import InProcess
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.diagnosis.wrong_form import in_code
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
+from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, problem
 from tests.networks.diagnosis.test_diagnosis import diagnosed
 

@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook
-from gradcheck.networks.network import Network
+from gradcheck.networks.problem import Network
 from tests.networks.diagnosis.test_diagnosis import diagnosed
 
 TWO_OUTPUTS = Network.parse("2-3-2 tanh,sigmoid half_squared_error")

@@ -8,8 +8,8 @@ from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in
 from gradcheck.networks.diagnosis.observations import simulate
 from gradcheck.networks.diagnosis.whole_network import Bare
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE
+from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, problem
 from tests.networks.diagnosis.test_diagnosis import NETWORK, diagnosed
 

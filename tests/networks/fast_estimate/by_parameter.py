@@ -7,9 +7,8 @@ width of a layer more. The suite holds that way against this one.
 
 import numpy as np
 
+from gradcheck.networks.definitions import LOSSES, Activate, Pairs, evaluate
 from gradcheck.networks.fast_estimate.complex_step import STEP, Stack
-from gradcheck.networks.forward_pass import Activate, Pairs, evaluate
-from gradcheck.networks.losses import LOSSES
 from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.elementary import Array
@@ -30,7 +29,7 @@ def by_parameter(
     apply : callable, optional
         Replaces the activations.
     batch : (targets, shares), optional
-        From :func:`~gradcheck.networks.fast_estimate.points.moved_batch`.
+        From :func:`~gradcheck.networks.fast_estimate.complex_step.moved_batch`.
 
     Returns
     -------

@@ -9,8 +9,7 @@ from mpmath import mp
 
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from tests.networks.fast_estimate.mpmath_truth import (
     DIGITS,
     Definition,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling
-from gradcheck.networks.fast_estimate import Truth, kinks, points, rounding
+from gradcheck.networks.definitions import Evaluation, Pairs, evaluate
+from gradcheck.networks.fast_estimate import Truth, complex_step, rounding
 from gradcheck.networks.fast_estimate.complex_step import (
     Stack,
     by_preactivation,
@@ -16,9 +17,7 @@ from gradcheck.networks.fast_estimate.complex_step import (
     linearised,
     spread,
 )
-from gradcheck.networks.forward_pass import Evaluation, Pairs, evaluate
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Problem
+from gradcheck.networks.problem import Batch, Network, Problem
 from gradcheck.oracle import Estimate, blocks
 from tests import strategies
 from tests.networks.fast_estimate.by_parameter import by_parameter
@@ -31,14 +30,14 @@ MEGABYTE = 1e6
 def both_ways(problem: Problem) -> list[tuple[str, Estimate, Estimate]]:
     """Estimate a gradient at the pre-activations and at every parameter by itself."""
     rng = np.random.default_rng(1)
-    on_kink = kinks.find(problem, plain_run(problem))
+    on_kink = Truth(problem).kinks
     apply = on_kink.pinned(problem, np.ones(on_kink.count)) if on_kink.count else None
-    near = points.near(problem, plain_run(problem).z[0], rng)
+    near = complex_step.points_near(problem, plain_run(problem).z[0], rng)
     parts = linearised(problem, near, apply)
     stack = by_preactivation(parts.first)
     short = estimates(stack, rounding.bars(parts, stack))
-    pairs = points.moved(problem.params, rng)
-    stack = by_parameter(problem, pairs, apply, points.moved_batch(problem.batch, rng))
+    pairs = complex_step.moved(problem.params, rng)
+    stack = by_parameter(problem, pairs, apply, complex_step.moved_batch(problem.batch, rng))
     bars = [tuple(rounding.bar(spread(t), rounding.floor(t[0])) for t in p) for p in stack]
     plain = estimates(stack, bars)
     return [(name, short[name], plain[name]) for name in short]
@@ -49,7 +48,7 @@ def plain_run(problem: Problem) -> Evaluation:
 
 
 def at_preactivations(problem: Problem, pairs: Pairs) -> Stack:
-    return by_preactivation(linearised(problem, points.of(problem, pairs)))
+    return by_preactivation(linearised(problem, complex_step.points_of(problem, pairs)))
 
 
 def assert_both_ways_agree(problem: Problem, called: str) -> None:
@@ -94,7 +93,7 @@ def alike(one: np.ndarray, two: np.ndarray) -> bool:
 def test_the_size_of_a_block_changes_no_digit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(0, 60, 5):
         problem = sampling.problem(4, index)
-        pairs = points.moved(problem.params, np.random.default_rng(index))
+        pairs = complex_step.moved(problem.params, np.random.default_rng(index))
         for way in (at_preactivations, by_parameter):
             with monkeypatch.context() as patch:
                 whole = way(problem, pairs)
@@ -113,7 +112,7 @@ def test_the_weight_penalty_adds_l2_times_the_weights() -> None:
         problem = sampling.problem(6, index)
         with_it = replace(problem, network=replace(problem.network, l2=0.37))
         without = replace(problem, network=replace(problem.network, l2=0.0))
-        pairs = points.moved(problem.params, np.random.default_rng(index), runs=0)
+        pairs = [(w[None], b[None]) for w, b in problem.params.pairs]
         one = at_preactivations(with_it, pairs)
         two = at_preactivations(without, pairs)
         for layer, (w, _) in enumerate(problem.params, start=1):

@@ -9,8 +9,7 @@ from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, judge_t
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Floats, Params, Problem
+from gradcheck.networks.problem import Floats, Network, Params, Problem
 from gradcheck.oracle import blocks
 
 NETWORK = Network.parse("5-4-3 tanh,softmax cross_entropy")

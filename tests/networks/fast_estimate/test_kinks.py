@@ -9,11 +9,10 @@ from gradcheck.comparison.compare import FLOAT64, Judgement, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.networks import sampling
-from gradcheck.networks.activations import ACTIVATIONS
 from gradcheck.networks.bugs.textbook import Pass, Textbook, activation_derivative
+from gradcheck.networks.definitions import ACTIVATIONS
 from gradcheck.networks.fast_estimate import Truth
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 
 #: (sample, unit) -> slope, by layer.
 Choice = Mapping[int, Floats]

@@ -6,10 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck.networks import sampling
+from gradcheck.networks.definitions import LOSSES, Loss
 from gradcheck.networks.fast_estimate import Truth, complex_step
-from gradcheck.networks.losses import LOSSES, Loss
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Params, Problem
+from gradcheck.networks.problem import Network, Params, Problem
 
 #: Losses of outputs under a softmax.
 MEETING = ("cross_entropy", "half_squared_error", "squared_error", "mean_squared_error")

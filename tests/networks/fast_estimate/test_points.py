@@ -4,20 +4,19 @@ import numpy as np
 from hypothesis import given
 
 from gradcheck.networks import sampling
-from gradcheck.networks.fast_estimate import points
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Problem
+from gradcheck.networks.definitions import evaluate
+from gradcheck.networks.fast_estimate import complex_step
+from gradcheck.networks.problem import Batch, Network, Problem
 from gradcheck.oracle.estimate import UNIT
 from tests import strategies
 
 #: A move is rounded to the nearest number too.
-MOST = (points.FURTHEST + 1.0) * UNIT
+MOST = (complex_step.FURTHEST + 1.0) * UNIT
 
 
-def near(problem: Problem) -> points.Points:
+def near(problem: Problem) -> complex_step.Points:
     z = evaluate(problem.network, problem.params.pairs, problem.batch.x).z[0]
-    return points.near(problem, z, np.random.default_rng(3))
+    return complex_step.points_near(problem, z, np.random.default_rng(3))
 
 
 @given(strategies.problems())
@@ -53,14 +52,14 @@ def test_the_first_z_is_moved_no_further_than_its_parameters_would(problem: Prob
     terms = np.abs(x) @ np.abs(w) + np.abs(b)
     moved = np.abs(stack.z[1:] - stack.z[:1])
     # alike in all samples and each by itself, and rounded
-    far = moved > 2 * points.FURTHEST * UNIT * terms + 2 * UNIT * np.abs(stack.z[:1])
+    far = moved > 2 * complex_step.FURTHEST * UNIT * terms + 2 * UNIT * np.abs(stack.z[:1])
     assert not far.any(), f"{problem.network}: z[1] is moved by up to {moved.max():.1e}"
 
 
 @given(strategies.problems())
 def test_zeros_are_not_moved(problem: Problem) -> None:
     silent = [(np.zeros_like(w), np.zeros_like(b)) for w, b in problem.params]
-    for w, b in points.moved(silent, np.random.default_rng(0)):
+    for w, b in complex_step.moved(silent, np.random.default_rng(0)):
         assert not w.any(), f"{problem.network}: a zero weight is moved to {w.max():.1e}"
         assert not b.any(), f"{problem.network}: a zero bias is moved to {b.max():.1e}"
 

@@ -11,8 +11,7 @@ import pytest
 from gradcheck.contract.posed import by_name
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, rounding
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Floats, Params, Problem
+from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.oracle import blocks
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.reading.loading import load

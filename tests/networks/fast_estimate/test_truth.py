@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gradcheck.networks import sampling
-from gradcheck.networks.fast_estimate import Truths, truth
+from gradcheck.networks import fast_estimate, sampling
+from gradcheck.networks.fast_estimate import Truths
 
 pytestmark = pytest.mark.last_bits
 
@@ -13,12 +13,12 @@ def test_a_truth_that_was_let_go_is_formed_again_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     problems = [sampling.problem(5, index) for index in range(12)]
-    monkeypatch.setattr(truth, "KEPT_PARAMETERS", 3 * max(p.params.size for p in problems))
+    monkeypatch.setattr(fast_estimate, "KEPT_PARAMETERS", 3 * max(p.params.size for p in problems))
     truths = Truths()
     first = {p: truths.of(p).gradient for p in problems}
     held = sum(p.params.size for p, *_ in truths._known)
-    assert held <= truth.KEPT_PARAMETERS, (
-        f"{held} parameters are held, more than {truth.KEPT_PARAMETERS}"
+    assert held <= fast_estimate.KEPT_PARAMETERS, (
+        f"{held} parameters are held, more than {fast_estimate.KEPT_PARAMETERS}"
     )
     for problem, gradient in first.items():
         again = truths.of(problem).gradient

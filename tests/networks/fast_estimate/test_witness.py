@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling
+from gradcheck.networks.definitions import evaluate
 from gradcheck.networks.fast_estimate import Truth, complex_step, witness
 from gradcheck.networks.fast_estimate.witness import DIRECTIONS_A_TENSOR, SLACK
-from gradcheck.networks.forward_pass import evaluate
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from gradcheck.oracle import Estimate, blocks
 from gradcheck.oracle.directions import miss_probability
 from gradcheck.oracle.ladder import Slope

@@ -13,8 +13,7 @@ from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.inference import Inferred, InferredSession
 from gradcheck.networks.inference.fit import definitions, fitting, loss_from, outputs_of
 from gradcheck.networks.inference.infer import infer
-from gradcheck.networks.network import Network
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 
 NETWORK = Network.parse("3-4-2 tanh,sigmoid binary_cross_entropy sum")
 

@@ -16,10 +16,9 @@ from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.by_hand import by_hand
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.networks.network import Network
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.notation.formula import coefficient
-from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.problem import Batch, Network, Params, Problem
 from gradcheck.reading import flat_vector, function_pair, gradient_method, update_method
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.loading import load
