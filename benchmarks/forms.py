@@ -7,16 +7,12 @@ form of ``tests/quality/forms.py``, the wrong ones among them.
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "quality"))
-
-from forms import RIGHT, WRONG
-from naive import Form, Naive
 
 from gradcheck.execution.session import InProcess
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
+from tests.quality.forms import RIGHT, WRONG
+from tests.quality.naive import Form, Naive
 
 SEEDS = 275
 

@@ -254,9 +254,9 @@ class Loss:
 
     @property
     def factor(self) -> str:
-        """What stands before ``(a - y)`` in its derivative; empty where nothing does."""
-        factor, error, _ = self.derivative_formula.partition("(a - y)")
-        return factor.strip() if error else ""
+        """What stands before ``(a - y)`` in its derivative; empty where it is no multiple of it."""
+        factor, error, rest = self.derivative_formula.partition("(a - y)")
+        return factor.strip() if error and not rest else ""
 
     @property
     def logarithmic(self) -> bool:

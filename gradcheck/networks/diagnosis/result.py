@@ -217,10 +217,10 @@ def placed(site: str, layer: int | None, network: Network) -> tuple[str, str]:
 
 def _of_outputs(network: Network) -> str:
     """Write the delta of the outputs, as far as it is one formula."""
-    activation = network.activations[-1]
-    if LOSSES[network.loss].cancels:
+    activation, loss = network.activations[-1], LOSSES[network.loss]
+    if loss.cancels:
         return "a - y"
-    if activation == "softmax":
-        return "{loss: (a - y)} through the Jacobian of softmax"
-    slope = "" if activation == "identity" else f" * {activation}'(z)"
-    return f"{{loss: (a - y){slope}}}"
+    slope = "" if activation in ("identity", "softmax") else f" * {activation}'(z)"
+    of_error = loss.derivative_formula.endswith("(a - y)")
+    derivative = f"{{loss: (a - y){slope}}}" if of_error else loss.derivative_formula + slope
+    return derivative + (" through the Jacobian of softmax" if activation == "softmax" else "")
