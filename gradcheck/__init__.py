@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from gradcheck.contract.version import __version__ as __version__
+from gradcheck.contract import __version__ as __version__
 
 
 @cache

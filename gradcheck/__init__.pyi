@@ -2,8 +2,8 @@
 
 from gradcheck.comparison.verdict import Finding as Finding
 from gradcheck.comparison.verdict import Verdict as Verdict
+from gradcheck.contract import __version__ as __version__
 from gradcheck.contract.protocol import Implementation as Implementation
-from gradcheck.contract.version import __version__ as __version__
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import InternalError as InternalError
 from gradcheck.errors import LoadError as LoadError

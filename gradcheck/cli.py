@@ -8,9 +8,8 @@ import signal
 import sys
 
 from gradcheck.commands import COMMANDS
-from gradcheck.contract.version import __version__
-from gradcheck.errors import InternalError, SandboxError, UndeliveredError, UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.contract import __version__
+from gradcheck.errors import InternalError, SandboxError, UndeliveredError, UsageError, meant
 
 USAGE, INTERNAL = 2, 4
 

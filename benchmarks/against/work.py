@@ -5,7 +5,8 @@ from types import ModuleType
 import numpy as np
 
 from gradcheck.networks.problem import Batch, Floats, Network, Pair, Params, Problem
-from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import shipped
 
 NETWORKS = (
     "20-10-5 tanh,softmax cross_entropy",

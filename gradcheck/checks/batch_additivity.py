@@ -11,7 +11,7 @@ from gradcheck.checks.definition import Check, Comparisons, Cost, Run, within_ro
 from gradcheck.checks.metamorphic import arithmetic_costs, mismatches, usable
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Parts, Problem
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 
 SLUG = "batch_additivity"

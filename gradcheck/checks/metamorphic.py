@@ -7,7 +7,7 @@ import numpy as np
 from gradcheck.comparison.compare import rounded_bars, within
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Problem
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.oracle.estimate import UNIT
 
 #: So many units of roundoff of a tensor's largest entry mean nothing.

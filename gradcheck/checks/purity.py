@@ -17,9 +17,8 @@ from gradcheck.checks.step import implied
 from gradcheck.comparison.compare import within
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import MAX_RELATED, Floats
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.contract.sizes import MAX_RELATED
 
 SLUG = "purity"
 

@@ -18,7 +18,7 @@ from gradcheck.comparison.compare import KnownTruth, compare
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Problem
 from gradcheck.comparison.verdict import Finding
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.oracle.estimate import UNIT
 

@@ -14,7 +14,7 @@ from gradcheck.comparison.compare import Judgement, compare, rounded_bars, withi
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Problem
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.oracle.estimate import UNIT, length
 

@@ -7,8 +7,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 
 #: Name of each command, in the order of the help: what it does.
 COMMANDS = {

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gradcheck.commands import Parser, add_json, seconds, whole
-from gradcheck.errors import UsageError
-from gradcheck.errors.lines import DECLARATION
+from gradcheck.errors import DECLARATION, UsageError
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.sandbox import Launch
 from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target

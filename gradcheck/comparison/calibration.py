@@ -18,7 +18,7 @@ import numpy as np
 
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, within
 from gradcheck.comparison.subject import Problem, Subject
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.oracle.estimate import UNIT
 

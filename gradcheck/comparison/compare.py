@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import UNIT, Estimate, length
 

@@ -8,8 +8,8 @@ import numpy as np
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, Judgement, KnownTruth, judge
 from gradcheck.comparison.subject import Named, Problem, Subject
 from gradcheck.comparison.verdict import Verdict
+from gradcheck.contract.posed import MAX_RELATED
 from gradcheck.contract.protocol import Call, Failure
-from gradcheck.contract.sizes import MAX_RELATED
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gradcheck.comparison.compare import Arithmetic, Judgement, KnownTruth
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Observation, Request
 
 #: A point at which a loss and a gradient are asked; what it is made of, its subject knows.

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from gradcheck.contract.answers import Observation
-from gradcheck.errors import WrongGradientError
-from gradcheck.errors.lines import Place
+from gradcheck.contract.protocol import Observation
+from gradcheck.errors import Place, WrongGradientError
 
 
 class Verdict(StrEnum):

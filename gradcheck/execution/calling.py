@@ -15,26 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import (
+from gradcheck.contract.posed import Pair, Posed, by_name
+from gradcheck.contract.protocol import (
     Call,
     ContractError,
     Failure,
     Observation,
-    Pair,
+    Request,
     outline,
     read_loss,
     read_outputs,
     read_tensors,
 )
-from gradcheck.contract.posed import Posed, by_name
-from gradcheck.contract.protocol import Request
-from gradcheck.errors.lines import Sources, TrailedError, raised, trail_of
+from gradcheck.errors import TrailedError, first_line, raised, trail_of
+from gradcheck.reading.loading import Sources
 
 #: Fetched before the code under test can put something else in its place.
 _shares_memory = np.shares_memory
-
-#: Characters of a message that code under test may fill.
-TEXT = 300
 
 #: What Python says when no thread or process can be started any more.
 _NO_THREAD = "can't start new thread"
@@ -93,7 +90,11 @@ class Caller:
 
     def _failure(self, error: BaseException, call: Call) -> Failure:
         """Say what was raised, and on which of the code's own lines."""
-        place, text, main = self._sources.find(trail_of(error)), one_line(error), self._sources.main
+        place, text, main = (
+            self._sources.find(trail_of(error)),
+            first_line(error),
+            self._sources.main,
+        )
         if isinstance(error, NotImplementedError):
             return Failure("unsupported", text, place)
         if isinstance(error, MemoryError):
@@ -182,26 +183,6 @@ def _arrays(raw: Any) -> Iterator[Any]:
 
 def _bytes(array: Any) -> bytes:
     return bytes(array.tobytes())
-
-
-def one_line(error: BaseException) -> str:
-    """Return the first line of an exception's text.
-
-    Parameters
-    ----------
-    error : BaseException
-        Raised by code under test, or of a class of its own.
-
-    Returns
-    -------
-    line : str
-        At most :data:`TEXT` characters; empty where the text cannot be had.
-    """
-    try:
-        lines = str(error).splitlines()
-    except Exception:  # its __str__ is the code's own
-        return ""
-    return lines[0][:TEXT] if lines else ""
 
 
 class _CountedStderr:

@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.errors import GradcheckError, UsageError
-from gradcheck.errors.lines import Place
+from gradcheck.errors import GradcheckError, Place, UsageError
 
 if TYPE_CHECKING:
     import subprocess
 
-    from gradcheck.contract.answers import Failure
+    from gradcheck.contract.protocol import Failure
 
 if sys.platform != "win32":
     import resource
@@ -114,7 +113,7 @@ class WorkerLostError(GradcheckError):
     @property
     def failure(self) -> "Failure":
         """The same as why there is no answer."""
-        from gradcheck.contract.answers import Failure  # a launch waits for no numpy
+        from gradcheck.contract.protocol import Failure  # a launch waits for no numpy
 
         return Failure(self.kind, self.message, self.place)
 

@@ -15,18 +15,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.contract.answers import (
+from gradcheck.contract.conventions import Conventions
+from gradcheck.contract.posed import Floats, Posed, PosedBatch, PosedNetwork, Tensors, in_order
+from gradcheck.contract.protocol import (
     MOST_CHARACTERS,
     Call,
     Failure,
-    Floats,
     Observation,
     Outline,
+    Request,
 )
-from gradcheck.contract.conventions import Conventions
-from gradcheck.contract.posed import Posed, PosedBatch, PosedNetwork, Tensors, in_order
-from gradcheck.contract.protocol import Request
-from gradcheck.errors.lines import Place
+from gradcheck.errors import Place
 from gradcheck.execution.wire import ANSWER, CALL, Block, Frame, Value, WireError
 
 #: Characters of a text from a worker that are kept, and how many texts.

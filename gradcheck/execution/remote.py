@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradcheck.contract.conventions import AS_DEFINED, Conventions
+from gradcheck.contract.posed import MAX_TOGETHER, numbers
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.contract.sizes import MAX_TOGETHER, numbers
 from gradcheck.errors import SandboxError
 from gradcheck.execution import messages, wire
 from gradcheck.execution.limits import WorkerLostError

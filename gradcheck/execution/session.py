@@ -19,9 +19,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from gradcheck.contract.protocol import Call, Described, Observation, Request, Session
-from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
-from gradcheck.reading.search import readings
+from gradcheck.reading.loading import Anywhere, readings
 from gradcheck.reading.target import ADAPTERS
 
 

@@ -23,9 +23,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.lines import DECLARATION, Place, line_of
-from gradcheck.reading.loading import cells
+from gradcheck.errors import DECLARATION, Place, UsageError, line_of
+from gradcheck.reading.running import cells
 from gradcheck.reading.target import MAX_BYTES, Target, check_path
 
 #: The modules of gradcheck that a worker can import; a folder stands for all its modules.
@@ -48,11 +47,8 @@ _EVERY = (
     "errors",
     "execution",
     "reading/__init__",
-    "reading/foreign_call",
     "reading/loading",
-    "reading/names",
     "reading/running",
-    "reading/search",
     "reading/target",
 )
 
@@ -197,10 +193,10 @@ def stage(target: Target) -> StagedCode:
 def _cell(notebook: bytes, file: str, name: str) -> str | bytes | None:
     """Return the text of a cell of a notebook, by the name it runs under."""
     try:
-        found, _ = cells(notebook.decode("utf-8", errors="replace"), file)
+        found, _ = cells(notebook, file)
     except Exception:  # whatever there is in it: then it has no lines
         return None
-    return next((cell.source for cell in found if cell.name == name), None)
+    return next((text for text, called in found if called == name), None)
 
 
 def staged_name(path: Path) -> str:

@@ -109,10 +109,9 @@ class _Server:
 
     def _answered(self, frame: Any, answer: Callable[[Any], Any]) -> Any:
         """Answer a frame, or say why it cannot be answered."""
-        from gradcheck.contract.answers import Failure
-        from gradcheck.errors import GradcheckError, LoadError
+        from gradcheck.contract.protocol import Failure
+        from gradcheck.errors import GradcheckError, LoadError, first_line
         from gradcheck.execution import messages, wire
-        from gradcheck.execution.calling import one_line
 
         def failed(kind: str, message: str, place: Any = None) -> Any:
             values = messages.failure_values(Failure(kind, message, place))
@@ -127,7 +126,7 @@ class _Server:
         except MemoryError:
             return failed("memory", "the code ran out of memory")
         except BaseException as error:  # adapters touch the code's own objects
-            text = f"{type(error).__name__}: {one_line(error)}"
+            text = f"{type(error).__name__}: {first_line(error)}"
             return failed("import", f"the code could not be read: {text}")
 
     def _load(self, frame: Any) -> Any:
@@ -154,7 +153,7 @@ class _Server:
 
     def _find(self, frame: Any) -> Any:
         from gradcheck.execution import messages, wire
-        from gradcheck.reading.search import readings
+        from gradcheck.reading.loading import readings
 
         adapter, first, seconds = frame.values
         loaded = self._loaded
@@ -171,7 +170,7 @@ class _Server:
         return wire.Frame(wire.FOUND, frame.number, (offers, found.following))
 
     def _call(self, frame: Any) -> Any:
-        from gradcheck.contract.answers import Failure, Observation
+        from gradcheck.contract.protocol import Failure, Observation
         from gradcheck.execution import messages
 
         reading, request = messages.read_call(frame)
@@ -187,7 +186,7 @@ class _Server:
 
 
 def _offered(implementation: Any) -> list[str]:
-    from gradcheck.contract.answers import Call
+    from gradcheck.contract.protocol import Call
 
     return [c.value for c in Call if callable(getattr(implementation, c.value, None))]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.errors import UsageError
 from gradcheck.functions.tensors import FunctionCheck, TensorCheck, checked_again, judged, summed_up
 from gradcheck.oracle.function import EVALUATIONS, Values, in_stacks, one_by_one, real, short_floats

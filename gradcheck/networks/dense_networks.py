@@ -8,9 +8,8 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic, Judgement
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Parts, Reordered
-from gradcheck.contract.posed import by_name, in_order
+from gradcheck.contract.posed import by_name, in_order, numbers
 from gradcheck.contract.protocol import Observation, Request
-from gradcheck.contract.sizes import numbers
 from gradcheck.networks import loss_conventions, sampling, smallest
 from gradcheck.networks.definitions import LOSSES, batch_loss
 from gradcheck.networks.fast_estimate import Truth, Truths

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.contract.posed import check_size
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
-from gradcheck.contract.sizes import check_size
 from gradcheck.errors import UsageError
 from gradcheck.networks import sampling
 from gradcheck.networks.definitions import HIDDEN_ACTIVATIONS, PAIRINGS, REDUCTIONS

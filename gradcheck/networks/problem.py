@@ -23,8 +23,7 @@ from gradcheck.contract.posed import (
     Tensors,
     by_name,
 )
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 from gradcheck.networks.definitions import (
     ACTIVATIONS,
     HIDDEN_ACTIVATIONS,

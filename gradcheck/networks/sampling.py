@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gradcheck.contract.sizes import check_size
+from gradcheck.contract.posed import check_size
 from gradcheck.networks.definitions import (
     ACTIVATIONS,
     HIDDEN_ACTIVATIONS,

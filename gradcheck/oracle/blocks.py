@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 
 #: Largest block evaluated at once, in bytes: larger ones leave the processor's caches.
 BLOCK = 8 * 2**20

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 
 #: Two derivatives along a direction that differ by more joint bars than these disagree.
 SLACK = 10.0

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 
 #: Unit roundoff of float64.
 UNIT = 2.0**-53

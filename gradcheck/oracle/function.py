@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 from gradcheck.errors import UsageError
 from gradcheck.oracle.blocks import BLOCK
 from gradcheck.oracle.estimate import UNIT

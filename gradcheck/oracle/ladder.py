@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.contract.answers import Floats
+from gradcheck.contract.posed import Floats
 
 #: How many times the step is halved, plus one.
 RUNGS = 9

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Argument, Conventions, Targets
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,
     WAS_MADE,
-    Reading,
     UnsuitedError,
     arguments,
     attempt,
@@ -30,6 +29,7 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.holders import Holder
 from gradcheck.reading.layout import to_own, widths_of
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import OwnLoss, mentions_loss, own_losses
 from gradcheck.reading.returned import (

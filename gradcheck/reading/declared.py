@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import (
     BIAS_PLACES,
     SAMPLE_LAYOUTS,
@@ -31,12 +30,12 @@ from gradcheck.contract.conventions import (
     LossSource,
     OwnNames,
 )
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
-from gradcheck.errors import UsageError
-from gradcheck.errors.lines import TrailedError, raised, trail_of
-from gradcheck.errors.suggestion import meant
-from gradcheck.reading.foreign_call import Reading, UnsuitedError, arguments, calmly, first_line
+from gradcheck.errors import TrailedError, UsageError, first_line, meant, raised, trail_of
+from gradcheck.reading.foreign_call import UnsuitedError, arguments, calmly
 from gradcheck.reading.layout import Layout, Trial, from_own, stepped, to_own
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.paths import Path, read, single, write
 from gradcheck.reading.update_method import gradient
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Conventions, Penalty, Targets
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     WAS_CALLED,
-    Reading,
     UnsuitedError,
     arguments,
     attempt,
@@ -38,6 +37,7 @@ from gradcheck.reading.layout import (
     to_own,
     widths_of,
 )
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import plays, role_of
 from gradcheck.reading.source_names import by_number, spelled
 

@@ -15,7 +15,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -23,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.conventions import AS_DEFINED, Conventions
-from gradcheck.errors.lines import Trail, TrailedError, raised, trail_of
+from gradcheck.errors import Trail, TrailedError, first_line, raised, trail_of
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import ROLES, plays
 
 
@@ -176,15 +176,6 @@ def _sure(error: BaseException) -> bool:
     return isinstance(error, NameError | ImportError | SyntaxError | SystemExit)
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's text, if it lets itself be written."""
-    try:
-        lines = str(error).splitlines()
-    except Exception:  # its __str__ is the code's own
-        return ""
-    return lines[0][:200] if lines else ""
-
-
 def members(code: Any) -> dict[str, Any]:
     """Return the public attributes of a module or object; properties are not run."""
     try:
@@ -255,25 +246,6 @@ def _data(owner: Any) -> dict[str, Any]:
             with contextlib.suppress(Exception):
                 data[name] = copy.deepcopy(value)
     return data
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to understand code as an implementation.
-
-    Attributes
-    ----------
-    adapter : str
-        ``native``, ``cs231n``, ...
-    implementation : object
-        Follows :class:`gradcheck.contract.protocol.Implementation`.
-    conventions : Conventions
-        What this reading takes the code to do.
-    """
-
-    adapter: str
-    implementation: Any
-    conventions: Conventions = AS_DEFINED
 
 
 #: How far a try came: an object was being made, the forward was called, it ran and the

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Argument, Conventions, LossSource, Penalty, Targets
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,
-    Reading,
     UnsuitedError,
     arguments,
     attempt,
@@ -35,6 +34,7 @@ from gradcheck.reading.foreign_call import (
     works,
 )
 from gradcheck.reading.layout import Layout, Trial, from_own, labels, single, to_own, widths_of
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import plain, plays
 from gradcheck.reading.own_loss import (
     OwnLoss,

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import ContractError, Floats, Pair
 from gradcheck.contract.conventions import (
     SAMPLE_LAYOUTS,
     Conventions,
@@ -28,13 +27,14 @@ from gradcheck.contract.conventions import (
     Penalty,
     Targets,
 )
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
+from gradcheck.contract.protocol import ContractError
 from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
     WAS_CALLED,
     WAS_MADE,
-    Reading,
     UnsuitedError,
     arguments,
     attempt,
@@ -49,6 +49,7 @@ from gradcheck.reading.foreign_call import (
 from gradcheck.reading.function_pair import Chain, read
 from gradcheck.reading.holders import Holder, Model, hosts, models
 from gradcheck.reading.layout import Trial, from_own, labels, stepped, to_own, widths_of
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import METHODS, gives_gradients, plain, plays
 from gradcheck.reading.own_loss import (
     OwnLoss,

@@ -25,9 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import ContractError, Floats, Pair
 from gradcheck.contract.conventions import Conventions
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
+from gradcheck.contract.protocol import ContractError
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]

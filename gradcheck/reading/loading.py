@@ -1,40 +1,263 @@
-"""Loading an implementation from a file or notebook, and finding the ones we ship.
+"""Loading an implementation from a file or notebook, its lines, and the ways to read it.
 
-Of a notebook only the sources of code cells are used: never a saved output, never a kernel.
-Shell and line magics are no Python; they are left out, and that is said.
+Code that follows the contract is run whole and read as it is, and waits for nothing else.
 """
 
+import ast
 import contextlib
 import importlib
 import importlib.machinery
+import inspect
+import linecache
+import math
 import re
 import sys
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from gradcheck.errors import GradcheckError, LoadError, UsageError
-from gradcheck.errors.lines import DECLARATION, LOADED, Place, Sources, raised, trail_of
-from gradcheck.errors.suggestion import meant
-from gradcheck.reading.running import run
-from gradcheck.reading.target import PLAIN_LOAD_OPTIONS, LoadOptions, check_path
+from gradcheck.contract.conventions import AS_DEFINED, Conventions
+from gradcheck.errors import (
+    DECLARATION,
+    LOADED,
+    GradcheckError,
+    LoadError,
+    Place,
+    Trail,
+    UsageError,
+    first_line,
+    line_of,
+    meant,
+    raised,
+    trail_of,
+)
+from gradcheck.reading import running
+from gradcheck.reading.target import (
+    ADAPTERS,
+    PACKAGE_FOLDERS,
+    PLAIN_LOAD_OPTIONS,
+    LoadOptions,
+    check_path,
+)
+
+_IPYTHON = re.compile(r"<ipython-input-(\d+)-")
 
 
-class SourceCell(NamedTuple):
-    """Python to run: a file, or a cell of a notebook.
+#: Where our modules were compiled: in a worker they lie in an archive.
+_OURS = Path(trail_of.__code__.co_filename).absolute().parent
+_PYTHON = Path(linecache.__file__).absolute().parent
+
+
+class Sources:
+    """The files of code under test.
+
+    Parameters
+    ----------
+    folder : str
+        Whatever lies in it is the code's own, and known by its place in it.
+    main : str
+        The name of the file that was given.
+    cells : mapping of str to str or bytes
+        The text of what is no file, by the name that it runs under.
+    within : str
+        Only what is called so in the folder, if it is given.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        main: str = "",
+        cells: Mapping[str, str | bytes] | None = None,
+        within: str = "",
+    ) -> None:
+        self.main = main
+        self.cells: MutableMapping[str, str | bytes] = dict(cells or {})
+        self._folder = Path(folder).absolute()
+        self._within = within
+        self._texts: dict[str, bytes] = {}
+
+    def find(self, trail: Trail) -> Place | None:
+        """Return the innermost place of a trail that is the code's own, if any is."""
+        for file, line in reversed(trail):
+            known = self.name_of(file)
+            if known:
+                return Place(known, line, self.text_of(file, line))
+        return None
+
+    def name_of(self, file: str) -> str:
+        """Return what a file of the code is called; empty for any other."""
+        if file in self.cells:
+            return file
+        try:
+            inside = Path(file).absolute().relative_to(self._folder)
+        except (ValueError, OSError):  # elsewhere, or no file at all
+            return ""
+        installed = any(part in PACKAGE_FOLDERS for part in inside.parts)
+        own = inside.parts[:1] == (self._within,) if self._within else True
+        return inside.as_posix() if own and not installed and file[:1] != "<" else ""
+
+    def text_of(self, file: str, line: int) -> str:
+        """Return what stands on a line; empty where that is not to be had."""
+        if file in self.cells:
+            return line_of(self.cells[file], line) or ""
+        if file not in self._texts:
+            try:
+                self._texts[file] = Path(file).read_bytes()
+            except (ValueError, OSError):
+                self._texts[file] = b""
+        return line_of(self._texts[file], line) or ""
+
+
+class Anywhere(Sources):
+    """The lines of code in this process: whatever is neither ours nor installed."""
+
+    def __init__(self, implementation: Any) -> None:
+        kind = implementation if isinstance(implementation, type) else type(implementation)
+        module = sys.modules.get(kind.__module__)
+        if isinstance(implementation, ModuleType):
+            module = implementation
+        file = getattr(module, "__file__", None)
+        # code that has no file is known to linecache by a name that is none
+        self._unfiled = set(getattr(implementation, "__gradcheck_files__", ()))
+        super().__init__("", Path(file).name if isinstance(file, str) else "")
+        if not self.main and len(self._unfiled) == 1:
+            self.main = self.name_of(next(iter(self._unfiled)))
+
+    def name_of(self, file: str) -> str:
+        """Return what a file is called; empty for ours, Python's and those of packages."""
+        cell = _IPYTHON.match(file)
+        if cell:
+            return f"cell {cell[1]}"
+        if file[:1] == "<" and file in self._unfiled:
+            return file
+        path = Path(file)
+        if not file or file[0] == "<" or any(part in PACKAGE_FOLDERS for part in path.parts):
+            return ""
+        ours = path.is_relative_to(_OURS) and "shipped_implementations" not in path.parts
+        if ours or path.is_relative_to(_PYTHON):
+            return ""
+        return "the cell" if path.parent.name.startswith("ipykernel_") else path.name
+
+    def text_of(self, file: str, line: int) -> str:
+        """Return what stands on a line; a notebook's cells are known to linecache."""
+        return line_of(linecache.getline(file, line), 1) or ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand code as an implementation.
 
     Attributes
     ----------
-    source : str or bytes
-    name : str
-        For messages: ``student.ipynb, cell 3``.
+    adapter : str
+        ``native``, ``cs231n``, ...
+    implementation : object
+        Follows :class:`gradcheck.contract.protocol.Implementation`.
+    conventions : Conventions
+        What this reading takes the code to do.
     """
 
-    source: str | bytes
-    name: str
+    adapter: str
+    implementation: Any
+    conventions: Conventions = AS_DEFINED
+
+
+@dataclass(frozen=True)
+class Found:
+    """Ways in which code can be read.
+
+    Attributes
+    ----------
+    readings : tuple of Reading
+        Of one adapter, the likeliest first. Where none works: why the nearest does not.
+    following : int
+        The number of the adapter that can be tried next.
+    """
+
+    readings: tuple[Reading, ...]
+    following: int
+
+
+#: Arguments of the optional functions of the contract.
+_OPTIONAL = {"forward": 3, "step": 4}
+
+#: What a first argument may be where it is no network: then the function has another purpose.
+_OTHERS = ("x", "y", "output", "parameters", "weights", "biases", "cache")
+
+
+def find_native(code: Any) -> Iterator[Reading]:
+    """Yield the code itself, if it follows the contract: ``loss_and_grads``."""
+    if callable(getattr(code, "loss_and_grads", None)):
+        yield Reading("native", code, Conventions(other_purpose=_other_purpose(code)))
+
+
+def _other_purpose(code: Any) -> dict[str, str]:
+    """Return the functions that have the name of an optional one and other arguments."""
+    found = {}
+    for name, count in _OPTIONAL.items():
+        try:
+            signature = inspect.signature(getattr(code, name))
+        except Exception:  # there is none, or with a signature of its own making
+            continue
+        try:
+            first = next(iter(signature.bind(*range(count)).arguments), "")
+        except TypeError:
+            first = ""
+        if first != "network" and _is_other(first):
+            found[name] = f"{name}({', '.join(signature.parameters)})"
+    return found
+
+
+def _is_other(first: str) -> bool:
+    from gradcheck.reading.names import is_gradient, is_weight, role_of
+
+    return not first or bool(role_of(first, _OTHERS) or is_weight(first) or is_gradient(first))
+
+
+def readings(
+    code: Any,
+    adapter: str | None = None,
+    sources: Sources | None = None,
+    first: int = 0,
+    seconds: float = math.inf,
+) -> Found:
+    """Return the ways in which a module or object can be read, the likeliest first.
+
+    A module that follows the contract is read as it is. Only readings of the first adapter that
+    finds any are returned. Where nothing is found the nearest is, if the code itself is what
+    stops it; else the code is read as native, and the conventions say what it has.
+
+    Parameters
+    ----------
+    code : object
+    adapter : str, optional
+        The only adapter to try.
+    sources : Sources, optional
+        The code's own lines.
+    first : int
+        The number of the adapter to begin with.
+    seconds : float
+        For how long the code is tried.
+
+    Returns
+    -------
+    found : Found
+
+    Raises
+    ------
+    UsageError
+        When there is no adapter of that name.
+    """
+    own = vars(code) if isinstance(code, ModuleType) else {}
+    foreign = any(own.get(name) for name in ("__gradcheck_declaration__", "__gradcheck_among__"))
+    asked = first == 0 and adapter in (None, "native")
+    if asked and callable(own.get("loss_and_grads")) and not foreign:
+        return Found(tuple(find_native(code)), list(ADAPTERS).index("native") + 1)
+    from gradcheck.reading.search import search  # what native code does not wait for
+
+    return search(code, adapter, sources or Anywhere(code), first, seconds)
 
 
 @dataclass(frozen=True)
@@ -56,34 +279,24 @@ class Loaded:
     notes: tuple[str, ...] = ()
 
 
-def shipped(name: str) -> Path:
-    """Return the path of one of our own implementations.
-
-    In a checkout they are the files of ``implementations/``; a wheel carries the
-    same files as data inside the package.
+def load(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> ModuleType:
+    """Import a file as :func:`load_file` does, and return its module alone.
 
     Parameters
     ----------
-    name : str
-        Such as ``"matrix"``.
+    path : Path
+    options : LoadOptions
+        How it is to be run.
 
     Returns
     -------
-    Path
-
-    Raises
-    ------
-    UsageError
-        When there is none of that name.
+    module
     """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "shipped_implementations", package.parent / "implementations"):
-        if (folder / f"{name}.py").is_file():
-            return folder / f"{name}.py"
-    raise UsageError(f"gradcheck ships no implementation named {name!r}")
+    module: ModuleType = load_file(path, options).code
+    return module
 
 
-def load(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> ModuleType:
+def load_file(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> Loaded:
     """Import a file as a module of its own, under no public name.
 
     What the file prints goes to standard error, so that standard output stays ours.
@@ -98,7 +311,8 @@ def load(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> ModuleType:
 
     Returns
     -------
-    module
+    Loaded
+        The module, its lines, and notes of what was left out.
 
     Raises
     ------
@@ -107,29 +321,6 @@ def load(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> ModuleType:
     LoadError
         When the file cannot be imported, whatever it raises.
     """
-    module: ModuleType = load_file(path, options).code
-    return module
-
-
-def load_file(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> Loaded:
-    """Import a file as :func:`load` does, and say what was left out of it.
-
-    Parameters
-    ----------
-    path : Path
-    options : LoadOptions
-        How it is to be run.
-
-    Returns
-    -------
-    Loaded
-        The module, its lines, and notes of what was left out.
-
-    Raises
-    ------
-    UsageError, LoadError
-        As :func:`load` does.
-    """
     check_path(path)
     module = ModuleType(f"{LOADED}{path.stem}")
     module.__file__ = str(path)
@@ -137,10 +328,7 @@ def load_file(path: Path, options: LoadOptions = PLAIN_LOAD_OPTIONS) -> Loaded:
     sys.modules[module.__name__] = module  # dataclasses look their module up here
     try:
         with _importing(path.name, path.resolve().parent, sources, options):
-            parts, notes = _cells(path)
-            if path.suffix == ".ipynb":
-                sources.cells.update({cell.name: cell.source for cell in parts})
-            run(module, parts, path, options)
+            notes = _run(module, path, sources, options)
     finally:
         sys.modules.pop(module.__name__, None)
     return Loaded(module, sources, notes)
@@ -224,11 +412,32 @@ def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
     return Loaded(found, loaded.sources, loaded.notes)
 
 
-def _cells(path: Path) -> tuple[list[SourceCell], tuple[str, ...]]:
+def _run(module: ModuleType, path: Path, sources: Sources, options: LoadOptions) -> tuple[str, ...]:
+    """Run a file or notebook, and the declaration beside it; return notes of what was left out."""
     source = path.read_bytes()
+    notes: tuple[str, ...] = ()
+    parts: list[running.Part] = [(source, str(path))]
     if path.suffix == ".ipynb":
-        return cells(source.decode("utf-8", errors="replace"), path.name)
-    return [SourceCell(source, str(path))], ()
+        parts, notes = running.cells(source, path.name)
+        sources.cells.update({name: text for text, name in parts})
+    trees = [(ast.parse(text, name), name) for text, name in parts]
+    if not options.imports_only and any(
+        _is_native(node) for tree, _ in trees for node in tree.body
+    ):
+        for tree, name in trees:
+            exec(compile(tree, name, "exec", dont_inherit=True), vars(module))
+    else:
+        running.run(trees, module, options)
+    declared = options.declared_in(path)
+    if declared is not None:
+        declaration, lines = running.declaration(declared, module)
+        vars(module)["__gradcheck_declaration__"] = declaration
+        vars(module)["__gradcheck_declaration_lines__"] = (str(declared), lines)
+    return notes
+
+
+def _is_native(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == "loss_and_grads"
 
 
 @contextlib.contextmanager
@@ -268,10 +477,7 @@ def _import_message(
         if options.imports_only:  # as it is inside of a try, which is run as it stands
             return f"{file} {needs}"
         return f"{file} {needs}; with --imports-only it is left out until it is used"
-    try:
-        text = "".join(str(error).splitlines()[:1])[:200]
-    except Exception:  # its __str__ is the file's own
-        text = ""
+    text = first_line(error)
     if isinstance(error, SyntaxError):
         text = text.partition(f" ({Path(place.file).name}, line ")[0] if place else text
     what = text if isinstance(error, GradcheckError) else raised(error, text)
@@ -282,91 +488,3 @@ def _import_message(
     if isinstance(error, SyntaxError) or options.imports_only:
         return message
     return f"{message}; --imports-only runs only its imports, functions and classes"
-
-
-#: Cell magics whose cell is Python all the same.
-_TRANSPARENT = ("%%time", "%%timeit", "%%capture", "%%prun")
-
-_MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[%!])")
-
-
-def cells(text: str, name: str) -> tuple[list[SourceCell], tuple[str, ...]]:
-    """Read a notebook.
-
-    Parameters
-    ----------
-    text : str
-        The file's text.
-    name : str
-        The file's name.
-
-    Returns
-    -------
-    cells : list of SourceCell
-        Code cells in order, magics left out.
-    notes : tuple of str
-        What was left out.
-
-    Raises
-    ------
-    LoadError
-        When it is no notebook.
-    """
-    import nbformat
-
-    read: Any = nbformat.reads  # it has no types
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # old notebooks lack cell ids
-            notebook: Any = read(text, as_version=4)
-        sources = [str(c.source) for c in notebook.cells if c.cell_type == "code"]
-    except ImportError:
-        raise
-    except Exception as error:  # nbformat lets out what json, validators and attributes raise
-        raise LoadError(f"{name} is no notebook that can be read: {type(error).__name__}") from None
-    found, dropped = [], 0
-    for number, source in enumerate(sources, start=1):
-        python, lines = without_magics(source)
-        dropped += lines
-        if python.strip():
-            found.append(SourceCell(python, f"{name}, cell {number}"))
-    plural = "s" if dropped != 1 else ""
-    notes = (f"{dropped} line{plural} of shell and magic commands left out",) if dropped else ()
-    return found, notes
-
-
-def without_magics(source: str) -> tuple[str, int]:
-    """Leave out what is no Python; a line left out stays as an empty one.
-
-    Returns
-    -------
-    python : str
-    dropped : int
-        How many lines were left out.
-    """
-    lines = source.split("\n")
-    first = lines[0].strip()
-    if first.startswith("%%") and not first.startswith(_TRANSPARENT):
-        return "", len(lines)
-    if _is_python(source):
-        return source, 0  # a line may start with the operator %
-    kept = ["" if _MAGIC.match(line) else line for line in lines]
-    kept = [_placeholder(line, old) for line, old in zip(kept, lines, strict=True)]
-    return "\n".join(kept), sum(new != old for new, old in zip(kept, lines, strict=True))
-
-
-def _placeholder(line: str, old: str) -> str:
-    """Stand in for a magic inside a block, which may be all the block has."""
-    indent = old[: len(old) - len(old.lstrip())]
-    return f"{indent}pass" if not line and indent and old.strip() else line
-
-
-def _is_python(source: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(source, "cell", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
-        return False
-    return True

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import OwnNames
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.reading.layout import Layout, narrower, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.paths import ArrayPath, find

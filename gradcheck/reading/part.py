@@ -16,14 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.errors import UsageError
-from gradcheck.reading.foreign_call import (
-    LARGEST_STATE,
-    UnsuitedError,
-    arguments,
-    first_line,
-    methods,
-)
+from gradcheck.errors import UsageError, first_line
+from gradcheck.reading.foreign_call import LARGEST_STATE, UnsuitedError, arguments, methods
 from gradcheck.reading.names import plain, plays
 
 #: What can be asked, as it is told.

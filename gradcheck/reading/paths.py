@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats
-from gradcheck.errors.suggestion import meant
+from gradcheck.contract.posed import Floats
+from gradcheck.errors import meant
 from gradcheck.reading.foreign_call import UnsuitedError, attempt, members
 
 #: How deep objects are looked into, and how many items of a list.

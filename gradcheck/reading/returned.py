@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import ABSENT, ContractError, Floats, Pair
+from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.protocol import ABSENT, ContractError
 from gradcheck.reading.foreign_call import NO_ARRAY
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import is_gradient, numbered, plain

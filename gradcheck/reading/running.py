@@ -1,22 +1,25 @@
-"""What of a file is run in its module when it is loaded: all of it, or less.
+"""What of a file or notebook is run in its module when it is loaded: all of it, or less.
 
 A plain script trains at top level. Its training loop is not run on loading, and neither
 is what comes after it but for functions and classes: the loop's body becomes one step
 (:mod:`gradcheck.reading.script`). With ``imports_only`` nothing is run but imports,
 functions, classes and constants that are written out.
+
+Of a notebook only the sources of code cells are used: never a saved output, never a kernel.
+Shell and line magics are no Python; they are left out, and that is said.
 """
 
 import ast
 import copy
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.errors import LoadError, UsageError
-from gradcheck.errors.lines import TrailedError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import LoadError, TrailedError, UsageError, meant
 from gradcheck.reading.target import LoadOptions
 
 if TYPE_CHECKING:
@@ -57,8 +60,6 @@ def to_run(tree: ast.Module, imports_only: bool = False) -> ast.Module:
 
 def training_loop(tree: ast.Module) -> ast.For | ast.While | None:
     """Return the first loop at top level that changes numbers it found there, if any."""
-    if any(_native(node) for node in tree.body):
-        return None
     known: set[str] = set()
     for node in tree.body:
         if isinstance(node, ast.For | ast.While) and (
@@ -67,10 +68,6 @@ def training_loop(tree: ast.Module) -> ast.For | ast.While | None:
             return node
         known |= set(stored(node)) if not isinstance(node, _DEFINITIONS) else set()
     return None
-
-
-def _native(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name == "loss_and_grads"
 
 
 def _trains(loop: ast.For | ast.While) -> bool:
@@ -186,28 +183,108 @@ def changed(loop: ast.AST) -> set[str]:
 
 
 #: The text of a file or of a cell of a notebook, and what it is called in messages.
-Part = tuple[bytes | str, str]
+Part = tuple[str | bytes, str]
+
+#: Cell magics whose cell is Python all the same.
+_TRANSPARENT = ("%%time", "%%timeit", "%%capture", "%%prun")
+
+_MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[%!])")
 
 
-def run(module: ModuleType, parts: Sequence[Part], path: Path, options: LoadOptions) -> None:
-    """Run a file in a module, and its declaration beside it.
-
-    A training loop at top level is not run: it is kept for the script adapter.
-    What the code raises comes through.
+def cells(source: bytes, name: str) -> tuple[list[Part], tuple[str, ...]]:
+    """Read a notebook.
 
     Parameters
     ----------
-    parts : sequence of (text, name)
-        One for a file, several for a notebook.
-    path : Path
-        Where the declaration is looked for.
+    source : bytes
+        What the file holds.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    cells : list of (text, name)
+        Code cells in order, magics left out; ``student.ipynb, cell 3``.
+    notes : tuple of str
+        What was left out.
 
     Raises
     ------
     LoadError
-        When there is a declaration that declares nothing.
+        When it is no notebook.
     """
-    trees = [(ast.parse(text, name), name) for text, name in parts]
+    import nbformat
+
+    read: Any = nbformat.reads  # it has no types
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old notebooks lack cell ids
+            notebook: Any = read(source.decode("utf-8", errors="replace"), as_version=4)
+        sources = [str(c.source) for c in notebook.cells if c.cell_type == "code"]
+    except ImportError:
+        raise
+    except Exception as error:  # nbformat lets out what json, validators and attributes raise
+        raise LoadError(f"{name} is no notebook that can be read: {type(error).__name__}") from None
+    found: list[Part] = []
+    dropped = 0
+    for number, text in enumerate(sources, start=1):
+        python, lines = without_magics(text)
+        dropped += lines
+        if python.strip():
+            found.append((python, f"{name}, cell {number}"))
+    plural = "s" if dropped != 1 else ""
+    notes = (f"{dropped} line{plural} of shell and magic commands left out",) if dropped else ()
+    return found, notes
+
+
+def without_magics(source: str) -> tuple[str, int]:
+    """Leave out what is no Python; a line left out stays as an empty one.
+
+    Returns
+    -------
+    python : str
+    dropped : int
+        How many lines were left out.
+    """
+    lines = source.split("\n")
+    first = lines[0].strip()
+    if first.startswith("%%") and not first.startswith(_TRANSPARENT):
+        return "", len(lines)
+    if _is_python(source):
+        return source, 0  # a line may start with the operator %
+    kept = ["" if _MAGIC.match(line) else line for line in lines]
+    kept = [_placeholder(line, old) for line, old in zip(kept, lines, strict=True)]
+    return "\n".join(kept), sum(new != old for new, old in zip(kept, lines, strict=True))
+
+
+def _placeholder(line: str, old: str) -> str:
+    """Stand in for a magic inside a block, which may be all the block has."""
+    indent = old[: len(old) - len(old.lstrip())]
+    return f"{indent}pass" if not line and indent and old.strip() else line
+
+
+def _is_python(source: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "cell", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def run(trees: Sequence[tuple[ast.Module, str]], module: ModuleType, options: LoadOptions) -> None:
+    """Run what is to be run of a file in a module; what the code raises comes through.
+
+    A training loop at top level is not run: it is kept for the script adapter.
+
+    Parameters
+    ----------
+    trees : sequence of (tree, name)
+        One for a file, several for a notebook.
+    module : module
+    options : LoadOptions
+    """
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
     loop = None if options.imports_only else training_loop(whole)
     chosen = set(to_run(whole, options.imports_only).body)
@@ -221,10 +298,6 @@ def run(module: ModuleType, parts: Sequence[Part], path: Path, options: LoadOpti
     if loop is not None:
         scope["__gradcheck_loop__"] = loop
         scope["__gradcheck_loop_file__"] = next(n for t, n in trees if loop in t.body)
-    declared = options.declared_in(path)
-    if declared is not None:
-        scope["__gradcheck_declaration__"], lines = _declaration(declared, module)
-        scope["__gradcheck_declaration_lines__"] = (str(declared), lines)
 
 
 class _StandIn:
@@ -257,7 +330,7 @@ def _run_with_stand_ins(
                 scope[bound] = _StandIn(f"{package} is {options.missing(package)}")
 
 
-def _declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:
+def declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:
     """Return what a file declares, and on which line each word of it stands."""
     from gradcheck.reading.declared import Declaration  # most files have none beside them
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Rate
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.foreign_call import (
     RAN_FORWARD,
-    Reading,
     Shelf,
     UnsuitedError,
     attempt,
@@ -30,6 +29,7 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.holders import set_rates
 from gradcheck.reading.layout import Layout, to_own
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
 from gradcheck.reading.own_loss import OwnLoss, own_losses, source_of
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows

@@ -1,21 +1,18 @@
 """Trying the adapters in turn, until one can read the code; else saying what came nearest."""
 
-import inspect
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from gradcheck.contract.conventions import Conventions, Unrecognised
-from gradcheck.errors.lines import Anywhere, Place, Sources
+from gradcheck.errors import Place
 from gradcheck.reading.foreign_call import (
     NO_ARRAY,
     RAN_FORWARD,
     WAS_MADE,
     Broken,
-    Reading,
     SearchEndedError,
     UnsuitedError,
     arguments,
@@ -25,7 +22,7 @@ from gradcheck.reading.foreign_call import (
     searching,
     works,
 )
-from gradcheck.reading.names import is_gradient, is_weight, role_of
+from gradcheck.reading.loading import Found, Reading, Sources
 from gradcheck.reading.target import ADAPTERS, check_name
 
 #: More readings than these of one module are not looked at.
@@ -37,63 +34,9 @@ _MOST_LISTED = 6
 #: A line that begins so refuses on purpose.
 _REFUSES = ("raise", "assert", "sys.exit", "exit", "quit")
 
-#: Arguments of the optional functions of the contract.
-_OPTIONAL = {"forward": 3, "step": 4}
 
-#: What a first argument may be where it is no network: then the function has another purpose.
-_OTHERS = ("x", "y", "output", "parameters", "weights", "biases", "cache")
-
-
-@dataclass(frozen=True)
-class Found:
-    """Ways in which code can be read.
-
-    Attributes
-    ----------
-    readings : tuple of Reading
-        Of one adapter, the likeliest first. Where none works: why the nearest does not.
-    following : int
-        The number of the adapter that can be tried next.
-    """
-
-    readings: tuple[Reading, ...]
-    following: int
-
-
-def readings(
-    code: Any,
-    adapter: str | None = None,
-    sources: Sources | None = None,
-    first: int = 0,
-    seconds: float = math.inf,
-) -> Found:
-    """Return the ways in which a module or object can be read, the likeliest first.
-
-    Only readings of the first adapter that finds any are returned. Where nothing is
-    found the nearest is, if the code itself is what stops it; else the code is read as
-    native, and the conventions say what it has.
-
-    Parameters
-    ----------
-    code : object
-    adapter : str, optional
-        The only adapter to try.
-    sources : Sources, optional
-        The code's own lines.
-    first : int
-        The number of the adapter to begin with.
-    seconds : float
-        For how long the code is tried.
-
-    Returns
-    -------
-    found : Found
-
-    Raises
-    ------
-    UsageError
-        When there is no adapter of that name.
-    """
+def search(code: Any, adapter: str | None, sources: Sources, first: int, seconds: float) -> Found:
+    """Try the adapters; see :func:`gradcheck.reading.loading.readings`."""
     names = [check_name(adapter)] if adapter else list(ADAPTERS)
     stopped: list[Reading] = []
     ended = False
@@ -111,7 +54,7 @@ def readings(
             stopped += found
             if ended:
                 break
-    kept = _nearest(code, stopped, sources or Anywhere(code), ended)
+    kept = _nearest(code, stopped, sources, ended)
     last = getattr(code, "__gradcheck_last__", None)
     if last is not None and kept.adapter == "native":
         kept = Reading("native", last)
@@ -175,30 +118,6 @@ def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...
     )
 
 
-def find_native(code: Any) -> Iterator[Reading]:
-    """Yield the code itself, if it follows the contract: ``loss_and_grads``."""
-    if callable(getattr(code, "loss_and_grads", None)):
-        yield Reading("native", code, Conventions(other_purpose=_other_purpose(code)))
-
-
-def _other_purpose(code: Any) -> dict[str, str]:
-    """Return the functions that have the name of an optional one and other arguments."""
-    found = {}
-    for name, count in _OPTIONAL.items():
-        try:
-            signature = inspect.signature(getattr(code, name))
-        except (AttributeError, TypeError, ValueError):
-            continue
-        try:
-            given = list(signature.bind(*range(count)).arguments)
-        except TypeError:
-            given = []
-        first = given[0] if given else ""
-        if not given or role_of(first, _OTHERS) or is_weight(first) or is_gradient(first):
-            found[name] = f"{name}({', '.join(signature.parameters)})"
-    return found
-
-
 def _nearest(code: Any, stopped: Sequence[Reading], sources: Sources, ended: bool) -> Reading:
     """Return the reading that came farthest, if it is the code itself that stops it.
 
@@ -228,7 +147,7 @@ class _Stop:
     def of(cls, reading: Reading, sources: Sources) -> "_Stop":
         broken = reading.implementation
         assert isinstance(broken, Broken)
-        called = sources.called(broken.why.trail)
+        called = sources.find(broken.why.trail[::-1])
         place = sources.find(broken.why.trail)
         return cls(reading, broken.stage, broken.why, place, called.line if called else 0)
 

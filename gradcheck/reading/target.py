@@ -10,13 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 
 #: Name of an adapter, and the function that finds its readings: module and name.
 ADAPTERS: dict[str, str] = {
     "declaration": "declared:find",  # whoever writes one means it, beside loss_and_grads too
-    "native": "search:find_native",
+    "native": "loading:find_native",
     "cs231n": "gradient_method:find_cs231n",
     "nielsen": "gradient_method:find_nielsen",
     "deeplearning.ai": "function_pair:find",
@@ -110,6 +109,9 @@ MAX_BYTES = 10_000_000
 
 #: What can be examined.
 SUFFIXES = (".py", ".ipynb")
+
+#: Folders where packages are installed.
+PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 _WITH_ATTRIBUTE = re.compile(r"(?P<where>.+):(?P<attribute>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
 #: What a file imports, and how much of it is looked for beside the file.
@@ -270,4 +272,31 @@ def is_installed(place: Path) -> bool:
     -------
     bool
     """
-    return any(part in ("site-packages", "dist-packages") for part in place.parts)
+    return any(part in PACKAGE_FOLDERS for part in place.parts)
+
+
+def shipped(name: str) -> Path:
+    """Return the path of one of our own implementations.
+
+    In a checkout they are the files of ``implementations/``; a wheel carries the
+    same files as data inside the package.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"matrix"``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        When there is none of that name.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "shipped_implementations", package.parent / "implementations"):
+        if (folder / f"{name}.py").is_file():
+            return folder / f"{name}.py"
+    raise UsageError(f"gradcheck ships no implementation named {name!r}")

@@ -18,13 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import Floats, Pair
 from gradcheck.contract.conventions import SAMPLE_LAYOUTS, Conventions, Rate
+from gradcheck.contract.posed import Floats, Pair
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading.call_sequence import Called, CallSequence, answered
 from gradcheck.reading.foreign_call import (
     WAS_MADE,
-    Reading,
     UnsuitedError,
     attempt,
     broken,
@@ -34,6 +33,7 @@ from gradcheck.reading.foreign_call import (
 )
 from gradcheck.reading.holders import Holder, hosts, why_not
 from gradcheck.reading.layout import Layout, from_own, stepped, to_own, widths_of
+from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import (
     OwnLoss,

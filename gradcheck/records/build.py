@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck.comparison.verdict import CounterExample, Finding, TensorFinding, Verdict, worst
-from gradcheck.contract.answers import Failure
-from gradcheck.contract.version import __version__
+from gradcheck.contract import __version__
+from gradcheck.contract.protocol import Failure
 from gradcheck.errors import GradcheckError, SandboxError
 from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.dense_networks import NetworkContext

@@ -13,8 +13,7 @@ A record goes in and one with less in it comes out, so renderers cannot show wha
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 
 if TYPE_CHECKING:
     from gradcheck.records.record import Entry, Record

@@ -7,7 +7,7 @@ under test may have had a hand in is sent as plain text, never as HTML or Markdo
 import json
 from typing import Any
 
-from gradcheck.contract.version import __version__
+from gradcheck.contract import __version__
 from gradcheck.records.record import Record
 from gradcheck.renderers.formatting import sentence, stopped, tamed
 from gradcheck.renderers.summary import (

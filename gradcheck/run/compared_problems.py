@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gradcheck.contract.posed import MANY_TOGETHER, MAX_TOGETHER, numbers
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.contract.sizes import MANY_TOGETHER, MAX_TOGETHER, numbers
 from gradcheck.execution.session import PeerSession
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.discovery import Discovery, reason

@@ -12,8 +12,8 @@ from gradcheck.checks.counter_example import smallest
 from gradcheck.checks.definition import Cost
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
+from gradcheck.contract.posed import check_size
 from gradcheck.contract.protocol import Call, Failure, Observation, Request, Session
-from gradcheck.contract.sizes import check_size
 from gradcheck.errors import GradcheckError, UsageError
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.session import PeerSession, drive, drive_until

@@ -24,8 +24,7 @@ from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.worked_examples import EXAMPLES as WORKED_EXAMPLES
 from gradcheck.networks.worked_examples import Example, NotRun, Result
-from gradcheck.reading.loading import shipped
-from gradcheck.reading.target import Target, check_path, parse_target
+from gradcheck.reading.target import Target, check_path, parse_target, shipped
 from gradcheck.records import build
 from gradcheck.records.record import Entry, Record
 from gradcheck.records.schema import ImplementationEntry

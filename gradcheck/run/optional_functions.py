@@ -10,8 +10,7 @@ from collections.abc import Generator, Mapping
 
 import numpy as np
 
-from gradcheck.contract.answers import Outline
-from gradcheck.contract.protocol import Call, Failure, Observation, Request
+from gradcheck.contract.protocol import Call, Failure, Observation, Outline, Request
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.problem import Problem
 

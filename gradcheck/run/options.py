@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 from gradcheck.execution.limits import Limits
 from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, REDUCTIONS
 from gradcheck.networks.far_out import DEEPEST, WIDEST

@@ -10,8 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 
 #: Problems compared unless another number is given.
 EXAMPLES = 200

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck.contract.conventions import Unrecognised
 from gradcheck.contract.protocol import Call, Described, Session
-from gradcheck.errors import UsageError
-from gradcheck.errors.lines import Place, raised
-from gradcheck.execution.calling import one_line
+from gradcheck.errors import Place, UsageError, first_line, raised
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
-from gradcheck.reading.loading import load, shipped
-from gradcheck.reading.target import Target
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import Target, shipped
 from gradcheck.records.build import Head
 
 if TYPE_CHECKING:
@@ -225,7 +223,7 @@ def from_object(
     except UsageError:
         raise
     except Exception as error:  # a constructor may raise anything
-        reason = raised(error, one_line(error))
+        reason = raised(error, first_line(error))
         raise UsageError(f"{name}() raised {reason}; hand over an object that is made") from None
     session = InProcess(implementation, renew, adapter)
     if not session.offers(Call.LOSS_AND_GRADS):

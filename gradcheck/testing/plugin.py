@@ -78,7 +78,7 @@ def pytest_load_initial_conftests(
 
 
 def _refuse(kind: str, words: Iterable[str], known: Collection[str]) -> None:
-    from gradcheck.errors.suggestion import meant
+    from gradcheck.errors import meant
 
     for word in words:
         if word not in known:

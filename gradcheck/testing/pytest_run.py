@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from gradcheck.checks import CHECKS
-from gradcheck.errors import InternalError, UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import InternalError, UsageError, meant
 from gradcheck.renderers.formatting import clean
 from gradcheck.run.options import Requirements, quoted
 from gradcheck.run.settings import EXAMPLES, check_numbers, configured, fresh_seed

@@ -10,7 +10,8 @@ from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import calling
 from gradcheck.execution.session import InProcess
 from gradcheck.networks import sampling
-from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import shipped
 from tests.arithmetic.elsewhere import jiggled, moved, tilted
 
 #: Run again by .ci/arithmetic; the other seeds and cases add little there.

@@ -14,9 +14,8 @@ from gradcheck.comparison.compare import FLOAT64, Arithmetic
 from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Parts, Reordered
 from gradcheck.comparison.verdict import Finding
-from gradcheck.contract.answers import Failure, Observation
 from gradcheck.contract.posed import Tensors
-from gradcheck.contract.protocol import Call, Request
+from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.oracle.estimate import UNIT, Estimate
 
 #: How exactly the canned truth is known.

@@ -17,5 +17,5 @@ def test_a_worker_gets_bytecode_where_python_keeps_it_and_of_what_every_worker_l
     monkeypatch.setattr("sys.pycache_prefix", str(tmp_path))
     names = zipfile.ZipFile(io.BytesIO(archive.__wrapped__())).namelist()
     assert {Path(name).suffix for name in names} == suffixes
-    assert "gradcheck/reading/search.pyc" in names
+    assert "gradcheck/reading/loading.pyc" in names
     assert bool(list(tmp_path.rglob("*.pyc"))) is writes, "compiled for nobody, or not kept"

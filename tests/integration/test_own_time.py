@@ -4,8 +4,8 @@ import itertools
 from dataclasses import replace
 
 import gradcheck
+from gradcheck.contract.posed import numbers
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.contract.sizes import numbers
 from gradcheck.execution.remote import Remote
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.run import examine

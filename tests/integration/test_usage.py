@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.reading.loading import shipped
+from gradcheck.reading.target import shipped
 from tests.integration import students
 
 ROOT = Path(__file__).resolve().parents[2]

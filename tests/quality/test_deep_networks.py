@@ -12,7 +12,8 @@ from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.networks.definitions import evaluate, loss_of
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
-from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import shipped
 
 MATRIX = load(shipped("matrix"))
 

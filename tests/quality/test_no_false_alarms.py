@@ -15,7 +15,8 @@ from gradcheck.execution.session import InProcess
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Batch, Network, Params, Problem
-from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import shipped
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission

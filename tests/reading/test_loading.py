@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import LoadError, UsageError
-from gradcheck.reading.loading import load, shipped
-from gradcheck.reading.target import MAX_BYTES, check_path
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import MAX_BYTES, check_path, shipped
 
 
 def written(folder: Path, text: str, name: str = "student.py") -> Path:
@@ -193,6 +193,15 @@ def test_a_loaded_file_gets_no_public_name(tmp_path: Path) -> None:
     before = set(sys.modules)
     load(written(tmp_path, "x = 1\n"))
     assert set(sys.modules) == before, f"new modules: {set(sys.modules) - before}"
+
+
+def test_code_that_follows_the_contract_is_run_whole_with_a_loop_that_trains(
+    tmp_path: Path,
+) -> None:
+    loop = "w = 1.0\nfor i in range(9):\n    w -= 0.1 * w * w\n"
+    native = "def loss_and_grads(network, params, batch): pass\n"
+    module = load(written(tmp_path, native + loop))
+    assert module.w < 1.0, "the loop of native code was cut out, as that of a script is"
 
 
 @pytest.mark.parametrize("name", ["scalar_loops", "matrix", "jax_autodiff"])

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import LoadError
-from gradcheck.reading.loading import load_file, without_magics
+from gradcheck.reading.loading import load_file
+from gradcheck.reading.running import without_magics
 
 
 def notebook(*sources, kinds=None):

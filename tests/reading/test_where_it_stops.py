@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from gradcheck.reading.loading import load
-from gradcheck.reading.search import readings
+from gradcheck.reading.loading import load, readings
 from tests.reading.conftest import EXAMPLES, example, planted
 
 #: After which line of an example a line is put that fails, and how it is read.

@@ -7,13 +7,13 @@ import pytest
 
 import gradcheck
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
-from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
 from gradcheck.networks import sampling
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, fill
 from gradcheck.reading.foreign_call import calmly
+from gradcheck.reading.loading import Anywhere
 from gradcheck.run.submission import from_object
 from gradcheck.run.suspicions import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
 

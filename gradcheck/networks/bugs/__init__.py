@@ -6,8 +6,7 @@ the checks catch them. Nothing here ever judges code under test.
 
 from dataclasses import replace
 
-from gradcheck.errors import UsageError
-from gradcheck.errors.suggestion import meant
+from gradcheck.errors import UsageError, meant
 from gradcheck.networks.bugs import (
     activation_derivative,
     activation_formulas,

@@ -9,13 +9,13 @@ import numpy as np
 
 from gradcheck.contract.posed import by_name
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.errors.lines import Anywhere
 from gradcheck.execution.calling import Caller
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.textbook import Rule, Textbook, only_in
 from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Batch, Network, Params, Problem
+from gradcheck.reading.loading import Anywhere
 
 #: A difference of this part of a tensor's norm makes a bug visible.
 VISIBLE_CHANGE = 1e-9

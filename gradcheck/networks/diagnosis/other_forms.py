@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.contract.answers import DICTIONARY, Outline
 from gradcheck.contract.posed import Tensors, by_name
-from gradcheck.contract.protocol import Observation
+from gradcheck.contract.protocol import DICTIONARY, Observation, Outline
 from gradcheck.networks.diagnosis.observations import same, textbook_pass
 from gradcheck.networks.problem import Floats, Pair, Problem
 

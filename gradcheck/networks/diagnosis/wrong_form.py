@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.answers import ABSENT
-from gradcheck.contract.protocol import Observation, Request
+from gradcheck.contract.protocol import ABSENT, Observation, Request
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.diagnosis.observations import Observations, same, textbook_pass

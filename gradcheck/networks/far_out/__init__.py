@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.sizes import numbers
+from gradcheck.contract.posed import numbers
 from gradcheck.networks.definitions import ACTIVATIONS, REDUCTIONS, evaluate
 from gradcheck.networks.far_out import kinds
 from gradcheck.networks.far_out.kinds import (

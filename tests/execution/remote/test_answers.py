@@ -13,8 +13,8 @@ from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import InProcess
 from gradcheck.networks import sampling
-from gradcheck.reading.loading import load, shipped
-from gradcheck.reading.target import parse_target
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import parse_target, shipped
 from tests.execution.remote.asking import COUNTING, GRADIENT, PATIENT, PROBLEM, SHORT, lost
 
 pytestmark = pytest.mark.last_bits

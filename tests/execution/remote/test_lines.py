@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from gradcheck.errors.lines import LONGEST_LINE, Place
+from gradcheck.errors import LONGEST_LINE, Place
 from gradcheck.execution import messages, wire
 from gradcheck.execution.limits import Limits, WorkerLostError
 from gradcheck.execution.remote import Remote

@@ -10,8 +10,7 @@ from gradcheck import UsageError
 from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.staging import stage
-from gradcheck.reading.loading import shipped
-from gradcheck.reading.target import parse_target
+from gradcheck.reading.target import parse_target, shipped
 from tests.execution.remote.asking import GRADIENT, PATIENT
 
 

@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.contract.answers import DICTIONARY, MOST_NUMBERS, Call, ContractError, outline
 from gradcheck.contract.conventions import Conventions, OwnNames
-from gradcheck.contract.protocol import Request
+from gradcheck.contract.protocol import (
+    DICTIONARY,
+    MOST_NUMBERS,
+    Call,
+    ContractError,
+    Request,
+    outline,
+)
 from gradcheck.execution import messages, wire
 from gradcheck.execution.session import InProcess
 from gradcheck.networks.bugs import CATALOGUE

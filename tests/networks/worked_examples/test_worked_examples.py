@@ -17,7 +17,8 @@ from gradcheck.networks.worked_examples.classification import (
 from gradcheck.networks.worked_examples.descent import fit
 from gradcheck.networks.worked_examples.two_sigmoid_layers import START
 from gradcheck.networks.worked_examples.worked_example import above, below, chunks, printed
-from gradcheck.reading.loading import load, shipped
+from gradcheck.reading.loading import load
+from gradcheck.reading.target import shipped
 
 BY_NAME = {example.name: example for example in EXAMPLES}
 
