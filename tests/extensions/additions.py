@@ -100,14 +100,13 @@ CHECK = Check(SLUG, "no loss is below zero", run, Cost.NOTHING)
 BUG = Addition(
     "a bug",
     {
-        ("gradcheck/networks/bugs/returned_and_update.py", "BUGS = ("): """\
-    Bug(
+        ("gradcheck/networks/bugs/returned_and_update.py", "BUGS = {"): """\
+    "root_of_gradient": Bug(
         Site(
             "scale_of_gradient",
             "the scale in which a gradient is handed back",
             whole=("The gradient is handed back in another scale.", "Look for the root."),
         ),
-        "root_of_gradient",
         "the root of the gradient is handed back",
         wrong="return sqrt(grad)",
         right="return grad",
