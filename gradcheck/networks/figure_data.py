@@ -5,15 +5,15 @@ takes part in a verdict.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import Judgement
+from gradcheck.comparison.compare import Judgement, allowed
 from gradcheck.comparison.verdict import Finding, Verdict
+from gradcheck.contract.posed import in_order
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.networks.bugs import CATALOGUE
+from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.textbook import RULES, Rule
 from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, batch_loss
 from gradcheck.networks.dense_networks import NetworkContext
@@ -26,6 +26,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     recover_deltas,
 )
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
+from gradcheck.oracle.estimate import UNIT
 from gradcheck.oracle.ladder import extrapolate, steps
 
 RULE = "activation_derivative"
@@ -51,19 +52,6 @@ WINDOW = 12
 
 #: Of the problems on which the gradient is wrong, at most this many are looked at.
 MOST_PROBLEMS = 200
-
-
-@dataclass(frozen=True)
-class _Failing:
-    """A problem on which the gradient is wrong, and what the code made of it."""
-
-    observation: Observation
-    found: RecoveredDeltas
-
-    @property
-    def problem(self) -> Problem:
-        """The problem."""
-        return self.found.problem
 
 
 def illustrate(
@@ -93,7 +81,7 @@ def illustrate(
     for problem in wrong[0].failing[:MOST_PROBLEMS]:
         observation = yield Request(Call.LOSS_AND_GRADS, problem)
         if observation.failure is None:
-            failing.append(_Failing(observation, recover_deltas(problem, observation, tolerance)))
+            failing.append(recover_deltas(problem, observation, tolerance))
     return {
         "specimen": _specimen(context, failing, diagnoses),
         "slopes": _slopes(failing, diagnoses),
@@ -103,26 +91,23 @@ def illustrate(
 # ---- the derivative that the code implies, the true curve, and the wrong formula's --------
 
 
-def _slopes(failing: Sequence[_Failing], diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:
+def _slopes(
+    failing: Sequence[RecoveredDeltas], diagnoses: Sequence[Diagnosis]
+) -> list[dict[str, Any]]:
     """Recover points of the derivative, for each activation that is at fault."""
-    suspected = {d.name.bug for d in diagnoses if d.name.site == RULE}
+    suspected = [d.name.bug for d in diagnoses if d.name.site == RULE]
     points: dict[str, list[tuple[float, float]]] = {}
     for each in failing if suspected else ():
         for layer in range(each.problem.network.depth, 0, -1):
-            if WrongRule("delta", layer) in each.found.wrong_rules and layer in each.found.deltas:
+            if WrongRule("delta", layer) in each.wrong_rules:
                 activation = each.problem.network.activations[layer - 1]
-                points.setdefault(activation, []).extend(_implied(each.found, layer))
-    entries = []
-    for activation, seen in points.items():
-        if ACTIVATIONS[activation].derivative is None or not seen:
-            continue
-        bug = next((slug for slug in suspected if _concerns(slug, activation)), "")
-        entries.append(_entry(activation, bug, np.array(sorted(seen))))
-    return entries
-
-
-def _concerns(slug: str, activation: str) -> bool:
-    return bool(slug) and CATALOGUE[slug].activation in (None, activation)
+                points.setdefault(activation, []).extend(_implied(each, layer))
+    named = [CATALOGUE[slug] for slug in suspected if slug]
+    return [
+        _entry(activation, named, np.array(sorted(seen)))
+        for activation, seen in points.items()
+        if ACTIVATIONS[activation].derivative is not None and seen
+    ]
 
 
 def _implied(found: RecoveredDeltas, layer: int) -> list[tuple[float, float]]:
@@ -138,14 +123,15 @@ def _implied(found: RecoveredDeltas, layer: int) -> list[tuple[float, float]]:
     return list(zip(z[told].tolist(), slope[told].tolist(), strict=True))
 
 
-def _entry(activation: str, bug: str, points: Floats) -> dict[str, Any]:
+def _entry(activation: str, named: list[Bug], points: Floats) -> dict[str, Any]:
     kept = points[np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).astype(int))]
     reach = float(np.clip(1.1 * np.abs(kept[:, 0]).max(), 1.5, LARGEST_PICTURED_Z))
     grid = np.linspace(-reach, reach, CURVE_POINTS)
-    wrong = CATALOGUE[bug].rules.get(RULE) if bug else None
+    bug = next((bug for bug in named if bug.activation in (None, activation)), None)
+    wrong = bug.rules.get(RULE) if bug else None
     return {
         "activation": activation,
-        "bug": bug or None,
+        "bug": bug.slug if bug else None,
         "z": kept[:, 0],
         "derivative": kept[:, 1],
         "grid": grid,
@@ -178,7 +164,7 @@ def sampled(rule: Rule, activation: str, grid: Floats) -> Floats | None:
 
 
 def _specimen(
-    context: NetworkContext, failing: Sequence[_Failing], diagnoses: Sequence[Diagnosis]
+    context: NetworkContext, failing: Sequence[RecoveredDeltas], diagnoses: Sequence[Diagnosis]
 ) -> dict[str, Any] | None:
     """Choose a failing network that shows the fault, and lay it out.
 
@@ -190,34 +176,29 @@ def _specimen(
     chosen = min(failing, key=lambda each: _unfitness(each, wanted), default=None)
     if chosen is None:
         return None
-    problem, observation = chosen.problem, chosen.observation
-    judgements = context.judge(problem, observation.tensors)
+    problem, truth = chosen.problem, context.truth(chosen.problem)
+    judgements = context.judge(problem, chosen.claims)
     worst = max(judgements, key=_severity)
-    truth = context.truth(problem)
     tensors = {}
     for j in judgements:
-        estimate = truth.gradient[j.tensor]
-        bars = (
-            estimate.error + estimate.interval + truth.rounding(context.arithmetic.unit)[j.tensor]
-        )
         arrays = {
-            "claimed": observation.tensors[j.tensor],
-            "expected": estimate.value,
-            "error_bar": bars,
+            "claimed": chosen.claims[j.tensor],
+            "expected": truth.gradient[j.tensor].value,
+            "error_bar": allowed(truth, j.tensor, context.arithmetic.unit),
         }
         tensors[j.tensor] = {"verdict": j.verdict, "worst_entry": j.place, **_cut(arrays, j.entry)}
     return {
         "network": str(problem.network),
         "samples": problem.batch.size,
-        "sites": [{"part": w.part, "layer": w.layer} for w in chosen.found.wrong_rules],
+        "sites": [{"part": w.part, "layer": w.layer} for w in chosen.wrong_rules],
         "worst_entry": worst.place,
         "tensors": tensors,
         "sweep": _sweep(problem, worst),
     }
 
 
-def _unfitness(each: _Failing, wanted: set[int]) -> tuple[int, int, bool, bool, int]:
-    network, shown = each.problem.network, {wrong.layer for wrong in each.found.wrong_rules}
+def _unfitness(each: RecoveredDeltas, wanted: set[int]) -> tuple[int, int, bool, bool, int]:
+    network, shown = each.problem.network, {wrong.layer for wrong in each.wrong_rules}
     size = each.problem.params.size * each.problem.batch.size
     narrow, shallow = min(network.widths) < 2, network.depth < 2
     return len(wanted - shown), len(shown - wanted), shallow, narrow, size
@@ -265,15 +246,12 @@ def _sweep(problem: Problem, judgement: Judgement) -> dict[str, Any] | None:
 
 
 def _differences(problem: Problem, judgement: Judgement, moves: Floats) -> tuple[Floats, float]:
-    layer, which = int(judgement.tensor[1:]), judgement.tensor[0] == "b"
-    stack = [list(pair) for pair in problem.params.pairs]
-    tensor = stack[layer - 1][which]
+    """Difference the loss by the entry at many steps, and say how its roundings may be off."""
+    tensor = problem.params[judgement.tensor]
     moved = np.repeat(tensor[None], 2 * len(moves), axis=0)
-    flat = int(np.ravel_multi_index(judgement.entry, tensor.shape))
+    flat = np.ravel_multi_index(judgement.entry, tensor.shape)
     moved.reshape(len(moved), -1)[:, flat] += np.concatenate((moves, -moves))
-    stack[layer - 1][which] = moved
-    pairs = [(w, b) for w, b in stack]
+    pairs = in_order({**problem.params, judgement.tensor: moved}.values()).pairs
     losses = batch_loss(problem.network, pairs, problem.batch.x, problem.batch.y)
     up, down = np.split(np.broadcast_to(losses, 2 * len(moves)), 2)
-    noise = 4 * 2.0**-53 * (1.0 + float(np.abs(losses).max()))
-    return (up - down) / (2 * moves), noise
+    return (up - down) / (2 * moves), 4 * UNIT * (1.0 + float(np.abs(losses).max()))
