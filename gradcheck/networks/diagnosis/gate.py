@@ -7,7 +7,7 @@ predict what the code does there is taken back: the place remains.
 """
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +32,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     observed_at,
     recover_all,
 )
-from gradcheck.networks.diagnosis.result import Diagnosis, known_rules, named_bug, placed
+from gradcheck.networks.diagnosis.result import Diagnosis, known_rules, named_bug, taken_back
 from gradcheck.networks.diagnosis.whole_network import same_losses, simulations
 from gradcheck.networks.problem import Floats, Network
 
@@ -102,83 +102,68 @@ def _groups(setup: ProbeSetup, members: list[Hypothesis]) -> int:
     return len(different)
 
 
+#: Whether answers refute a name: ``refutes(setup, name, all names, answers, recovered deltas)``.
+_Refutes = Callable[
+    [ProbeSetup, Diagnosis, list[Diagnosis], Observations, list[RecoveredDeltas]], bool
+]
+
+
 def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
     """Take back every name that does not predict what it was not chosen on."""
     if not any(d.name.bug for d in diagnoses) or setup.repeated:
         return diagnoses
     fresh = yield from gather(_requests(context, setup, diagnoses))
-    if not fresh.answers:
+    diagnoses = _unrefuted(setup, setup, fresh, diagnoses, lambda *known: not _predicts(*known))
+    if not fresh.answers or Call.LOSS_AND_GRADS not in setup.calls:
         return diagnoses
-    if not _predicted(setup, fresh, diagnoses):
-        recovered = _recovered(setup, fresh, diagnoses)
-        diagnoses = [
-            d
-            if not d.name.bug or _predicts(setup, d, diagnoses, fresh, recovered)
-            else taken_back(setup, d)
-            for d in diagnoses
-        ]
-    if Call.LOSS_AND_GRADS not in setup.calls:
-        return diagnoses
-    diagnoses = yield from _penalised_otherwise(context, setup, diagnoses)
+    mine, networks = setup.network, list(dict.fromkeys(p.network for p in context.problems))
+    if any(_of_penalty(d) for d in diagnoses):
+        # all that a name was chosen on has one l2, and of one l2 a constant is some multiple
+        strengths = (n.l2 for n in networks if n.l2 not in (0.0, mine.l2))
+        nearest = sorted(strengths, key=lambda l2: abs(math.log(l2)))[:1]
+        others = [replace(mine, l2=l2) for l2 in nearest]
+        diagnoses = yield from _asked_on(context, setup, others, diagnoses, _penalty_refuted)
     if [d.name.site for d in diagnoses] == ["batch_reduction"]:
-        return (yield from _reduced_otherwise(context, setup, diagnoses))
-    for network in _elsewhere(context, setup):
-        if not any(d.name.bug and d.name.site in PARTS for d in diagnoses):
-            break
-        there, seen = yield from _asked_on(context, setup, network)
-        if _predicted(there, seen, diagnoses):
-            continue
-        recovered = _recovered(there, seen, diagnoses)
-        diagnoses = [
-            taken_back(setup, d) if d.name.bug and _refuted(there, d, diagnoses, recovered) else d
-            for d in diagnoses
-        ]
+        # a name of the mean has to hold where the loss is a sum, and the other way round
+        alike = (n for n in networks if (n.depth, n.loss) == (mine.depth, mine.loss))
+        others = [n for n in alike if n.reduction != mine.reduction][:1]
+        return (yield from _asked_on(context, setup, others, diagnoses, lambda *known: True))
+    if any(d.name.site in PARTS for d in diagnoses):
+        others = _elsewhere(networks, mine)
+        diagnoses = yield from _asked_on(context, setup, others, diagnoses, _refuted)
     return diagnoses
 
 
 def _asked_on(
-    context: NetworkContext, setup: ProbeSetup, network: Network
-) -> Generator[Request, Observation, tuple[ProbeSetup, Observations]]:
-    """Ask about another network."""
-    there = on(context, setup, network)
-    seen = yield from gather(_with_samples_apart(there, probes(there, FRESH)))
-    return there, seen
-
-
-def _reduced_otherwise(
-    context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
+    context: NetworkContext,
+    setup: ProbeSetup,
+    networks: list[Network],
+    diagnoses: list[Diagnosis],
+    refutes: _Refutes,
 ) -> Questions:
-    """Take a name of the mean back that does not hold where the loss is a sum, or the other way."""
-    mine = setup.network
-    others = (p.network for p in context.problems if p.network.depth == mine.depth)
-    other = next((n for n in others if n.loss == mine.loss and n.reduction != mine.reduction), None)
-    if other is None:
-        return diagnoses
-    there, seen = yield from _asked_on(context, setup, other)
+    """Ask about other networks while anything is named, and take back what they refute."""
+    for network in networks:
+        if any(d.name.bug for d in diagnoses):
+            there = on(context, setup, network)
+            seen = yield from gather(_with_samples_apart(there, probes(there, FRESH)))
+            diagnoses = _unrefuted(setup, there, seen, diagnoses, refutes)
+    return diagnoses
+
+
+def _unrefuted(
+    setup: ProbeSetup,
+    there: ProbeSetup,
+    seen: Observations,
+    diagnoses: list[Diagnosis],
+    refutes: _Refutes,
+) -> list[Diagnosis]:
+    """Take back the names that answers refute; none where together they predict every answer."""
     if not seen.answers or _predicted(there, seen, diagnoses):
         return diagnoses
-    return [taken_back(setup, d) for d in diagnoses]
-
-
-def _penalised_otherwise(
-    context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
-) -> Questions:
-    """Take a name of the penalty back that does not hold with another strength of it.
-
-    All that a name was chosen on has one l2, and of one l2 a constant is some multiple.
-    """
-    mine = setup.network
-    strengths = (p.network.l2 for p in context.problems if p.network.l2 not in (0.0, mine.l2))
-    other = min(strengths, key=lambda l2: abs(math.log(l2)), default=None)
-    if other is None or not any(_of_penalty(d) for d in diagnoses):
-        return diagnoses
-    there, seen = yield from _asked_on(context, setup, replace(mine, l2=other))
-    if not seen.answers or _predicted(there, seen, diagnoses):
-        return diagnoses
-    recovered = _recovered(there, seen, diagnoses)
+    recovered = recover_all(seen, there.tolerance, _named_forward(diagnoses) or None)
     return [
-        taken_back(setup, d)
-        if recovered and _of_penalty(d) and not _holds(there, d, diagnoses, seen, recovered)
+        taken_back(d, setup.network)
+        if d.name.bug and refutes(there, d, diagnoses, seen, recovered)
         else d
         for d in diagnoses
     ]
@@ -188,21 +173,23 @@ def _of_penalty(diagnosis: Diagnosis) -> bool:
     return bool(diagnosis.name.bug) and diagnosis.name.site == "regularisation"
 
 
-def _holds(
+def _penalty_refuted(
     setup: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
     seen: Observations,
     recovered: list[RecoveredDeltas],
 ) -> bool:
-    """Whether its part is wrong here too, and so as it says."""
+    """Whether with another strength its part is right, or wrong in another way than it says."""
+    if not recovered or not _of_penalty(diagnosis):
+        return False
     layer, part = diagnosis.name.layer, _part(diagnosis)
-    shown = part is None or any(
+    shown = any(
         wrong.part == part and layer in (None, wrong.layer)
         for found in recovered
         for wrong in found.wrong_rules
     )
-    return shown and _predicts(setup, diagnosis, diagnoses, seen, recovered)
+    return not shown or not _predicts(setup, diagnosis, diagnoses, seen, recovered)
 
 
 def _predicted(setup: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis]) -> bool:
@@ -210,10 +197,9 @@ def _predicted(setup: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis
 
     What was named in some layers may stand in others too, where it did not show.
     """
-    everywhere = _everywhere(diagnoses)
     return any(
         unexplained(fresh, rules, setup.noise, simulation=simulation) <= ACCEPT
-        for rules in (known_rules(diagnoses), everywhere)
+        for rules in (known_rules(diagnoses), _everywhere(diagnoses))
         for simulation in simulations(setup.network)
     )
 
@@ -257,13 +243,6 @@ def _of_size(setup: ProbeSetup, request: Request, samples: int, index: int) -> R
     return replace(request, problem=setup.probe(samples, (FRESH, index, 5)), anew=False)
 
 
-def _recovered(
-    setup: ProbeSetup, observations: Observations, diagnoses: list[Diagnosis]
-) -> list[RecoveredDeltas]:
-    """Recover the deltas from what was answered, with the forward that was named."""
-    return recover_all(observations, setup.tolerance, _named_forward(diagnoses) or None)
-
-
 def _named_forward(diagnoses: Iterable[Diagnosis]) -> dict[str, Rule]:
     return dict(known_rules(d for d in diagnoses if d.name.site == "forward"))
 
@@ -295,6 +274,7 @@ def _refuted(
     setup: ProbeSetup,
     diagnosis: Diagnosis,
     diagnoses: list[Diagnosis],
+    seen: Observations,
     recovered: list[RecoveredDeltas],
 ) -> bool:
     """Whether its part is wrong on another network, in no layer so as it says."""
@@ -322,34 +302,12 @@ def _part(diagnosis: Diagnosis) -> str | None:
     return PARTS.get(diagnosis.name.site)
 
 
-def _elsewhere(context: NetworkContext, setup: ProbeSetup) -> list[Network]:
+def _elsewhere(networks: list[Network], mine: Network) -> list[Network]:
     """Networks of as many layers with other activations in them; those that differ most first."""
-    mine = setup.network
-    others = [
-        n
-        for n in dict.fromkeys(problem.network for problem in context.problems)
-        if n != mine and n.loss == mine.loss and n.depth >= min(2, mine.depth)
-    ]
 
     def different(network: Network) -> int:
-        return sum(
-            one != two for one, two in zip(network.activations, mine.activations, strict=False)
-        )
+        both = zip(network.activations, mine.activations, strict=False)
+        return sum(one != two for one, two in both)
 
-    return sorted(others, key=different, reverse=True)[:OTHER_NETWORKS]
-
-
-def taken_back(setup: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:
-    """Keep the place of a diagnosis, and no name."""
-    name = replace(diagnosis.name, bug="")
-    also = tuple(dict.fromkeys(replace(n, bug="") for n in diagnosis.also))
-    explanation, fix = placed(name.site, name.layer, setup.network)
-    return replace(
-        diagnosis,
-        name=name,
-        certainty="localised",
-        explanation=explanation,
-        fix=fix,
-        also=tuple(n for n in also if n != name),
-        recovered={},
-    )
+    others = (n for n in networks if n.loss == mine.loss and n.depth >= min(2, mine.depth))
+    return sorted((n for n in others if n != mine), key=different, reverse=True)[:OTHER_NETWORKS]

@@ -32,7 +32,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     predicted_by,
     recover_all,
 )
-from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, named, placed
+from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, named, taken_back
 from gradcheck.networks.problem import Floats, Network, Problem
 
 #: A hypothesis that leaves less than this of the error unexplained is accepted...
@@ -364,16 +364,12 @@ def _as_number(hypothesis: Hypothesis, number: float) -> Hypothesis:
 
 def only_a_number(setup: ProbeSetup, diagnosis: Diagnosis, number: float) -> Diagnosis:
     """Tell the place and the number, and what else it may be, for nothing tells them apart."""
-    name = diagnosis.name
-    text, mend = placed(name.site, name.layer, setup.network)
+    name, nameless = diagnosis.name, taken_back(diagnosis, setup.network)
     return replace(
-        diagnosis,
-        name=replace(name, bug=""),
-        certainty="localised",
-        explanation=f"{text} It is {written_factor(number)} times what it should be: "
-        f"{CATALOGUE[name.bug].title}, or one number is wrong. The networks that your code handles "
-        "do not tell which.",
-        fix=mend,
+        nameless,
+        explanation=f"{nameless.explanation} It is {written_factor(number)} times what it should "
+        f"be: {CATALOGUE[name.bug].title}, or one number is wrong. The networks that your code "
+        "handles do not tell which.",
         also=(name, *diagnosis.also),
         recovered={"factor": number},
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradcheck.networks.bugs import CATALOGUE, SITES, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule
@@ -224,3 +224,19 @@ def _of_outputs(network: Network) -> str:
     of_error = loss.derivative_formula.endswith("(a - y)")
     derivative = f"{{loss: (a - y){slope}}}" if of_error else loss.derivative_formula + slope
     return derivative + (" through the Jacobian of softmax" if activation == "softmax" else "")
+
+
+def taken_back(diagnosis: Diagnosis, network: Network) -> Diagnosis:
+    """Keep the place of a diagnosis, and no name."""
+    name = replace(diagnosis.name, bug="")
+    also = tuple(dict.fromkeys(replace(n, bug="") for n in diagnosis.also))
+    explanation, fix = placed(name.site, name.layer, network)
+    return replace(
+        diagnosis,
+        name=name,
+        certainty="localised",
+        explanation=explanation,
+        fix=fix,
+        also=tuple(n for n in also if n != name),
+        recovered={},
+    )

@@ -14,7 +14,7 @@ from gradcheck.comparison.compare import Arithmetic
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.dense_networks import NetworkContext
-from gradcheck.networks.diagnosis.gate import gated, separate, taken_back
+from gradcheck.networks.diagnosis.gate import gated, separate
 from gradcheck.networks.diagnosis.hypotheses import (
     REJECT,
     Hypothesis,
@@ -41,7 +41,13 @@ from gradcheck.networks.diagnosis.probe_setup import (
     probes,
 )
 from gradcheck.networks.diagnosis.recover_deltas import with_pictures
-from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, known_rules, localised
+from gradcheck.networks.diagnosis.result import (
+    BugAtPlace,
+    Diagnosis,
+    known_rules,
+    localised,
+    taken_back,
+)
 from gradcheck.networks.diagnosis.whole_network import (
     in_all_layers,
     mixed_up,
@@ -391,7 +397,9 @@ def _consistent(
     for thing in _ONE_THING:
         for layer in range(1, depth + 1) if thing.of_layer else (None,):
             diagnoses = _merged(thing, layer, depth, diagnoses)
-    diagnoses = [taken_back(setup, d) if _one_of_many(d, diagnoses) else d for d in diagnoses]
+    diagnoses = [
+        taken_back(d, setup.network) if _one_of_many(d, diagnoses) else d for d in diagnoses
+    ]
     own = [d for d in diagnoses if d.name.site == "forward"]
     if own and not {"gradient", "step", "purity", "contract"} & set(bad):
         own_loss = "Your gradient is that of this loss of yours."
