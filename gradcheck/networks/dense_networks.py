@@ -1,5 +1,6 @@
 """Dense networks as a subject of checks, and what is known of a submission that is one."""
 
+import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ from gradcheck.comparison.context import CheckContext
 from gradcheck.comparison.subject import Named, Parts, Reordered
 from gradcheck.contract.posed import by_name, in_order, numbers
 from gradcheck.contract.protocol import Observation, Request
-from gradcheck.networks import loss_conventions, sampling, smallest
+from gradcheck.networks import loss_conventions, sampling
 from gradcheck.networks.definitions import LOSSES, batch_loss
 from gradcheck.networks.fast_estimate import Truth, Truths
 from gradcheck.networks.notation import NATIVE, Notation
@@ -20,6 +21,18 @@ from gradcheck.oracle.blocks import blocks
 
 #: Problems looked at to see how code computes.
 _CALIBRATED_ON = 24
+
+#: Widths of small networks.
+_WIDTHS = (
+    "1-1 2-1 1-2 1-1-1 2-2 1-2-1 1-1-2 2-1-1 1-1-1-1 1-2-2 2-2-1 2-2-2 2-3-2 1-2-2-1 1-1-1-1-1 "
+    "2-2-2-2 1-1-1-1-1-1"
+)
+
+#: What the entries of small problems are made of, in order of preference.
+_VALUES = (1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -2.0, 0.25, 3.0, -1.5, 0.75)
+
+#: Several tries a network: where in the table its values start, and whether it has biases.
+_STARTS = ((0, False), (2, False), (5, True))
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ class DenseNetworks:
 
     def smallest(self, failing: Sequence[Problem]) -> Iterator[Problem]:
         """Yield problems like the failing ones, smallest first: none saturated, none on a kink."""
-        for problem in smallest.problems(self.support, failing):
+        for problem in _small_problems(self.support, failing):
             truth = self.truth(problem)
             if truth.largest_z <= sampling.MAX_Z and not truth.kinks.count:
                 yield problem
@@ -174,7 +187,7 @@ class DenseNetworks:
 
     def tensor(self, name: str) -> str:
         """Say what the code calls a tensor."""
-        return self.notation.tensor(name)
+        return name if self.notation is NATIVE else self.notation.tensor(name)
 
     def entry(self, place: str, problem: Problem) -> tuple[str, float]:
         """Say where an entry is in the code, and by what factor the code's number is ours."""
@@ -227,3 +240,74 @@ class NetworkContext(CheckContext):
     def notation(self) -> Notation:
         """The layout and names of the code."""
         return self.subject.notation
+
+
+# ---- small problems: short values, in the order of size ----------------------------------
+
+
+def _small_problems(support: Support, failing: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield problems within the support that are like the failing ones, and none larger.
+
+    By parameters times samples, then depth.
+    """
+    largest = max((p.params.size * p.batch.size for p in failing), default=10**9)
+    for network, samples in sorted(_cases(support, failing), key=lambda case: _cost(*case)):
+        for start, biased in _STARTS:
+            problem = _fill(network, samples, start, biased, support.one_hot)
+            if problem.params.size * samples <= largest:
+                yield problem
+
+
+def _cases(support: Support, failing: Sequence[Problem]) -> Iterator[tuple[Network, int]]:
+    sizes = [n for n in support.batch_sizes if n <= 3] or list(support.batch_sizes[:1])
+    if support.networks:
+        yield from itertools.product(support.networks, sizes)
+        return
+    hidden = [p.network.activations[:-1] for p in failing]
+    often = {name: sum(name in layers for layers in hidden) for name in support.activations}
+    shown = [name for name in support.activations if often[name]] or support.activations
+    commonest = sorted(shown, key=lambda name: -often[name])[:4]
+    l2 = 0.0 if any(p.network.l2 == 0 for p in failing) else 0.5
+    for text, (output, loss) in itertools.product(_WIDTHS.split(), _preferred(failing)):
+        widths = tuple(map(int, text.split("-")))
+        depth = len(widths) - 1
+        if depth in support.depths:
+            for name in commonest if depth > 1 else ("",):
+                layers = (*(name,) * (depth - 1), output)
+                network = Network(widths, layers, loss, failing[0].network.reduction, l2)
+                yield from ((network, samples) for samples in sizes)
+
+
+def _preferred(failing: Sequence[Problem]) -> list[tuple[str, str]]:
+    """Order the outputs and losses with which the bug shows: simple ones first."""
+    order = {name: rank for rank, name in enumerate(("identity", "sigmoid", "tanh"))}
+    seen = dict.fromkeys((p.network.activations[-1], p.network.loss) for p in failing)
+    losses = list(LOSSES)
+    return sorted(seen, key=lambda pair: (order.get(pair[0], 9), losses.index(pair[1])))[:4]
+
+
+def _cost(network: Network, samples: int) -> tuple[int, int]:
+    parameters = sum((n_in + 1) * n_out for n_in, n_out in network.shapes)
+    return parameters * samples, network.depth
+
+
+def _fill(network: Network, samples: int, start: int, biased: bool, one_hot: bool) -> Problem:
+    values = itertools.islice(itertools.cycle(_VALUES), start, None)
+
+    def take(*shape: int) -> Floats:
+        count = int(np.prod(shape))
+        return np.array(list(itertools.islice(values, count))).reshape(shape)
+
+    x = take(samples, network.widths[0])
+    pairs = [
+        (take(n_in, n_out), take(n_out) if biased else np.zeros(n_out))
+        for n_in, n_out in network.shapes
+    ]
+    width, wanted = network.widths[-1], LOSSES[network.loss].targets
+    if wanted == "one_hot" or one_hot:
+        y = np.eye(width)[np.arange(samples) % width]
+    elif wanted == "binary":
+        y = (np.arange(samples * width).reshape(samples, width) % 2).astype(float)
+    else:
+        y = take(samples, width)
+    return Problem(network, Params(pairs), Batch(x, y))
