@@ -91,6 +91,20 @@ class Support:
     one_hot: bool = False
 
     @property
+    def any_batch(self) -> bool:
+        """Whether batches may be of any size: that of code for certain sizes is given."""
+        return set(range(2, MAX_BATCH + 1)) <= set(self.batch_sizes)
+
+    def takes(self, problem: Problem) -> bool:
+        """Whether code for certain networks or batch sizes is for this problem, too."""
+        samples, free = problem.batch.size, self.any_batch and problem.batch.size > MAX_BATCH
+        if samples not in self.batch_sizes and not free:
+            return False
+        if self.most_samples and samples > self.most_samples:
+            return False
+        return not self.networks or problem.network in (*self.networks, *self.larger)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing at all can be asked."""
         general = self.pairings and self.reductions and self.depths

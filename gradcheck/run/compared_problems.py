@@ -189,13 +189,13 @@ class Drawing:
     ) -> tuple[list[str], dict[Feature, str]]:
         seen: dict[str, None] = {}
         missed: dict[Feature, str] = {}
-        answered = far_out.smallest_first(p for p in self._kept if p not in self._unanswered)
-        companions = far_out.Companions(self._seed, support, answered)
+        answered = (p for p in self._kept if p not in self._unanswered)
+        extremes = far_out.Extremes(self._seed, support, answered)
         spent = 0.0
         for number, kind in enumerate(kinds):
             refused: list[str] = []
             turn = kinds[:number].count(kind)
-            for problem in self._candidates(number, kind, answered, support, companions, turn):
+            for problem in self._candidates(number, kind, extremes, turn):
                 if spent >= budget or self._own.over:
                     refused = ["time"]
                     break
@@ -207,7 +207,7 @@ class Drawing:
                 if observation.failure is not None:
                     refused.append(reason(observation.failure))
                 if self._noted(problem, observation):
-                    companions.had(problem)
+                    extremes.had(problem)
                     self._unchecked = problem
                     break
                 if len(refused) == REFUSALS:
@@ -218,14 +218,14 @@ class Drawing:
                 seen[kind] = None
             elif kind not in seen:
                 missed["far out", kind] = refused[-1]
-        for number, combination in enumerate(companions.new):
+        for number, combination in enumerate(extremes.new):
             if spent >= budget or self._own.over:
                 missed["combination", _named(combination)] = "time"
                 continue
             if not self._wanting:
                 break
             rng = np.random.default_rng((self._seed, 11, number))
-            combined = far_out.draw_plain(rng, combination, support, companions)
+            combined = extremes.draw_plain(rng, combination)
             if combined is not None and self._room(combined):
                 observation, seconds = self._asked(combined)
                 spent += seconds
@@ -257,19 +257,13 @@ class Drawing:
         return len(self._kept) < self._examples
 
     def _candidates(
-        self,
-        number: int,
-        kind: str,
-        answered: list[Problem],
-        support: Support,
-        companions: far_out.Companions,
-        turn: int,
+        self, number: int, kind: str, extremes: far_out.Extremes, turn: int
     ) -> Iterator[Problem]:
         chosen = far_out.FAR_OUT_KINDS[kind]
         for attempt in range(FAR_OUT_TRIES):
             rng = np.random.default_rng((self._seed, 9, number, attempt))
             plain = attempt % REFUSALS == REFUSALS - 1 or (chosen.numbers_alone and not turn)
-            problem = far_out.draw(rng, chosen, answered, support, companions, turn, plain)
+            problem = extremes.draw(rng, chosen, turn, plain)
             if problem is not None and problem not in self._kept:
                 yield problem
 

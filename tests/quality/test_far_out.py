@@ -252,12 +252,11 @@ def test_as_many_problems_are_compared_as_were_asked_for() -> None:
 def test_naive_code_is_never_called_wrong_far_out(dtype: Any, arithmetic: Arithmetic) -> None:
     session = InProcess(Naive(dtype))
     for seed in SEEDS[:6]:
-        answered = far_out.smallest_first(drawn(seed).problems[:100])
-        companions = far_out.Companions(seed, sampling.EVERYTHING, answered)
+        answered = drawn(seed).problems[:100]
+        extremes = far_out.Extremes(seed, sampling.EVERYTHING, answered)
         for number, kind in enumerate(far_out.turns(1000)):
             rng = np.random.default_rng((seed, number))
-            chosen = far_out.FAR_OUT_KINDS[kind]
-            problem = far_out.draw(rng, chosen, answered, sampling.EVERYTHING, companions)
+            problem = extremes.draw(rng, far_out.FAR_OUT_KINDS[kind])
             if problem is None:
                 continue
             truth = Truth(problem)
@@ -332,11 +331,11 @@ def test_no_kind_goes_beyond_what_is_declared(sizes: tuple[int, ...], text: str)
     support = declared_support([text] if text else None, sizes)
     assert support is not None
     answered = [sampling.problem(0, n, support) for n in range(40)]
-    companions = far_out.Companions(0, support, answered)
+    extremes = far_out.Extremes(0, support, answered)
     for number, kind in enumerate(far_out.FAR_OUT_KINDS.values()):
         for turn in range(6):
             rng = np.random.default_rng((0, number, turn))
-            p = far_out.draw(rng, kind, answered, support, companions, turn, turn > 3)
+            p = extremes.draw(rng, kind, turn, turn > 3)
             assert p is None or p.batch.size in sizes, f"{number}: {p}"
             assert p is None or not text or str(p.network) == text, f"{number}: {p}"
 
