@@ -18,8 +18,8 @@ import numpy as np
 
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.limits import Limits
-from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
+from gradcheck.execution.session import Remote
 from gradcheck.networks import sampling
 from gradcheck.reading.target import parse_target
 

@@ -8,7 +8,7 @@ form of ``tests/quality/forms.py``, the wrong ones among them.
 import sys
 from collections.abc import Iterable
 
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.forms import RIGHT, WRONG

@@ -12,7 +12,8 @@ from gradcheck.checks import CHECKS
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.bug import others

@@ -13,7 +13,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.fast_estimate.rounding import MARGIN

@@ -2,12 +2,13 @@
 
 A reader beside the code under test makes these, a worker sends their fields, and whoever
 infers what the code computes decides by them. Words are written in one place:
-:meth:`Conventions.describe`.
+:meth:`Conventions.describe`. What a field may hold stands in its type; a worker is held to it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
 
 WEIGHT_LAYOUTS = ("in x out", "out x in")
 BIAS_PLACES = ("apart", "first", "last", "missing")
@@ -15,11 +16,6 @@ SAMPLE_LAYOUTS = ("rows", "columns", "one vector", "one column", "one list")
 
 #: The shape of a bias; empty where it is not known, or fits any.
 FORMS = ("", "vector", "column", "row")
-
-
-def _one_of(values: tuple[str, ...], value: str, what: str) -> None:
-    if value not in values:
-        raise ValueError(f"{what} cannot be {value!r}")
 
 
 class Targets(StrEnum):
@@ -37,12 +33,7 @@ class Targets(StrEnum):
     @property
     def labels(self) -> bool:
         """Whether they are the numbers of classes."""
-        return self in (
-            Targets.INTEGERS,
-            Targets.FROM_0,
-            Targets.FROM_1,
-            Targets.FROM_1_IN_A_COLUMN,
-        )
+        return "labels" in self
 
 
 class Penalty(StrEnum):
@@ -149,11 +140,8 @@ class OwnNames:
         By quantity and layer, ``W1``; by quantity alone, ``x``.
     """
 
-    form: str = ""
+    form: Annotated[str, FORMS] = ""
     names: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _one_of(FORMS, self.form, "the form of a bias")
 
 
 @dataclass(frozen=True)
@@ -241,11 +229,11 @@ class Conventions:
         Functions of native code that only have the name of an optional one, by that name.
     """
 
-    weights: str = "in x out"
-    bias: str = "apart"
+    weights: Annotated[str, WEIGHT_LAYOUTS] = "in x out"
+    bias: Annotated[str, BIAS_PLACES] = "apart"
     threshold: bool = False
     shared_bias: bool = False
-    samples: str = "rows"
+    samples: Annotated[str, SAMPLE_LAYOUTS] = "rows"
     averaged: bool = False
     one_sample: bool = False
     for_batches: bool = False
@@ -274,11 +262,6 @@ class Conventions:
     unread: tuple[str, ...] = ()
     unrecognised: Unrecognised | None = None
     other_purpose: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _one_of(WEIGHT_LAYOUTS, self.weights, "weights")
-        _one_of(BIAS_PLACES, self.bias, "bias")
-        _one_of(SAMPLE_LAYOUTS, self.samples, "samples")
 
     @property
     def called(self) -> tuple[str, ...]:

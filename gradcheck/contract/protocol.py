@@ -215,8 +215,22 @@ class Described(Protocol):
         ...
 
 
-class Session(Protocol):
-    """Whatever can be asked. The only way from a check to code under test."""
+class Answering(Protocol):
+    """Whatever answers requests. The only way from a check to code under test."""
+
+    def ask(self, request: Request) -> Observation:
+        """Carry out a request.
+
+        Raises
+        ------
+        gradcheck.execution.limits.WorkerLostError
+            When the code under test is gone for good; for nothing else that it does.
+        """
+        ...
+
+
+class Session(Answering, Protocol):
+    """What is known of code under test, and answers for it."""
 
     #: Which of ``readings`` is asked when a request names none.
     inferred_reading: int
@@ -229,16 +243,6 @@ class Session(Protocol):
     @property
     def readings(self) -> Sequence[Described]:
         """The ways in which the code can be read, the likeliest first."""
-        ...
-
-    def ask(self, request: Request) -> Observation:
-        """Carry out a request.
-
-        Raises
-        ------
-        gradcheck.execution.limits.WorkerLostError
-            When the code under test is gone for good; for nothing else that it does.
-        """
         ...
 
     def begin(self, request: Request) -> None:

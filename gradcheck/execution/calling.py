@@ -3,14 +3,18 @@
 It is handed fresh copies, what it prints is kept away from standard output, what it
 does to its arguments is watched, and every ending becomes an Observation. Both the
 session in this process and the worker of another one call through here.
+
+The session in this process is for our own implementations, and for people who check their own.
 """
 
 import contextlib
+import copy
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +32,8 @@ from gradcheck.contract.protocol import (
     read_tensors,
 )
 from gradcheck.errors import TrailedError, first_line, raised, trail_of
-from gradcheck.reading.loading import Sources
+from gradcheck.reading.loading import Anywhere, Sources, readings
+from gradcheck.reading.target import ADAPTERS
 
 #: Fetched before the code under test can put something else in its place.
 _shares_memory = np.shares_memory
@@ -221,3 +226,97 @@ def _quiet(stream: Any) -> Iterator[None]:
     ):
         warnings.simplefilter("ignore")
         yield
+
+
+class InProcess:
+    """A session with an implementation in this very process.
+
+    Parameters
+    ----------
+    implementation : object
+        A module or object that follows :class:`gradcheck.contract.protocol.Implementation`.
+    renew : callable, optional
+        Returns the implementation as it was before its first call. Without it, a copy
+        is kept of what can be copied; a module cannot, and keeps its state.
+    adapter : str, optional
+        The only adapter to read it with.
+
+    Attributes
+    ----------
+    calls : int
+        How often the code was called.
+    """
+
+    def __init__(
+        self,
+        implementation: Any,
+        renew: Callable[[], Any] | None = None,
+        adapter: str | None = None,
+    ) -> None:
+        self._adapter = adapter
+        self._sources = Anywhere(implementation)
+        self._implementation, self._first = implementation, 0
+        found = readings(implementation, adapter, self._sources)
+        self.readings, self._following = found.readings, found.following
+        self.inferred_reading = 0
+        self._renew = renew or _copier(implementation)
+        self.calls = 0
+        self._memory: dict[Request, Observation] = {}
+        self._caller, self._printed = Caller(self._sources), 0
+
+    @property
+    def printed(self) -> int:
+        """How many characters the code has printed."""
+        return self._printed + self._caller.printed
+
+    def offers(self, call: Call) -> bool:
+        """Say whether the code has the function at all."""
+        return callable(getattr(self._code(None), call.value, None))
+
+    def _code(self, reading: int | None) -> Any:
+        return self.readings[self.inferred_reading if reading is None else reading].implementation
+
+    def more(self) -> bool:
+        """Look for readings by adapters not tried yet; False where there are none."""
+        if self._adapter or self._following >= len(ADAPTERS):
+            return False
+        self._first, self.inferred_reading = self._following, 0
+        self._memory.clear()
+        found = readings(self._implementation, None, self._sources, self._first)
+        self.readings, self._following = found.readings, found.following
+        return self.offers(Call.LOSS_AND_GRADS)
+
+    def begin(self, request: Request) -> None:
+        """Do nothing: here nothing runs meanwhile."""
+
+    def ask(self, request: Request) -> Observation:
+        """Carry out a request, or recall the answer to the same one."""
+        if request.anew and self._renew is not None:
+            renewed = readings(self._renew(), self._adapter, self._sources, self._first)
+            self.readings = renewed.readings
+            self._printed += self._caller.printed
+            self._caller = Caller(self._sources)
+        if request.fresh or request.anew or request not in self._memory:
+            observation = self._ask(request)
+            if request.fresh or request.anew or request.call is Call.STEP:
+                return observation
+            self._memory[request] = observation
+        return self._memory[request]
+
+    def _ask(self, request: Request) -> Observation:
+        code = self._code(request.reading)
+        self.calls += 1
+        start = time.perf_counter()
+        observation = self._caller.call(code, request)
+        return replace(observation, seconds=time.perf_counter() - start)
+
+
+def _copier(implementation: Any) -> Callable[[], Any] | None:
+    """Keep a copy of an object as it is now; None when it cannot be copied."""
+    if isinstance(implementation, ModuleType):
+        return None
+    try:
+        kept = copy.deepcopy(implementation)
+    except Exception:  # the object's own code may raise anything
+        return None
+    return lambda: copy.deepcopy(kept)

@@ -36,7 +36,6 @@ WORKER_MODULES = (
     "reading",
     "execution/__init__",
     "execution/calling",
-    "execution/messages",
     "execution/wire",
     "execution/worker",
 )

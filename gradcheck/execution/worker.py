@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradcheck.execution import wire
+
 #: Libraries that differentiate by themselves. Using one is a remark, not a verdict.
 DIFFERENTIATING = (
     "jax",
@@ -50,8 +52,6 @@ def main(arguments: Sequence[str]) -> None:
     receive, send = _private_pipes()
     confine(Confinement.parse(arguments))
     import numpy  # noqa: F401  (before the code under test is timed)
-
-    from gradcheck.execution import wire
 
     send(wire.pack(wire.Frame(wire.READY, 0, (sys.platform, os.getpid()))))
     # what the interpreter and numpy brought along is no work of the code under test
@@ -97,7 +97,6 @@ class _Server:
         self._readings: tuple[Any, ...] = ()
 
     def serve(self, frame: Any) -> Any:
-        from gradcheck.execution import wire
 
         if frame.tag == wire.LOAD:
             return self._answered(frame, self._load)
@@ -111,10 +110,9 @@ class _Server:
         """Answer a frame, or say why it cannot be answered."""
         from gradcheck.contract.protocol import Failure
         from gradcheck.errors import GradcheckError, LoadError, first_line
-        from gradcheck.execution import messages, wire
 
         def failed(kind: str, message: str, place: Any = None) -> Any:
-            values = messages.failure_values(Failure(kind, message, place))
+            values = wire.failure_values(Failure(kind, message, place))
             return wire.Frame(wire.FAILED, frame.number, values)
 
         try:
@@ -130,7 +128,6 @@ class _Server:
             return failed("import", f"the code could not be read: {text}")
 
     def _load(self, frame: Any) -> Any:
-        from gradcheck.execution import wire
         from gradcheck.execution.calling import Caller
         from gradcheck.reading import loading
         from gradcheck.reading.target import LoadOptions
@@ -152,7 +149,6 @@ class _Server:
         return wire.Frame(wire.LOADED, frame.number, (*declared, loaded.notes))
 
     def _find(self, frame: Any) -> Any:
-        from gradcheck.execution import messages, wire
         from gradcheck.reading.loading import readings
 
         adapter, first, seconds = frame.values
@@ -163,7 +159,7 @@ class _Server:
             (
                 reading.adapter,
                 _offered(reading.implementation),
-                *messages.conventions_values(reading.conventions),
+                *wire.conventions_values(reading.conventions),
             )
             for reading in self._readings
         ]
@@ -171,14 +167,13 @@ class _Server:
 
     def _call(self, frame: Any) -> Any:
         from gradcheck.contract.protocol import Failure, Observation
-        from gradcheck.execution import messages
 
-        reading, request = messages.read_call(frame)
+        reading, request = wire.read_call(frame)
         try:
             seen = self._caller.call(self._readings[reading].implementation, request)
         except KeyboardInterrupt:  # the code's own: nobody types here
             seen = Observation(failure=Failure("exception", "the code raised KeyboardInterrupt"))
-        return messages.answer_frame(frame.number, seen)
+        return wire.answer_frame(frame.number, seen)
 
     def _libraries(self) -> list[str]:
         found = {name.partition(".")[0] for name in list(sys.modules) if name not in self._before}

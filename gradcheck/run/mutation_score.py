@@ -9,7 +9,8 @@ from gradcheck.checks import CHECKS
 from gradcheck.checks.definition import Cost
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import Bug
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gradcheck.contract.conventions import Unrecognised
 from gradcheck.contract.protocol import Call, Described, Session
 from gradcheck.errors import Place, UsageError, first_line, raised
+from gradcheck.execution.calling import InProcess
 from gradcheck.execution.limits import WorkerLostError
-from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import Remote
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import Target, shipped
 from gradcheck.records.build import Head

@@ -8,7 +8,7 @@ import pytest
 import gradcheck
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import calling
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks import sampling
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import shipped

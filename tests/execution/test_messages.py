@@ -15,7 +15,7 @@ from gradcheck.contract.conventions import (
     Targets,
     Unrecognised,
 )
-from gradcheck.execution import messages, wire
+from gradcheck.execution import wire
 
 FULL = Conventions(
     weights="out x in",
@@ -43,12 +43,12 @@ def arrived(values):
     """Send values, and read them as conventions."""
     body = wire.pack(wire.Frame(wire.FOUND, 1, values))
     frame = wire.unpack(body[12:])
-    return messages.read_conventions(frame)
+    return wire.read_conventions(frame)
 
 
 @pytest.mark.parametrize("conventions", [AS_DEFINED, FULL], ids=["as defined", "all fields"])
 def test_conventions_arrive_as_they_were_sent(conventions):
-    assert arrived(messages.conventions_values(conventions)) == conventions
+    assert arrived(wire.conventions_values(conventions)) == conventions
 
 
 #: What a field may be said to hold by code that has taken its worker over.
@@ -59,7 +59,7 @@ HOSTILE = [None, True, 7, -1, 2**62, float("nan"), "", "x" * 99, (), ("a",), (()
 def test_a_field_of_another_type_is_refused_or_is_one_of_its_own(place):
     kind = fields(Conventions)[place]
     for value in HOSTILE:
-        values = list(messages.conventions_values(FULL))
+        values = list(wire.conventions_values(FULL))
         values[place] = value
         try:
             found = arrived(tuple(values))
@@ -77,8 +77,8 @@ def test_what_is_no_row_of_fields_is_no_conventions(values):
 
 
 def test_texts_are_cut_and_lists_are_bounded():
-    long = messages.conventions_values(Conventions(class_name="x" * 9999))
-    assert len(arrived(long).class_name) == messages.MAX_CONVENTION
-    many = messages.conventions_values(Conventions(unread=("x",) * 9999))
+    long = wire.conventions_values(Conventions(class_name="x" * 9999))
+    assert len(arrived(long).class_name) == wire.MAX_CONVENTION
+    many = wire.conventions_values(Conventions(unread=("x",) * 9999))
     with pytest.raises(wire.WireError):
         arrived(many)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcheck.contract.protocol import Call, ContractError, Observation, Request
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.problem import Network, Problem

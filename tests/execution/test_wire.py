@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.execution import wire
-from gradcheck.execution.messages import to_array, to_block
-from gradcheck.execution.wire import ANSWER, Block, Frame, WireError, pack, read, unpack
+from gradcheck.execution.wire import (
+    ANSWER,
+    Block,
+    Frame,
+    WireError,
+    pack,
+    read,
+    to_array,
+    to_block,
+    unpack,
+)
 
 arrays = st.lists(st.integers(0, 3), max_size=4).map(
     lambda shape: to_block(np.arange(np.prod(shape, dtype=int), dtype=float).reshape(shape))

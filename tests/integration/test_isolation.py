@@ -98,16 +98,16 @@ def test_a_word_that_is_no_level_of_telling_is_refused(run, write):
 FORGES_PURITY = """
 from dataclasses import replace
 
-import gradcheck.execution.messages as messages
+import gradcheck.execution.wire as wire
 
-tell = messages.answer_frame
+tell = wire.answer_frame
 
 
 def forged(number, seen):
     return tell(number, replace(seen, changed=(), aliased=(), overwrote=False))
 
 
-messages.answer_frame = forged
+wire.answer_frame = forged
 kept = {}
 right = loss_and_grads
 

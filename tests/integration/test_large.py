@@ -33,11 +33,11 @@ def test_no_more_notes_are_told_than_people_read(count):
 
 
 FORGED = """
-import gradcheck.execution.messages as messages
+import gradcheck.execution.wire as wire
 from dataclasses import replace
 
 answers = []
-tell = messages.answer_frame
+tell = wire.answer_frame
 
 
 def forged(number, seen):
@@ -46,7 +46,7 @@ def forged(number, seen):
     return tell(number, replace(seen, notes=notes))
 
 
-messages.answer_frame = forged
+wire.answer_frame = forged
 """
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import gradcheck
 from gradcheck.contract.posed import numbers
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.remote import Remote
+from gradcheck.execution.session import Remote
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.run import examine
 from gradcheck.run.cross_check import CrossCheck, OwnTime

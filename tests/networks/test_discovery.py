@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gradcheck.errors import UsageError
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import HIDDEN_ACTIVATIONS, PAIRINGS, REDUCTIONS
 from gradcheck.networks.discovery import NO_SUPPORT, Discovery, declared_support, discover

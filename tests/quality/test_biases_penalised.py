@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination

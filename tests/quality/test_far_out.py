@@ -17,7 +17,8 @@ from gradcheck.comparison.calibration import UNIT32
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.session import InProcess, PeerSession, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import PeerSession, drive
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import ACTIVATIONS, PAIRINGS, REDUCTIONS, evaluate

@@ -10,7 +10,8 @@ from gradcheck.comparison.aggregate import SET_ASIDE_IN, Aggregate
 from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.sampling import EVERYTHING, problem

@@ -9,7 +9,8 @@ import pytest
 from gradcheck.checks import gradient, loss, saturation
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Finding, Verdict, worst
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks.definitions import PAIRINGS
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
 from gradcheck.networks.fast_estimate import Truths

@@ -11,7 +11,7 @@ import pytest
 from gradcheck.comparison.compare import FLOAT64, judge
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Batch, Network, Params, Problem

@@ -8,8 +8,8 @@ import pytest
 
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Observation, Request
+from gradcheck.execution.calling import InProcess
 from gradcheck.execution.limits import TIMEOUT
-from gradcheck.execution.session import InProcess
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination

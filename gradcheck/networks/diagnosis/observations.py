@@ -15,7 +15,7 @@ from gradcheck.contract.protocol import (
     Request,
     read_tensors,
 )
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks.bugs.textbook import RULES, Pass, Rule, Textbook
 from gradcheck.networks.problem import Floats, Problem
 

@@ -5,8 +5,8 @@ import textwrap
 import pytest
 
 from gradcheck.execution import sandbox
-from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
+from gradcheck.execution.session import Remote
 from gradcheck.reading.target import parse_target
 from tests.execution.remote.asking import PATIENT
 

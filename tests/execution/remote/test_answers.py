@@ -8,10 +8,10 @@ import pytest
 
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution import process
+from gradcheck.execution.calling import InProcess
 from gradcheck.execution.limits import Limits, WorkerLostError
-from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import Remote
 from gradcheck.networks import sampling
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import parse_target, shipped

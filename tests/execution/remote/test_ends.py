@@ -13,7 +13,7 @@ import pytest
 from gradcheck import UsageError
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.errors import SandboxError
-from gradcheck.execution import remote
+from gradcheck.execution import session as sessions
 from gradcheck.execution.limits import Limits, WorkerLostError, hidden
 from gradcheck.execution.sandbox import Worker
 from gradcheck.networks import sampling
@@ -117,7 +117,7 @@ def test_a_question_that_took_long_to_send_ends_by_the_budget_of_all_calls(
     begun._left = 0.5
     ticks = itertools.count(0.0, 0.2)  # a fifth of a second passes between any two looks
     clock = SimpleNamespace(perf_counter=lambda: next(ticks), monotonic=time.monotonic)
-    monkeypatch.setattr(remote, "time", clock)
+    monkeypatch.setattr(sessions, "time", clock)
     end = lost(begun, Request(Call.LOSS_AND_GRADS, PROBLEM, fresh=True))
     assert "all calls together" in end.message, end.message
 

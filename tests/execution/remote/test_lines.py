@@ -6,11 +6,11 @@ import textwrap
 import pytest
 
 from gradcheck.errors import LONGEST_LINE, Place
-from gradcheck.execution import messages, wire
+from gradcheck.execution import wire
+from gradcheck.execution.calling import InProcess
 from gradcheck.execution.limits import Limits, WorkerLostError
-from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.session import Remote
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import parse_target
 from tests.execution.remote.asking import GRADIENT
@@ -131,7 +131,7 @@ def test_a_line_that_a_worker_makes_up_is_not_believed(session, tmp_path, file, 
     launch = Launch(parse_target(str(tmp_path / "student.py")), Limits())
     try:
         frame = wire.Frame(wire.ANSWER, 1, ("exception", "nonsense", file, line))
-        claimed = messages.read_failure(wire.unpack(wire.pack(frame)[12:])).place
+        claimed = wire.read_failure(wire.unpack(wire.pack(frame)[12:])).place
         assert launch.staged.place(claimed) is None, f"believed {claimed}"
     finally:
         launch.close()
@@ -140,7 +140,7 @@ def test_a_line_that_a_worker_makes_up_is_not_believed(session, tmp_path, file, 
 @pytest.mark.parametrize("values", [("exception", "x", "f", "1"), ("exception", "x", 1, 1), ("x",)])
 def test_a_failure_of_another_form_is_a_wire_error(values):
     with pytest.raises(wire.WireError):
-        messages.read_failure(values)
+        wire.read_failure(values)
 
 
 def test_a_line_is_what_was_handed_in_whatever_the_code_made_of_its_copy(session):

@@ -7,8 +7,8 @@ import tempfile
 import pytest
 
 from gradcheck import UsageError
-from gradcheck.execution.remote import Remote
 from gradcheck.execution.sandbox import Launch
+from gradcheck.execution.session import Remote
 from gradcheck.execution.staging import stage
 from gradcheck.reading.target import parse_target, shipped
 from tests.execution.remote.asking import GRADIENT, PATIENT

@@ -10,7 +10,7 @@ from gradcheck.checks.step import judge_step
 from gradcheck.comparison.compare import loss_differs
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.execution.session import InProcess
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks.bugs.bug import RATE
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.dense_networks import NetworkContext

@@ -4,7 +4,8 @@ import numpy as np
 
 from gradcheck.checks import contract, gradient, loss, purity, step
 from gradcheck.comparison.verdict import Verdict
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs.bug import others
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext

@@ -8,7 +8,8 @@ import pytest
 import gradcheck
 from gradcheck.checks import CHECKS
 from gradcheck.comparison.calibration import calibrate
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks import sampling
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import RULES, Textbook, only_in

@@ -14,8 +14,8 @@ from gradcheck.contract.protocol import (
     Request,
     outline,
 )
-from gradcheck.execution import messages, wire
-from gradcheck.execution.session import InProcess
+from gradcheck.execution import wire
+from gradcheck.execution.calling import InProcess
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.diagnosis.wrong_form import in_code
@@ -179,10 +179,10 @@ def test_a_worker_hands_on_what_came_back_as_it_is_here(name):
     network = Network.parse("2-3-1 tanh,identity half_squared_error")
     asked = problem(1, 0, Support(networks=(network,), batch_sizes=(3,)))
     seen = InProcess(Formed(FORMS[name][0])).ask(Request(Call.LOSS_AND_GRADS, asked))
-    data = wire.pack(messages.answer_frame(1, seen))
+    data = wire.pack(wire.answer_frame(1, seen))
     stream = iter([data[:12], data[12:]])
     frame = wire.read(lambda size: next(stream), (wire.ANSWER,))
-    there = messages.read_answer(frame, Call.LOSS_AND_GRADS, asked)
+    there = wire.read_answer(frame, Call.LOSS_AND_GRADS, asked)
     assert there.failure == seen.failure, f"{there.failure} came back for {seen.failure}"
     assert _same(there.returned, seen.returned), f"{there.returned} for {seen.returned}"
 
@@ -202,7 +202,7 @@ _ANYTHING = st.recursive(
 @given(_ANYTHING)
 def test_whatever_comes_back_can_be_sent(raw):
     kept = outline(raw)
-    frame = wire.Frame(wire.ANSWER, 1, (messages._from_outline(kept),))
+    frame = wire.Frame(wire.ANSWER, 1, (wire._from_outline(kept),))
     wire.unpack(wire.pack(frame)[12:])
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.execution.session import InProcess, drive
+from gradcheck.execution.calling import InProcess
+from gradcheck.execution.session import drive
 from gradcheck.networks.worked_examples import EXAMPLES, NotRun, Reproduction
 from gradcheck.networks.worked_examples.classification import (
     VERIFIED_SAMPLES,
