@@ -114,6 +114,10 @@ class Request:
     reading: int | None = None
 
 
+#: What code raises to say that it does not support something.
+REFUSAL = "NotImplementedError"
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why there is no answer.
@@ -138,6 +142,13 @@ class Failure:
         """What was raised, without the place: ``ValueError: five``; empty for other kinds."""
         before = f"`{self.place.text}`: " if self.place else " raised "
         return self.message.partition(before)[2] if self.kind == "exception" else ""
+
+    @property
+    def reason(self) -> str:
+        """The exception's name, and its text after a colon; of other failures the kind."""
+        if self.kind == "unsupported":
+            return f"{REFUSAL}: {self.message}".removesuffix(": ")
+        return self.raised or self.kind
 
 
 #: What came back, of whatever form: arrays, None and texts (of other things, their type),

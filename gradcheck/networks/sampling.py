@@ -7,13 +7,15 @@ compile it once.
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.posed import check_size
+from gradcheck.errors import UsageError
 from gradcheck.networks.definitions import (
     ACTIVATIONS,
     HIDDEN_ACTIVATIONS,
@@ -112,6 +114,41 @@ class Support:
 
 
 EVERYTHING = Support()
+
+
+def declared_support(networks: Any, batch_sizes: Any) -> Support | None:
+    """Read the attributes ``networks`` and ``batch_sizes`` of an implementation.
+
+    Parameters
+    ----------
+    networks, batch_sizes : object
+        As they stand in a file; None where they do not.
+
+    Returns
+    -------
+    Support or None
+        None when nothing is declared.
+
+    Raises
+    ------
+    UsageError
+        When they are not a list of network texts and a list of positive int, or too large.
+    """
+    if networks is None and batch_sizes is None:
+        return None
+    support = EVERYTHING
+    if networks is not None:
+        if not isinstance(networks, Sequence) or isinstance(networks, str) or not networks:
+            raise UsageError('networks must be a list of texts such as "2-3-1 tanh,sigmoid ..."')
+        support = replace(support, networks=tuple(Network.parse(str(text)) for text in networks))
+        for network in support.networks:
+            check_size(network)
+    if batch_sizes is not None:
+        sizes = list(batch_sizes) if isinstance(batch_sizes, Sequence) else []
+        if not sizes or not all(type(n) is int and n >= 1 for n in sizes):
+            raise UsageError("batch_sizes must be a list of whole numbers, each 1 or more")
+        support = replace(support, batch_sizes=tuple(sizes))
+    return support
 
 
 def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:

@@ -1,16 +1,23 @@
-"""What a verdict covers: what was asked in the problems compared, and what was not, and why.
+"""What code handles, found by probes; what a verdict covers, what it does not, and why.
 
-A verdict is no wider than its problems. So what stands here is read off the problems that
-were compared, not off what might have been drawn.
+``NotImplementedError`` means "not supported". First some network is found that the code answers
+for; then each activation, pairing of output and loss, reduction, the weight penalty, each depth
+and each batch size is varied by itself. Features that raise something else are left out of the
+problems too, but are reported.
+
+A scope is read off the problems that were compared, not off what might have been drawn.
 """
 
+import itertools
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import statistics
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
+from gradcheck.contract.protocol import REFUSAL, Call, Failure, Observation, Request
 from gradcheck.networks.definitions import (
     ACTIVATIONS,
     HIDDEN_ACTIVATIONS,
@@ -18,7 +25,8 @@ from gradcheck.networks.definitions import (
     PAIRINGS,
     REDUCTIONS,
 )
-from gradcheck.networks.problem import Problem
+from gradcheck.networks.problem import Network, Problem
+from gradcheck.networks.sampling import EVERYTHING, MAX_DEPTH, Support, fill
 
 #: What can be refused: ("activation", "relu"), ("pairing", "relu", "squared_error"),
 #: ("reduction", "sum"), ("l2",), ("depth", "3"), ("batch", "5"), ("network", its text),
@@ -26,7 +34,197 @@ from gradcheck.networks.problem import Problem
 #: ("far out", "batch 33").
 Feature = tuple[str, ...]
 
-#: The sentence is no longer than this: longer ones are not read.
+T = TypeVar("T")
+
+#: What asks the code, and returns a T in the end.
+Asking = Generator[Request, Observation, T]
+
+NO_SUPPORT = Support((), (), (), False, (), ())
+
+#: Widths of probes by depth: no two neighbours equal, so that a transposed matrix shows.
+_WIDTHS = (2, 3, 4, 3, 2, 3)
+
+#: Batches that most code takes, the best first.
+_USUAL_BATCHES = (3, 1, 2)
+
+#: Code is slow when the median of so many probes or more takes longer, in seconds: it compiles
+#: each shape, say.
+TIMED, SLOW = 5, 0.25
+
+#: After this many failures that are no "not supported", another batch size is tried.
+MOST_FAILURES = 40
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found.
+
+    Attributes
+    ----------
+    support : Support
+        Empty when nothing can be asked.
+    faults : tuple of (Problem, Failure)
+        Probes that neither answered nor said "not supported".
+    refused : mapping of tuple of str to str
+        Features that got no answer when probed by themselves, and why.
+    probes : mapping of Problem to tuple of str
+        Those that got one, and the feature each was asked for.
+    """
+
+    support: Support
+    faults: tuple[tuple[Problem, Failure], ...]
+    refused: Mapping[Feature, str] = field(default_factory=dict, compare=False)
+    probes: Mapping[Problem, Feature] = field(default_factory=dict, compare=False)
+
+
+def discover(declared: Support | None, only: Network | None, seed: int) -> Asking[Discovery]:
+    """Find out what the code handles.
+
+    Parameters
+    ----------
+    declared : Support or None
+        What the code says of itself.
+    only : Network or None
+        A network that the user wants to be the only one.
+    seed : int
+
+    Returns
+    -------
+    Discovery
+    """
+    prober = _Prober(seed)
+    networks = (only,) if only else declared.networks if declared else ()
+    sizes = declared.batch_sizes if declared else EVERYTHING.batch_sizes
+    if networks:
+        support = yield from _fixed(prober, networks, sizes)
+    else:
+        base = yield from _base(prober, sizes)
+        support = (yield from _vary(prober, *base, sizes)) if base else NO_SUPPORT
+    return Discovery(support, tuple(prober.faults), prober.refused, prober.probes)
+
+
+class _Prober:
+    """Asks one small problem of a network, and remembers what went wrong."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.faults: list[tuple[Problem, Failure]] = []
+        self.refused: dict[Feature, str] = {}
+        self.probes: dict[Problem, Feature] = {}
+        self.seconds: list[float] = []
+
+    @property
+    def slow(self) -> bool:
+        """Whether a probe takes so long that what follows from others is not asked."""
+        return len(self.seconds) >= TIMED and statistics.median(self.seconds) > SLOW
+
+    def answers(self, network: Network, samples: int, feature: Feature = ()) -> Asking[bool]:
+        """Ask one problem; ``feature`` is what it is asked for."""
+        problem = fill(np.random.default_rng((self.seed, 7)), network, samples)
+        observation = yield Request(Call.LOSS_AND_GRADS, problem)
+        self.seconds.append(observation.seconds)
+        failure = observation.failure
+        if failure is None or failure.kind == "contract":
+            self.probes[problem] = feature
+            return True  # a wrong shape is an answer; the contract check will tell it
+        if observation.supported:
+            self.faults.append((problem, failure))
+        if feature:
+            self.refused[feature] = failure.reason
+        return False
+
+    def answered(
+        self, kind: str, asked: Mapping[T, Network], samples: int
+    ) -> Asking[tuple[T, ...]]:
+        """Ask a network for each value of a feature, and keep those that get an answer."""
+        kept = []
+        for value, network in asked.items():
+            if (yield from self.answers(network, samples, (kind, str(value)))):
+                kept.append(value)
+        return tuple(kept)
+
+
+def _fixed(prober: _Prober, networks: Sequence[Network], sizes: Sequence[int]) -> Asking[Support]:
+    """Keep those of the given networks and batch sizes that get an answer."""
+    kept: dict[Network, None] = {}
+    kept_sizes: set[int] = set()
+    for network in networks:
+        for samples in sizes:
+            if (yield from prober.answers(network, samples, ("batch", str(samples)))):
+                kept_sizes.add(samples)
+                kept[network] = None
+        if network not in kept and prober.refused:
+            prober.refused["network", str(network)] = list(prober.refused.values())[-1]
+    if not kept:
+        return NO_SUPPORT
+    return replace(EVERYTHING, networks=tuple(kept), batch_sizes=tuple(sorted(kept_sizes)))
+
+
+def _network(hidden: Sequence[str], pairing: tuple[str, str], reduction: str) -> Network:
+    output, loss = pairing
+    return Network(_WIDTHS[: len(hidden) + 2], (*hidden, output), loss, reduction)
+
+
+def _candidates(samples: int) -> Iterator[Network]:
+    """Two layers first, as most code has them; for unusual batch sizes nothing else."""
+    usual = samples in _USUAL_BATCHES
+    for depth in (2, 1, 3, 4, 5) if usual else (2,):
+        reductions = REDUCTIONS if usual and depth <= 2 else REDUCTIONS[:1]
+        for name in HIDDEN_ACTIVATIONS if depth > 1 else ("",):
+            for pairing in PAIRINGS:
+                for reduction in reductions:
+                    yield _network([name] * (depth - 1), pairing, reduction)
+
+
+def _base(prober: _Prober, sizes: Sequence[int]) -> Asking[tuple[Network, int] | None]:
+    """Find a first network and batch size that get an answer."""
+    usual = [n for n in _USUAL_BATCHES if n in sizes]
+    for samples in (*usual, *(n for n in sizes if n not in usual)):
+        before = len(prober.faults)
+        if before > MOST_FAILURES and samples not in usual:
+            break  # it raises on everything: other batch sizes will not help
+        for network in _candidates(samples):
+            if (yield from prober.answers(network, samples)):
+                return network, samples
+            if len(prober.faults) - before > MOST_FAILURES:
+                break
+    return None
+
+
+def _vary(prober: _Prober, network: Network, samples: int, sizes: Sequence[int]) -> Asking[Support]:
+    """Change one feature of a network that gets an answer at a time."""
+    hidden, output = network.activations[:-1], network.activations[-1]
+    pairing, reduction = (output, network.loss), network.reduction
+    alike = {
+        name: _network([name] * len(hidden), pairing, reduction) for name in HIDDEN_ACTIVATIONS
+    }
+    activations = yield from prober.answered("activation", alike if hidden else {}, samples)
+    first = (*hidden, "sigmoid")[0]
+    deep = {n: _network([first] * (n - 1), pairing, reduction) for n in range(1, MAX_DEPTH + 1)}
+    depths = yield from prober.answered("depth", deep, samples)
+    small = () if 1 in depths else hidden  # what follows is not about hidden layers
+    pairings: list[tuple[str, str]] = []
+    for pair in PAIRINGS:
+        # both may go with others that were asked: then it is drawn anew if it is refused
+        seen = zip(pair, zip(*pairings, strict=True), strict=False)
+        follows = prober.slow and bool(pairings) and all(name in names for name, names in seen)
+        asked = _network(small, pair, reduction)
+        if follows or (yield from prober.answers(asked, samples, ("pairing", *pair))):
+            pairings.append(pair)
+    others = {other: _network(small, pairing, other) for other in REDUCTIONS}
+    reductions = yield from prober.answered("reduction", others, samples)
+    plain = _network(small, pairing, reduction)
+    l2 = yield from prober.answers(replace(plain, l2=0.37), samples, ("l2",))
+    batches: list[int] = []
+    ends = (1, 2, max(sizes))
+    for n in sorted(sizes, key=lambda n: n not in ends) if prober.slow else sizes:
+        follows = prober.slow and {*ends} <= {*batches}
+        if follows or (yield from prober.answers(plain, n, ("batch", str(n)))):
+            batches.append(n)
+    return Support(activations, tuple(pairings), reductions, l2, depths, tuple(sorted(batches)))
+
+
+#: A sentence is no longer than this: longer ones are not read.
 LONGEST_SENTENCE = 160
 
 #: How much of each kind is told, as much as the sentence allows: how many names of what was
@@ -60,6 +258,13 @@ _COUNTED = {
     "far out": ("extreme", "extremes"),
 }
 
+#: Kinds of refusals that another problem may have asked after all, and where that stands.
+_ASKED = {
+    "activation": "activations",
+    "reduction": "reductions",
+    "depth": "depths",
+    "batch": "batch_sizes",
+}
 
 #: What a condition may do without: its remarks, and none of the conditions themselves.
 _ASIDE = re.compile(r" \((?:for [^()]*|\w+ is applied)\)")
@@ -115,7 +320,7 @@ def scope_of(
     condition : str
         On which all this holds; empty when there is none.
     single : bool
-        The code takes one sample a call.
+        The code is asked for one sample a call. It is told so where it refuses others itself.
     largest_gradient : float
         The largest entry of any gradient.
 
@@ -126,33 +331,31 @@ def scope_of(
     """
     if not problems:
         return EMPTY_SCOPE
-    asked = _asked(problems, largest_z)
-    asked |= {"largest_gradient": largest_gradient, "far_out": list(far_out)}
+    several = (why for feature, why in refused.items() if feature[0] == "batch")
+    single = single and all(why.startswith(REFUSAL) for why in several)
+    largest = {"largest_z": largest_z, "largest_gradient": largest_gradient}
+    asked = _asked(problems) | largest | {"far_out": list(far_out)}
     left_out = _left_out(refused, asked)
-    sentence = ""
     for positive, negative, reason, runs in _LISTED:
-        covered = _positive(problems, asked, only, single, positive, runs)
+        covered = _positive(problems[0].network, asked, only, single, positive, runs)
         if condition:
             covered += f", {condition if reason else _ASIDE.sub('', condition)}"
         sentence = "; ".join(filter(None, (covered, _negative(left_out, negative))))
         if len(sentence) <= LONGEST_SENTENCE:
             break
-    named = {_name(feature): reason for feature, reason in left_out.items()}
-    return Scope(sentence, asked, named)
+    return Scope(sentence, asked, {_name(feature): why for feature, why in left_out.items()})
 
 
-def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
+def _asked(problems: Sequence[Problem]) -> dict[str, Any]:
     networks = list(dict.fromkeys(problem.network for problem in problems))
     hidden = {name for network in networks for name in network.activations[:-1]}
     pairings = {(network.activations[-1], network.loss) for network in networks}
-    outputs, losses = ({pair[i] for pair in pairings} for i in (0, 1))
+    outputs, losses = map(set, zip(*pairings, strict=True))
     return {
         "activations": [name for name in HIDDEN_ACTIVATIONS if name in hidden],
         "output_activations": [name for name in ACTIVATIONS if name in outputs],
         "losses": [name for name in LOSSES if name in losses],
-        "pairings": [
-            f"{output} with {loss}" for output, loss in PAIRINGS if (output, loss) in pairings
-        ],
+        "pairings": [" with ".join(pair) for pair in PAIRINGS if pair in pairings],
         "reductions": [r for r in REDUCTIONS if any(n.reduction == r for n in networks)],
         "l2": sorted({network.l2 for network in networks}),
         "depths": sorted({network.depth for network in networks}),
@@ -163,7 +366,6 @@ def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
         "output_widths": sorted({network.widths[-1] for network in networks}),
         "largest_x": max(float(np.abs(problem.batch.x).max()) for problem in problems),
         "largest_y": max(float(np.abs(problem.batch.y).max()) for problem in problems),
-        "largest_z": largest_z,
         "networks": len(networks),
         "problems": len(problems),
     }
@@ -171,65 +373,47 @@ def _asked(problems: Sequence[Problem], largest_z: float) -> dict[str, Any]:
 
 def _left_out(refused: Mapping[Feature, str], asked: Mapping[str, Any]) -> dict[Feature, str]:
     """Put pairings together by loss and by output, and leave out what was asked after all."""
-    pairs = {f[1:]: why for f, why in refused.items() if f[0] == "pairing"}
-    pairs = {p: why for p, why in pairs.items() if " with ".join(p) not in asked["pairings"]}
-    left_out = {f: why for f, why in refused.items() if f[0] != "pairing" and not _was(f, asked)}
+    had: set[Feature] = {("l2",)} if any(asked["l2"]) else set()
+    had |= {("pairing", *pair) for pair in PAIRINGS if " with ".join(pair) in asked["pairings"]}
+    for kind, key in _ASKED.items():
+        had |= {(kind, str(value)) for value in asked[key]}
+    never = {feature: why for feature, why in refused.items() if feature not in had}
+    left_out = {feature: why for feature, why in never.items() if feature[0] != "pairing"}
+    pairs = {f[1:]: why for f, why in never.items() if f[0] == "pairing"}
     losses = [loss for loss in LOSSES if all((o, loss) in pairs for o in LOSSES[loss].outputs)]
     for loss in losses:
         left_out["loss", loss] = next(why for (_, name), why in pairs.items() if name == loss)
-    rest = {pair: why for pair, why in pairs.items() if pair[1] not in losses}
     for output in ACTIVATIONS:
         # of an output that goes with refused losses alone, as softmax, the losses tell enough
-        mine = {p: why for p, why in rest.items() if p[0] == output}
         possible = [p for p in PAIRINGS if p[0] == output and p[1] not in losses]
-        if not mine:
-            continue
-        if len(mine) < len(possible):
-            left_out |= {("pairing", *pair): why for pair, why in mine.items()}
-        else:
+        mine = {pair: why for pair, why in pairs.items() if pair in possible}
+        if mine and len(mine) == len(possible):
             kind = "output" if output in asked["activations"] else "activation"
             left_out[kind, output] = next(iter(mine.values()))
+        else:
+            left_out |= {("pairing", *pair): why for pair, why in mine.items()}
     return left_out
-
-
-def _was(feature: Feature, asked: Mapping[str, Any]) -> bool:
-    """Whether a feature was asked in some other problem."""
-    kind, value = feature[0], feature[-1]
-    return {
-        "activation": value in asked["activations"],
-        "reduction": value in asked["reductions"],
-        "l2": any(asked["l2"]),
-        "depth": value in map(str, asked["depths"]),
-        "batch": value in map(str, asked["batch_sizes"]),
-    }.get(kind, False)
 
 
 def _name(feature: Feature) -> str:
     """Name a feature as it stands in the record."""
-    kind = feature[0]
-    if kind in ("activation", "loss", "reduction", "network", "combination", "function", "far out"):
-        return feature[1]
-    if kind == "output":
-        return f"{feature[1]} output"
-    return " with ".join(feature[1:]) if kind == "pairing" else " ".join(feature)
+    kind, *names = feature
+    if kind in ("l2", "depth", "batch", "sizes", "more"):
+        return " ".join(feature)
+    return f"{names[0]} output" if kind == "output" else " with ".join(names)
 
 
 def _positive(
-    problems: Sequence[Problem],
-    asked: Mapping[str, Any],
-    only: str,
-    single: bool,
-    listed: int,
-    runs: int,
+    network: Network, asked: Mapping[str, Any], only: str, single: bool, listed: int, runs: int
 ) -> str:
-    networks = list(dict.fromkeys(str(problem.network) for problem in problems))
+    """``2 to 5 layers, relu and tanh, squared_error mean, batches of 1 to 8``; or the network."""
     batches = "batches" if len(asked["batch_sizes"]) > 1 and not runs else "batches of"
     sizes = "one sample a call" if single else f"{batches} {_some(asked['batch_sizes'], runs)}"
     depths = asked["depths"]
     layers = f"{_some(depths, runs)} layer{'' if depths == [1] else 's'}"
-    if len(networks) == 1:
-        network = networks[0] if listed else f"a network of {layers}"
-        return f"{network}, {sizes}{f' ({only})' if only else ''}"
+    if asked["networks"] == 1:
+        text = str(network) if listed else f"a network of {layers}"
+        return f"{text}, {sizes}{f' ({only})' if only else ''}"
     names, losses = {*asked["activations"], *asked["output_activations"]}, asked["losses"]
     if len(names) == len(ACTIVATIONS) and len(losses) == len(LOSSES):
         parts = [layers, "all activations and losses"]
@@ -241,7 +425,7 @@ def _positive(
         parts[-1] += f" {asked['reductions'][0]}"
     parts.append(sizes)
     if only:
-        parts.append(f"{len(networks)} networks, {only}")
+        parts.append(f"{asked['networks']} networks, {only}")
     return ", ".join(parts)
 
 
@@ -307,13 +491,9 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def _runs(numbers: Iterable[int]) -> list[list[int]]:
     """Put numbers that follow each other together."""
-    runs: list[list[int]] = []
-    for n in sorted(set(numbers)):
-        if runs and n == runs[-1][-1] + 1:
-            runs[-1].append(n)
-        else:
-            runs.append([n])
-    return runs
+    ordered = enumerate(sorted(set(numbers)))
+    runs = itertools.groupby(ordered, lambda place_and_n: place_and_n[1] - place_and_n[0])
+    return [[n for _, n in run] for _, run in runs]
 
 
 def _and(words: Sequence[str]) -> str:

@@ -15,10 +15,9 @@ from gradcheck.contract.posed import MANY_TOGETHER, MAX_TOGETHER, numbers
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.execution.session import PeerSession
 from gradcheck.networks import far_out, sampling
-from gradcheck.networks.discovery import Discovery, reason
 from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import Support
-from gradcheck.networks.scope import Feature
+from gradcheck.networks.scope import Discovery, Feature
 from gradcheck.run.cross_check import CrossCheck, OwnTime
 from gradcheck.run.settings import ENOUGH_PROBLEMS
 
@@ -150,7 +149,7 @@ class Drawing:
             new = self._noted(problem, observation)
             if observation.failure is not None and not observation.supported:
                 name = f"{problem.network}, N = {problem.batch.size}"
-                self._refused["combination", name] = reason(observation.failure)
+                self._refused["combination", name] = observation.failure.reason
             if self._timed(problem, observation):
                 self._thrifty = True
                 self._drawn = itertools.islice(self._of_known_shapes(), count * PATIENCE)
@@ -205,7 +204,7 @@ class Drawing:
                 observation, seconds = self._asked(problem)
                 spent += seconds
                 if observation.failure is not None:
-                    refused.append(reason(observation.failure))
+                    refused.append(observation.failure.reason)
                 if self._noted(problem, observation):
                     extremes.had(problem)
                     self._unchecked = problem

@@ -18,17 +18,10 @@ from gradcheck.errors import GradcheckError, UsageError
 from gradcheck.execution.limits import WorkerLostError
 from gradcheck.execution.session import PeerSession, drive, drive_until
 from gradcheck.networks.dense_networks import DenseNetworks, NetworkContext
-from gradcheck.networks.discovery import (
-    Discovery,
-    declared_support,
-    discover,
-    said_by_itself,
-    unsupported,
-)
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Network, Problem
-from gradcheck.networks.sampling import Support
-from gradcheck.networks.scope import Scope, scope_of
+from gradcheck.networks.sampling import Support, declared_support
+from gradcheck.networks.scope import Discovery, Scope, discover, scope_of
 from gradcheck.records import build
 from gradcheck.records.record import Entry
 from gradcheck.records.schema import ImplementationEntry
@@ -386,12 +379,9 @@ def _scope(state: _State) -> Scope:
     context, submission = state.context, state.submission
     only = "" if submission.networks is None else "declared"
     refused = {**state.discovery.refused, **state.drawn.missed}
-    # of code that takes one sample a call no others are asked, but for what it refuses itself
-    several = [why for feature, why in refused.items() if feature[0] == "batch"]
-    single = context.support.batch_sizes == (1,) and all(map(said_by_itself, several))
     if state.inferred is None:
         for name, message in state.panel.declined.items():
-            refused["function", name] = unsupported(message)
+            refused["function", name] = Failure("unsupported", message).reason
     truths = [context.truths.of(problem) for problem in state.compared]
     return scope_of(
         state.compared,
@@ -400,7 +390,7 @@ def _scope(state: _State) -> Scope:
         state.drawn.far_out,
         "--network" if state.settings.only else only,
         state.inferred.condition if state.inferred is not None else "",
-        single,
+        context.support.batch_sizes == (1,),
         max((truth.largest_gradient for truth in truths), default=0.0),
     )
 

@@ -11,9 +11,9 @@ from gradcheck.execution.calling import InProcess
 from gradcheck.execution.session import drive
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import HIDDEN_ACTIVATIONS, PAIRINGS, REDUCTIONS
-from gradcheck.networks.discovery import NO_SUPPORT, Discovery, declared_support, discover
 from gradcheck.networks.problem import Network
-from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, Support
+from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, Support, declared_support
+from gradcheck.networks.scope import NO_SUPPORT, Discovery, discover
 
 #: Says of a network and a batch size whether there is an answer.
 Handles = Callable[[Network, int], bool]

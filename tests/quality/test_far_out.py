@@ -22,9 +22,10 @@ from gradcheck.execution.session import PeerSession, drive
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import ACTIVATIONS, PAIRINGS, REDUCTIONS, evaluate
-from gradcheck.networks.discovery import declared_support, discover
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Problem
+from gradcheck.networks.sampling import declared_support
+from gradcheck.networks.scope import discover
 from gradcheck.records.record import Entry
 from gradcheck.run.compared_problems import Drawing, Drawn
 from gradcheck.run.examine import Examination

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Described, Failure, Request
 from gradcheck.networks.definitions import LOSSES
-from gradcheck.networks.discovery import reason
 from gradcheck.networks.inference import Inferred
 from gradcheck.networks.inference.fit import (
     CLASSES,
@@ -13,7 +12,6 @@ from gradcheck.networks.inference.fit import (
     OTHER,
     SAMPLES_ASKED,
     Activations,
-    Asking,
     Definition,
     Fit,
     loss_from,
@@ -28,7 +26,7 @@ from gradcheck.networks.inference.steps import most_in_one_step, sequential
 from gradcheck.networks.notation import Notation
 from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import EVERYTHING, MAX_BATCH, MAX_DEPTH
-from gradcheck.networks.scope import Feature
+from gradcheck.networks.scope import Asking, Feature
 
 #: Sizes of the networks that problems are then drawn from.
 VARIANTS: tuple[tuple[int, ...], ...] = (
@@ -285,11 +283,11 @@ def _networks(
         answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=fit.reading)
         if answer.failure is not None:
             if not answer.supported or not (yield from _runs_forward(fit, problem)):
-                left[widths] = reason(answer.failure)
+                left[widths] = answer.failure.reason
                 continue
             if base.widths[-1] == 1 < widths[-1]:  # it is built for one output
                 one_output = one_output or f"asked for one output only: {answer.failure.message}"
-                left[widths] = reason(answer.failure)
+                left[widths] = answer.failure.reason
                 continue
         elif other_depth and not (yield from _computes(fit, problem)):
             left[widths] = "its outputs are others there"
@@ -357,7 +355,7 @@ def batches(
         if answer.failure is None or (ours and (yield from _runs_forward(fit, problem))):
             kept.append(samples)
             continue
-        refused["batch", str(samples)] = reason(answer.failure)
+        refused["batch", str(samples)] = answer.failure.reason
         if answer.supported:
             left.setdefault(answer.failure.kind, []).append(samples)
             message = answer.failure.message

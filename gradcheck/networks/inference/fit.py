@@ -1,10 +1,9 @@
 """How well a reading fits: its outputs and its loss, held against every definition."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 
@@ -19,11 +18,7 @@ from gradcheck.networks.definitions import (
     penalty,
 )
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
-
-T = TypeVar("T")
-
-#: What asks the code, and returns a T in the end.
-Asking = Generator[Request, Observation, T]
+from gradcheck.networks.scope import Asking
 
 #: Relative difference up to which outputs and losses agree. Which definition is meant is
 #: inferred here; whether it is met is judged later, and sharply.

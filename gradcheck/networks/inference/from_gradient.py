@@ -24,7 +24,6 @@ from gradcheck.networks.inference.fit import (
     LOGITS,
     SCALES,
     Activations,
-    Asking,
     Definition,
     Fit,
     fused,
@@ -32,6 +31,7 @@ from gradcheck.networks.inference.fit import (
 )
 from gradcheck.networks.inference.steps import sequential
 from gradcheck.networks.problem import Floats, Network, Problem
+from gradcheck.networks.scope import Asking
 
 #: A gradient with this much of it right belongs to a definition: the last layer does.
 RIGHT_ENOUGH = 0.2

@@ -16,7 +16,6 @@ from gradcheck.networks.inference.fit import (
     LOGITS,
     OUTPUTS,
     SAMPLES_ASKED,
-    Asking,
     Fit,
     applied,
     fit_of,
@@ -38,7 +37,7 @@ from gradcheck.networks.inference.from_gradient import (
 from gradcheck.networks.notation import Notation
 from gradcheck.networks.problem import Floats, Network, left_open
 from gradcheck.networks.sampling import EVERYTHING
-from gradcheck.networks.scope import Feature
+from gradcheck.networks.scope import Asking, Feature
 
 
 def infer(

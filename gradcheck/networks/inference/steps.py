@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.networks.inference.fit import Asking, Fit, problem_for
+from gradcheck.networks.inference.fit import Fit, problem_for
 from gradcheck.networks.problem import Floats, Network, Params, Problem
+from gradcheck.networks.scope import Asking
 
 
 def sequential(fit: Fit) -> Asking[bool]:
