@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck import check_function
+from gradcheck.functions.check_function import check_function
 
 Floats = np.ndarray
 

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.against import growth, ours, page, rate, timing
+from gradcheck.commands import write_whole
 from gradcheck.records.build import machine
-from gradcheck.records.record import write_whole
 
 MODULES = ("torch_peer", "jax_peer", "autograd_peer", "scipy_peer", "numdifftools_peer")
 

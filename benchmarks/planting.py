@@ -23,7 +23,7 @@ from gradcheck.networks.diagnosis import BugAtPlace, Diagnosis, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support
-from gradcheck.run.mutation_score import FINDERS
+from gradcheck.run.full_report import FINDERS
 from tests.networks.bugs.answers import answers, flags, makes_no_difference
 
 #: Problems that code for one network, and code for all, is examined on.

@@ -1,4 +1,4 @@
-"""The checks: one property of a right implementation a file.
+"""The checks: the properties of a right implementation, one idea a file.
 
 A check is a generator. It yields requests, is sent observations, and returns
 findings; it never calls code under test, so it can be tested with canned answers.
@@ -7,12 +7,10 @@ What it shows, costs and follows from stands in its row. They run in the order b
 
 from gradcheck.checks import (
     agreement,
-    batch_additivity,
     contract,
-    forward,
     gradient,
-    loss,
-    permutation,
+    metamorphic,
+    primal,
     purity,
     saturation,
     step,
@@ -21,13 +19,13 @@ from gradcheck.checks.definition import Check
 
 CHECKS: tuple[Check, ...] = (
     contract.CHECK,
-    loss.CHECK,
-    forward.CHECK,
+    primal.LOSS_CHECK,
+    primal.FORWARD_CHECK,
     gradient.CHECK,
     agreement.CHECK,
     purity.CHECK,
-    batch_additivity.CHECK,
-    permutation.CHECK,
+    metamorphic.BATCH_ADDITIVITY,
+    metamorphic.PERMUTATION,
     step.CHECK,
     saturation.CHECK,
 )

@@ -9,8 +9,7 @@ import numpy as np
 
 from gradcheck.checks.definition import Check, Run, within_root
 from gradcheck.comparison.compare import within
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Named, Problem
+from gradcheck.comparison.context import CheckContext, Named, Problem
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.oracle.estimate import UNIT

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gradcheck.checks.definition import Check, Cost, Run, Shows
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.context import CheckContext, Problem
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Failure, Request
 

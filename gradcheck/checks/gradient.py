@@ -10,23 +10,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.definition import Answer, Check, Cost, Run, Shows
-from gradcheck.comparison.aggregate import Aggregate
+from gradcheck.checks.definition import (
+    RIGHT_FOR_OWN_LOSS,
+    Aggregate,
+    Answer,
+    Check,
+    Cost,
+    Run,
+    Shows,
+)
 from gradcheck.comparison.compare import loss_differs
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.context import CheckContext, Problem
 from gradcheck.comparison.verdict import Finding, Verdict, worst
 from gradcheck.contract.protocol import Call, Observation, Request
-from gradcheck.oracle.directions import SLACK, drawn
-from gradcheck.oracle.ladder import extrapolate, steps
+from gradcheck.oracle.estimate import SLACK, drawn, extrapolate, steps
 
 SLUG = "gradient"
 
 #: Problems on which the code's own loss is differenced.
 OWN_LOSS = 4
-
-#: What is said of a tensor that is no derivative of the loss as defined, and no fault.
-RIGHT_FOR_OWN_LOSS = "right for the code's own loss"
 
 #: The code's own loss must be differenced at least this sharply to acquit.
 SHARP = 1e-4

@@ -15,8 +15,7 @@ from gradcheck.checks.definition import Check, Comparisons, Run
 from gradcheck.checks.metamorphic import arithmetic_costs
 from gradcheck.checks.step import implied
 from gradcheck.comparison.compare import within
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.context import CheckContext, Problem
 from gradcheck.contract.posed import MAX_RELATED, Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 

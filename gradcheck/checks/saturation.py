@@ -15,8 +15,7 @@ import numpy as np
 
 from gradcheck.checks.definition import Answer, Check, Comparisons, Cost, Run
 from gradcheck.comparison.compare import KnownTruth, compare
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.context import CheckContext, Problem
 from gradcheck.comparison.verdict import Finding
 from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request

@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.definition import Answer, Check, Run, Shows
-from gradcheck.comparison.aggregate import Aggregate
+from gradcheck.checks.definition import SHOWN_RATE, Aggregate, Answer, Check, Run, Shows
 from gradcheck.comparison.compare import Judgement, compare, rounded_bars, within
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Named, Problem
+from gradcheck.comparison.context import CheckContext, Named, Problem
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
@@ -25,9 +23,6 @@ STEP_RATES = (0.173, 1.37)
 
 #: How many problems a step is taken on.
 MOST_STEPPED = 40
-
-#: The learning rate of a counter-example: short, and no factor that anything else has.
-SHOWN_RATE = 0.5
 
 #: A step agrees with the code's own gradient to this part of it.
 OWN_GRADIENT = 1e-6

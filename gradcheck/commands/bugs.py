@@ -4,8 +4,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from gradcheck.commands import Parser, add_json, delivery
-from gradcheck.records.record import write_whole
+from gradcheck.commands import Parser, add_json, check_json, console, write_whole
 
 
 def parser() -> Parser:
@@ -24,7 +23,7 @@ def run(arguments: Namespace) -> int:
     from gradcheck.renderers import catalogue
 
     slug, json = arguments.slug, arguments.json
-    delivery.check_json(json)
+    check_json(json)
     chosen = [find(slug)] if slug else list(CATALOGUE.values())
     text = catalogue.to_json(chosen, worked_out=bool(slug))
     if json == "-":
@@ -32,5 +31,5 @@ def run(arguments: Namespace) -> int:
         return 0
     if json is not None:
         write_whole(Path(json), text)
-    catalogue.show(chosen, delivery.console(json), in_full=bool(slug))
+    catalogue.show(chosen, console(json), in_full=bool(slug))
     return 0

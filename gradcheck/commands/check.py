@@ -6,14 +6,26 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gradcheck.commands import Parser, add_json, seconds, whole
-from gradcheck.errors import DECLARATION, UsageError
+from gradcheck.commands import (
+    Parser,
+    add_json,
+    begin,
+    check_json,
+    console,
+    deliver,
+    faults,
+    seconds,
+    status,
+    wanted,
+    whole,
+)
+from gradcheck.errors import DECLARATION, UsageError, meant
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.execution.sandbox import Launch
 from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
-from gradcheck.records.redact import REVEAL_LEVELS, check_level, revealed
+from gradcheck.records.schema import REVEAL_LEVELS
 from gradcheck.renderers import FORMATS
-from gradcheck.run.settings import EXAMPLES, check_numbers, configured
+from gradcheck.run.options import EXAMPLES, check_numbers, configured
 
 
 def parser() -> Parser:
@@ -78,7 +90,10 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Examine the files, show what was found, and return the exit code of the worst."""
-    check_level(arguments.reveal)
+    if arguments.reveal not in REVEAL_LEVELS:
+        raise UsageError(
+            f"{arguments.reveal!r} cannot be revealed{meant(arguments.reveal, REVEAL_LEVELS)}"
+        )
     check_numbers(arguments.examples, arguments.seed or 0)
     limits = Limits(arguments.call_timeout, arguments.timeout, arguments.min_sandbox)
     adapter = check_name(arguments.adapter) if arguments.adapter else None
@@ -87,8 +102,7 @@ def run(arguments: Namespace) -> int:
     targets = [parse_target(path, loading) for path in _submitted(arguments.paths)]
     # the first worker gets ready while the rest is imported, which takes longer
     with _launched(targets[0], limits) as first:
-        from gradcheck.commands import delivery
-        from gradcheck.renderers import files
+        from gradcheck.records.record import revealed
         from gradcheck.renderers.formatting import clean
         from gradcheck.run.api import check_all
         from gradcheck.run.options import Options
@@ -101,16 +115,16 @@ def run(arguments: Namespace) -> int:
             arguments.network,
             arguments.require,
         )
-        delivery.check_json(arguments.json)
+        check_json(arguments.json)
         given = {name: getattr(arguments, name) for name in FORMATS if FORMATS[name].option}
-        wanted = files.wanted(given)
-        files.begin(wanted)
-        screen = delivery.console(arguments.json)
-        with delivery.status(screen) as progress:
+        pages = wanted(given)
+        begin(pages)
+        screen = console(arguments.json)
+        with status(screen) as progress:
             record = check_all([first, *targets[1:]], options, progress)
-    if faults := delivery.faults(record):
-        print(clean(f"gradcheck: our own fault: {faults}"), file=sys.stderr)
-    return delivery.deliver(revealed(record, arguments.reveal), screen, arguments.json, wanted)
+    if text := faults(record):
+        print(clean(f"gradcheck: our own fault: {text}"), file=sys.stderr)
+    return deliver(revealed(record, arguments.reveal), screen, arguments.json, pages)
 
 
 def _submitted(paths: Sequence[str]) -> list[str]:

@@ -21,8 +21,8 @@ def parser() -> Parser:
 
 def run(arguments: Namespace) -> int:
     """Write the file, and say how to go on."""
+    from gradcheck.commands import write_whole
     from gradcheck.networks.problem import Network
-    from gradcheck.records.record import write_whole
     from gradcheck.renderers.formatting import clean
     from gradcheck.run.options import command_line
 

@@ -4,11 +4,20 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from gradcheck.commands import Parser, add_json, delivery, whole
+from gradcheck.commands import (
+    Parser,
+    add_json,
+    check_json,
+    check_writable,
+    console,
+    deliver,
+    wanted,
+    whole,
+)
 from gradcheck.errors import UsageError
-from gradcheck.records.record import Entry, check_writable
+from gradcheck.records.record import Entry
 from gradcheck.renderers import FORMATS
-from gradcheck.run.settings import check_numbers
+from gradcheck.run.options import check_numbers
 
 
 def parser() -> Parser:
@@ -40,15 +49,14 @@ def run(arguments: Namespace) -> int:
     """Write the report, show it, and return its exit code."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from gradcheck.renderers import files
     from gradcheck.run.full_report import make_report
 
     check_numbers(seed=arguments.seed)
-    delivery.check_json(arguments.json)
+    check_json(arguments.json)
     measured = _measured(arguments.benchmarks) if arguments.benchmarks else None
     output: Path = arguments.output
     _make_folder(output)
-    screen = delivery.console(arguments.json)
+    screen = console(arguments.json)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("starting", total=None)
@@ -61,8 +69,8 @@ def run(arguments: Namespace) -> int:
                 task, description=label, completed=done, total=total
             ),
         )
-    pages = files.wanted({k: output / f.report for k, f in FORMATS.items() if f.report})
-    code = delivery.deliver(record, screen, arguments.json, pages)
+    pages = wanted({k: output / f.report for k, f in FORMATS.items() if f.report})
+    code = deliver(record, screen, arguments.json, pages)
     if arguments.open:
         import webbrowser
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, within
-from gradcheck.comparison.subject import Problem, Subject
+from gradcheck.comparison.context import Problem, Subject
 from gradcheck.contract.posed import Floats
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.oracle.estimate import UNIT

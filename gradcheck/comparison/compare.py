@@ -13,8 +13,8 @@ import numpy as np
 
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.posed import Floats
-from gradcheck.oracle.blocks import blocks
 from gradcheck.oracle.estimate import UNIT, Estimate, length
+from gradcheck.oracle.evaluation import blocks
 
 #: A gradient known no better than this part of itself has not been resolved.
 RESOLVED = 1e-3
@@ -60,12 +60,10 @@ class KnownKinks(Protocol):
     @property
     def count(self) -> int:
         """How many there are."""
-        ...
 
     @property
     def exhaustive(self) -> bool:
         """Whether every choice was tried."""
-        ...
 
 
 class KnownTruth(Protocol):
@@ -74,46 +72,36 @@ class KnownTruth(Protocol):
     @property
     def gradient(self) -> Mapping[str, Estimate]:
         """The gradient by tensor name."""
-        ...
 
     @property
     def kinks(self) -> KnownKinks:
         """The kinks it lies on."""
-        ...
 
     @property
     def loss(self) -> float:
         """The loss of the batch."""
-        ...
 
     @property
     def outputs(self) -> Floats:
         """What the forward gives, a row a sample."""
-        ...
 
     def rounding(self, unit: float) -> Mapping[str, Floats]:
         """Return by tensor name what arithmetic of roundoff ``unit`` may cost honest code."""
-        ...
 
     def beyond(self, cut: float) -> Mapping[str, Floats]:
         """Return by tensor name how far cutting outputs off may move each entry."""
-        ...
 
     def guarded(self, constant: float, unit: float) -> Mapping[str, Floats]:
         """Return by tensor name how far a constant in the logarithms may move each entry."""
-        ...
 
     def loss_error(self, unit: float) -> float:
         """Return what arithmetic of roundoff ``unit`` may cost the loss."""
-        ...
 
     def outputs_error(self, unit: float) -> Floats:
         """Return what arithmetic of roundoff ``unit`` may cost each output."""
-        ...
 
     def loss_off(self, claim: float, unit: float, cut: float = 0.0) -> bool:
         """Whether arithmetic of roundoff ``unit`` does not explain a claimed loss."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ import numpy as np
 from gradcheck.comparison.compare import RESOLVED
 from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
 from gradcheck.contract.posed import Floats
-from gradcheck.oracle.directions import SLACK, drawn, miss_probability, smallest_seen
-from gradcheck.oracle.estimate import UNIT
+from gradcheck.oracle.estimate import SLACK, UNIT, drawn, miss_probability, smallest_seen
 from gradcheck.oracle.function import FIRST_STEP_AGAIN, Interval, Values, directional_of
 
 #: A claim within this many bars agrees.

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.contract.posed import Posed, PosedNetwork
-from gradcheck.oracle.elementary import Array, exp, log, logistic, tanh
+from gradcheck.oracle.evaluation import Array, exp, log, logistic, tanh
 
 LEAKY_SLOPE = 0.01
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gradcheck.comparison.compare import Arithmetic, Judgement
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Named, Parts, Reordered
+from gradcheck.comparison.context import CheckContext, Named, Parts, Reordered
 from gradcheck.contract.posed import by_name, in_order, numbers
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks import loss_conventions, sampling
@@ -17,7 +16,7 @@ from gradcheck.networks.fast_estimate import Truth, Truths
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import EVERYTHING, Support
-from gradcheck.oracle.blocks import blocks
+from gradcheck.oracle.evaluation import blocks
 
 #: Problems looked at to see how code computes.
 _CALIBRATED_ON = 24
@@ -37,7 +36,7 @@ _STARTS = ((0, False), (2, False), (5, True))
 
 @dataclass(frozen=True)
 class DenseNetworks:
-    """What checks ask of dense networks: see :class:`gradcheck.comparison.subject.Subject`.
+    """What checks ask of dense networks: see :class:`gradcheck.comparison.context.Subject`.
 
     Attributes
     ----------

@@ -26,8 +26,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     recover_deltas,
 )
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
-from gradcheck.oracle.estimate import UNIT
-from gradcheck.oracle.ladder import extrapolate, steps
+from gradcheck.oracle.estimate import UNIT, extrapolate, steps
 
 RULE = "activation_derivative"
 

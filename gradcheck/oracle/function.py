@@ -22,9 +22,8 @@ import numpy as np
 
 from gradcheck.contract.posed import Floats
 from gradcheck.errors import UsageError
-from gradcheck.oracle.blocks import BLOCK
-from gradcheck.oracle.estimate import UNIT
-from gradcheck.oracle.ladder import RUNGS, extrapolate, steps
+from gradcheck.oracle.estimate import RUNGS, UNIT, extrapolate, steps
+from gradcheck.oracle.evaluation import BLOCK
 
 #: What to do about complex numbers.
 _SPLIT = (

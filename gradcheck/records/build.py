@@ -21,7 +21,7 @@ from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import EMPTY_SCOPE, Scope
 from gradcheck.records import schema
-from gradcheck.records.record import INTERNAL, Entry, Record, plain
+from gradcheck.records.record import Entry, Record, plain
 
 if TYPE_CHECKING:  # right code is not kept waiting for these
     from gradcheck.networks.diagnosis import BugAtPlace, Diagnosis
@@ -175,7 +175,7 @@ def faulty(head: Head, fault: Exception, seconds: float = 0.0) -> schema.Impleme
     message = f"gradcheck failed, which says nothing of this file: {text}{fault}"
     if not isinstance(fault, SandboxError):
         message += "; please report the command and seed"
-    return failed(head, Failure(INTERNAL, message), seconds, Verdict.UNRESOLVED)
+    return failed(head, Failure(schema.INTERNAL, message), seconds, Verdict.UNRESOLVED)
 
 
 def examined(

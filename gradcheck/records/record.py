@@ -1,23 +1,21 @@
-"""The record of a run, as JSON: whoever shows results reads this and nothing else."""
+"""The record of a run, as JSON: whoever shows results reads this and nothing else.
+
+To a student perhaps less is revealed than was found: a record goes in and one with less in it
+comes out, so renderers cannot show what was left out.
+"""
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
 from gradcheck.errors import UsageError
-from gradcheck.records.schema import SCHEMA
-
-#: The kind of error that is our own fault, or the machine's; such an entry is ``unresolved``.
-INTERNAL = "internal"
+from gradcheck.records.schema import INTERNAL, REVEAL_LEVELS, SCHEMA
 
 #: A part of a record; :mod:`gradcheck.records.schema` says which keys it has.
 Entry = dict[str, Any]
@@ -150,64 +148,91 @@ def plain(value: Any) -> Any:
     return value
 
 
-def check_writable(path: Path) -> None:
-    """Refuse a place that a file cannot be written to, before any work is done.
+#: What a diagnosis reveals at each level; the rest is emptied.
+_REVEALED = {
+    "place": ("site", "layer", "place", "certainty"),
+    "bug": ("site", "layer", "place", "bug", "also", "certainty", "title", "explanation", "wrong"),
+}
+
+#: What a tensor's finding reveals from ``place`` on.
+_TENSOR = ("verdict", "wrong_in", "problems", "note")
+
+
+def revealed(record: Record, much: str) -> Record:
+    """Return a record that reveals so much and no more.
 
     Parameters
     ----------
-    path : Path
+    record : Record
+    much : {"verdict", "place", "bug", "fix"}
 
-    Raises
-    ------
-    UsageError
-        When it is a folder, a device or a pipe, or its folder does not exist or is
-        closed to us.
+    Returns
+    -------
+    Record
+
     """
-    try:
-        folder, special = path.is_dir(), path.exists() and not path.is_file()
-    except OSError as error:  # such as a name that is too long
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    if folder:
-        raise UsageError(f"cannot write {path}: it is a folder; name a file in it")
-    if special:
-        raise UsageError(f"cannot write {path}: it is a device or pipe; name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"cannot write {path}: the folder {path.parent} is closed to us")
+    if much == REVEAL_LEVELS[-1]:
+        return record
+    entries = [_implementation(entry, much) for entry in record.data["implementations"]]
+    commands: Entry = {
+        key: _revealing(record.data[key], much)
+        for key in ("command", "replay")
+        if key in record.data
+    }
+    return replace(record, data={**record.data, **commands, "implementations": entries})
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
+def _revealing(command: str, much: str) -> str:
+    """Add the option to a line that replays a run, before a remark at its end."""
+    line, mark, remark = command.partition("  # ")
+    return f"{line} --reveal {much}{mark}{remark}"
 
-    Half of a surrogate pair, as in a message of code under test, is written as its
-    escape: it has no UTF-8.
 
-    Parameters
-    ----------
-    path : Path
-    text : str
+def _implementation(entry: Entry, much: str) -> Entry:
+    diagnoses = [] if much == "verdict" else [_diagnosis(d, much) for d in entry["diagnoses"]]
+    return {
+        **entry,
+        "findings": [_finding(finding, much) for finding in entry["findings"]],
+        "diagnoses": diagnoses,
+        "counterexample": None,
+        "pictures": None,
+        "notes": [],
+        "flags": [],
+        "error": _error(entry, much),
+    }
 
-    Raises
-    ------
-    UsageError
-        When the place cannot be written to; nothing is left behind.
-    """
-    check_writable(path)
-    data = text.encode("utf-8", errors="backslashreplace")
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=".gradcheck-", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(data)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        temporary = None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot write {path}: {reason}") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+def _error(entry: Entry, much: str) -> Any:
+    """Tell why there was no answer, but not what an answer of the right form looks like."""
+    error = entry["error"]
+    if error is None or not entry["findings"]:
+        return error
+    kept = error if much != "verdict" else {"kind": error["kind"]}
+    return {**kept, "message": error["kind"]}
+
+
+def _finding(finding: Entry, much: str) -> Entry:
+    tensors = {} if much == "verdict" else finding["tensors"]
+    left_out = ("places",) if much == "verdict" else ()
+    return {
+        **{key: value for key, value in finding.items() if key not in left_out},
+        "message": "" if finding["verdict"] != "correct" else finding["message"],
+        "notes": [],
+        "tensors": {
+            name: {key: tensor[key] for key in _TENSOR if key in tensor}
+            for name, tensor in tensors.items()
+        },
+    }
+
+
+def _empty(value: Any) -> Any:
+    return type(value)() if isinstance(value, list | dict | str) else None
+
+
+def _diagnosis(diagnosis: Entry, much: str) -> Entry:
+    kept = {k: v if k in _REVEALED[much] else _empty(v) for k, v in diagnosis.items()}
+    if much == "place":
+        layer = f", layer {diagnosis['layer']}" if diagnosis["layer"] is not None else ""
+        site = diagnosis["site"].replace("_", " ")
+        return {**kept, "explanation": f"Look at the {site}{layer}."}
+    return kept

@@ -9,6 +9,13 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 SCHEMA = 1
 
+#: The kind of error that is our own fault, or the machine's; such an entry is ``unresolved``.
+INTERNAL = "internal"
+
+#: How much of a record may be revealed: right or wrong, check by check; also which tensors, and
+#: site and layer of what is wrong; also what the bug is; everything, how to mend it among it.
+REVEAL_LEVELS = ("verdict", "place", "bug", "fix")
+
 #: What is not finite has no number in JSON.
 Number = float | Literal["nan", "inf", "-inf"]
 

@@ -128,7 +128,16 @@ def count(n: int, noun: str) -> str:
 
 
 def listing(items: Iterable[Any]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """``a``, ``a and b``, ``a, b and c``.
+
+    Parameters
+    ----------
+    items : iterable
+
+    Returns
+    -------
+    str
+    """
     words = [str(item) for item in items]
     return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
 

@@ -18,10 +18,9 @@ from gradcheck.reading.target import LoadOptions, Target, check_name, parse_targ
 from gradcheck.records import build
 from gradcheck.records.record import Record
 from gradcheck.records.schema import ImplementationEntry
-from gradcheck.run.cross_check import Progress, silent
+from gradcheck.run.compared_problems import Progress, silent
 from gradcheck.run.examine import Examination
-from gradcheck.run.options import Options, command_line, shown_line
-from gradcheck.run.settings import EXAMPLES
+from gradcheck.run.options import EXAMPLES, Options, command_line, shown_line
 from gradcheck.run.submission import absent, from_object, head_of, peers, submit
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gradcheck.checks import CHECKS, contract, saturation
-from gradcheck.checks.causes import with_causes
-from gradcheck.checks.counter_example import smallest
-from gradcheck.checks.definition import Cost
+from gradcheck.checks.definition import Cost, smallest, with_causes
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.posed import check_size
@@ -25,13 +23,17 @@ from gradcheck.networks.scope import Discovery, Scope, discover, scope_of
 from gradcheck.records import build
 from gradcheck.records.record import Entry
 from gradcheck.records.schema import ImplementationEntry
-from gradcheck.run.compared_problems import Drawing, Drawn
-from gradcheck.run.cross_check import CrossCheck, OwnTime, Progress, silent
-from gradcheck.run.optional_functions import left_out
-from gradcheck.run.options import Requirements
-from gradcheck.run.settings import ENOUGH_PROBLEMS, EXAMPLES, check_numbers
-from gradcheck.run.submission import Submission, head_of
-from gradcheck.run.suspicions import Suspicion, cost_flags, library_flags, process_flags
+from gradcheck.run.compared_problems import CrossCheck, Drawing, Drawn, OwnTime, Progress, silent
+from gradcheck.run.options import ENOUGH_PROBLEMS, EXAMPLES, Requirements, check_numbers
+from gradcheck.run.submission import (
+    Submission,
+    Suspicion,
+    cost_flags,
+    head_of,
+    left_out,
+    library_flags,
+    process_flags,
+)
 
 if TYPE_CHECKING:
     from gradcheck.networks.diagnosis import Diagnosis
@@ -304,7 +306,7 @@ def judge(state: _State) -> None:
         if context.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
     }
     findings = contract.refused_by_numbers(context, state.findings, ordinary)
-    findings = state.ask_in_time(with_causes(context, findings)) or findings
+    findings = state.ask_in_time(with_causes(context, findings, CHECKS)) or findings
     state.scope = _scope(state)
     state.findings = contract.required(findings, state.settings.require.missing(state.scope))
 
@@ -317,7 +319,7 @@ def explain(state: _State) -> None:
     context, findings, progress = state.context, state.findings, state.settings.progress
     progress("counter-example")
     if state.settings.explain:
-        state.example = state.ask_in_time(smallest(context, findings))
+        state.example = state.ask_in_time(smallest(context, findings, CHECKS))
     progress("diagnosis")
     if not state.settings.explain:
         return

@@ -1,29 +1,75 @@
-"""What a user may choose of a run, and the line that replays it."""
+"""What a user may choose of a run, where it may be set for good, and the line that replays it.
+
+Options of ``check`` may stand in ``[tool.gradcheck]`` of a ``pyproject.toml``. It is looked for
+from a folder upwards, as other tools do; the nearest file with that table counts, and no other.
+What is said on the command line goes before.
+
+A worker starts before numpy is imported, so networks are imported where they are needed.
+"""
 
 import os
 import re
+import secrets
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import UsageError, meant
 from gradcheck.execution.limits import Limits
-from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, REDUCTIONS
 from gradcheck.networks.far_out import DEEPEST, WIDEST
-from gradcheck.networks.problem import Network, left_open
+from gradcheck.networks.problem import Network
 from gradcheck.networks.scope import Scope
 from gradcheck.reading.target import LoadOptions
-from gradcheck.run.settings import EXAMPLES, check_numbers, fresh_seed
 
-#: What can be required to be at least so large, where the scope has it, and the largest asked.
-SIZES = {
-    "depth": ("depths", DEEPEST),
-    "batch": ("batch_sizes", 65),
-    "width": ("widths", WIDEST),
-}
+if TYPE_CHECKING:
+    from gradcheck.networks.problem import Network
+    from gradcheck.networks.scope import Scope
 
-_WORDS = (*ACTIVATIONS, *LOSSES, *REDUCTIONS, "l2")
+#: Problems compared unless another number is given.
+EXAMPLES = 200
+
+#: With fewer problems compared, nothing is called correct.
+ENOUGH_PROBLEMS = 20
+
+
+def check_numbers(examples: int = EXAMPLES, seed: int = 0) -> None:
+    """Refuse numbers that cannot be used.
+
+    Parameters
+    ----------
+    examples, seed : int
+
+    Raises
+    ------
+    UsageError
+        For fewer problems than an answer takes, and for a negative seed.
+    """
+    if examples < ENOUGH_PROBLEMS:
+        raise UsageError(
+            f"examples must be {ENOUGH_PROBLEMS} or more: nothing is called correct on fewer "
+            f"problems; got {examples}"
+        )
+    if seed < 0:
+        raise UsageError(f"the seed must not be negative; got {seed}")
+
+
+def fresh_seed() -> int:
+    """Return a seed that no one can guess and anyone can type.
+
+    Returns
+    -------
+    int
+    """
+    return secrets.randbelow(10**9)
+
+
+#: What can be required to be at least so large, and where the scope has it.
+SIZES = {"depth": "depths", "batch": "batch_sizes", "width": "widths"}
+
+#: The largest batch that is asked.
+LARGEST_BATCH = 65
 
 _EXAMPLE = "relu,cross_entropy,depth>=3"
 
@@ -60,37 +106,41 @@ class Requirements:
             _check(word)
         return cls(tuple(dict.fromkeys(words)))
 
-    def missing(self, scope: Scope) -> list[str]:
+    def missing(self, scope: "Scope") -> list[str]:
         """Say of each requirement that is not met why."""
         return [f"{word} ({_why(word, scope)})" for word in self.words if not _met(word, scope)]
 
 
 def _check(word: str) -> None:
+    from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, REDUCTIONS
+
+    words = (*ACTIVATIONS, *LOSSES, *REDUCTIONS, "l2")
+    largest = {"depth": DEEPEST, "batch": LARGEST_BATCH, "width": WIDEST}
     name, sign, number = word.partition(">=")
-    if not sign and word in _WORDS:
+    if not sign and word in words:
         return
     if sign and name in SIZES and number.isdecimal() and int(number) >= 1:
-        if int(number) > SIZES[name][1]:
-            raise UsageError(f"{word} cannot be required: {name} is asked up to {SIZES[name][1]}")
+        if int(number) > largest[name]:
+            raise UsageError(f"{word} cannot be required: {name} is asked up to {largest[name]}")
         return
-    known = [*_WORDS, *(f"{size}>={number or 3}" for size in SIZES)]
+    known = [*words, *(f"{size}>={number or 3}" for size in SIZES)]
     raise UsageError(f"{word!r} cannot be required{meant(word, known)}")
 
 
-def _met(word: str, scope: Scope) -> bool:
+def _met(word: str, scope: "Scope") -> bool:
     asked = scope.asked
     if not asked:
         return False
     name, sign, number = word.partition(">=")
     if sign:
-        return bool(max(asked[SIZES[name][0]]) >= int(number))
+        return bool(max(asked[SIZES[name]]) >= int(number))
     if word == "l2":
         return any(asked["l2"])
     kinds = ("activations", "output_activations", "losses", "reductions")
     return any(word in asked[kind] for kind in kinds)
 
 
-def _why(word: str, scope: Scope) -> str:
+def _why(word: str, scope: "Scope") -> str:
     """Return why it was not asked, as the code said it."""
     name, sign, number = word.partition(">=")
     if sign:
@@ -129,7 +179,7 @@ class Options:
     loading: LoadOptions = field(default_factory=LoadOptions)
     examples: int = EXAMPLES
     seed: int = field(default_factory=fresh_seed)
-    only: Network | None = None
+    only: "Network | None" = None
     network: str = ""
     require: Requirements = field(default_factory=Requirements)
 
@@ -140,7 +190,7 @@ class Options:
         loading: LoadOptions,
         examples: int,
         seed: int | None,
-        network: Network | str | None,
+        network: "Network | str | None",
         require: str | None,
     ) -> "Options":
         """Read them as a user gives them: no seed is a fresh one.
@@ -161,6 +211,8 @@ class Options:
         UsageError
             When one cannot be used as given.
         """
+        from gradcheck.networks.problem import Network
+
         check_numbers(examples, seed or 0)
         return cls(
             limits,
@@ -175,6 +227,8 @@ class Options:
     @property
     def any_reduction(self) -> bool:
         """Whether the only network is of a mean or a sum was left open."""
+        from gradcheck.networks.problem import left_open
+
         return left_open(self.network)
 
     def words(self) -> list[str]:
@@ -259,3 +313,95 @@ def _pattern(targets: Sequence[str]) -> str:
     if not suffix or [os.path.join(folder, name) for name in there] != sorted(targets):  # noqa: PTH118
         return ""
     return os.path.join(quoted(folder) if folder else "", f"*{suffix}")  # noqa: PTH118
+
+
+#: Options that can stand there, and what their values are.
+OPTIONS: dict[str, type] = {
+    "network": str,
+    "require": str,
+    "examples": int,
+    "seed": int,
+    "timeout": float,
+    "call-timeout": float,
+    "min-sandbox": int,
+    "adapter": str,
+    "imports-only": bool,
+    "declaration": str,
+    "reveal": str,
+}
+
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+#: More bytes than a pyproject.toml has.
+_LARGEST = 1_000_000
+
+
+def configured(folder: Path) -> dict[str, Any]:
+    """Return the options that are set for a folder, under their names in Python.
+
+    A declaration is relative to the file that names it, and what is required may be a list.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+        Empty where no file sets any.
+
+    Raises
+    ------
+    UsageError
+        For a file that cannot be read, an option that is not known and a value of another kind.
+    """
+    for place in (folder.resolve(), *folder.resolve().parents):
+        file = place / "pyproject.toml"
+        table = _table(file)
+        if table is not None:
+            return {
+                name.replace("-", "_"): value
+                for option, given in table.items()
+                for name, value in [_read(file, option, given)]
+            }
+    return {}
+
+
+def _table(file: Path) -> dict[str, Any] | None:
+    """Return ``[tool.gradcheck]`` of a file; None where there is none."""
+    try:
+        if not file.is_file() or file.stat().st_size > _LARGEST:
+            return None
+        text = file.read_bytes().decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
+    if "gradcheck" not in text:
+        return None  # whatever is wrong with it is nothing to us
+    import tomllib  # most runs read none
+
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{file}: is no TOML: {error}") from None
+    tools = data.get("tool")
+    table = tools.get("gradcheck") if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise UsageError(f"{file}: tool.gradcheck must be a table, [tool.gradcheck]")
+    return table
+
+
+def _read(file: Path, option: str, given: Any) -> tuple[str, Any]:
+    """Return the name of an option and its value."""
+    name = option.replace("_", "-")
+    if name not in OPTIONS:
+        raise UsageError(f"{file}: [tool.gradcheck] has no {option!r}{meant(name, OPTIONS)}")
+    kind, value = OPTIONS[name], given
+    if name == "declaration" and isinstance(value, str):
+        return name, file.parent / value
+    if name == "require" and isinstance(value, list) and all(isinstance(w, str) for w in value):
+        value = ",".join(value)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise UsageError(f"{file}: {option} must be {_KINDS[kind]}; got {given!r}")
+    return name, value

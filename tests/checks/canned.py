@@ -11,8 +11,7 @@ import numpy as np
 
 from gradcheck.checks.definition import Check
 from gradcheck.comparison.compare import FLOAT64, Arithmetic
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Parts, Reordered
+from gradcheck.comparison.context import CheckContext, Parts, Reordered
 from gradcheck.comparison.verdict import Finding
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Failure, Observation, Request

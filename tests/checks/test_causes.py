@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gradcheck.checks import CHECKS, batch_additivity, gradient, saturation, step
-from gradcheck.checks.causes import with_causes
+from gradcheck.checks import CHECKS, gradient, metamorphic, saturation, step
+from gradcheck.checks.definition import with_causes
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call
@@ -18,7 +18,7 @@ ascending = with_gradient(
 
 
 def caused(found: list[Finding], answer) -> dict[str, str]:
-    return {f.check: f.cause for f in Asked(answer).result(with_causes(context(), found))}
+    return {f.check: f.cause for f in Asked(answer).result(with_causes(context(), found, CHECKS))}
 
 
 def test_a_step_down_the_wrong_gradient_follows_from_it() -> None:
@@ -38,7 +38,7 @@ def test_saturation_follows_where_the_same_networks_are_wrong_without_it() -> No
 
 def test_a_relation_follows_where_its_problems_are_among_the_wrong_ones() -> None:
     summed = with_gradient(lambda request, gradient: gradient * len(request.problem.x))
-    found = [finding(gradient.CHECK, summed), finding(batch_additivity.CHECK, summed)]
+    found = [finding(gradient.CHECK, summed), finding(metamorphic.BATCH_ADDITIVITY, summed)]
     assert caused(found, summed)["batch_additivity"] == "gradient"
     elsewhere = replace(found[1], failing=PROBLEMS)
     assert caused([found[0], elsewhere], summed)["batch_additivity"] == ""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gradcheck.checks import gradient, loss, step
-from gradcheck.checks.counter_example import smallest
+from gradcheck.checks import CHECKS, gradient, primal, step
+from gradcheck.checks.definition import smallest
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call
 from tests.checks.canned import PROBLEMS, Asked, context, failed, finding, right, with_gradient
@@ -12,7 +12,7 @@ doubled = with_gradient(lambda request, gradient: 2 * gradient)
 
 
 def found(answer, *findings: Finding) -> CounterExample | None:
-    return Asked(answer).result(smallest(context(), findings))
+    return Asked(answer).result(smallest(context(), findings, CHECKS))
 
 
 def test_the_smallest_problem_that_shows_the_fault_is_found() -> None:
@@ -63,4 +63,4 @@ def test_a_wrong_loss_and_an_exception_have_one_too() -> None:
     assert raised.got.failure is not None, raised
     shown = Finding("loss", Verdict.WRONG, 24, "", failing=PROBLEMS[:1])
     assert found(right, shown) is None, "right losses show nothing"
-    assert loss.CHECK.shows is not None
+    assert primal.LOSS_CHECK.shows is not None

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.forward import CHECK
+from gradcheck.checks.primal import FORWARD_CHECK
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Call
 from tests.checks.canned import PROBLEMS, context, failed, finding, findings, right
 
 
 def test_outputs_as_defined_are_correct() -> None:
-    found = finding(CHECK, right)
+    found = finding(FORWARD_CHECK, right)
     assert (found.verdict, found.problems) == (Verdict.CORRECT, len(PROBLEMS)), found.message
 
 
@@ -21,23 +21,23 @@ def test_the_first_entry_that_is_off_is_named_with_both_numbers() -> None:
         outputs[-1, 0] += 1.0
         return replace(right(request), outputs=outputs)
 
-    found = finding(CHECK, last_row_off)
+    found = finding(FORWARD_CHECK, last_row_off)
     assert found.verdict is Verdict.WRONG, found.message
     assert "output[0,0]: your code says" in found.message, "the smallest problem has one row"
 
 
 def test_nan_is_no_output() -> None:
-    found = finding(CHECK, lambda r: replace(right(r), outputs=np.nan * right(r).outputs))
+    found = finding(FORWARD_CHECK, lambda r: replace(right(r), outputs=np.nan * right(r).outputs))
     assert found.verdict is Verdict.WRONG, found.message
 
 
 def test_failed_answers_are_passed_over_and_nothing_compared_is_no_finding() -> None:
-    found = finding(CHECK, lambda r: failed() if r.problem in PROBLEMS[:4] else right(r))
+    found = finding(FORWARD_CHECK, lambda r: failed() if r.problem in PROBLEMS[:4] else right(r))
     assert found.problems == 20, found.message
-    assert findings(CHECK, lambda r: failed()) == []
+    assert findings(FORWARD_CHECK, lambda r: failed()) == []
 
 
 def test_outputs_that_are_not_offered_or_in_doubt_are_not_judged() -> None:
-    assert findings(CHECK, right, context(offers=(Call.LOSS_AND_GRADS,))) == []
-    found = finding(CHECK, right, context(outputs_in_doubt="they are labels"))
+    assert findings(FORWARD_CHECK, right, context(offers=(Call.LOSS_AND_GRADS,))) == []
+    found = finding(FORWARD_CHECK, right, context(outputs_in_doubt="they are labels"))
     assert (found.verdict, found.message) == (Verdict.UNRESOLVED, "They are labels."), found

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradcheck.comparison.aggregate import PICTURED_STEPS, Aggregate
+from gradcheck.checks.definition import PICTURED_STEPS, Aggregate
 from gradcheck.comparison.compare import Judgement
 from gradcheck.comparison.verdict import Finding, Verdict
 from tests.checks.canned import PROBLEMS, RowsSubject

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradcheck
-from gradcheck import FunctionCheck, UsageError, Verdict, check_function
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.errors import UsageError
+from gradcheck.functions.check_function import check_function
+from gradcheck.functions.tensors import FunctionCheck
 from gradcheck.oracle.function import directional
 from tests.tiers import telling
 

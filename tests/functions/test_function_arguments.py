@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import UsageError, check_function
+from gradcheck.errors import UsageError
+from gradcheck.functions.check_function import check_function
 
 X = np.array([0.3, -1.2, 2.0])
 Z = X + 1j * np.array([1.0, 2.0, 3.0])

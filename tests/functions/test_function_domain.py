@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import Verdict, check_function
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.functions.check_function import check_function
 
 Floats = np.ndarray
 SEEDS = st.integers(0, 2**32 - 1)

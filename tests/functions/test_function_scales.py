@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.functions import cases, right, wrong
-from gradcheck import FunctionCheck, Verdict, check_function
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.functions.check_function import check_function
+from gradcheck.functions.tensors import FunctionCheck
 
 MIXED = np.array([1e-4, -2e-4, 1e4, 3e4])
 

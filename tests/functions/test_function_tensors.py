@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import UsageError, Verdict, check_function
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.errors import UsageError
 from gradcheck.functions import tensors
+from gradcheck.functions.check_function import check_function
 from gradcheck.oracle.function import Interval, Values
 
 Floats = np.ndarray

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.against import ours, scipy_peer
 from benchmarks.against.work import NETWORKS, flat, implementation, pairs_of, problem_for
-from gradcheck import Network
+from gradcheck.networks.problem import Network
 
 PROBLEM = problem_for("6-4-3 tanh,softmax cross_entropy", seed=3)
 

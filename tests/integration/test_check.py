@@ -5,7 +5,8 @@ import json
 import pytest
 
 import gradcheck
-from gradcheck import Record, Verdict
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.records.record import Record
 from tests.integration import students
 
 

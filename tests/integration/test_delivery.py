@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck.commands import delivery
 from gradcheck.run import options as replayed
 from tests.integration import students
 
@@ -103,8 +102,7 @@ def test_a_disk_that_is_full_in_the_end_loses_no_verdict(run, write, tmp_path, m
     def full(path, text):
         raise gradcheck.UsageError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr(delivery, "write_whole", full)
-    monkeypatch.setattr("gradcheck.renderers.files.write_whole", full)
+    monkeypatch.setattr("gradcheck.commands.write_whole", full)
     target = tmp_path / "out.file"
     result = run("check", write(students.TANH), "--examples", "20", option, target)
     assert "correct" in result.out, f"no verdict was shown: {result.out}{result.err}"

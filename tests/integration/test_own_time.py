@@ -9,7 +9,7 @@ from gradcheck.contract.protocol import Call, Request
 from gradcheck.execution.session import Remote
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.run import examine
-from gradcheck.run.cross_check import CrossCheck, OwnTime
+from gradcheck.run.compared_problems import CrossCheck, OwnTime
 from tests.integration import students
 
 

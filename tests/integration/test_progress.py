@@ -5,10 +5,10 @@ import time
 
 from rich.console import Console
 
-from gradcheck.commands import delivery
+from gradcheck import commands
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truths
-from gradcheck.run.cross_check import CrossCheck
+from gradcheck.run.compared_problems import CrossCheck
 
 
 def said_meanwhile(monkeypatch, seconds):
@@ -36,7 +36,7 @@ def test_what_is_told_knows_which_part_is_done(monkeypatch):
 def shown(what, part=None):
     """What a terminal shows of what is done."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)
-    with delivery.status(screen) as show:
+    with commands.status(screen) as show:
         show(what, part)
     return screen.file.getvalue()
 
@@ -55,7 +55,7 @@ def test_no_bar_is_shown_where_it_is_not():
 
 def test_nothing_is_shown_where_nobody_looks():
     screen = Console(file=io.StringIO())
-    with delivery.status(screen) as show:
+    with commands.status(screen) as show:
         show("witnesses", 0.5)
     assert not screen.file.getvalue(), f"written is {screen.file.getvalue()!r}"
 

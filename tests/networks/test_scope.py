@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import check
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import LOSSES, PAIRINGS
 from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import EVERYTHING, Support, problem
 from gradcheck.networks.scope import EMPTY_SCOPE, LONGEST_SENTENCE, ranges, scope_of
 from gradcheck.records.build import supports
+from gradcheck.run.api import check
 from tests.strategies import problems
 
 WHY = "NotImplementedError: not yet"

@@ -12,9 +12,8 @@ from gradcheck.networks.fast_estimate import Truth, witness
 from gradcheck.networks.fast_estimate.complex_step import Linearised
 from gradcheck.networks.fast_estimate.witness import REACH, SLACK
 from gradcheck.networks.problem import Network, Problem
-from gradcheck.oracle import blocks
-from gradcheck.oracle.directions import drawn
-from gradcheck.oracle.ladder import Slope, extrapolate, steps
+from gradcheck.oracle import evaluation
+from gradcheck.oracle.estimate import Slope, drawn, extrapolate, steps
 from tests import strategies
 
 
@@ -34,7 +33,7 @@ def told(problem: Problem) -> list[tuple[str, np.ndarray, Slope]]:
     for (name, _), stack in zip(problem.params.tensors(), along(problem), strict=True):
         layer = int(name[1:])
         if name[0] == "W":
-            rows = blocks.blocks(stack.shape[1], stack[:, 0].size)
+            rows = evaluation.blocks(stack.shape[1], stack[:, 0].size)
             parts = ((some, stack[:, some]) for some in rows)
             moves.append(witness.of_weights(problem, run, layer, parts))
         else:
@@ -78,7 +77,7 @@ def test_slopes_are_those_of_whole_forwards_one_by_one(index: int) -> None:
 def test_blocks_of_any_size_tell_the_same(problem: Problem) -> None:
     whole = told(problem)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", 1)
+        patch.setattr(evaluation, "BLOCK", 1)
         pieces = told(problem)
     assert len(whole) == len(pieces), f"{len(whole)} slopes at once, {len(pieces)} one by one"
     for (name, _, one), (_, _, other) in zip(whole, pieces, strict=True):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gradcheck.oracle.directions import drawn, miss_probability, smallest_seen
+from gradcheck.oracle.estimate import drawn, miss_probability, smallest_seen
 
 #: An estimate may be off by a third of the bar of agreement.
 SHOWN = 4.0 / 3.0

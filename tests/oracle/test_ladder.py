@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.oracle.estimate import UNIT
-from gradcheck.oracle.ladder import RUNGS, Slope, extrapolate, steps
+from gradcheck.oracle.estimate import RUNGS, UNIT, Slope, extrapolate, steps
 
 Scalar = Callable[[float], float]
 

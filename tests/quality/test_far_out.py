@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import check
 from gradcheck.comparison.calibration import UNIT32
 from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge
 from gradcheck.comparison.verdict import Verdict
@@ -27,6 +26,7 @@ from gradcheck.networks.problem import Problem
 from gradcheck.networks.sampling import declared_support
 from gradcheck.networks.scope import discover
 from gradcheck.records.record import Entry
+from gradcheck.run.api import check
 from gradcheck.run.compared_problems import Drawing, Drawn
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gradcheck.checks import gradient
-from gradcheck.comparison.aggregate import SET_ASIDE_IN, Aggregate
+from gradcheck.checks.definition import SET_ASIDE_IN, Aggregate
 from gradcheck.comparison.compare import FLOAT64, Judgement, loss_differs
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Request

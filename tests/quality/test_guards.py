@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.checks import gradient, loss, saturation
+from gradcheck.checks import gradient, primal, saturation
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import Finding, Verdict, worst
 from gradcheck.execution.calling import InProcess
@@ -88,7 +88,9 @@ def findings(code: Any) -> list[Finding]:
     with np.errstate(all="ignore"):
         plan = replace(plan, arithmetic=drive(calibrate(plan.subject, plan.problems), session))
         return [
-            f for check in (loss, gradient, saturation) for f in drive(check.run(plan), session)
+            f
+            for check in (primal.LOSS_CHECK, gradient.CHECK, saturation.CHECK)
+            for f in drive(check.run(plan), session)
         ]
 
 

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import FunctionCheck, Record, Verdict, WrongGradientError, check_function
+from gradcheck.comparison.verdict import Verdict
+from gradcheck.errors import WrongGradientError
+from gradcheck.functions.check_function import check_function
+from gradcheck.functions.tensors import FunctionCheck
 from gradcheck.records.build import new_record
+from gradcheck.records.record import Record
 
 X = np.array([0.5, -1.0])
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from gradcheck.commands import check_writable, write_whole
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.errors import UsageError
 from gradcheck.records.build import new_record
-from gradcheck.records.record import Record, check_writable, plain, write_whole
+from gradcheck.records.record import Record, plain
 from gradcheck.records.schema import SCHEMA
 
 VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -6,7 +6,8 @@ import json
 import pytest
 
 import gradcheck
-from gradcheck.records.redact import REVEAL_LEVELS, revealed
+from gradcheck.records.record import revealed
+from gradcheck.records.schema import REVEAL_LEVELS
 from tests.integration import students
 from tests.records.form import fault, generator
 

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from gradcheck.records.record import Record, write_whole
+from gradcheck.commands import write_whole
+from gradcheck.records.record import Record
 from gradcheck.renderers import csv, gradescope, html, markdown
 from gradcheck.renderers.markdown import escape
 

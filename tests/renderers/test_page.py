@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from gradcheck.renderers import html
+from gradcheck.renderers.html import formula, matrix
 from gradcheck.renderers.html.failing_network import heat_maps, network_graph
-from gradcheck.renderers.html.page import formula, matrix
 from tests.renderers.conftest import STORED
 
 
@@ -148,7 +148,7 @@ def test_matplotlib_is_loaded_where_there_is_a_figure_and_only_there():
 
 
 def test_of_a_whole_class_only_the_first_get_pictures(one, monkeypatch):
-    monkeypatch.setattr("gradcheck.renderers.html.page.PICTURED", 2)
+    monkeypatch.setattr("gradcheck.renderers.html.PICTURED", 2)
     record = one("tanh_student")
     entry = record.data["implementations"][0]
     record.data["implementations"] = [{**entry, "name": f"s{i}"} for i in range(30)]

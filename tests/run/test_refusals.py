@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import check
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.run.api import check
 from tests.tiers import telling
 
 

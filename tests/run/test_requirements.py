@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from gradcheck import check
 from gradcheck.errors import UsageError
 from gradcheck.networks.bugs.textbook import Textbook
+from gradcheck.run.api import check
 from gradcheck.run.options import Requirements
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import UsageError
-from gradcheck.run.settings import OPTIONS, configured
+from gradcheck.run.options import OPTIONS, configured
 
 
 def test_every_option_can_be_set_under_its_name_on_the_command_line(tmp_path: Path) -> None:

@@ -14,8 +14,14 @@ from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, fill
 from gradcheck.reading.foreign_call import calmly
 from gradcheck.reading.loading import Anywhere
-from gradcheck.run.submission import from_object
-from gradcheck.run.suspicions import NUMERICAL, PROCESSES, cost_flags, library_flags, process_flags
+from gradcheck.run.submission import (
+    NUMERICAL,
+    PROCESSES,
+    cost_flags,
+    from_object,
+    library_flags,
+    process_flags,
+)
 
 PLAN = NetworkContext(tuple(sampling.problem(0, index) for index in range(3)))
 

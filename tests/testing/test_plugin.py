@@ -164,7 +164,7 @@ def test_the_implementation_is_examined_once_for_all_its_tests(run, write, monke
         examined.append(implementation)
         return gradcheck.check(implementation, **options)
 
-    monkeypatch.setattr("gradcheck.testing.examinations.check", counting)
+    monkeypatch.setattr("gradcheck.testing.pytest_run.check", counting)
     write("student.py", students.ONE_NETWORK)
     result = run("--gradcheck-impl", "student.py")
     assert result.ret == 0, f"exit code {result.ret}"
@@ -341,7 +341,7 @@ def test_our_own_fault_is_no_failure_that_could_be_expected(run, write, monkeypa
     def broken(*arguments, **more):
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr("gradcheck.testing.examinations.check", broken)
+    monkeypatch.setattr("gradcheck.testing.pytest_run.check", broken)
     write("student.py", students.TANH)
     write("known.txt", "student-gradient\n")
     result = run(

@@ -42,9 +42,8 @@ from gradcheck.networks.definitions import (
 )
 from gradcheck.networks.fast_estimate import complex_step, rounding, witness
 from gradcheck.networks.problem import Floats, Problem
-from gradcheck.oracle.blocks import keep_memory, rows_of
-from gradcheck.oracle.elementary import Array
 from gradcheck.oracle.estimate import UNIT, Estimate
+from gradcheck.oracle.evaluation import Array, keep_memory, rows_of
 
 #: All corners are visited up to this many units; beyond, a sample of them.
 MAX_UNITS = 5

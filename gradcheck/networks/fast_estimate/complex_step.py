@@ -44,9 +44,8 @@ from gradcheck.networks.definitions import (
     until_loss,
 )
 from gradcheck.networks.problem import Batch, Floats, Network, Pair, Problem
-from gradcheck.oracle.blocks import blocks, rows_of
-from gradcheck.oracle.elementary import Array
 from gradcheck.oracle.estimate import UNIT, Estimate
+from gradcheck.oracle.evaluation import Array, blocks, rows_of
 
 #: The imaginary step. Its square is far below any roundoff; 1e-50 keeps products
 #: of it above underflow down to gradients of 1e-250.

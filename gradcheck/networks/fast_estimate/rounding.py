@@ -61,9 +61,8 @@ from gradcheck.networks.fast_estimate.complex_step import (
     weighed,
 )
 from gradcheck.networks.problem import Floats, Problem
-from gradcheck.oracle.blocks import rows_of
-from gradcheck.oracle.elementary import Array
 from gradcheck.oracle.estimate import UNIT, length
+from gradcheck.oracle.evaluation import Array, rows_of
 
 #: The bar is this many times the largest change among the moved runs.
 SPREADS = 30.0

@@ -33,11 +33,8 @@ from gradcheck.networks.definitions import (
     until_loss,
 )
 from gradcheck.networks.problem import Floats, Network, Problem
-from gradcheck.oracle.blocks import blocks, rows_of
-from gradcheck.oracle.directions import SLACK, drawn
-from gradcheck.oracle.elementary import Array
-from gradcheck.oracle.estimate import UNIT, Estimate
-from gradcheck.oracle.ladder import Slope, extrapolate_all, steps
+from gradcheck.oracle.estimate import SLACK, UNIT, Estimate, Slope, drawn, extrapolate_all, steps
+from gradcheck.oracle.evaluation import Array, blocks, rows_of
 
 #: Directions a tensor.
 DIRECTIONS_A_TENSOR = 3

@@ -1,5 +1,410 @@
-"""The record as one page that needs nothing else: no network, no other file."""
+"""From a record to the page: what goes where, in the order it is read, and how it is printed.
 
-from gradcheck.renderers.html.page import notebook, render
+The tables of a report: worked examples, planted bugs, and a counter-example's entries.
+"""
 
-__all__ = ["notebook", "render"]
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from gradcheck.records.record import Record
+from gradcheck.renderers import benchmark_tables, summary
+from gradcheck.renderers.formatting import (
+    capital,
+    count,
+    listing,
+    number,
+    part_in_words,
+    sentence,
+    single,
+    stopped,
+    tamed,
+    typeset,
+)
+from gradcheck.renderers.html.curves import implied_derivative, outside, step_size, training_curves
+from gradcheck.renderers.html.failing_network import SCALE, Graph, Map, heat_maps, network_graph
+from gradcheck.renderers.snippet import snippet
+from gradcheck.renderers.summary import GLYPHS, compared, differs
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+#: Implementations that get pictures; of a whole class, the rest get words.
+PICTURED = 12
+
+#: Activations whose implied derivative is drawn, when several are at fault.
+SLOPES = 3
+
+#: A calculation by hand of more lines than this is not read.
+MOST_LINES_BY_HAND = 60
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is shown of an implementation that is not correct, or is flagged.
+
+    Attributes
+    ----------
+    id : str
+    entry : dict
+    faults : list of DiagnosedLayers
+    bad, right : lists of findings that are not correct, and slugs of those that are
+    follow : list of str
+        Slugs of those that are not correct because of another.
+    implied : list of (slope, SVG, sentence about points outside)
+    graph, maps, sweep
+        Pictures of the failing network; None or empty where there are none.
+    comparison : list of (name, code, right, differs)
+        Of a counter-example that is not worked by hand.
+    script : str or None
+    """
+
+    id: str
+    entry: dict[str, Any]
+    faults: list[summary.DiagnosedLayers]
+    bad: list[dict[str, Any]]
+    follow: list[str]
+    right: list[str]
+    implied: list[tuple[Any, "Markup", str]] = field(default_factory=list)
+    graph: Graph | None = None
+    maps: list[Map] = field(default_factory=list)
+    sweep: "Markup | None" = None
+    comparison: list[tuple[str, Any, Any, bool]] = field(default_factory=list)
+    script: str | None = None
+
+    @property
+    def specimen(self) -> Any:
+        """The failing network that is shown."""
+        return (self.entry.get("pictures") or {}).get("specimen")
+
+    @property
+    def unpictured(self) -> list[str]:
+        """The other activations whose derivative is at fault."""
+        drawn = [slope["activation"] for slope, _, _ in self.implied]
+        slopes = (self.entry.get("pictures") or {}).get("slopes") or []
+        return [s["activation"] for s in slopes if s["activation"] not in drawn]
+
+    @property
+    def by_hand(self) -> list[dict[str, Any]]:
+        """The lines of the counter-example, the first that differs marked as such."""
+        lines = (self.entry["counterexample"] or {}).get("by_hand") or []
+        first = next((i for i, line in enumerate(lines) if line["differs"]), None)
+        return [{**line, "first": i == first} for i, line in enumerate(lines)][:MOST_LINES_BY_HAND]
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("gradcheck.renderers.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "breakable": breakable,
+        "capital": capital,
+        "count": count,
+        "formula": formula,
+        "listing": listing,
+        "matrix": matrix,
+        "part": part_in_words,
+        "sentence": sentence,
+        "stopped": stopped,
+        "typeset": typeset,
+        "verdict": verdict,
+    }
+    return environment
+
+
+def render(record: Record) -> str:
+    """Return a record as a page of HTML."""
+    data = tamed(record.data)
+    return _fill(
+        "page.html",
+        data,
+        examples=worked_examples(data["worked_examples"]),
+        catalogue=planted_bugs(data["bugs"], summary.checks_of(data["implementations"])),
+        beside=benchmark_tables.tables(data["benchmarks"]) if "benchmarks" in data else [],
+        measured_on=benchmark_tables.machine(data["benchmarks"]) if "benchmarks" in data else "",
+    )
+
+
+def notebook(record: Record) -> str:
+    """Return a record as a small table with its figures, for a notebook's cell."""
+    return _fill("notebook.html", tamed(record.data))
+
+
+def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
+    from markupsafe import Markup
+
+    environment = _environment()
+    script = environment.get_template("page.js").render()
+    entries = data["implementations"]
+    shown = [entry for entry in entries if entry["verdict"] != "correct" or entry["flags"]]
+    return environment.get_template(template).render(
+        data=data,
+        entries=entries,
+        answer=summary.answer(entries),
+        coverage=summary.coverage(entries),
+        checks=summary.checks_of(entries),
+        glyphs=summary.GLYPHS,
+        scale=SCALE,
+        panels=[_panel(entry, i) for i, entry in enumerate(shown, start=1)],
+        script=Markup(script),
+        script_hash=f"sha256-{_digest(script)}",
+        shown_name=summary.shown_name,
+        finding_of=finding_of,
+        given=summary.given,
+        always_on=summary.always_on,
+        **tables,
+    )
+
+
+def _digest(script: str) -> str:
+    """Return the hash by which the page's policy knows its own script, and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def finding_of(entry: dict[str, Any], check: str) -> dict[str, Any] | None:
+    """Return what a check found of an implementation."""
+    return next((f for f in entry["findings"] if f["check"] == check), None)
+
+
+def _panel(entry: dict[str, Any], index: int) -> Panel:
+    name = f"i{index}"
+    bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
+    pictures = entry.get("pictures") or {}
+    panel = Panel(
+        name,
+        entry,
+        summary.faults(entry),
+        bad,
+        summary.followers(entry["findings"]),
+        [f["check"] for f in entry["findings"] if f["verdict"] == "correct"],
+        script=snippet(entry),
+        comparison=comparison(entry["counterexample"]),
+    )
+    if index > PICTURED or not pictures:
+        return panel
+    return replace(panel, **_pictures(pictures, name))
+
+
+def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"implied": []}
+    if pictures["slopes"]:
+        for i, slope in enumerate(_smooth_first(pictures["slopes"])[:SLOPES]):
+            svg = implied_derivative(slope, f"{name}-implied-{i}")
+            drawn["implied"].append((slope, svg, outside(slope)))
+    specimen = pictures["specimen"]
+    if specimen:
+        drawn |= {"graph": network_graph(specimen), "maps": heat_maps(specimen)}
+        if specimen["sweep"]:
+            drawn["sweep"] = step_size(specimen["sweep"], f"{name}-sweep")
+    return drawn
+
+
+def _smooth_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Begin with the smooth activations of most points: a step is the least to look at."""
+    stepped = ("relu", "leaky_relu")
+    return sorted(slopes, key=lambda s: (s["activation"] in stepped, -len(s["z"])))
+
+
+_LETTERS = {
+    "delta": "δ",
+    "phi": "φ",
+    "Phi": "Φ",
+    "pi": "π",
+    "sqrt": "√",
+    "sigma": "σ",
+}
+_LETTER = re.compile(rf"\b({'|'.join(_LETTERS)})(?=\b|')")
+_INDEX = re.compile(r"\b(delta|dW|db|[zaWb])(\d+)\b")
+_POWER = re.compile(r"\^(\([^()]*\)|-?\w+)")
+_STRONG = re.compile(r"\*\*(-?\w+)")
+
+
+def formula(text: str) -> Markup:
+    """Set a formula: powers raised, indices lowered, Greek letters, minus signs."""
+    safe = str(escape(text)).replace("&#39;", "′")
+    safe = _INDEX.sub(lambda m: f"{_LETTERS.get(m[1], m[1])}<sub>{m[2]}</sub>", safe)
+    safe = _LETTER.sub(lambda m: _LETTERS[m[1]], safe)
+    safe = _STRONG.sub(r"<sup>\1</sup>", safe)
+    safe = _POWER.sub(lambda m: f"<sup>{m[1].strip('()')}</sup>", safe)
+    safe = re.sub(r"(?<![\w])-(?=[\w(])| - ", _minus, safe)
+    safe = safe.replace("<=", "≤").replace(" * ", " · ").replace("&lt;=", "≤").replace("&gt;=", "≥")
+    return Markup(safe)
+
+
+def _minus(found: re.Match[str]) -> str:
+    return found[0].replace("-", "\N{MINUS SIGN}")
+
+
+def verdict(word: str) -> Markup:
+    """Write a verdict: a glyph, and the word beside it."""
+    known = word if word in GLYPHS else "none"
+    glyph = GLYPHS.get(word, "–")
+    return Markup(
+        '<span class="verdict {}"><span class="glyph" aria-hidden="true">{}</span> {}</span>'
+    ).format(known, glyph, word)
+
+
+def matrix(values: Any) -> str:
+    """Write a number, a vector or a matrix, a row a line."""
+    values = single(values)
+    if not isinstance(values, list):
+        return typeset(values, 6)
+    if values and isinstance(values[0], list):
+        return "\n".join(
+            matrix(row) if isinstance(single(row), list) else f"[{matrix(row)}]" for row in values
+        )
+    return f"[{', '.join(typeset(value, 5) for value in values)}]"
+
+
+def breakable(name: str) -> Markup:
+    """Let a long name or path break after its underscores and slashes."""
+    return Markup("/<wbr>").join(Markup("_<wbr>").join(part.split("_")) for part in name.split("/"))
+
+
+#: Entries of a counter-example that are listed.
+MOST_ENTRIES = 40
+
+
+@dataclass(frozen=True)
+class ExampleTable:
+    """A published system and what each implementation made of it.
+
+    Attributes
+    ----------
+    name, title, source : str
+    rows : list of (quantity, published, results by implementation)
+    curves : list of (quantity, SVG)
+    agrees : bool
+    """
+
+    name: str
+    title: str
+    source: str
+    rows: list[tuple[str, str, list[dict[str, Any] | None]]]
+    curves: list[tuple[str, "Markup"]]
+    agrees: bool
+
+
+@dataclass(frozen=True)
+class WorkedExamples:
+    """All of them.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the implementations.
+    examples : list of ExampleTable
+    """
+
+    names: list[str]
+    examples: list[ExampleTable]
+
+
+def worked_examples(results: list[dict[str, Any]]) -> WorkedExamples:
+    """Put the results of the worked examples side by side."""
+    names = list(dict.fromkeys(result["implementation"] for result in results))
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        groups.setdefault(result["name"], []).append(result)
+    return WorkedExamples(names, [_example(group, names) for group in groups.values()])
+
+
+def _example(results: list[dict[str, Any]], names: list[str]) -> ExampleTable:
+    first = results[0]
+    rows = []
+    for quantity in dict.fromkeys(result["quantity"] for result in results):
+        mine = {
+            r["implementation"]: {**r, "shown": _alike(r)}
+            for r in results
+            if r["quantity"] == quantity
+        }
+        published = _published(next(iter(mine.values())))
+        rows.append((quantity, published, [mine.get(name) for name in names]))
+    return ExampleTable(
+        first["name"],
+        first.get("title", ""),
+        first.get("source", ""),
+        rows,
+        list(_curves(results)),
+        all(result["agrees"] for result in results),
+    )
+
+
+def _published(result: dict[str, Any]) -> str:
+    words = {"<": "below ", ">": "above "}
+    digits = 3 if result["bound"] else 9
+    return words.get(result["bound"], "") + typeset(result["published"], digits)
+
+
+def _alike(result: dict[str, Any]) -> str:
+    """Write a reproduced number to as many digits as were published; in full if it is off."""
+    value, published = result["reproduced"], number(result["published"], 9)
+    if isinstance(value, str) or not result["agrees"]:
+        return typeset(value, 9)
+    if result["bound"]:
+        return typeset(value, 3)
+    mantissa, mark, _ = published.partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return typeset(value, 1 + decimals) if mark else typeset(f"{value:.{decimals}f}")
+
+
+def _curves(results: list[dict[str, Any]]) -> Iterator[tuple[str, "Markup"]]:
+    groups: dict[str, dict[str, list[Any]]] = {}
+    for result in results:
+        if len(result["curve"]) > 1:
+            groups.setdefault(result["quantity"], {})[result["implementation"]] = result["curve"]
+    for index, (quantity, curves) in enumerate(groups.items()):
+        name = results[0]["name"]
+        yield quantity, training_curves(curves, f"curve-{name}-{index}", name)
+
+
+@dataclass(frozen=True)
+class PlantedBugs:
+    """The catalogue's bugs by the checks that caught them.
+
+    Attributes
+    ----------
+    bugs : list of dict
+    checks, sites : list of str
+    caught, named : int
+    """
+
+    bugs: list[dict[str, Any]]
+    checks: list[str]
+    sites: list[str]
+    caught: int
+    named: int
+
+
+def planted_bugs(bugs: list[dict[str, Any]], order: list[str]) -> PlantedBugs:
+    """Count what was caught, and list the checks that caught anything in their order."""
+    by = {check for bug in bugs for check in bug["by"]}
+    return PlantedBugs(
+        bugs,
+        [check for check in order if check in by] + sorted(by - set(order)),
+        list(dict.fromkeys(bug["site"] for bug in bugs)),
+        sum(bool(bug["caught"]) for bug in bugs),
+        sum(bool(bug["named"]) for bug in bugs),
+    )
+
+
+def comparison(example: dict[str, Any] | None) -> list[tuple[str, Any, Any, bool]]:
+    """List a counter-example entry by entry: name, code's value, right one, whether they differ."""
+    if not example or "failure" in example or "by_hand" in example:
+        return []
+    rows = compared(example)[:MOST_ENTRIES]
+    return [(name, got, right, differs(got, right, bar)) for name, got, right, bar in rows]

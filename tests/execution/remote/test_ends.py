@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gradcheck import UsageError
 from gradcheck.contract.protocol import Call, Request
-from gradcheck.errors import SandboxError
+from gradcheck.errors import SandboxError, UsageError
 from gradcheck.execution import session as sessions
 from gradcheck.execution.limits import Limits, WorkerLostError, hidden
 from gradcheck.execution.sandbox import Worker

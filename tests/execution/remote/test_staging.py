@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from gradcheck import UsageError
+from gradcheck.errors import UsageError
 from gradcheck.execution.sandbox import Launch
 from gradcheck.execution.session import Remote
 from gradcheck.execution.staging import stage

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradcheck.checks import contract, gradient, loss, purity, step
+from gradcheck.checks import contract, gradient, primal, purity, step
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.execution.calling import InProcess
 from gradcheck.execution.session import drive
@@ -34,7 +34,7 @@ def flagged(bug, problem, truths, layer=None):
     plan = NetworkContext(problems, DenseNetworks(truths=truths))
     session = InProcess(bug.planted(layer))
     found = set()
-    for check in (contract, loss, gradient, step, purity):
+    for check in (contract.CHECK, primal.LOSS_CHECK, gradient.CHECK, step.CHECK, purity.CHECK):
         for finding in drive(check.run(plan), session):
             if finding.verdict in BAD:
                 found.add(finding.check)

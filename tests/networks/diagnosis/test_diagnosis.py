@@ -18,7 +18,7 @@ from gradcheck.networks.diagnosis import BugAtPlace, diagnose
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support
-from gradcheck.run.mutation_score import FINDERS, prove
+from gradcheck.run.full_report import FINDERS, prove
 
 TRUTHS = Truths()
 NETWORK = Network.parse("3-5-4-2 tanh,sigmoid,identity half_squared_error mean l2=0.1")

@@ -10,8 +10,7 @@ import numpy as np
 from gradcheck.networks.definitions import LOSSES, Activate, Pairs, evaluate
 from gradcheck.networks.fast_estimate.complex_step import STEP, Stack
 from gradcheck.networks.problem import Floats, Problem
-from gradcheck.oracle.blocks import blocks
-from gradcheck.oracle.elementary import Array
+from gradcheck.oracle.evaluation import Array, blocks
 
 
 def by_parameter(

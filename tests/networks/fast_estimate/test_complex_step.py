@@ -18,7 +18,7 @@ from gradcheck.networks.fast_estimate.complex_step import (
     spread,
 )
 from gradcheck.networks.problem import Batch, Network, Problem
-from gradcheck.oracle import Estimate, blocks
+from gradcheck.oracle import Estimate, evaluation
 from tests import strategies
 from tests.networks.fast_estimate.by_parameter import by_parameter
 
@@ -97,7 +97,7 @@ def test_the_size_of_a_block_changes_no_digit(block: int, monkeypatch: pytest.Mo
         for way in (at_preactivations, by_parameter):
             with monkeypatch.context() as patch:
                 whole = way(problem, pairs)
-                patch.setattr(blocks, "BLOCK", block)
+                patch.setattr(evaluation, "BLOCK", block)
                 pieces = way(problem, pairs)
             for layer, (one, two) in enumerate(zip(whole, pieces, strict=True), start=1):
                 for kind, a, b in zip("Wb", one, two, strict=True):

@@ -10,20 +10,20 @@ from gradcheck.comparison.verdict import Verdict
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Floats, Network, Params, Problem
-from gradcheck.oracle import blocks
+from gradcheck.oracle import evaluation
 
 NETWORK = Network.parse("5-4-3 tanh,softmax cross_entropy")
 TRUTH = Truth(sampling.fill(np.random.default_rng(0), NETWORK, 6))
 TRUE = TRUTH.gradient["W1"]
 
 
-def judged(claim: Floats, block: int = blocks.BLOCK) -> Judgement:
+def judged(claim: Floats, block: int = evaluation.BLOCK) -> Judgement:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", block)
+        patch.setattr(evaluation, "BLOCK", block)
         return judge_tensor("W1", claim, TRUTH, FLOAT64)
 
 
-@pytest.mark.parametrize("block", [1, 1000, blocks.BLOCK])
+@pytest.mark.parametrize("block", [1, 1000, evaluation.BLOCK])
 @given(places=st.lists(st.integers(0, TRUE.value.size - 1), min_size=2, max_size=2, unique=True))
 def test_the_entry_furthest_off_is_named_in_blocks_of_any_size(
     block: int, places: list[int]
@@ -39,7 +39,7 @@ def test_the_entry_furthest_off_is_named_in_blocks_of_any_size(
     assert judgement.excess == pytest.approx(off), f"{off:.3g} bars off, told {judgement.excess}"
 
 
-@pytest.mark.parametrize("block", [1, blocks.BLOCK])
+@pytest.mark.parametrize("block", [1, evaluation.BLOCK])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @given(place=st.integers(0, TRUE.value.size - 1))
 def test_what_is_not_finite_is_furthest_off(value: float, block: int, place: int) -> None:
@@ -53,7 +53,7 @@ def test_what_is_not_finite_is_furthest_off(value: float, block: int, place: int
     )
 
 
-@pytest.mark.parametrize("block", [1, blocks.BLOCK])
+@pytest.mark.parametrize("block", [1, evaluation.BLOCK])
 def test_where_nothing_but_zero_is_right_zero_is_in_its_bar(block: int) -> None:
     network = Network.parse("3-2-2 relu,identity half_squared_error")
     drawn = sampling.fill(np.random.default_rng(1), network, 4)
@@ -62,7 +62,7 @@ def test_where_nothing_but_zero_is_right_zero_is_in_its_bar(block: int) -> None:
     truth = Truth(Problem(network, silent, drawn.batch))
     assert not truth.gradient["W1"].error.any(), "a bar where nothing can be off"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", block)
+        patch.setattr(evaluation, "BLOCK", block)
         zero = judge_tensor("W1", np.zeros((3, 2)), truth, FLOAT64)
         small = judge_tensor("W1", np.full((3, 2), 1e-9), truth, FLOAT64)
     assert (zero.verdict, zero.excess) == (Verdict.CORRECT, 0.0), f"zero for zero: {zero}"

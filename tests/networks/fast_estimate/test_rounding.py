@@ -12,7 +12,7 @@ from gradcheck.contract.posed import by_name
 from gradcheck.networks import sampling
 from gradcheck.networks.fast_estimate import Truth, rounding
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
-from gradcheck.oracle import blocks
+from gradcheck.oracle import evaluation
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.reading.loading import load
 
@@ -128,7 +128,7 @@ def test_a_grant_takes_no_more_memory_than_a_few_of_the_tensor(ask: str) -> None
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * size + 2 * blocks.BLOCK, f"W has {size:,} bytes; held were {peak:,}"
+    assert peak < 4 * size + 2 * evaluation.BLOCK, f"W has {size:,} bytes; held were {peak:,}"
 
 
 def test_a_grant_formed_some_rows_at_a_time_is_of_the_same_size(
@@ -138,7 +138,7 @@ def test_a_grant_formed_some_rows_at_a_time_is_of_the_same_size(
     problem = sampling.fill(np.random.default_rng(0), network, 4)
     whole = Truth(problem)
     grants, loss = whole.rounding(), whole.loss_error()
-    monkeypatch.setattr(blocks, "BLOCK", 6 * 8 * 5 * 34 * 7)  # seven rows
+    monkeypatch.setattr(evaluation, "BLOCK", 6 * 8 * 5 * 34 * 7)  # seven rows
     parts = Truth(problem)
     for name, grant in parts.rounding().items():
         ratio = float(np.linalg.norm(grant) / np.linalg.norm(grants[name]))

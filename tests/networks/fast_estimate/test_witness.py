@@ -9,9 +9,8 @@ from gradcheck.networks.definitions import evaluate
 from gradcheck.networks.fast_estimate import Truth, complex_step, witness
 from gradcheck.networks.fast_estimate.witness import DIRECTIONS_A_TENSOR, SLACK
 from gradcheck.networks.problem import Batch, Network, Params, Problem
-from gradcheck.oracle import Estimate, blocks
-from gradcheck.oracle.directions import miss_probability
-from gradcheck.oracle.ladder import Slope
+from gradcheck.oracle import Estimate, evaluation
+from gradcheck.oracle.estimate import Slope, miss_probability
 from tests import strategies
 
 #: name: text of a network, standard deviation of its parameters.
@@ -64,7 +63,7 @@ def test_the_witness_agrees_on_every_kind_of_network(problem: Problem) -> None:
 @given(strategies.problems())
 def test_the_witness_agrees_when_it_walks_a_few_rows_at_a_time(problem: Problem) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", 1)
+        patch.setattr(evaluation, "BLOCK", 1)
         truth = Truth(problem)
         heard, against = truth.second_estimates, truth.disagreements
     assert not against, f"{problem.network}: {told(against[0])}"

@@ -1,30 +1,29 @@
-"""loss: the returned loss is the loss as defined.
+"""The primal. loss: the returned loss is the loss as defined; forward: so are the outputs.
 
 Code whose loss and gradient both penalise the biases is consistent: that is a convention of
 its loss. Where the definitions were given to the code it is told as a wrong loss, and as that
 alone; code that knows nothing of them is not wrong by it.
 """
 
+import numpy as np
+
 from gradcheck.checks.definition import Check, Comparisons, Cost, Run, Shows, unjudged
 from gradcheck.comparison.compare import loss_differs
-from gradcheck.comparison.context import CheckContext
-from gradcheck.comparison.subject import Problem
+from gradcheck.comparison.context import CheckContext, Problem
 from gradcheck.comparison.verdict import written_factor
 from gradcheck.contract.protocol import Call, Observation, Request
-
-SLUG = "loss"
 
 #: What is told of code that agrees with itself on it.
 BIASES_PENALISED = "the loss penalises the biases too, and so does the gradient: they agree"
 
 
-def run(context: CheckContext) -> Run:
+def _run_loss(context: CheckContext) -> Run:
     """Compare every problem's loss with the reference's."""
     if context.loss_in_doubt:
-        return unjudged(SLUG, context.loss_in_doubt)
+        return unjudged("loss", context.loss_in_doubt)
     if context.lossless:
         return []
-    comparisons = Comparisons(context, SLUG)
+    comparisons = Comparisons(context, "loss")
     ratios: list[float] = []
     convention = context.arithmetic.biases
     if convention:
@@ -68,4 +67,39 @@ def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool
     return loss_differs(answer.loss, context.defined(problem), context.arithmetic)
 
 
-CHECK = Check(SLUG, "the loss is the loss as defined", run, Cost.NOTHING, Shows(_wrong, 2))
+LOSS_CHECK = Check(
+    "loss", "the loss is the loss as defined", _run_loss, Cost.NOTHING, Shows(_wrong, 2)
+)
+
+
+def _run_forward(context: CheckContext) -> Run:
+    """Compare every problem's outputs with the reference's."""
+    if context.outputs_in_doubt:
+        return unjudged("forward", context.outputs_in_doubt)
+    if Call.FORWARD not in context.offers:
+        return []
+    comparisons = Comparisons(context, "forward")
+    for problem in context.problems:
+        observation = yield Request(Call.FORWARD, problem)
+        if observation.failure:
+            continue
+        truth = context.truth(problem)
+        claimed, fault = observation.outputs, ""
+        off = ~(
+            np.abs(claimed - truth.outputs) <= truth.outputs_error(context.arithmetic.loss_unit)
+        )
+        if off.any():
+            n, j = (int(i) for i in np.argwhere(off)[0])
+            fault = (
+                f"output[{n},{j}]: your code says {claimed[n, j]:.9g}, "
+                f"it is {truth.outputs[n, j]:.9g}"
+            )
+        comparisons.add(problem, fault)
+    return comparisons.findings(
+        "The outputs are a[L] as defined.",
+        "The outputs are wrong on {failing} of {compared} problems. For example {fault} "
+        "({problem}).",
+    )
+
+
+FORWARD_CHECK = Check("forward", "the outputs are a[L] as defined", _run_forward, Cost.NOTHING)
