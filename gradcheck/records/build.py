@@ -278,31 +278,29 @@ def _error(failure: Failure) -> Entry:
 
 
 def _finding(finding: Finding, notation: Notation) -> Entry:
-    entry: Entry = {
-        "check": finding.check,
-        "verdict": finding.verdict,
-        "problems": finding.problems,
-        "message": finding.message,
+    optional = {
+        "kind": finding.kind,
+        "cause": finding.cause,
+        "places": [vars(place) for place in finding.places],
+    }
+    return {
+        **{key: getattr(finding, key) for key in ("check", "verdict", "problems", "message")},
         "tensors": {name: _tensor(t, notation) for name, t in finding.tensors.items()},
         "notes": few_notes(finding.notes),
+        **{key: value for key, value in optional.items() if value},
     }
-    places = [vars(place) for place in finding.places]
-    more = {"kind": finding.kind, "cause": finding.cause, "places": places}
-    return entry | {key: value for key, value in more.items() if value}
+
+
+#: Of how a tensor came out, what stands in the record as it is.
+_OF_A_TENSOR = (
+    *("verdict", "resolution", "worst_entry", "claimed", "expected", "error_bar"),
+    *("wrong_in", "problems"),
+)
 
 
 def _tensor(tensor: TensorFinding, notation: Notation) -> Entry:
     """Return how a tensor came out; its worst entry also as the code has it."""
-    entry: Entry = {
-        "verdict": tensor.verdict,
-        "resolution": tensor.resolution,
-        "worst_entry": tensor.worst_entry,
-        "claimed": tensor.claimed,
-        "expected": tensor.expected,
-        "error_bar": tensor.error_bar,
-        "wrong_in": tensor.wrong_in,
-        "problems": tensor.problems,
-    }
+    entry: Entry = {key: getattr(tensor, key) for key in _OF_A_TENSOR}
     if notation != NATIVE and tensor.verdict is Verdict.WRONG:
         assert tensor.problem is not None
         place, factor = notation.entry(tensor.worst_entry, tensor.problem.network)

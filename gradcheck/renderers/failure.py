@@ -1,6 +1,7 @@
 """One check of an implementation that did not come out correct, as the text of a failed test."""
 
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
 from gradcheck.renderers.formatting import clean, count, number, sentence
@@ -16,66 +17,36 @@ _MEANING = {
 }
 
 
-def verdict_of(entry: dict[str, Any], slug: str) -> str:
-    """Return the worst verdict of a check; empty when there was nothing to check.
+@dataclass(frozen=True)
+class CheckOutcome:
+    """How one check of one implementation came out.
 
-    An implementation of which nothing could be asked is in error in every check.
-
-    Parameters
+    Attributes
     ----------
-    entry : dict
-    slug : str
-
-    Returns
-    -------
-    str
+    verdict : str
+        correct, wrong, unresolved or error; empty when there was nothing to check.
+    text : str
+        For the author of the code; its first line says the most.
+    scope : str
+        What the verdict on the implementation covers, in a line; empty where nothing was asked.
+    cause : str
+        The check by whose fault it fails, where that is another.
     """
-    if not entry["findings"]:
-        return str(entry["verdict"])
-    verdicts = [f["verdict"] for f in entry["findings"] if f["check"] == slug]
-    return str(max(verdicts, key=_RANK.index, default=""))
+
+    verdict: str
+    text: str = ""
+    scope: str = ""
+    cause: str = ""
 
 
-def covers(entry: dict[str, Any]) -> str:
-    """Say what the verdict on an implementation covers; empty where nothing was asked.
-
-    Parameters
-    ----------
-    entry : dict
-
-    Returns
-    -------
-    str
-    """
-    text = scope(entry)
-    word = "correct for" if entry["verdict"] == "correct" else f"{entry['verdict']}; asked:"
-    return clean(f"{shown_name(entry)} is {word} {text}") if text else ""
-
-
-def nothing_to_check(entry: dict[str, Any], slug: str) -> str:
-    """Say that a check found nothing to look at, as when there is no function ``step``.
-
-    Parameters
-    ----------
-    entry : dict
-    slug : str
-
-    Returns
-    -------
-    str
-    """
-    return f"{clean(entry['name'])} has nothing that the check {slug} could look at"
-
-
-def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
-    """Write what a student needs to mend the code.
+def check_outcome(entry: dict[str, Any], slug: str, replay: str, command: str) -> CheckOutcome:
+    """Say how a check came out; of what nothing could be asked, every check is in error.
 
     Parameters
     ----------
     entry : dict
         An implementation of a record.
     slug : str
-        The check that failed.
     replay : str
         The command that runs the test again.
     command : str
@@ -83,8 +54,25 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
 
     Returns
     -------
-    str
+    CheckOutcome
     """
+    verdicts = [f["verdict"] for f in entry["findings"] if f["check"] == slug]
+    if not entry["findings"]:
+        verdicts = [entry["verdict"]]
+    verdict = max(verdicts, key=_RANK.index, default="")
+    word = "correct for" if entry["verdict"] == "correct" else f"{entry['verdict']}; asked:"
+    covers = clean(f"{shown_name(entry)} is {word} {scope(entry)}") if scope(entry) else ""
+    if verdict == "correct":
+        return CheckOutcome(verdict, scope=covers)
+    if not verdict:  # as when there is no function step
+        nothing = f"{clean(entry['name'])} has nothing that the check {slug} could look at"
+        return CheckOutcome(verdict, nothing, covers)
+    text = _text(entry, slug, replay, command)
+    return CheckOutcome(verdict, text, covers, _cause_of(entry, slug))
+
+
+def _text(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
+    """Write what a student needs to mend the code."""
     findings = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
     if not findings:
         error = entry["error"] or {"kind": "nothing", "message": "nothing was compared"}
@@ -93,12 +81,12 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
         lines = [x for f in findings for x in _wrapped(f"{f['verdict']}: {clean(f['message'])}")]
         lines += [_MEANING[f["verdict"]] for f in findings if _MEANING[f["verdict"]]]
         for finding in findings:
-            lines += _tensors(finding.get("tensors", {}))
+            lines += [_tensor(name, found) for name, found in finding.get("tensors", {}).items()]
     cause = _cause(entry)
     if cause == slug:
         lines += [line for fault in faults(entry) for line in _diagnosis(fault)]
-    elif cause_of(entry, slug):
-        first = f"{clean(entry['name'])}-{cause_of(entry, slug)}"
+    elif _cause_of(entry, slug):
+        first = f"{clean(entry['name'])}-{_cause_of(entry, slug)}"
         lines.append(f"Same cause as {first}: look there.")
     elif cause in CAUSES:
         lines.append(f"{clean(entry['name'])}-{cause} fails too: look there first.")
@@ -110,19 +98,8 @@ def render(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
     return "\n".join(lines)
 
 
-def cause_of(entry: dict[str, Any], slug: str) -> str:
-    """Return the check whose fault makes this one fail; empty where it fails by its own.
-
-    Parameters
-    ----------
-    entry : dict
-        An implementation of a record.
-    slug : str
-
-    Returns
-    -------
-    str
-    """
+def _cause_of(entry: dict[str, Any], slug: str) -> str:
+    """Return the check whose fault makes this one fail; empty where it fails by its own."""
     bad = [f for f in entry["findings"] if f["check"] == slug and f["verdict"] != "correct"]
     found = {f.get("cause", "") for f in bad}
     return str(found.pop()) if len(found) == 1 else ""
@@ -131,10 +108,6 @@ def cause_of(entry: dict[str, Any], slug: str) -> str:
 def _cause(entry: dict[str, Any]) -> str:
     bad = [f["check"] for f in entry["findings"] if f["verdict"] != "correct"]
     return next((slug for slug in (*CAUSES, *bad) if slug in bad), "")
-
-
-def _tensors(tensors: dict[str, Any]) -> list[str]:
-    return [_tensor(name, found) for name, found in tensors.items()]
 
 
 def _tensor(name: str, found: dict[str, Any]) -> str:

@@ -75,40 +75,37 @@ def _tests(
     }
     prefix = f"{entry['name']}: " if several else ""
     points = points_each(entry) * share
+
+    def test(name: str, number: int, output: str, passed: bool = False, **more: Any) -> Any:
+        return {
+            "name": f"{prefix}{name}",
+            "number": f"{index}.{number}",
+            "status": "passed" if passed else "failed",
+            "score": round(points, 4) if passed else 0.0,
+            "max_score": round(points, 4),
+            "output": output,
+            "tags": [],
+            "visibility": "visible",
+            "extra_data": extra,
+            **_TEXT,
+            **more,
+        }
+
+    if not entry["findings"]:
+        error = entry["error"] or {"kind": "unresolved", "message": "nothing was compared"}
+        return [test(error["kind"], 1, stopped(error["message"]))]
     tests = []
     for number, finding in enumerate(entry["findings"], start=1):
-        passed = finding["verdict"] == "correct"
         named = found if finding["check"] == first else []
         tests.append(
-            {
-                "name": f"{prefix}{finding['check']}",
-                "number": f"{index}.{number}",
-                "status": "passed" if passed else "failed",
-                "score": round(points, 4) if passed else 0.0,
-                "max_score": round(points, 4),
-                "output": _output(finding, named, finding["check"] in follow),
-                "tags": [name for fault in named for name in fault.names],
-                "visibility": "visible",
-                "extra_data": {**extra, "verdict": finding["verdict"]},
-                **_TEXT,
-            }
-        )
-    if not tests:
-        message = entry["error"]["message"] if entry["error"] else "nothing was compared"
-        kind = entry["error"]["kind"] if entry["error"] else "unresolved"
-        tests.append(
-            {
-                "name": f"{prefix}{kind}",
-                "number": f"{index}.1",
-                "status": "failed",
-                "score": 0.0,
-                "max_score": round(points, 4),
-                "output": stopped(message),
-                "tags": [],
-                "visibility": "visible",
-                "extra_data": extra,
-                **_TEXT,
-            }
+            test(
+                finding["check"],
+                number,
+                _output(finding, named, finding["check"] in follow),
+                finding["verdict"] == "correct",
+                tags=[name for fault in named for name in fault.names],
+                extra_data={**extra, "verdict": finding["verdict"]},
+            )
         )
     return tests
 
@@ -127,11 +124,5 @@ def _output(finding: dict[str, Any], named: list[DiagnosedLayers], follows: bool
 
 def _write(data: dict[str, Any]) -> str:
     # ASCII only: a text direction mark or half a surrogate pair stays an escape
-    return (
-        json.dumps(
-            {**data, "extra_data": {"gradcheck": __version__, **data.get("extra_data", {})}},
-            indent=1,
-            allow_nan=False,
-        )
-        + "\n"
-    )
+    extra = {"gradcheck": __version__, **data.get("extra_data", {})}
+    return json.dumps({**data, "extra_data": extra}, indent=1, allow_nan=False) + "\n"

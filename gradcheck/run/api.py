@@ -6,15 +6,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from gradcheck.contract.protocol import Failure
 from gradcheck.errors import SandboxError, UsageError
-from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits, WorkerLostError
+from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, WorkerLostError
 from gradcheck.execution.sandbox import Launch
 from gradcheck.networks.problem import Network
-from gradcheck.reading.target import LoadOptions, Target, check_name, parse_target
+from gradcheck.reading.target import LoadOptions, Target, parse_target
 from gradcheck.records import build
 from gradcheck.records.record import Record
 from gradcheck.records.schema import ImplementationEntry
@@ -90,16 +89,16 @@ def check(
         same: what went wrong stands in the entry of the one, with the kind ``internal``.
     """
     options = Options.of(
-        Limits(call_timeout, timeout, min_sandbox),
-        LoadOptions(
-            check_name(adapter) if adapter else None,
-            imports_only,
-            Path(declaration) if declaration is not None else None,
-        ),
-        examples,
-        seed,
-        network,
-        require,
+        network=network,
+        require=require,
+        examples=examples,
+        seed=seed,
+        timeout=timeout,
+        call_timeout=call_timeout,
+        min_sandbox=min_sandbox,
+        adapter=adapter,
+        imports_only=imports_only,
+        declaration=declaration,
     )
     several = isinstance(target, Sequence) and not _is_path(target) and not _together(target)
     targets = [_read(each, options.loading) for each in (target if several else [target])]

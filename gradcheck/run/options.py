@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import UsageError, meant
-from gradcheck.execution.limits import Limits
+from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
 from gradcheck.networks.far_out import DEEPEST, WIDEST
 from gradcheck.networks.problem import Network
 from gradcheck.networks.scope import Scope
-from gradcheck.reading.target import LoadOptions
+from gradcheck.reading.target import LoadOptions, check_name
+from gradcheck.records.schema import REVEAL_LEVELS
 
 if TYPE_CHECKING:
     from gradcheck.networks.problem import Network
@@ -186,25 +187,19 @@ class Options:
     @classmethod
     def of(
         cls,
-        limits: Limits,
-        loading: LoadOptions,
-        examples: int,
-        seed: int | None,
+        *,
         network: "Network | str | None",
         require: str | None,
+        examples: int,
+        seed: int | None,
+        timeout: float,
+        call_timeout: float,
+        min_sandbox: int,
+        adapter: str | None,
+        imports_only: bool,
+        declaration: str | os.PathLike[str] | None,
     ) -> "Options":
         """Read them as a user gives them: no seed is a fresh one.
-
-        Parameters
-        ----------
-        limits, loading, examples, seed
-            As above.
-        network : Network, str or None
-        require : str or None
-
-        Returns
-        -------
-        Options
 
         Raises
         ------
@@ -214,13 +209,21 @@ class Options:
         from gradcheck.networks.problem import Network
 
         check_numbers(examples, seed or 0)
+        limits = Limits(call_timeout, timeout, min_sandbox)
+        name = check_name(adapter) if adapter else None
+        beside = Path(declaration) if declaration is not None else None
+        text = " ".join(str(network or "").split())
+        if isinstance(network, str):
+            from gradcheck.networks.problem import Network
+
+            network = Network.parse(text)
         return cls(
             limits,
-            loading,
+            LoadOptions(name, imports_only, beside),
             examples,
             fresh_seed() if seed is None else seed,
-            Network.parse(network) if isinstance(network, str) else network,
-            " ".join(network.split()) if isinstance(network, str) else str(network or ""),
+            network,
+            text,
             Requirements() if require is None else Requirements.parse(require),
         )
 
@@ -315,19 +318,34 @@ def _pattern(targets: Sequence[str]) -> str:
     return os.path.join(quoted(folder) if folder else "", f"*{suffix}")  # noqa: PTH118
 
 
-#: Options that can stand there, and what their values are.
-OPTIONS: dict[str, type] = {
-    "network": str,
-    "require": str,
-    "examples": int,
-    "seed": int,
-    "timeout": float,
-    "call-timeout": float,
-    "min-sandbox": int,
-    "adapter": str,
-    "imports-only": bool,
-    "declaration": str,
-    "reveal": str,
+@dataclass(frozen=True)
+class Option:
+    """An option of ``check``: of the command line and of a ``pyproject.toml``."""
+
+    kind: type
+    metavar: str
+    help: str
+    default: Any = None
+
+
+#: By name, in the order of the help.
+OPTIONS = {
+    "network": Option(str, "TEXT", 'Ask for this network only: "2-3-1 tanh,sigmoid ...".'),
+    "require": Option(str, "LIST", 'What must be handled: "relu,cross_entropy,depth>=3".'),
+    "examples": Option(int, "N", "Problems to compare.", EXAMPLES),
+    "seed": Option(int, "N", "Replay a run; fresh unless given."),
+    "timeout": Option(float, "S", "Seconds for all calls of a file together.", TIMEOUT),
+    "call-timeout": Option(float, "S", "Seconds for one call.", CALL_TIMEOUT),
+    "min-sandbox": Option(int, "N", "Refuse below this sandbox level: 3 bubblewrap, 1 process.", 1),
+    "adapter": Option(str, "NAME", "Read files by this interface; recognised unless given."),
+    "imports-only": Option(bool, "", "Run only imports, functions, classes, constants."),
+    "declaration": Option(Path, "FILE", "How to ask; FILE.gradcheck.py beside it by itself."),
+    "reveal": Option(
+        str,
+        f"{{{','.join(REVEAL_LEVELS)}}}",
+        "How much is revealed: the verdict alone, or also why.",
+        REVEAL_LEVELS[-1],
+    ),
 }
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -395,13 +413,13 @@ def _read(file: Path, option: str, given: Any) -> tuple[str, Any]:
     name = option.replace("_", "-")
     if name not in OPTIONS:
         raise UsageError(f"{file}: [tool.gradcheck] has no {option!r}{meant(name, OPTIONS)}")
-    kind, value = OPTIONS[name], given
-    if name == "declaration" and isinstance(value, str):
+    kind, value = OPTIONS[name].kind, given
+    if kind is Path and isinstance(value, str):
         return name, file.parent / value
     if name == "require" and isinstance(value, list) and all(isinstance(w, str) for w in value):
         value = ",".join(value)
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise UsageError(f"{file}: {option} must be {_KINDS[kind]}; got {given!r}")
+        raise UsageError(f"{file}: {option} must be {_KINDS.get(kind, _KINDS[str])}; got {given!r}")
     return name, value

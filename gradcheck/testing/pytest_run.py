@@ -21,7 +21,7 @@ from gradcheck.errors import GradcheckError, InternalError, UsageError, meant
 from gradcheck.reading.target import Target as Submitted
 from gradcheck.reading.target import parse_target
 from gradcheck.records.record import Record
-from gradcheck.renderers import failure
+from gradcheck.renderers.failure import CheckOutcome, check_outcome
 from gradcheck.renderers.formatting import clean
 from gradcheck.run.api import check
 from gradcheck.run.options import (
@@ -95,28 +95,6 @@ def _file_of(submitted: Submitted, folder: Path) -> Path:
     raise UsageError(f"{submitted.text}: there is no module {submitted.module}; check the name")
 
 
-@dataclass(frozen=True)
-class CheckOutcome:
-    """How one check of one implementation came out.
-
-    Attributes
-    ----------
-    verdict : str
-        correct, wrong, unresolved or error; empty when there was nothing to check.
-    text : str
-        For the author of the code; its first line says the most.
-    scope : str
-        What the verdict on the implementation covers, in a line; empty where nothing was asked.
-    cause : str
-        The check by whose fault it fails, where that is another.
-    """
-
-    verdict: str
-    text: str = ""
-    scope: str = ""
-    cause: str = ""
-
-
 @dataclass
 class Examinations:
     """All examinations of one run of pytest.
@@ -170,13 +148,7 @@ class Examinations:
             raise done
         if isinstance(done, GradcheckError):
             return CheckOutcome("error", f"error: {done}\nReplay: {replay}")
-        entry = done.data["implementations"][0]
-        verdict, scope = failure.verdict_of(entry, slug), failure.covers(entry)
-        if verdict in ("correct", ""):
-            text = "" if verdict else failure.nothing_to_check(entry, slug)
-            return CheckOutcome(verdict, text, scope)
-        text = failure.render(entry, slug, replay, done.data["command"])
-        return CheckOutcome(verdict, text, scope, failure.cause_of(entry, slug))
+        return check_outcome(done.data["implementations"][0], slug, replay, done.data["command"])
 
     def _examined(self, implementation: Any) -> Record | GradcheckError:
         key = _key(implementation)

@@ -9,8 +9,8 @@ from gradcheck.run.options import OPTIONS, configured
 
 
 def test_every_option_can_be_set_under_its_name_on_the_command_line(tmp_path: Path) -> None:
-    examples = {str: '"relu"', int: "21", float: "2.5", bool: "true"}
-    lines = [f"{name} = {examples[kind]}" for name, kind in OPTIONS.items()]
+    examples = {str: '"relu"', Path: '"relu"', int: "21", float: "2.5", bool: "true"}
+    lines = [f"{name} = {examples[option.kind]}" for name, option in OPTIONS.items()]
     (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.gradcheck]", *lines]))
     found = configured(tmp_path)
     assert set(found) == {name.replace("-", "_") for name in OPTIONS}, found
