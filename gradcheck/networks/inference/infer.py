@@ -9,7 +9,7 @@ import numpy as np
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.inference import Inferred
-from gradcheck.networks.inference.completing import batches, complete, logits_told
+from gradcheck.networks.inference.completing import Completion, complete
 from gradcheck.networks.inference.fit import (
     BACKWARD_FAILS,
     LARGEST,
@@ -34,10 +34,8 @@ from gradcheck.networks.inference.from_gradient import (
     share,
     with_each,
 )
-from gradcheck.networks.notation import Notation
 from gradcheck.networks.problem import Floats, Network, left_open
-from gradcheck.networks.sampling import EVERYTHING
-from gradcheck.networks.scope import Asking, Feature
+from gradcheck.networks.scope import Asking
 
 
 def infer(
@@ -94,36 +92,31 @@ def infer(
         enough = 4 if any(not reading.conventions.loss.absent for reading in rest) else 3
         if fit is not None and fit.rank >= enough and not ambiguous(conventions):
             break
+    adapter = readings[0].adapter
     if not fits:
-        return Inferred(adapter=readings[0].adapter, failure=_nothing(readings, failures))
+        return Inferred(adapter=adapter, failure=_nothing(readings, failures))
     best = max(fit.rank for fit in fits)
     equal = [fit for fit in fits if fit.rank == best]
     fit = yield from choose(equal, seed)
-    if fit is None and equal[0].rank >= 3:  # of several meanings of an argument
-        failure = Failure("unsupported", _no_meaning(readings[0].adapter, equal[0]))
-        return Inferred(adapter=readings[0].adapter, failure=failure)
     if fit is None:
         text = (
-            f"the code runs as {readings[0].adapter}, but neither its outputs nor its loss nor its "
-            f"gradient are those of a network with known activations and losses; say what it "
-            f"computes with --network, or write a declaration (docs/plug-in.md)"
+            f"the code runs as {adapter}, but neither its outputs nor its loss nor its gradient "
+            f"are those of a network with known activations and losses; say what it computes with "
+            f"--network, or write a declaration (docs/plug-in.md)"
         )
-        return Inferred(adapter=readings[0].adapter, failure=Failure("unsupported", text))
+        argument = equal[0].conventions.argument
+        if best >= 3:  # of several meanings of an argument
+            text = (
+                f"recognised as {adapter}, and its outputs are those of a network, but what its "
+                f"argument {argument.name if argument else ''} is to be given was not found: with "
+                f"the targets, the error or the gradient of a loss in the outputs, what it returns "
+                f"is the gradient of nothing that is known; say it in a declaration "
+                f"(docs/plug-in.md)"
+            )
+        return Inferred(adapter=adapter, failure=Failure("unsupported", text))
     if fit.rank == BACKWARD_FAILS:
         return _backward_fails(fit, readings[fit.reading])
     return (yield from complete(fit, readings, seed))
-
-
-def _no_meaning(adapter: str, fit: Fit) -> str:
-    """Say that it is not known what an argument of the backward is to be given."""
-    argument = fit.conventions.argument
-    name = argument.name if argument else ""
-    return (
-        f"recognised as {adapter}, and its outputs are those of a network, but what its "
-        f"argument {name} is to be given was not found: with the targets, the error or the "
-        f"gradient of a loss in the outputs, what it returns is the gradient of nothing that is "
-        f"known; say it in a declaration (docs/plug-in.md)"
-    )
 
 
 def _backward_fails(fit: Fit, reading: Described) -> Inferred:
@@ -182,57 +175,35 @@ def _declared(
     if not scored:
         return Inferred(adapter=readings[0].adapter, failure=_nothing(readings, failures))
     _, minus, samples, logits = max(scored)
-    reading = readings[-minus]
-    notes: list[str] = []
+    index, reading = -minus, readings[-minus]
+    problem = problem_for(networks[0], samples, seed)
+    fit = Fit(index, reading.conventions, problem, 4, returns=LOGITS if logits else OUTPUTS)
+    known = Completion(fit, reading, seed)
     closed = []
     for network in networks:
         if network in opened:
-            which, how = yield from reduction(problem_for(network, samples, seed), -minus)
+            which, how = yield from reduction(problem_for(network, samples, seed), index)
             if not which:
                 return Inferred(adapter=reading.adapter, failure=demanded(network))
             network = replace(network, reduction=which)
-            notes.append(f"{network}: {which} is not declared, {how}")
+            known.notes.append(f"{network}: {which} is not declared, {how}")
         closed.append(network)
-    networks = tuple(closed)
-    problem = problem_for(networks[0], samples, seed)
-    fit = Fit(-minus, reading.conventions, problem, 4, returns=LOGITS if logits else OUTPUTS)
-    refused: dict[Feature, str] = {}
-    sizes_answered = yield from batches(fit, networks[0], seed, notes, refused)
-    lossless = reading.conventions.loss.absent
-    told = reading.conventions.describe()
-    told["loss"] = f"{networks[0].loss} {networks[0].reduction}, as declared"
-    if lossless:
-        told["loss"] = f"none in the code; as declared: {networks[0].loss} {networks[0].reduction}"
-    support = replace(
-        EVERYTHING,
-        networks=networks,
-        batch_sizes=sizes_answered,
-        one_hot=reading.conventions.labels,
-    )
-    notation = Notation.of(reading.conventions)
-    return Inferred(
-        -minus,
-        support,
-        reading.adapter,
-        told,
-        lossless,
-        notes=tuple(notes),
-        condition=logits_told(networks[0].activations[-1]) if logits else "",
-        logits=networks[0].activations[-1] if logits else "",
-        notation=notation,
-        refused=refused,
-    )
+    declared = f"{closed[0].loss} {closed[0].reduction}"
+    known.words["loss"] = f"{declared}, as declared"
+    if reading.conventions.loss.absent:
+        known.words["loss"] = f"none in the code; as declared: {declared}"
+    return known.inferred(tuple(closed), (yield from known.batches(closed[0])))
 
 
 def _outputs_told(network: Network, wanted: Floats, seen: Observation) -> tuple[bool, float]:
     """Say whether what a forward returns are logits, and what part of the outputs it gives."""
     if seen.failure is not None:
         return False, 0.0
-    part = float(np.isclose(seen.outputs, wanted, rtol=1e-6).mean())
     output = network.activations[-1]
-    if part < 1.0 and output in fused(network.widths[-1]):
-        through = float(np.isclose(applied(output, seen.outputs), wanted, rtol=1e-6).mean())
-        return (through == 1.0, max(part, through if through == 1.0 else 0.0))
+    part = float(np.isclose(seen.outputs, wanted, rtol=1e-6).mean())
+    fusible = part < 1.0 and output in fused(network.widths[-1])
+    if fusible and np.isclose(applied(output, seen.outputs), wanted, rtol=1e-6).all():
+        return True, 1.0
     return False, part
 
 
@@ -244,21 +215,21 @@ _OTHERWISE = "if it is called otherwise, say so in a declaration (docs/plug-in.m
 
 
 def _nothing(readings: Sequence[Described], failures: list[Failure]) -> Failure:
+    """Say why no reading answered: the first failure that is none of what cannot be asked."""
     real = [f for f in failures if f.kind != "unsupported"] or failures
     if not real:
         return Failure("unsupported", "the code answered no question")
     failure, conventions = real[0], readings[0].conventions
     parts = [part for part in (conventions.class_name, ", ".join(conventions.called)) if part]
+    declared = readings[0].adapter == "declaration"
     asked = f" ({': '.join(parts)})" if parts else ""
     how = f"recognised as {readings[0].adapter}{asked}"
-    if readings[0].adapter == "declaration":
+    if declared:
         how = "read as its declaration says"
     if failure.message.endswith("what was returned: no array"):
-        text = f"{how}, but {failure.message}; if its gradient is left elsewhere, {_WHERE}"
-        return Failure(failure.kind, text, failure.place)
-    if readings[0].adapter == "declaration" or any(each in failure.raised for each in _SURE):
-        return Failure(
-            failure.kind, f"{how}, but it does not run: {failure.message}", failure.place
-        )
-    text = f"{how}, but as it was called it stops: {failure.message}; {_OTHERWISE}"
-    return Failure(failure.kind, text, failure.place)
+        text = f"{failure.message}; if its gradient is left elsewhere, {_WHERE}"
+    elif declared or any(each in failure.raised for each in _SURE):
+        text = f"it does not run: {failure.message}"
+    else:
+        text = f"as it was called it stops: {failure.message}; {_OTHERWISE}"
+    return replace(failure, message=f"{how}, but {text}")
