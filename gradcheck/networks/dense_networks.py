@@ -55,8 +55,6 @@ class DenseNetworks:
         """Return the truth of a problem, for the loss with a convention of the code."""
         return self.truths.of(problem, epsilon, biases)
 
-    # ---- what a problem is -------------------------------------------------------------------
-
     def size(self, problem: Problem) -> int:
         """How much there is to read in it: parameters times samples."""
         return problem.params.size * problem.batch.size
@@ -84,8 +82,6 @@ class DenseNetworks:
     def logarithmic(self, problem: Problem) -> bool:
         """Whether its loss holds a logarithm, in which code may put a constant."""
         return LOSSES[problem.network.loss].logarithmic
-
-    # ---- other problems ----------------------------------------------------------------------
 
     def moved(self, problem: Problem, tensor: str, shift: Floats) -> Problem:
         """Move one tensor."""
@@ -162,8 +158,6 @@ class DenseNetworks:
         ]
         return list(dict.fromkeys((*first, *logarithmic[:_CALIBRATED_ON])))
 
-    # ---- conventions of the code -------------------------------------------------------------
-
     def conventions(
         self,
         answers: Mapping[Problem, Observation],
@@ -177,8 +171,6 @@ class DenseNetworks:
         problem = loss_conventions.askable(problems)
         found = (yield from loss_conventions.guard(problem)) if problem is not None else None
         return found.value if found is not None else 0.0
-
-    # ---- how it is told ----------------------------------------------------------------------
 
     def describe(self, problem: Problem) -> str:
         """Return the network as the author of the code has it."""
@@ -239,9 +231,6 @@ class NetworkContext(CheckContext):
     def notation(self) -> Notation:
         """The layout and names of the code."""
         return self.subject.notation
-
-
-# ---- small problems: short values, in the order of size ----------------------------------
 
 
 def _small_problems(support: Support, failing: Sequence[Problem]) -> Iterator[Problem]:

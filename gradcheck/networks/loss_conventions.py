@@ -10,7 +10,7 @@ And some penalise the biases too, in the loss and in the gradient alike.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,40 +43,36 @@ Answers = Mapping[Problem, Observation]
 def conventions(
     truths: Truths, answers: Answers, off: Callable[[Arithmetic], Sequence[Problem]]
 ) -> Generator[Request, Observation, Arithmetic]:
-    """Find the conventions of a code's loss.
+    """Find the conventions of a code's loss: a constant, a cut, or a penalty of the biases.
 
     Parameters
     ----------
-    truths : Truths
     answers : mapping of Problem to Observation
         What it says of problems.
     off : callable
         Returns the problems on which that is not explained by conventions known so far.
-
-    Yields
-    ------
-    Request
-
-    Returns
-    -------
-    Arithmetic
-        With a constant, a cut, or a penalty of the biases.
     """
     found = Arithmetic(biases=_counts_biases(answers, truths))
     unexplained = off(found)
     if not unexplained:
         return found
     logarithmic = [p for p in answers if LOSSES[p.network.loss].logarithmic]
-    epsilon = 0.0
     alone = askable(logarithmic) if any(p in logarithmic for p in unexplained) else None
     known = (yield from guard(alone)) if alone is not None else None
     if known is not None and not known.added:
         return replace(found, cut=known.value)
+
+    def explains(constant: float, unit: float = UNIT) -> bool:
+        """Whether a constant explains all losses."""
+        truth = {p: truths.of(p, constant, found.biases) for p in logarithmic}
+        return not any(truth[p].loss_off(answers[p].loss, unit) for p in logarithmic)
+
+    epsilon = 0.0
     if known is not None and known.value <= 1.01 * LARGEST_EPSILON:
-        for unit in (UNIT, UNIT32):
-            if not epsilon and _explains(answers, logarithmic, known.value, truths, found, unit):
-                epsilon = known.value
-    epsilon = epsilon or _epsilon(answers, logarithmic, truths, found)
+        epsilon = known.value * any(explains(known.value, unit) for unit in (UNIT, UNIT32))
+    if not epsilon:
+        recovered = _recovered(answers, logarithmic, truths, found.biases)
+        epsilon = next(filter(explains, recovered), 0.0)
     if not epsilon:
         return found
     note = f"a constant of {epsilon:.1e} stands inside the logarithms"
@@ -105,41 +101,21 @@ def _counts_biases(answers: Answers, truths: Truths) -> bool:
     return told >= min(ENOUGH_PENALTIES, max(asked, 1))
 
 
-def _epsilon(
-    answers: Answers, logarithmic: list[Problem], truths: Truths, found: Arithmetic
-) -> float:
-    """Recover one constant from the losses of ordinary problems, or zero."""
-    plain = {p: truths.of(p, biases=found.biases) for p in logarithmic}
-    off = [p for p in logarithmic if plain[p].loss_off(answers[p].loss)]
+def _recovered(
+    answers: Answers, logarithmic: list[Problem], truths: Truths, biases: bool
+) -> Iterator[float]:
+    """Recover one constant from the losses of ordinary problems: a tidy one first."""
     solved = []
-    for problem in off:
-        loss = answers[problem].loss
-        least = truths.of(problem, 1.01 * LARGEST_EPSILON, found.biases).loss
-        if not least <= loss <= plain[problem].loss:
-            return 0.0
+    for problem in logarithmic:
+        loss, plain = answers[problem].loss, truths.of(problem, biases=biases)
+        if not plain.loss_off(loss):
+            continue
+        if not truths.of(problem, 1.01 * LARGEST_EPSILON, biases).loss <= loss <= plain.loss:
+            return
         solved.append(_solved(problem, loss))
-    if not off:
-        return 0.0
-    epsilon = float(np.median(solved))
-    tidy = float(f"{epsilon:.0e}")
-    for candidate in (tidy, epsilon):
-        if _explains(answers, logarithmic, candidate, truths, found, UNIT):
-            return candidate
-    return 0.0
-
-
-def _explains(
-    answers: Answers,
-    problems: list[Problem],
-    epsilon: float,
-    truths: Truths,
-    found: Arithmetic,
-    unit: float,
-) -> bool:
-    """Whether a constant explains all losses."""
-    return not any(
-        truths.of(p, epsilon, found.biases).loss_off(answers[p].loss, unit) for p in problems
-    )
+    if solved:
+        epsilon = float(np.median(solved))
+        yield from (float(f"{epsilon:.0e}"), epsilon)
 
 
 def _solved(problem: Problem, loss: float) -> float:
@@ -180,17 +156,9 @@ def askable(problems: Iterable[Problem]) -> Problem | None:
 
 
 def guard(problem: Problem) -> Generator[Request, Observation, Guard | None]:
-    """Ask for the constant.
+    """Ask for the constant, of a problem from :func:`askable`.
 
-    Parameters
-    ----------
-    problem : Problem
-        From :func:`askable`.
-
-    Returns
-    -------
-    Guard or None
-        None where the loss is as defined, not finite, or not that of a constant.
+    None where the loss is as defined, not finite, or not that of a constant.
     """
     far = yield from _loss(problem, -FAR)
     if not (-math.log(LARGEST_GUARD) < far < FAR - NEAR_FAR):  # false for NaN too

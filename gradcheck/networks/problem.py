@@ -353,13 +353,10 @@ def _read(text: str) -> dict[str, Floats]:
 
 
 def _params(arrays: dict[str, Floats]) -> Params:
-    pairs: list[Pair] = []
-    while f"W{len(pairs) + 1}" in arrays:
-        layer = len(pairs) + 1
-        pairs.append((arrays[f"W{layer}"], _named(arrays, f"b{layer}")))
-    if not pairs:
-        raise UsageError("there is no line for W1")
-    return Params(pairs)
+    depth = 1
+    while f"W{depth + 1}" in arrays:
+        depth += 1
+    return Params((_named(arrays, f"W{n}"), _named(arrays, f"b{n}")) for n in range(1, depth + 1))
 
 
 def _batch(arrays: dict[str, Floats]) -> Batch:

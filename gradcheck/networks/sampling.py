@@ -270,7 +270,7 @@ def fill(
         b = _short(0.5 * size * rng.standard_normal(n_out))
         if kind == "dead" and layer < network.depth:
             w[:, 0], b[0] = 0.0, -0.5
-        w, b = _within(a, w, b, MAX_Z, at_least=kind == "steep" and layer == 1)
+        w, b = _within(a, w, b, at_least=kind == "steep" and layer == 1)
         pairs.append((w, b))
         a = apply(layer, a @ w + b)
     return Problem(network, Params(pairs), Batch(x, y))
@@ -312,24 +312,10 @@ def fill_scaled(
 ) -> Problem:
     """Draw parameters and a batch whose signal reaches every layer, forth and back.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    network : Network
-    samples : int
-    x, y : array, optional
-        Inputs, (N, n[0]), and targets, (N, n[L]), to take.
-    one_hot : bool
-        Targets can only be one-hot rows.
-    filling : Filling, optional
-
-    Returns
-    -------
-    Problem
-        With every ``|z| <= 8``, however deep.
+    Inputs, (N, n[0]), and targets, (N, n[L]), may be given. Every ``|z| <= 8``, however deep.
     """
     if x is None:
-        x = np.round(rng.standard_normal((samples, network.widths[0])), 2) + 0.0
+        x = _short(rng.standard_normal((samples, network.widths[0])))
     apply = activate(network)
     pairs, a = [], x
     for layer, (name, (n_in, n_out)) in enumerate(
@@ -415,14 +401,14 @@ def saturated(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
     return replace(base, params=Params(pairs))
 
 
-def _within(a: Floats, w: Floats, b: Floats, bound: float, at_least: bool) -> tuple[Floats, Floats]:
+def _within(a: Floats, w: Floats, b: Floats, at_least: bool) -> tuple[Floats, Floats]:
     """Scale a layer so that its largest |z| is below the bound (or just below it)."""
     largest = float(np.abs(a @ w + b).max())
-    if largest > bound or (at_least and largest > 0.5):
-        factor = 0.95 * bound / largest
+    if largest > MAX_Z or (at_least and largest > 0.5):
+        factor = _NEAR * MAX_Z / largest
         decimals = _decimals(factor * w)
         w, b = _short(w * factor, decimals), _short(b * factor, decimals)
-        while np.abs(a @ w + b).max() > bound:  # rounding to so many decimals
+        while np.abs(a @ w + b).max() > MAX_Z:  # rounding to so many decimals
             w, b = _shorter(w, decimals), _shorter(b, decimals)
     return w, b
 

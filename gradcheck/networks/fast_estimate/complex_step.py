@@ -104,13 +104,7 @@ def points_of(problem: Problem, pairs: Pairs) -> Points:
 
 
 def points_near(problem: Problem, z: Floats, rng: np.random.Generator) -> Points:
-    """Return a problem's own point and :data:`MOVES` beside it.
-
-    Parameters
-    ----------
-    z : array
-        The first layer's pre-activation, (N, n[1]).
-    """
+    """Return a problem's own point and :data:`MOVES` beside it; z[1] is (N, n[1])."""
     x, (w, b) = problem.batch.x, problem.params.pairs[0]
     squares = b * b + np.zeros_like(z)
     for rows in rows_of(w, x, 2):
@@ -287,24 +281,12 @@ def meet(network: Network, epsilon: float = 0.0) -> bool:
 
 
 def by_one_sum(network: Network, y: Floats, z: Array, until: Activate, epsilon: float) -> Floats:
-    """Return the derivative of each sample's loss by the output's z, where they :func:`meet`.
+    """Return the derivative of each sample's loss by the output's z, (R, N, n[L]).
 
     The loss is moved by each unit's own part, all at once, with the sum held; and by the sum,
     once, which each unit moves by its part in it. That costs a few evaluations where moving each
     unit by itself costs one for each. But the largest unit of a sample is moved by itself: where
     it saturates, the two parts cancel.
-
-    Parameters
-    ----------
-    z : array
-        (R, 1, N, n[L]).
-    until : callable
-        The activations up to the loss.
-
-    Returns
-    -------
-    delta : array
-        (R, N, n[L]).
     """
     shifted = z - largest(z)
     row = LOSSES[network.loss].nested
@@ -328,15 +310,10 @@ def by_one_sum(network: Network, y: Floats, z: Array, until: Activate, epsilon: 
 def _by_shares(
     network: Network, y: Floats, shifted: Array, together: Array, epsilon: float
 ) -> OneSum:
-    """Take a loss of outputs that are shares of one sum.
+    """Take a loss of outputs that are shares of one sum; z is less its largest entry.
 
-    Parameters
-    ----------
-    shifted : array
-        z, less its largest entry.
-    together : array
-        The outputs where all z are moved together: what is added to the shares, and moved with
-        them (:mod:`gradcheck.networks.fast_estimate.rounding`), is left over.
+    The outputs where all z are moved ``together`` say what is added to the shares, and moved
+    with them (:mod:`gradcheck.networks.fast_estimate.rounding`).
     """
     inner = ACTIVATIONS[network.activations[-1]].share
     assert inner is not None
@@ -358,17 +335,10 @@ def _terms(network: Network, a: Array, y: Floats, epsilon: float) -> Array:
 
 
 def by_preactivation(parts: Linearised) -> Stack:
-    """Follow a move of every pre-activation forwards to the loss.
-
-    Returns
-    -------
-    gradients : list of (dW, db)
-        dW of shape (R, n[l-1], n[l]).
-    """
+    """Follow a move of every pre-activation forwards to the loss: dW is (R, n[l-1], n[l])."""
     depth = parts.problem.network.depth
-    return [parts.gradient(layer, _followed(parts, layer)) for layer in range(1, depth)] + [
-        parts.gradient(depth, parts.delta)
-    ]
+    followed = [parts.gradient(layer, _followed(parts, layer)) for layer in range(1, depth)]
+    return [*followed, parts.gradient(depth, parts.delta)]
 
 
 def _followed(parts: Linearised, layer: int) -> Floats:
@@ -387,15 +357,7 @@ def _followed(parts: Linearised, layer: int) -> Floats:
 
 
 def estimates(stack: Stack, bars: Stack) -> dict[str, Estimate]:
-    """Make estimates with bars, by tensor name.
-
-    Parameters
-    ----------
-    stack : Stack
-        Its first run is the estimate.
-    bars : Stack
-        Without the leading axis.
-    """
+    """Make estimates, the first run of the stack, with bars, by tensor name."""
     named = by_name(bars)
     return {name: Estimate(runs[0], named[name]) for name, runs in by_name(stack).items()}
 

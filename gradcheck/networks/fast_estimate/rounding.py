@@ -72,18 +72,7 @@ FLOOR = 8.0
 
 
 def bars(parts: Linearised, stack: Stack) -> Stack:
-    """Return the error bars of a gradient.
-
-    Parameters
-    ----------
-    stack : Stack
-        The gradient, as its first run.
-
-    Returns
-    -------
-    bars : list of (dW, db)
-        One of each, without the leading axis.
-    """
+    """Return the error bars of a gradient, which is the first run of the stack."""
     found = [_bars(parts, layer, delta, stack[layer - 1]) for layer, delta in deltas(parts)]
     return found[::-1]
 
@@ -113,10 +102,7 @@ def _bars(
 def _bars_of_first_weights(parts: Linearised, apart: Floats, least: float) -> Floats:
     """Return the bars of dW[1], some rows at a time: it may be the largest tensor.
 
-    Parameters
-    ----------
-    apart : array
-        How far delta[1] is from the first run's, (R - 1, N, n[1]). The inputs are the same.
+    ``apart`` is how far delta[1] is from the first run's, (R - 1, N, n[1]); inputs are the same.
     """
     (w, _), x, l2 = parts.problem.params.pairs[0], parts.problem.batch.x, parts.problem.network.l2
     bars_w = np.empty(w.shape)
@@ -205,8 +191,10 @@ def budget(
 
     granted = []
     for layer, delta in deltas(parts):
+        biases = delta.sum(axis=-2)
+        largest = float(np.abs(biases[0]).max(initial=0.0))
         granted += [
-            (f"b{layer}", _of_biases(delta.sum(axis=-2), unit)),
+            (f"b{layer}", _granted(spread(biases), largest, unit)),
             (f"W{layer}", _of_weights(parts, layer, delta, weights, unit)),
         ]
     return dict(reversed(granted))
@@ -249,10 +237,7 @@ def _of_weights(
 ) -> Floats:
     """Return the grant of a layer's dW, formed some rows at a time.
 
-    Parameters
-    ----------
-    weights : callable
-        Returns some rows of a layer's W at every run, (1 + RUNS, rows, n[l]).
+    ``weights`` returns some rows of a layer's W at every run, (1 + RUNS, rows, n[l]).
     """
     problem = parts.problem
     inputs = parts.run.a[layer - 2][:, 0] if layer > 1 else problem.batch.x
@@ -264,11 +249,6 @@ def _of_weights(
         largest = max(largest, float(np.abs(runs[0]).max(initial=0.0)))
         apart[rows] = spread(runs)
     return _granted(apart, largest, unit)
-
-
-def _of_biases(runs: Floats, unit: float) -> Floats:
-    """Likewise of a layer's db, (1 + RUNS, n[l])."""
-    return _granted(spread(runs), float(np.abs(runs[0]).max(initial=0.0)), unit)
 
 
 def _granted(apart: Floats, largest: float, unit: float) -> Floats:
@@ -288,28 +268,14 @@ FEW = 4.0
 
 
 def reach(problem: Problem, constant: float, unit: float) -> dict[str, Floats]:
-    """Return by tensor name how far each entry may move.
-
-    Parameters
-    ----------
-    problem : Problem
-        With a logarithmic loss.
-    constant, unit : float
-        In the logarithms, and the code's unit roundoff.
-    """
+    """Return by tensor name how far a constant in the logarithms may move each entry."""
     parts = at_own_point(problem)
     part = FEW * (constant + unit) / np.maximum(_seen(parts), np.finfo(float).tiny)
     return _below(parts, np.minimum(1.0, part))
 
 
 def beyond(problem: Problem, cut: float) -> dict[str, Floats]:
-    """Return how far each entry may move where only outputs beyond a cut may.
-
-    Parameters
-    ----------
-    cut : float
-        Outputs are kept between this and 1 less it.
-    """
+    """Return how far each entry may move where outputs are kept from 0 and 1 by a cut."""
     parts = at_own_point(problem)
     seen = _seen(parts)
     return _below(parts, ((seen < cut) | (seen > 1.0 - cut)).astype(np.float64))

@@ -15,6 +15,7 @@ activations curve, and keeps every unit of a piecewise activation on its own sid
 sides are then checked at every rung, and rungs that cross are not used.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -102,7 +103,6 @@ def second_estimates(
     reach : float
         How far a pre-activation may move at the first rung.
     """
-    apply = apply or activate(problem.network)
     named, moves = [], []
     for layer in range(1, problem.network.depth + 1):
         for name, along in ((f"W{layer}", _along_weights), (f"b{layer}", _along_biases)):
@@ -111,7 +111,7 @@ def second_estimates(
             # along a random direction, whatever the error is
             error = 3.0 * estimates[name].noise
             named += [(name, value, error) for value in values.tolist()]
-    found = slopes(problem, run, apply, moves, reach)
+    found = slopes(problem, run, apply or activate(problem.network), moves, reach)
     return [
         SecondEstimate(name, slope, value, error)
         for (name, value, error), slope in zip(named, found, strict=True)
@@ -121,13 +121,8 @@ def second_estimates(
 def first_steps(network: Network, zs: list[Array], rates: list[Array], reach: float) -> Floats:
     """Return the first step along each direction, (D,).
 
-    Parameters
-    ----------
-    zs : list of array
-        The pre-activations of the last layers, (..., N, n).
-    rates : list of array
-        How fast they move along each direction, (D, N, n). In the earlier of these layers,
-        only the first directions may move anything.
+    ``zs`` are the pre-activations of the last layers, (..., N, n), and ``rates`` how fast they
+    move along each direction, (D, N, n): in earlier layers the first directions alone may.
     """
     first = np.full(len(rates[-1]), reach)
     for name, z, rate in zip(network.activations[-len(zs) :], zs, rates, strict=True):
@@ -145,11 +140,8 @@ def first_steps(network: Network, zs: list[Array], rates: list[Array], reach: fl
 def rungs_on_one_side(network: Network, zs: list[Array]) -> NDArray[np.int_]:
     """Count, from the smallest step up, the rungs on which no unit changes sides, (D,).
 
-    Parameters
-    ----------
-    zs : list of array
-        The pre-activations of the last layers, at every rung on one side and then at every
-        rung on the other, (D, 2 K, N, n); D as in :func:`first_steps`.
+    ``zs`` are the pre-activations of the last layers, at every rung on one side and then at
+    every rung on the other, (D, 2 K, N, n); D as in :func:`first_steps`.
     """
     usable = np.full(len(zs[-1]), WITNESS_RUNGS)
     for name, z in zip(network.activations[-len(zs) :], zs, strict=True):
@@ -197,21 +189,7 @@ def of_weights(
     """Move a layer's W along directions that come some rows at a time.
 
     z is a sum over rows of W, which may be large: neither a whole direction nor a whole moved
-    W is ever held.
-
-    Parameters
-    ----------
-    problem : Problem
-    run : Evaluation
-        The forward as it is.
-    layer : int
-        From 1.
-    parts : iterable of (rows, directions)
-        Rows of W, and their part of the directions, (D, rows, n[l]).
-
-    Returns
-    -------
-    Moves
+    W is ever held. Each of the parts is some rows of W, and of the directions, (D, rows, n[l]).
     """
     w, b = problem.params.pairs[layer - 1]
     z, inputs, l2 = run.z[layer - 1], run.a[layer - 1], problem.network.l2
@@ -261,50 +239,27 @@ def _along_biases(
 def slopes(
     problem: Problem, run: Evaluation, apply: Activate, moves: list[Moves], reach: float
 ) -> list[Slope]:
-    """Difference the loss along directions of each tensor.
+    """Difference the loss along directions of each tensor, in the order of their layers.
 
-    Parameters
-    ----------
-    run : Evaluation
-        The forward as it is.
-    apply : callable
-        Its activations.
-    moves : list of Moves
-        In the order of their layers.
-    reach : float
-        How far a pre-activation may move at the first rung.
-
-    Returns
-    -------
-    slopes : list of Slope
-        Along all directions in their order.
+    Arguments are as in :func:`second_estimates`; there is a slope for each direction, in order.
     """
     steep = [
         (apply(layer, z + _NEAR) - apply(layer, z - _NEAR)) / (2.0 * _NEAR)
         for layer, z in enumerate(run.z[:-1], start=1)
     ]
     found = []
-    for together in _together(problem, _by_layer(moves)):
+    for together in _together(problem, [*_by_layer(moves)]):
         rates = _rates(problem, steep, together)
         h = steps(first_steps(problem.network, run.z[-len(rates) :], rates, reach), WITNESS_RUNGS)
         found += _extrapolated(problem, run, apply, together, h)
     return found
 
 
-def _by_layer(moves: list[Moves]) -> list[Moves]:
+def _by_layer(moves: list[Moves]) -> Iterator[Moves]:
     """Join the moves of each layer."""
-    joined: dict[int, list[Moves]] = {}
-    for some in moves:
-        joined.setdefault(some.layer, []).append(some)
-    return [
-        Moves(
-            layer,
-            np.concatenate([m.speed for m in some]),
-            np.concatenate([m.penalty for m in some]),
-            np.concatenate([m.rounding for m in some]),
-        )
-        for layer, some in joined.items()
-    ]
+    for layer, some in itertools.groupby(moves, key=lambda each: each.layer):
+        parts = [(each.speed, each.penalty, each.rounding) for each in some]
+        yield Moves(layer, *map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _together(problem: Problem, layers: list[Moves]) -> Iterator[list[Moves]]:
@@ -321,15 +276,8 @@ def _together(problem: Problem, layers: list[Moves]) -> Iterator[list[Moves]]:
 def _rates(problem: Problem, steep: list[Floats], layers: list[Moves]) -> list[Array]:
     """Return how fast each direction moves the pre-activations, from the first layer that moves.
 
-    Parameters
-    ----------
-    steep : list of array
-        By hidden layer, how steep its activations are, (N, n[l]).
-
-    Returns
-    -------
-    rates : list of array
-        By layer, (D, N, n[l]).
+    ``steep`` says by hidden layer how steep its activations are, (N, n[l]); rates are by layer,
+    (D, N, n[l]).
     """
     joining = {moves.layer: moves.speed for moves in layers}
     first = min(joining)
@@ -361,8 +309,7 @@ def _extrapolated(
     value += np.concatenate([moves.penalty for moves in layers])
     error += np.concatenate([moves.rounding for moves in layers])
     error += noise / h[:, 0]  # z of moved parameters is rounded too
-    along = zip(value.tolist(), error.tolist(), step.tolist(), strict=True)
-    return [Slope(*slope) for slope in along]
+    return list(map(Slope, value.tolist(), error.tolist(), step.tolist()))
 
 
 def _on_lines(z: Array, speed: Floats, signed: Floats) -> Array:

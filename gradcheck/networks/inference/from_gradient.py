@@ -273,29 +273,25 @@ def _rest(conventions: Conventions) -> Conventions:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A fit, and the definition whose gradient it comes nearest to.
+    """A fit of one kind of network, and the definition whose gradient it comes nearest to."""
 
-    Attributes
-    ----------
-    score : float
-        The part of the gradient that is right.
-    plain : bool
-        It needs no factor before the loss. That is likelier: one batch cannot tell 0.1 times a
-        sum from half a mean over five.
-    order : int
-        Smaller for what is tried later.
-    """
-
-    score: float
-    plain: bool
-    order: int
+    score: float  # the part of the gradient that is right
     fit: Fit
-    activations: Activations
     definition: Definition
 
-    def place(self) -> tuple[float, bool, int]:
-        """Return by what it is placed among others."""
-        return self.score, self.plain, self.order
+    @property
+    def network(self) -> Network:
+        """What the fit is of."""
+        widths = self.fit.problem.network.widths
+        return self.definition.network(widths, self.fit.activations[0])
+
+    @property
+    def plain(self) -> bool:
+        """Whether it needs no factor before the loss, which is likelier.
+
+        One batch cannot tell 0.1 times a sum from half a mean over five.
+        """
+        return not self.definition.scale
 
 
 def _differ_in_a_share(one: Fit, two: Fit) -> bool:
@@ -313,17 +309,15 @@ def _nearest(best: _Scored, scored: list[_Scored]) -> Asking[Fit]:
         return best.fit
     apart: list[tuple[float, Fit]] = []
     for each in scored:
-        fit = each.fit
-        alike = (each.score, each.activations, each.definition) == (
+        alike = (each.score, each.fit.activations, each.definition) == (
             best.score,
-            best.activations,
+            best.fit.activations,
             best.definition,
-        ) and _differ_in_a_share(best.fit, fit)
+        ) and _differ_in_a_share(best.fit, each.fit)
         if each is best or alike:
-            network = each.definition.network(fit.problem.network.widths, each.activations)
-            asked = replace(fit.problem, network=network)
-            answer = yield Request(Call.LOSS_AND_GRADS, asked, reading=fit.reading)
-            apart.append((np.inf if answer.failure else distance(asked, answer), fit))
+            asked = replace(each.fit.problem, network=each.network)
+            answer = yield Request(Call.LOSS_AND_GRADS, asked, reading=each.fit.reading)
+            apart.append((np.inf if answer.failure else distance(asked, answer), each.fit))
     enough = max(NEAR * min(off for off, _ in apart), ROUNDING)
     return next((fit for off, fit in apart if off <= enough), best.fit)
 
@@ -351,12 +345,12 @@ def choose(fits: list[Fit], seed: int) -> Asking[Fit | None]:
             logits = bool(fit.activations) and acts not in fit.activations  # a loss of what follows
             returns = LOGITS if logits else fit.returns
             chosen = replace(fit, activations=[acts], definitions=known, returns=returns)
-            scored.append(_Scored(score, not definition.scale, -order, chosen, acts, definition))
+            scored.append(_Scored(score, chosen, definition))
             if score >= 1.0 and not definition.scale:
                 right = each
     if not scored:
         return None
-    best = max(scored, key=_Scored.place)
+    best = max(scored, key=lambda each: (each.score, each.plain))  # of equals the first
     if best.score >= RIGHT_ENOUGH:
         return (yield from _nearest(best, scored))
     if first.argument is not None:

@@ -8,6 +8,7 @@ import pytest
 from mpmath import mp
 
 from gradcheck.networks import sampling
+from gradcheck.networks.definitions import PAIRINGS
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Batch, Network, Params, Problem
 from tests.networks.fast_estimate.mpmath_truth import (
@@ -70,7 +71,7 @@ def test_bars_cover_the_mpmath_truth_on_sixty_problems(record_property: Report) 
 
 
 @pytest.mark.parametrize(
-    ("output", "loss"), [pair for pair in sampling.PAIRINGS if pair[0] in ("softmax", "sigmoid")]
+    ("output", "loss"), [pair for pair in PAIRINGS if pair[0] in ("softmax", "sigmoid")]
 )
 def test_bars_cover_the_mpmath_truth_where_outputs_saturate(
     output: str, loss: str, record_property: Report

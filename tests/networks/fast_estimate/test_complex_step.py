@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from gradcheck.networks import sampling
-from gradcheck.networks.definitions import Evaluation, Pairs, evaluate
+from gradcheck.networks.definitions import PAIRINGS, Evaluation, Pairs, evaluate
 from gradcheck.networks.fast_estimate import Truth, complex_step, rounding
 from gradcheck.networks.fast_estimate.complex_step import (
     Stack,
@@ -73,7 +73,7 @@ def test_both_ways_agree_on_every_kind_of_network(problem: Problem) -> None:
     assert_both_ways_agree(problem, "a drawn problem")
 
 
-@pytest.mark.parametrize(("output", "loss"), sampling.PAIRINGS)
+@pytest.mark.parametrize(("output", "loss"), PAIRINGS)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_both_ways_agree_for_every_output_and_loss(output: str, loss: str, reduction: str) -> None:
     support = replace(
