@@ -206,6 +206,10 @@ class Nested:
     outer: Callable[[Array, Array], Array]
     plain: Callable[[Array, Array], Array]
 
+    def loss(self, z: Array, y: Array) -> Array:
+        """Return the loss of each sample, (..., N)."""
+        return self.outer(total(self.inner(z)), y) + total(self.plain(z, y))
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -224,10 +228,8 @@ class Loss:
     terms : callable or None
         ``(z, a, y) -> terms`` of shape (..., N, n), one made of each unit's z, a and y alone,
         that sum to the loss. None where the sum over units stands inside a logarithm.
-    whole : callable or None
-        ``(z, a, y) -> loss`` of shape (..., N), for those whose terms are None.
     nested : Nested or None
-        The same loss by its one sum, likewise.
+        The loss by that one sum, for those whose terms are None.
     through_logarithm : callable or None
         Terms of the same loss written with ``log(a + epsilon)``, as much code does:
         ``(z, a, y, epsilon) -> terms``. None where no logarithm occurs.
@@ -245,7 +247,6 @@ class Loss:
     targets: str
     formula: str = ""
     terms: Callable[[Array, Array, Array], Array] | None = None
-    whole: Callable[[Array, Array, Array], Array] | None = None
     nested: Nested | None = None
     through_logarithm: Callable[[Array, Array, Array, float], Array] | None = None
     derivative: Callable[[Array, Array], Array] | None = None
@@ -280,9 +281,9 @@ class Loss:
 
     def per_sample(self, z: Array, a: Array, y: Array, epsilon: float = 0.0) -> Array:
         """Return the loss of each sample, (..., N); arguments as of :meth:`each`."""
-        if self.whole is not None and not (epsilon and self.logarithmic):
-            return self.whole(z, a, y)
-        return total(self.each(z, a, y, epsilon))
+        if self.nested is None or epsilon:
+            return total(self.each(z, a, y, epsilon))
+        return self.nested.loss(z - largest(z), y)
 
     def of_outputs(self, a: Array, y: Array) -> Array:
         """Return the loss of each sample by the outputs alone, right or wrong ones."""
@@ -293,13 +294,6 @@ def _squares(a: Array, y: Array) -> Array:
     residual = a - y
     squares: Array = residual * residual
     return squares
-
-
-def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    shifted = z - largest(z)
-    own = np.einsum("...k,...k->...", y, shifted)
-    losses: Array = total(y) * log(total(exp(shifted))) - own
-    return losses
 
 
 def _binary_cross_entropy_log(z: Array, a: Array, y: Array, epsilon: float) -> Array:
@@ -343,7 +337,6 @@ _LOSSES = (
         ("softmax",),
         "one_hot",
         formula="-sum y log a",
-        whole=_cross_entropy,
         nested=Nested(exp, lambda s, y: total(y) * log(s), lambda z, y: -y * z),
         through_logarithm=lambda z, a, y, epsilon: -y * log(a + epsilon),
         by_outputs=lambda a, y: -total(y * np.log(np.where(y > 0, a, 1.0))),

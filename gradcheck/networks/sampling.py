@@ -1,11 +1,10 @@
 """Problems drawn at random: ``problem(seed, index)``, replayable by the two numbers.
 
-Everything that is drawn comes from the tables below, which the tests'
-strategies share. Values have two decimals, so that a failure reads well. Five
-problems in a row share an architecture, which lets code that compiles a network
-compile it once.
+Values have two decimals, so that a failure reads well. Five problems in a row share an
+architecture, which lets code that compiles a network compile it once.
 """
 
+import itertools
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -185,15 +184,12 @@ def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
     support : Support
         What may be drawn.
 
-    Yields
-    ------
-    Problem
+    Returns
+    -------
+    iterator of Problem
         That of :func:`problem` by each number in turn.
     """
-    index = 0
-    while True:
-        yield problem(seed, index, support)
-        index += 1
+    return (problem(seed, index, support) for index in itertools.count())
 
 
 def architecture(rng: np.random.Generator, support: Support = EVERYTHING) -> tuple[Network, int]:
@@ -223,7 +219,7 @@ def _widths(rng: np.random.Generator, depth: int) -> tuple[int, ...]:
     widths = rng.integers(1, MAX_WIDTH + 1, size=depth + 1)
     if shape == "one_output":
         widths[-1] = 1
-    return tuple(int(n) for n in widths)
+    return tuple(widths.tolist())
 
 
 def fill(

@@ -287,10 +287,7 @@ def _ranked(
 ) -> Fit:
     """Hold one answer against every definition, or against those another answer left.
 
-    Parameters
-    ----------
-    none : Fit
-        What a reading that fits nothing is.
+    What fits nothing is as ``none``.
     """
     if outputs is None:
         return _by_loss(none, claimed, among)
@@ -376,12 +373,8 @@ def problem_for(
     pairs = []
     for layer, (n_in, n_out) in enumerate(network.shapes, start=1):
         b = rng.normal(size=n_out) * 0.5
-        pairs.append(
-            (
-                rng.normal(size=(n_in, n_out)) * min(1.0, _FEW / n_in) ** 0.5,
-                np.zeros(n_out) if missing and layer > 1 else b,
-            )
-        )
+        w = rng.normal(size=(n_in, n_out)) * min(1.0, _FEW / n_in) ** 0.5
+        pairs.append((w, np.zeros(n_out) if missing and layer > 1 else b))
     x = rng.normal(size=(samples, network.widths[0]))
     width = network.widths[-1]
     y = np.eye(width)[rng.integers(width, size=samples)]

@@ -1,10 +1,9 @@
 """What only a gradient or a step tells: the loss it is of, its reduction, and which reading it is.
 
-Mean or sum? Where a network is named without its reduction, the numbers of the code say.
-
-The loss says it first: it is that of one reduction, or (where it is none that is known) a
-batch's is the sum or the mean of its samples'. Else the gradient says it, likewise. What
-neither tells is asked for: assumed, it would make right code wrong.
+Where a network is named without its reduction, the loss says it first: it is that of one
+reduction, or (where it is none that is known) a batch's is the sum or the mean of its samples'.
+Else the gradient says it, likewise. What neither tells is asked for: assumed, it would make
+right code wrong.
 """
 
 import itertools
@@ -55,36 +54,32 @@ def _formed(problem: Problem) -> Tensors:
 _kept = lru_cache(maxsize=1024)(_formed)
 
 
+def _apart(problem: Problem, observation: Observation, factor: float = 1.0) -> list[float]:
+    """Return how far each tensor is from the true one times a factor, relative to that."""
+    truth = _truth(problem)
+    apart = []
+    for name, claim in observation.tensors.items():
+        value = factor * truth[name]
+        size = float(np.linalg.norm(value))
+        apart.append(float(np.linalg.norm(claim - value)) / size if size else np.inf)
+    return apart
+
+
 def share(problem: Problem, observation: Observation, factor: float = 1.0) -> float:
     """Return the part of the tensors that are right, the last layers counting most.
 
-    Parameters
-    ----------
-    factor : float
-        By how much the code's own gradient is to be larger than the definition's.
+    The code's own gradient is to be larger than the definition's by the factor.
     """
-    truth = _truth(problem)
-    total = right = 0.0
-    for place, (name, claim) in enumerate(observation.tensors.items()):
-        value = factor * truth[name]
-        weight = 2.0 ** (place // 2)  # alike for both tensors of a layer
-        total += weight
-        size = float(np.linalg.norm(value))
-        if float(np.linalg.norm(claim - value)) <= RIGHT * size and size:
-            right += weight
-    return right / total
+    apart = _apart(problem, observation, factor)
+    weights = [2.0 ** (place // 2) for place in range(len(apart))]  # alike for W and b of a layer
+    right = (weight for weight, off in zip(weights, apart, strict=True) if off <= RIGHT)
+    return sum(right) / sum(weights)
 
 
 def distance(problem: Problem, observation: Observation) -> float:
     """Return how far the tensors are from the true ones that are right, relative to those."""
-    truth = _truth(problem)
-    apart = []
-    for name, claim in observation.tensors.items():
-        size = float(np.linalg.norm(truth[name]))
-        off = float(np.linalg.norm(claim - truth[name]))
-        if off <= RIGHT * size and size:
-            apart.append(off / size)
-    return max(apart, default=0.0)
+    apart = _apart(problem, observation)
+    return max((off for off in apart if off <= RIGHT), default=0.0)
 
 
 #: Relative difference up to which a loss, or a batch and its samples put together, are the same.
@@ -100,14 +95,9 @@ def with_each(problem: Problem) -> dict[str, Problem]:
 
 
 def reduction(problem: Problem, reading: int) -> Asking[tuple[str, str]]:
-    """Find the reduction by which the code's numbers go together.
+    """Find the reduction by which the code's numbers go together, and by what it was told.
 
-    Returns
-    -------
-    reduction : str
-        Empty where they do not tell.
-    how : str
-        By what it was told.
+    Empty where they do not tell.
     """
     if problem.batch.size == 1:
         return "mean", "of one sample a call it is the sum, too"
@@ -182,16 +172,10 @@ def nearest_definition(
     """Return the definition whose gradient comes nearest, and how near.
 
     A constant before the loss cannot be told from one before the rate, so any simple one will
-    do where the code has no loss.
-
-    Parameters
-    ----------
-    fit : Fit
-        Its activations and definitions are those that are possible; where there are none, all
-        are. Where the last activation is the identity, what was seen may have been logits.
-    signs : tuple of int
-        With -1 also gradients that point the other way: code that trains by them goes
-        uphill, whatever the constant.
+    do where the code has no loss. The activations and definitions of the fit are those that are
+    possible; where there are none, all are. Where the last activation is the identity, what was
+    seen may have been logits. With a sign of -1 also gradients count that point the other way:
+    code that trains by them goes uphill, whatever the constant.
     """
     problem, definitions = fit.problem, fit.definitions
     depth, width = problem.network.depth, problem.network.widths[-1]

@@ -67,12 +67,8 @@ def most_in_one_step(fit: Fit, base: Network, seed: int) -> Asking[int | None]:
 
     One step goes in proportion to the rate; where another follows from where it led, both
     together do not. Whatever else does not go in proportion to the rate says nothing, as what
-    is so on two samples.
-
-    Returns
-    -------
-    int or None
-        None where any number of samples makes one step, or where nothing can be seen of it.
+    is so on two samples. None where any number of samples makes one step, or where nothing can be
+    seen of it.
     """
     own = fit.conventions.rate.built_in if fit.conventions.rate else None
     if own is not None:
@@ -97,10 +93,7 @@ def most_in_one_step(fit: Fit, base: Network, seed: int) -> Asking[int | None]:
     low, high = 2, MANY_SAMPLES
     while high - low > 1:
         middle = (low + high) // 2
-        if (yield from one(middle)):
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if (yield from one(middle)) else (low, middle)
     return low
 
 
