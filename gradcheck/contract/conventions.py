@@ -45,6 +45,12 @@ class Penalty(StrEnum):
     LAMBDA = "lambda = l2"
     HALF_LAMBDA = "lambda = l2 / 2"
 
+    def factor(self, l2: float, samples: int) -> float:
+        """Return what the code's factor has to be for a penalty and N samples."""
+        if self in (Penalty.HALF_REG, Penalty.HALF_LAMBDA):
+            return l2 / 2
+        return l2 * samples if self is Penalty.LAMBDA_N else l2
+
 
 @dataclass(frozen=True)
 class LossSource:

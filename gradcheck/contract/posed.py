@@ -15,6 +15,8 @@ from gradcheck.errors import UsageError
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
+#: Of a network, layer by layer: its parameters, or a gradient by them.
+Pairs = list[Pair]
 
 
 @dataclass(frozen=True)

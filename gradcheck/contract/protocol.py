@@ -113,6 +113,11 @@ class Request:
     anew: bool = False
     reading: int | None = None
 
+    @property
+    def kept(self) -> bool:
+        """Whether the answer is remembered, and the code not asked again."""
+        return not (self.fresh or self.anew or self.call is Call.STEP)
+
 
 #: What code raises to say that it does not support something.
 REFUSAL = "NotImplementedError"

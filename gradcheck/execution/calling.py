@@ -63,20 +63,7 @@ class Caller:
         self._returned: list[tuple[Any, bytes]] = []
 
     def call(self, code: Any, request: Request) -> Observation:
-        """Call one function of the code.
-
-        Parameters
-        ----------
-        code : object
-            Follows :class:`gradcheck.contract.protocol.Implementation`.
-        request : Request
-            Of a :class:`gradcheck.contract.posed.Posed`.
-
-        Returns
-        -------
-        observation : Observation
-            With a failure where there is no answer; only KeyboardInterrupt is raised.
-        """
+        """Call one function of the code; only KeyboardInterrupt is ever raised."""
         call = request.call
         if not callable(getattr(code, call.value, None)):
             return _failed("unsupported", f"there is no function {call.value}")
@@ -95,11 +82,8 @@ class Caller:
 
     def _failure(self, error: BaseException, call: Call) -> Failure:
         """Say what was raised, and on which of the code's own lines."""
-        place, text, main = (
-            self._sources.find(trail_of(error)),
-            first_line(error),
-            self._sources.main,
-        )
+        place, main = self._sources.find(trail_of(error)), self._sources.main
+        text = first_line(error)
         if isinstance(error, NotImplementedError):
             return Failure("unsupported", text, place)
         if isinstance(error, MemoryError):
@@ -219,11 +203,7 @@ class _CountedStderr:
 
 @contextlib.contextmanager
 def _quiet(stream: Any) -> Iterator[None]:
-    with (
-        contextlib.redirect_stdout(stream),
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-    ):
+    with contextlib.redirect_stdout(stream), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
@@ -253,16 +233,17 @@ class InProcess:
         renew: Callable[[], Any] | None = None,
         adapter: str | None = None,
     ) -> None:
-        self._adapter = adapter
-        self._sources = Anywhere(implementation)
-        self._implementation, self._first = implementation, 0
-        found = readings(implementation, adapter, self._sources)
-        self.readings, self._following = found.readings, found.following
-        self.inferred_reading = 0
-        self._renew = renew or _copier(implementation)
-        self.calls = 0
+        self._sources, self._adapter = Anywhere(implementation), adapter
+        self._implementation, self._renew = implementation, renew or _copier(implementation)
+        self.inferred_reading = self._first = self.calls = self._printed = 0
         self._memory: dict[Request, Observation] = {}
-        self._caller, self._printed = Caller(self._sources), 0
+        self._find(implementation)
+
+    def _find(self, implementation: Any) -> None:
+        """Find out how the code can be asked, and know nothing that it did before."""
+        found = readings(implementation, self._adapter, self._sources, self._first)
+        self.readings, self._following = found.readings, found.following
+        self._caller = Caller(self._sources)
 
     @property
     def printed(self) -> int:
@@ -271,19 +252,16 @@ class InProcess:
 
     def offers(self, call: Call) -> bool:
         """Say whether the code has the function at all."""
-        return callable(getattr(self._code(None), call.value, None))
-
-    def _code(self, reading: int | None) -> Any:
-        return self.readings[self.inferred_reading if reading is None else reading].implementation
+        return call.value in self.readings[self.inferred_reading].calls
 
     def more(self) -> bool:
         """Look for readings by adapters not tried yet; False where there are none."""
         if self._adapter or self._following >= len(ADAPTERS):
             return False
         self._first, self.inferred_reading = self._following, 0
+        self._printed = self.printed
         self._memory.clear()
-        found = readings(self._implementation, None, self._sources, self._first)
-        self.readings, self._following = found.readings, found.following
+        self._find(self._implementation)
         return self.offers(Call.LOSS_AND_GRADS)
 
     def begin(self, request: Request) -> None:
@@ -291,24 +269,19 @@ class InProcess:
 
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one."""
+        if request.kept and request in self._memory:
+            return self._memory[request]
         if request.anew and self._renew is not None:
-            renewed = readings(self._renew(), self._adapter, self._sources, self._first)
-            self.readings = renewed.readings
-            self._printed += self._caller.printed
-            self._caller = Caller(self._sources)
-        if request.fresh or request.anew or request not in self._memory:
-            observation = self._ask(request)
-            if request.fresh or request.anew or request.call is Call.STEP:
-                return observation
-            self._memory[request] = observation
-        return self._memory[request]
-
-    def _ask(self, request: Request) -> Observation:
-        code = self._code(request.reading)
+            self._printed = self.printed
+            self._find(self._renew())
+        reading = self.inferred_reading if request.reading is None else request.reading
         self.calls += 1
         start = time.perf_counter()
-        observation = self._caller.call(code, request)
-        return replace(observation, seconds=time.perf_counter() - start)
+        observation = self._caller.call(self.readings[reading].implementation, request)
+        observation = replace(observation, seconds=time.perf_counter() - start)
+        if request.kept:
+            self._memory[request] = observation
+        return observation
 
 
 def _copier(implementation: Any) -> Callable[[], Any] | None:

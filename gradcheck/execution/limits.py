@@ -228,32 +228,24 @@ def kill(root: int, mark: str) -> None:
             every = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
             running = [p for p in _marked(every, mark) if alive(p)]
             seen.update(running)
-        for process in running:  # stopped first, so that none can start another meanwhile
-            _signal(process, signal.SIGSTOP)
-        for process in running:
-            _signal(process, signal.SIGKILL)
-        _reap([p for p in seen if p != root])
+        # stopped first, so that none can start another meanwhile
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for process in running:
+                with contextlib.suppress(OSError):
+                    os.kill(process, number)
+        for process in seen - {root}:
+            with contextlib.suppress(OSError):  # most are no children of ours
+                os.waitpid(process, os.WNOHANG)
         if not running:
             return
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
 
 
-def _reap(processes: list[int]) -> None:
-    for process in processes:
-        with contextlib.suppress(OSError):  # most are no children of ours
-            os.waitpid(process, os.WNOHANG)
-
-
 def alive(process: int) -> bool:
     """Whether a process runs; one that has ended is listed until its parent asks (Linux)."""
     state = _read(f"/proc/{process}/stat").rpartition(b")")[2].split()
     return bool(state) and state[0] not in (b"Z", b"X")
-
-
-def _signal(process: int, number: int) -> None:
-    with contextlib.suppress(OSError):
-        os.kill(process, number)
 
 
 def _read(path: str) -> bytes:

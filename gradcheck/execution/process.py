@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from gradcheck.execution import wire
 from gradcheck.execution.limits import (
@@ -45,34 +45,6 @@ from gradcheck.execution.limits import (
 _CHUNK = 2**18
 
 
-class Channel(Protocol):
-    """Bytes to and from a worker. ``deadline`` is a time of ``time.monotonic``."""
-
-    def send(self, data: bytes, deadline: float) -> None:
-        """Write all of it; a worker that is gone is noticed when its answer is read.
-
-        Raises
-        ------
-        TimeoutError
-            When the worker does not take it in time.
-        """
-        ...
-
-    def receive(self, size: int, deadline: float) -> bytes:
-        """Read at most so many bytes, none at the end.
-
-        Raises
-        ------
-        TimeoutError
-            When nothing comes in time.
-        """
-        ...
-
-    def close(self) -> None:
-        """Close both pipes."""
-        ...
-
-
 class Polled:
     """Pipes that can be polled.
 
@@ -92,7 +64,10 @@ class Polled:
         self._buffer = b""
 
     def send(self, data: bytes, deadline: float) -> None:
-        """See :class:`Channel`."""
+        """Write all of it; a worker that is gone is noticed when its answer is read.
+
+        Raises TimeoutError when it is not taken by a time of ``time.monotonic``.
+        """
         view = memoryview(data)
         while view:
             try:
@@ -103,7 +78,7 @@ class Polled:
                 return
 
     def receive(self, size: int, deadline: float) -> bytes:
-        """See :class:`Channel`."""
+        """Read at most so many bytes, none at the end. Raises TimeoutError as above."""
         if not self._buffer:
             self._wait(self._readable, deadline)
             self._buffer = os.read(self._in, _CHUNK)
@@ -111,7 +86,7 @@ class Polled:
         return taken
 
     def close(self) -> None:
-        """See :class:`Channel`."""
+        """Close both pipes."""
         for file in self._files:
             with contextlib.suppress(OSError):
                 file.close()
@@ -140,11 +115,11 @@ class Threaded:
             threading.Thread(target=work, name="gradcheck pipe", daemon=True).start()
 
     def send(self, data: bytes, deadline: float) -> None:
-        """See :class:`Channel`; how long it takes shows when the answer is read."""
+        """See :class:`Polled`; how long it takes shows when the answer is read."""
         self._given.put(data)
 
     def receive(self, size: int, deadline: float) -> bytes:
-        """See :class:`Channel`."""
+        """See :class:`Polled`."""
         self._wanted.put(size)
         try:
             return self._received.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -152,7 +127,7 @@ class Threaded:
             raise TimeoutError from None
 
     def close(self) -> None:
-        """See :class:`Channel`; a thread that is kept waiting closes its pipe later."""
+        """See :class:`Polled`; a thread that is kept waiting closes its pipe later."""
         self._wanted.put(None)
         self._given.put(None)
 
@@ -267,10 +242,7 @@ class Process:
     def receive(self, tags: tuple[bytes, ...], number: int, deadline: float) -> wire.Frame:
         """Wait for one frame.
 
-        Raises
-        ------
-        WorkerLostError
-            When none comes in time, or something else than this frame does.
+        Raises WorkerLostError when none comes in time, or something else than this frame does.
         """
         try:
             frame = wire.read(lambda size: self._channel.receive(size, deadline), tags)
@@ -291,10 +263,7 @@ class Process:
     def send(self, frame: wire.Frame, seconds: float) -> None:
         """Send a frame.
 
-        Raises
-        ------
-        WorkerLostError
-            When the worker is gone, or takes nothing in so many seconds.
+        Raises WorkerLostError when the worker is gone, or takes nothing in so many seconds.
         """
         if self._failure or self._ended.is_set():
             raise self._lost()

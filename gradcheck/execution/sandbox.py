@@ -24,7 +24,7 @@ import shutil
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,19 +135,11 @@ def _bubblewrap(staged: StagedCode, limits: Limits) -> Command:
     namespaces = _ROOT_NAMESPACES if root else ("--unshare-all", "--unshare-user")
     variables = [word for pair in _environment(_SCRATCH).items() for word in ("--setenv", *pair)]
     arguments = [
-        shutil.which("bwrap") or "bwrap",
-        "--cap-drop",
-        "ALL",
-        *namespaces,
-        "--hostname",
-        "sandbox",
-        "--die-with-parent",
-        "--new-session",
+        *(shutil.which("bwrap") or "bwrap", "--cap-drop", "ALL", *namespaces),
+        *("--hostname", "sandbox", "--die-with-parent", "--new-session"),
         *variables,
         *_mounts(staged),
-        "--chdir",
-        _SCRATCH,
-        "--",
+        *("--chdir", _SCRATCH, "--"),
         *_worker(_LIBRARY, confinement),
     ]
     # its own environment is empty: it can be read from inside
@@ -183,33 +175,22 @@ _TOP = ("/lib", "/lib32", "/lib64", "/libx32")
 
 
 def _needed() -> list[str]:
-    """What Python needs of this machine, outermost first."""
+    """What Python needs of this machine, outermost first; what lies inside another is left out."""
+    base, platform = sys.base_prefix, sys.base_exec_prefix
+    scheme = {"base": base, "platbase": platform}
     paths = {
-        name: None
-        for name in ("/usr/lib", "/usr/lib32", "/usr/lib64", *_TOP)
-        if os.path.lexists(name)
+        *("/usr/lib", "/usr/lib32", "/usr/lib64", *_TOP),
+        *("/etc/ld.so.cache", "/etc/alternatives", _python(), *site_folders()),
+        *(sysconfig.get_path(key, vars=scheme) for key in ("stdlib", "platstdlib")),
+        # its own shared libraries, as conda has them
+        *(str(Path(prefix, name)) for prefix in (base, platform) for name in ("lib", "lib64")),
     }
-    for name in ("/etc/ld.so.cache", "/etc/alternatives"):
-        paths[name] = None
-    paths[_python()] = None
-    scheme = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
-    for key in ("stdlib", "platstdlib"):
-        paths[sysconfig.get_path(key, vars=scheme)] = None
-    # its own shared libraries, as conda has them
-    for prefix in (sys.base_prefix, sys.base_exec_prefix):
-        paths |= {str(Path(prefix, name)): None for name in ("lib", "lib64")}
-    paths |= dict.fromkeys(site_folders())
-    return list(_outermost(path for path in paths if Path(path).exists()))
-
-
-def _outermost(paths: Iterable[str]) -> Iterator[str]:
-    """Leave out what lies inside another one."""
     kept: list[str] = []
-    for path in sorted(set(paths), key=len):
+    for path in sorted(filter(os.path.exists, paths), key=len):
         inside = any(path.startswith(f"{other}/") for other in kept)
         if not inside or is_installed(Path(path)):  # of that one, a folder is hidden
             kept.append(path)
-            yield path
+    return kept
 
 
 def _has_bubblewrap() -> bool:
@@ -263,10 +244,7 @@ class Worker:
     def ready(self) -> "Worker":
         """Wait until it is ready, or another one at the next level is.
 
-        Raises
-        ------
-        SandboxError
-            When none gets ready at a level that is good enough.
+        Raises SandboxError when none gets ready at a level that is good enough.
         """
         while True:
             try:

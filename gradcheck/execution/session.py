@@ -134,10 +134,7 @@ class Remote:
     def more(self) -> bool:
         """Look for readings by adapters not tried yet; False where there are none.
 
-        Raises
-        ------
-        WorkerLostError
-            When the code is gone by that.
+        Raises WorkerLostError when the code is gone by that.
         """
         if self._following >= len(ADAPTERS) or self._launch.target.options.adapter:
             return False
@@ -154,7 +151,7 @@ class Remote:
         answer is asked for.
         """
         key = (self._reading(request), request)
-        if self._lost or self._begun or key in self._memory or not _kept(request):
+        if self._lost or self._begun or key in self._memory or not request.kept:
             return
         if self._begins % _APART == 0 and self._begins < _SPARES * _APART:
             # told when a worker is needed, and none can be had
@@ -166,17 +163,14 @@ class Remote:
     def ask(self, request: Request) -> Observation:
         """Carry out a request, or recall the answer to the same one.
 
-        Raises
-        ------
-        WorkerLostError
-            When the code hangs, crashes or goes past a limit, and ever after.
+        Raises WorkerLostError when the code hangs, crashes or goes past a limit, and ever after.
         """
         if self._lost:
             raise self._lost
         if self._begun:
             self._finish(self._begun)
         key = (self._reading(request), request)
-        if _kept(request) and key in self._memory:
+        if request.kept and key in self._memory:
             return self._memory[key]
         if request.anew:
             with self._latching(request):
@@ -204,7 +198,7 @@ class Remote:
             with self._charged():
                 answer = self._worker.process.answer(begun.frame, (wire.ANSWER,), left)
             observation = self._read(answer, request, begun.since)
-        if _kept(request):  # as long as memory allows; what is not is asked again
+        if request.kept:  # as long as memory allows; what is not is asked again
             self._held += numbers(request.problem.network, request.problem.batch.size)
             if self._held <= MAX_TOGETHER:
                 self._memory[begun.key] = observation
@@ -366,11 +360,6 @@ def _offer(value: wire.Value) -> Offer:
     adapter, calls, *fields = value if isinstance(value, tuple) else (None, None)
     (name,) = wire.texts((adapter,))
     return Offer(name, wire.read_conventions(tuple(fields)), wire.texts(calls))
-
-
-def _kept(request: Request) -> bool:
-    """Whether the answer to a request is remembered."""
-    return not (request.fresh or request.anew or request.call is Call.STEP)
 
 
 T = TypeVar("T")

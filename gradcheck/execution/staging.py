@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck.errors import DECLARATION, Place, UsageError, line_of
-from gradcheck.reading.running import cells
 from gradcheck.reading.target import MAX_BYTES, Target, check_path
 
 #: The modules of gradcheck that a worker can import; a folder stands for all its modules.
@@ -158,10 +157,7 @@ class StagedCode:
 def stage(target: Target) -> StagedCode:
     """Copy the code under test to a private folder.
 
-    Raises
-    ------
-    UsageError
-        When a file cannot be read, or a package is too large.
+    Raises UsageError when a file cannot be read, or a package is too large.
     """
     root = _private_folder()
     texts: dict[str, bytes] = {}
@@ -191,6 +187,8 @@ def stage(target: Target) -> StagedCode:
 
 def _cell(notebook: bytes, file: str, name: str) -> str | bytes | None:
     """Return the text of a cell of a notebook, by the name it runs under."""
+    from gradcheck.reading.running import cells  # a launch does not wait for it
+
     try:
         found, _ = cells(notebook, file)
     except Exception:  # whatever there is in it: then it has no lines

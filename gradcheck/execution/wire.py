@@ -101,13 +101,7 @@ class Frame:
 
 
 def pack(frame: Frame) -> bytes:
-    """Write a frame.
-
-    Raises
-    ------
-    WireError
-        When it is larger than a frame may be.
-    """
+    """Write a frame. Raises WireError when it is larger than a frame may be."""
     parts: list[bytes] = []
     for value in frame.values:
         _write(value, parts, 0)
@@ -118,24 +112,10 @@ def pack(frame: Frame) -> bytes:
 
 
 def read(receive: Callable[[int], bytes], tags: Collection[bytes]) -> Frame | None:
-    """Read one frame.
+    """Read one frame with one of some tags; None when there is nothing more.
 
-    Parameters
-    ----------
-    receive : callable
-        Returns at most as many bytes as asked for, and none at the end.
-    tags : collection of bytes
-        The tags that are allowed.
-
-    Returns
-    -------
-    frame : Frame or None
-        None when there is nothing more.
-
-    Raises
-    ------
-    WireError
-        When the bytes are no such frame.
+    ``receive`` returns at most as many bytes as asked for, and none at the end. Raises WireError
+    when the bytes are no such frame.
     """
     head = _exactly(receive, _HEAD.size)
     if not head:
@@ -156,10 +136,7 @@ def read(receive: Callable[[int], bytes], tags: Collection[bytes]) -> Frame | No
 def unpack(body: bytes) -> tuple[Value, ...]:
     """Read the values of a frame's body.
 
-    Raises
-    ------
-    WireError
-        When it is not a row of values, or there are too many.
+    Raises WireError when it is not a row of values, or there are too many.
     """
     reader = _Reader(body)
     values = []
@@ -312,10 +289,7 @@ def answer_frame(number: int, seen: "Observation") -> Frame:
 def read_answer(frame: Frame, call: "Call", problem: "Posed") -> "Observation":
     """Read an answer, and believe no more of it than that it is numbers.
 
-    Raises
-    ------
-    WireError
-        When it is not an answer to this question.
+    Raises WireError when it is not an answer to this question.
     """
     from gradcheck.contract.posed import Tensors
     from gradcheck.contract.protocol import Call, Observation
@@ -372,10 +346,7 @@ def failure_values(failure: "Failure") -> tuple[Value, ...]:
 def read_failure(values: Sequence[Value]) -> "Failure":
     """Read a failure; its place says a file and a number, and nobody looked them up yet.
 
-    Raises
-    ------
-    WireError
-        When it is none.
+    Raises WireError when it is none.
     """
     from gradcheck.contract.protocol import Failure
 
@@ -401,10 +372,7 @@ def _blocks(values: Value, shapes: Sequence[tuple[int, ...]]) -> "list[Floats]":
 def texts(value: Value, longest: int = MAX_MESSAGE) -> tuple[str, ...]:
     """Read a list of texts; what is longer is cut off.
 
-    Raises
-    ------
-    WireError
-        When it is something else.
+    Raises WireError when it is something else.
     """
     items = value if isinstance(value, tuple | list) else None
     if items is None or len(items) > 10 * MAX_NOTES:
@@ -433,12 +401,7 @@ def _field(value: Any) -> Value:
 def read_conventions(values: Value) -> Conventions:
     """Read conventions, and believe no more of them than that each field is of its type.
 
-    Raises
-    ------
-    WireError
-        When they are none.
-    ValueError
-        When a field holds a word that is not one of its words.
+    Raises WireError when they are none, ValueError when a word is not one of its field's.
     """
     read: Conventions = _read_as(Conventions, values)
     return read

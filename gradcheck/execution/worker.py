@@ -42,13 +42,7 @@ _DECLARED = 200
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until the parent closes the pipe.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        What :meth:`Confinement.arguments` wrote.
-    """
+    """Serve until the parent closes the pipe; arguments are :meth:`Confinement.arguments`."""
     receive, send = _private_pipes()
     confine(Confinement.parse(arguments))
     import numpy  # noqa: F401  (before the code under test is timed)
@@ -96,43 +90,33 @@ class _Server:
         self._loaded: Any = None
         self._readings: tuple[Any, ...] = ()
 
-    def serve(self, frame: Any) -> Any:
-
-        if frame.tag == wire.LOAD:
-            return self._answered(frame, self._load)
-        if frame.tag == wire.FIND:
-            return self._answered(frame, self._find)
-        if frame.tag == wire.SEEN:
-            return wire.Frame(wire.SEEN, frame.number, (self._libraries(),))
-        return self._call(frame)
-
-    def _answered(self, frame: Any, answer: Callable[[Any], Any]) -> Any:
+    def serve(self, frame: wire.Frame) -> wire.Frame:
         """Answer a frame, or say why it cannot be answered."""
         from gradcheck.contract.protocol import Failure
-        from gradcheck.errors import GradcheckError, LoadError, first_line
+        from gradcheck.errors import GradcheckError, first_line
 
-        def failed(kind: str, message: str, place: Any = None) -> Any:
-            values = wire.failure_values(Failure(kind, message, place))
-            return wire.Frame(wire.FAILED, frame.number, values)
-
+        if frame.tag == wire.SEEN:
+            return wire.Frame(wire.SEEN, frame.number, (self._libraries(),))
+        if frame.tag == wire.CALL:
+            return self._call(frame)
         try:
-            return answer(frame)
-        except LoadError as error:
-            return failed("import", str(error), error.place)
+            return self._load(frame) if frame.tag == wire.LOAD else self._find(frame)
         except GradcheckError as error:
-            return failed("import", str(error))
+            failure = Failure("import", str(error), getattr(error, "place", None))
         except MemoryError:
-            return failed("memory", "the code ran out of memory")
+            failure = Failure("memory", "the code ran out of memory")
         except BaseException as error:  # adapters touch the code's own objects
             text = f"{type(error).__name__}: {first_line(error)}"
-            return failed("import", f"the code could not be read: {text}")
+            failure = Failure("import", f"the code could not be read: {text}")
+        return wire.Frame(wire.FAILED, frame.number, wire.failure_values(failure))
 
-    def _load(self, frame: Any) -> Any:
+    def _load(self, frame: wire.Frame) -> wire.Frame:
         from gradcheck.execution.calling import Caller
         from gradcheck.reading import loading
         from gradcheck.reading.target import LoadOptions
 
-        folder, name, module, dotted, adapter, imports_only, behind = frame.values
+        values: Any = frame.values  # gradcheck wrote them
+        folder, name, module, dotted, adapter, imports_only, behind = values
         if module:
             loaded = loading.load_module(module, Path(folder))
         else:
@@ -148,24 +132,21 @@ class _Server:
         )
         return wire.Frame(wire.LOADED, frame.number, (*declared, loaded.notes))
 
-    def _find(self, frame: Any) -> Any:
+    def _find(self, frame: wire.Frame) -> wire.Frame:
         from gradcheck.reading.loading import readings
 
-        adapter, first, seconds = frame.values
+        values: Any = frame.values
+        adapter, first, seconds = values
         loaded = self._loaded
         found = readings(loaded.code, adapter or None, loaded.sources, first, seconds)
         self._readings = found.readings
         offers = [
-            (
-                reading.adapter,
-                _offered(reading.implementation),
-                *wire.conventions_values(reading.conventions),
-            )
+            (reading.adapter, reading.calls, *wire.conventions_values(reading.conventions))
             for reading in self._readings
         ]
         return wire.Frame(wire.FOUND, frame.number, (offers, found.following))
 
-    def _call(self, frame: Any) -> Any:
+    def _call(self, frame: wire.Frame) -> wire.Frame:
         from gradcheck.contract.protocol import Failure, Observation
 
         reading, request = wire.read_call(frame)
@@ -178,12 +159,6 @@ class _Server:
     def _libraries(self) -> list[str]:
         found = {name.partition(".")[0] for name in list(sys.modules) if name not in self._before}
         return [name for name in DIFFERENTIATING if name in found]
-
-
-def _offered(implementation: Any) -> list[str]:
-    from gradcheck.contract.protocol import Call
-
-    return [c.value for c in Call if callable(getattr(implementation, c.value, None))]
 
 
 def _declared(value: Any) -> Any:
@@ -350,10 +325,7 @@ class Confinement:
 def confine(to: Confinement) -> None:
     """Give it up. There is no way back.
 
-    Raises
-    ------
-    OSError
-        When the user cannot be changed: then nothing may run.
+    Raises OSError when the user cannot be changed: then nothing may run.
     """
     if sys.platform == "win32":
         return  # the parent's job object holds the limits

@@ -4,31 +4,18 @@ What all code has in common whose functions share an object or a module, whether
 the gradient or change the parameters by it.
 """
 
-import inspect
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.conventions import Argument, Conventions, Targets
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
-from gradcheck.reading.foreign_call import (
-    RAN_FORWARD,
-    WAS_CALLED,
-    WAS_MADE,
-    UnsuitedError,
-    arguments,
-    attempt,
-    bind,
-    broken,
-    calmly,
-    role_among,
-)
+from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.holders import Holder
-from gradcheck.reading.layout import to_own, widths_of
+from gradcheck.reading.layout import Trial, to_own, widths_of
 from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import OwnLoss, mentions_loss, own_losses
@@ -37,6 +24,7 @@ from gradcheck.reading.returned import (
     WITHOUT_LOSS,
     from_above,
     meant,
+    outputs_at,
     returned_names,
 )
 
@@ -57,7 +45,7 @@ class CallSequence:
     loss : str
         What gives the loss, ``returned`` where the training does, or empty.
     samples : str
-    targets : {"as given", "one number"}
+    targets : Targets
     rate : float or None
         The rate that is built in; None where it can be set.
     share : float or None
@@ -75,7 +63,7 @@ class CallSequence:
     forward: str = ""
     loss: str = ""
     samples: str = "rows"
-    targets: str = "as given"
+    targets: Targets = Targets.AS_GIVEN
     rate: float | None = None
     share: float | None = None
     outputs: str = ""
@@ -104,19 +92,12 @@ class Called:
         self, own: list[Any], x: Floats, y: Floats, rate: float = 0.5
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Return a fresh holder with given parameters, their roles, and what functions may get."""
-        given, targets = self.layout.give(x), self._targets(y)
+        given, targets = self.layout.give(x), self.layout.targets(y, self.plan.targets)
         holder, roles = self.host.fresh(widths_of(own), rate, {"x": given, "y": targets})
         self.host.set_rate(holder, rate)
         roles.write(holder, own)
         values = {"x": given, "y": targets, "rate": rate, "once": 1, "quiet": False, "m": len(x)}
         return holder, roles, values
-
-    def _targets(self, y: Floats) -> Any:
-        if self.plan.targets == "one number":
-            if y.shape != (1, 1):
-                raise NotImplementedError("one output of one sample a call")
-            return float(y[0, 0])
-        return self.layout.give(y)
 
     def call_all(self, holder: Any, values: dict[str, Any]) -> Any:
         """Make the calls in turn, and return what the last one does."""
@@ -127,11 +108,11 @@ class Called:
         return answer
 
     def _call(self, holder: Any, name: str, values: dict[str, Any]) -> Any:
-        function = self.host.bound(holder, name)
+        function = getattr(holder, name)
         try:
-            chosen = bind(function, values)
-        except UnsuitedError:  # one argument that is not known: the error, or the outputs
-            unknown = _unknown(function, values)
+            chosen = foreign.bind(function, values)
+        except foreign.UnsuitedError:  # one argument that is not known: the error, or the outputs
+            unknown = [n for n in foreign.needed(function) if foreign.role_among(n, values) is None]
             if len(unknown) != 1 or "output" not in values:
                 raise
             self.unknown = unknown[0]
@@ -139,7 +120,7 @@ class Called:
             columns = (self.plan.outputs or self.plan.samples) in ("columns", "one column")
             value = meant(meaning, values["output"], values["y"], values["m"], columns)
             values = {**values, self.unknown: value}
-            chosen = bind(function, values)
+            chosen = foreign.bind(function, values)
         answer = function(*chosen)
         told = returned_names(function)
         outputs = plain(name) not in METHODS["backward"] and not mentions_loss(name)
@@ -149,13 +130,13 @@ class Called:
             values["output"] = answer
         return answer
 
-    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+    def _forward(self, network: Network, params: Pairs, x: Floats) -> Floats:
         own, wide = to_own(self.layout, network, params, x)
         return self.layout.take(self.outputs(own, wide), own[-1][0].shape[1], len(x))
 
-    def outputs(self, own: list[Pair], x: Floats) -> Any:
+    def outputs(self, own: Pairs, x: Floats) -> Any:
         """Return what the forward gives, as it gives it."""
-        with calmly():
+        with foreign.calmly():
             holder, _, values = self.ready(own, x, np.zeros((len(x), own[-1][0].shape[1])))
             return self.run_forward(holder, values)
 
@@ -165,15 +146,19 @@ class Called:
         if answer is None:
             left = [key for key in _LEFT if hasattr(holder, key)]
             if not left:
-                raise UnsuitedError(f"{self.plan.forward} returns nothing")
+                raise foreign.UnsuitedError(f"{self.plan.forward} returns nothing")
             answer = getattr(holder, left[0])
-        return _outputs_in(answer, np.size(values["y"])) if isinstance(answer, tuple) else answer
+        if not isinstance(answer, tuple):
+            return answer
+        size = np.size(values["y"])
+        at = outputs_at(answer, size)
+        return answer[-1] if at is None or answer[at].size != size else answer[at]
 
     def loss_of(self, own: list[Any], x: Floats, y: Floats) -> Any:
         """Return the code's own loss, of a function or of what the calls leave; NaN without one."""
         if self.plan.own is None:
             return float("nan")
-        with calmly():
+        with foreign.calmly():
             holder, values = self._seen(own, x, y)
             if self.plan.own.find is None:
                 self.call_all(holder, values)
@@ -186,17 +171,13 @@ class Called:
             values["output"] = self.run_forward(holder, values)
         return holder, values | {"reg": 0.0}
 
-    def trial(self) -> tuple[list[Pair], Floats, Floats]:
+    def trial(self) -> tuple[Pairs, Floats, Floats]:
         """Make up parameters and a batch of the host's own sizes, to see whether it answers."""
-        rng = np.random.default_rng(0)
-        widths, apart = self.host.roles.own_widths, self.layout.bias != "missing"
-        pairs = [
-            (rng.normal(size=s), rng.normal(size=s[1]) * apart) for s in itertools.pairwise(widths)
-        ]
-        n = 1 if self.plan.samples.startswith("one") else 3
-        y = np.zeros((n, widths[-1]))
-        y[:, 0] = 1.0
-        return pairs, rng.normal(size=(n, widths[0])), y
+        trial = Trial(self.host.roles.own_widths)
+        pairs, batch = trial.question(1 if self.plan.samples.startswith("one") else 3)
+        if self.layout.bias == "missing":
+            pairs = [(w, 0.0 * b) for w, b in pairs]
+        return pairs, batch.x, batch.y
 
     def losses(self) -> list[OwnLoss]:
         """Return the ways to have the code's own loss, tried on a question."""
@@ -209,7 +190,7 @@ class Called:
             called = tuple(name for name in self.plan.calls if not mentions_loss(name))
             return own_losses(holder, self.host.module, values, called, trained)
 
-        found: list[OwnLoss] = answered(tried, [])
+        found: list[OwnLoss] = foreign.answered(tried, [])
         return found
 
     def meanings(self, loss: bool) -> Iterator[Argument | None]:
@@ -221,7 +202,7 @@ class Called:
             self.call_all(holder, values)
             roles.read(holder, own)
 
-        answered(tried, None)
+        foreign.answered(tried)
         if not self.unknown:
             yield None
             return
@@ -234,23 +215,27 @@ class Called:
             return self.plan
         own, x, _ = self.trial()
         try:
-            answer = np.asarray(attempt(lambda: self.outputs(own, x)))
-        except UnsuitedError:
+            answer = np.asarray(foreign.attempt(lambda: self.outputs(own, x)))
+        except foreign.UnsuitedError:
             return replace(self.plan, forward="")
         turned = self.plan.samples == "rows" and answer.shape == (own[-1][0].shape[1], len(x))
         return replace(self.plan, outputs="columns") if turned else self.plan
 
-    def stopped(self, adapter: str, why: UnsuitedError) -> Reading:
+    def stopped(self, adapter: str, why: foreign.UnsuitedError) -> Reading:
         """Return a reading that says what one of its calls raised."""
-        stage = WAS_MADE
+        stage = foreign.WAS_MADE
         if self.calling:
-            stage = WAS_CALLED if plain(self.calling) in METHODS["forward"] else RAN_FORWARD
-        if stage == RAN_FORWARD and self.calling == self.plan.calls[0]:
+            stage = (
+                foreign.WAS_CALLED
+                if plain(self.calling) in METHODS["forward"]
+                else foreign.RAN_FORWARD
+            )
+        if stage == foreign.RAN_FORWARD and self.calling == self.plan.calls[0]:
             own, x, _ = self.trial()
-            runs = self.plan.forward and answered(lambda: [self.outputs(own, x)], None)
-            stage = RAN_FORWARD if runs else WAS_CALLED
+            runs = self.plan.forward and foreign.answered(lambda: [self.outputs(own, x)])
+            stage = foreign.RAN_FORWARD if runs else foreign.WAS_CALLED
         tried = Conventions(calls=self.plan.calls, class_name=self.host.name)
-        return broken(adapter, why, stage, tried)
+        return foreign.broken(adapter, why, stage, tried)
 
     def conventions(self) -> Conventions:
         """Say how the code is called and keeps its parameters, and no more yet."""
@@ -260,29 +245,7 @@ class Called:
             self.layout.conventions(),
             calls=plan.calls,
             names=host.roles.spelling(functions, self.layout, host.root),
-            targets=None if plan.targets == Targets.AS_GIVEN else Targets(plan.targets),
+            targets=None if plan.targets is Targets.AS_GIVEN else plan.targets,
             one_sample=plan.samples.startswith("one"),
             widths=(host.roles.widths,) if host.fixed else None,
         )
-
-
-def answered(function: Callable[[], Any], otherwise: Any) -> Any:
-    """Return what the code answers; something else where it raises."""
-    try:
-        return attempt(function)
-    except UnsuitedError:
-        return otherwise
-
-
-def _unknown(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
-    """Name the arguments that have to be given and that nothing is known for."""
-    needed = [p.name for p in arguments(function) if p.default is inspect.Parameter.empty]
-    return [name for name in needed if role_among(name, values) is None]
-
-
-def _outputs_in(parts: tuple[Any, ...], size: int) -> Any:
-    """Return the outputs of several things returned: what has their size, the first or last."""
-    fitting = [part for part in parts if isinstance(part, np.ndarray) and part.size == size]
-    if not fitting:
-        return parts[-1]
-    return parts[0] if fitting[0] is parts[0] else fitting[-1]

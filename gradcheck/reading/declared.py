@@ -30,11 +30,11 @@ from gradcheck.contract.conventions import (
     LossSource,
     OwnNames,
 )
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.errors import TrailedError, UsageError, first_line, meant, raised, trail_of
 from gradcheck.reading.foreign_call import UnsuitedError, arguments, calmly
-from gradcheck.reading.layout import Layout, Trial, from_own, stepped, to_own
+from gradcheck.reading.layout import Answer, Layout, Trial, from_own, stepped, to_own
 from gradcheck.reading.loading import Reading
 from gradcheck.reading.paths import Path, read, single, write
 from gradcheck.reading.update_method import gradient
@@ -181,17 +181,14 @@ class Declared:
         if declaration.train is not None and declaration.rate is None:
             self.step = self._step
 
-    def _ready(
-        self, network: Network, params: list[Pair], x: Floats, y: Floats | None, rate: float = 0.5
-    ) -> tuple[Any, list[Pair], dict[str, Any]]:
+    def _own(self, network: Network, params: Pairs, x: Floats) -> tuple[Pairs, Floats]:
         if not self.anything and str(network) not in self._known:
             raise NotImplementedError(f"declared are {', '.join(self.declaration.networks())}")
-        own, wide = to_own(self.own_layout, network, params, x)
-        return self._given(network, own, wide, y, rate)
+        return to_own(self.own_layout, network, params, x)
 
     def _given(
         self, network: Network, own: list[Any], x: Floats, y: Floats | None, rate: float
-    ) -> tuple[Any, list[Any], dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Build the object, write the parameters, and list what functions may ask for."""
         declaration = self.declaration
         holder = self.code
@@ -203,7 +200,8 @@ class Declared:
         for index, (matrix, vector) in enumerate(packed):
             if declaration.weights:
                 with self._under("weights"):
-                    write(holder, declaration.weights, index, self._by_units(matrix), taken)
+                    turned = matrix.T if self._by_units(declaration.weights) else matrix
+                    write(holder, declaration.weights, index, turned, taken)
             if declaration.biases and vector is not None:
                 with self._under("biases"):
                     write(holder, declaration.biases, index, vector, taken)
@@ -215,31 +213,29 @@ class Declared:
         }
         if y is not None:
             values["y"] = self.own_layout.give(y)
-        return holder, own, values
+        return holder, values
 
-    def _by_units(self, matrix: Floats) -> Floats:
-        """Paths of single numbers say j, then k, whatever the layout."""
-        alone = single(self.declaration.weights)
-        return matrix.T if alone and self.declaration.layout == "out x in" else matrix
+    def _by_units(self, path: Path) -> bool:
+        """Whether a matrix is turned: paths of single numbers say j, then k, in any layout."""
+        return single(path) and self.declaration.layout == "out x in"
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Ask as declared."""
         declaration = self.declaration
+        own, x = self._own(network, params, batch.x)
         with calmly():
-            holder, own, values = self._ready(network, params, batch.x, batch.y)
             loss = float("nan")
             if declaration.loss is not None:
+                holder, values = self._given(network, own, x, batch.y, 0.5)
                 with self._under("loss"):
                     loss = _call(declaration.loss, holder, values)
-                holder, own, values = self._ready(network, params, batch.x, batch.y)
             if declaration.gradients is None:
-                return loss, self._from_steps(network, params, batch)
+                return loss, self._from_steps(network, own, x, batch.y)
+            holder, values = self._given(network, own, x, batch.y, 0.5)
             with self._under("gradients"):
                 answer = _call(declaration.gradients, holder, values)
             if declaration.weight_gradients:
-                pairs = self._left(holder, own)
+                pairs = self._read(holder, own, "weight_gradients", "bias_gradients")
             else:
                 with self._under("gradients"):
                     if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
@@ -249,11 +245,7 @@ class Declared:
         signed = [(sign * dw, sign * db) for dw, db in pairs]
         return loss, from_own(self.own_layout, network, signed)
 
-    def _left(self, holder: Any, own: list[Pair]) -> list[Pair]:
-        """Read the gradient from where it was left."""
-        return self._read(holder, own, "weight_gradients", "bias_gradients")
-
-    def _unpacked(self, answer: Any, own: list[Pair]) -> list[Pair]:
+    def _unpacked(self, answer: Any, own: Pairs) -> Pairs:
         """Read what a function returned, layer by layer."""
         items = list(answer)
         if len(items) != len(own):
@@ -279,14 +271,14 @@ class Declared:
                 f"{where}{verb} {raised(error, first_line(error))}", trail
             ) from None
 
-    def _read(self, holder: Any, own: list[Pair], matrices: str, vectors: str) -> list[Pair]:
+    def _read(self, holder: Any, own: Pairs, matrices: str, vectors: str) -> Pairs:
         """Read tensors from where two words of the declaration say."""
         weights: Path = getattr(self.declaration, matrices)
         biases: Path = getattr(self.declaration, vectors)
         pairs = []
         for index, (w, b) in enumerate(own):
             matrix, vector = self.own_layout.pack(w, b)
-            turned = single(weights) and self.declaration.layout == "out x in"
+            turned = self._by_units(weights)
             with self._under(matrices):
                 now = read(holder, weights, index, matrix.T.shape if turned else matrix.shape)
             now = now.T if turned else now
@@ -301,7 +293,7 @@ class Declared:
         return pairs
 
     def _train(self, network: Network, own: list[Any], x: Floats, y: Floats, rate: float) -> Any:
-        holder, _, values = self._given(network, own, x, y, rate)
+        holder, values = self._given(network, own, x, y, rate)
         assert self.declaration.train is not None
         with self._under("train"):
             answer = _call(self.declaration.train, holder, values)
@@ -310,27 +302,24 @@ class Declared:
         with self._under("train"):
             return self._unpacked(values["params"] if answer is None else answer, own)
 
-    def _from_steps(self, network: Network, params: list[Pair], batch: Any) -> list[Pair]:
-        own, x = to_own(self.own_layout, network, params, batch.x)
-
+    def _from_steps(self, network: Network, own: Pairs, x: Floats, y: Floats) -> Pairs:
         def step(pairs: list[Any], rate: float) -> list[Any]:
-            after: list[Any] = self._train(network, pairs, x, batch.y, rate)
+            after: list[Any] = self._train(network, pairs, x, y, rate)
             return after
 
-        grads = gradient(step, own, self.declaration.rate, len(own))
-        return from_own(self.own_layout, network, grads)
+        return from_own(self.own_layout, network, gradient(step, own, self.declaration.rate))
 
-    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+    def _step(self, network: Network, params: Pairs, batch: Any, rate: float) -> Pairs:
+        own, x = self._own(network, params, batch.x)
         with calmly():
-            self._ready(network, params, batch.x, batch.y)
-            own, x = to_own(self.own_layout, network, params, batch.x)
             after = self._train(network, own, x, batch.y, rate)
         return stepped(self.own_layout, network, params, own, list(after), rate)
 
-    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+    def _forward(self, network: Network, params: Pairs, x: Floats) -> Floats:
         assert self.declaration.forward is not None
+        own, wide = self._own(network, params, x)
         with calmly():
-            holder, own, values = self._ready(network, params, x, None)
+            holder, values = self._given(network, own, wide, None, 0.5)
             with self._under("forward"):
                 answer = _call(self.declaration.forward, holder, values)
                 return self.own_layout.take(answer, own[-1][0].shape[1], len(x))

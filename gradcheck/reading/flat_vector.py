@@ -13,42 +13,23 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.conventions import Conventions, Penalty, Targets
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
-from gradcheck.reading.foreign_call import (
-    WAS_CALLED,
-    UnsuitedError,
-    arguments,
-    attempt,
-    bind,
-    broken,
-    calmly,
-    functions,
-    members,
-)
-from gradcheck.reading.function_pair import PENALTY_ARGUMENTS
-from gradcheck.reading.layout import (
-    Layout,
-    Trial,
-    from_own,
-    labels,
-    narrower,
-    single,
-    to_own,
-    widths_of,
-)
+from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.function_pair import PENALTIES
+from gradcheck.reading.layout import Answer, Layout, Trial, from_own, narrower, to_own, widths_of
 from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import plays, role_of
 from gradcheck.reading.source_names import by_number, spelled
 
 #: How targets are given.
-_TARGETS: dict[str, Callable[[Floats], Any]] = {
-    "as given": lambda y: y.copy(),
-    "one vector": single,
-    "labels from 0": labels,
-    "labels from 1": lambda y: labels(y) + 1,
-    "labels from 1, a column": lambda y: labels(y)[:, None] + 1,
-}
+_TARGETS = (
+    Targets.AS_GIVEN,
+    Targets.VECTOR,
+    Targets.FROM_0,
+    Targets.FROM_1,
+    Targets.FROM_1_IN_A_COLUMN,
+)
 
 #: In which order tensors stand in the vector.
 _ORDERS = ("layer by layer", "weights, then biases")
@@ -62,10 +43,6 @@ class Flat:
     ----------
     order : str
         One of :data:`_ORDERS`.
-    targets : str
-        One of :data:`_TARGETS`.
-    penalty : str
-        One of :data:`~gradcheck.reading.function_pair.PENALTY_ARGUMENTS`, or empty.
     module : module
         Where the function may read its data.
     """
@@ -73,36 +50,33 @@ class Flat:
     function: Callable[..., Any]
     layout: Layout
     order: str
-    targets: str
-    penalty: str
+    targets: Targets
+    penalty: Penalty | None
     module: Any
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Call the function with everything in one vector."""
         if network.l2 and not self.penalty:
             raise NotImplementedError("no weight penalty")
         own, x = to_own(self.layout, network, params, batch.x)
         theta = np.concatenate([array.ravel() for array in self._in_order(own)])
         sizes = list(widths_of(own))
-        by_rows = self.layout.samples == "rows" or self.targets != "as given"
         values: dict[str, Any] = {
-            arguments(self.function)[0].name: theta,
+            foreign.arguments(self.function)[0].name: theta,
             "n_in": sizes[0],
             "n_out": sizes[-1],
             "sizes": sizes,
             "hiddens": sizes[1:-1],
             "x": self.layout.give(x),
-            "y": _TARGETS[self.targets](batch.y) if by_rows else batch.y.T.copy(),
+            "y": self.layout.targets(batch.y, self.targets),
         }
         if len(sizes) == 3:
             values["n_hidden"] = sizes[1]
-        values["reg"] = PENALTY_ARGUMENTS[self.penalty](network.l2, len(x)) if self.penalty else 0.0
+        values["reg"] = self.penalty.factor(network.l2, len(x)) if self.penalty else 0.0
         kept = self._lend(values)
         try:
-            with calmly():
-                answer = self.function(*bind(self.function, values))
+            with foreign.calmly():
+                answer = self.function(*foreign.bind(self.function, values))
         finally:
             for key, value in kept.items():
                 setattr(self.module, key, value)
@@ -111,23 +85,23 @@ class Flat:
 
     def _lend(self, values: dict[str, Any]) -> dict[str, Any]:
         """Where the function reads its data from the module, put them there for a while."""
-        taken = {role_of(p.name, ("x", "y")) for p in arguments(self.function)}
+        taken = {role_of(p.name, ("x", "y")) for p in foreign.arguments(self.function)}
         kept = {}
-        for key, value in list(members(self.module).items()):
+        for key, value in list(foreign.members(self.module).items()):
             role = role_of(key, ("x", "y"))
             if role and role not in taken and isinstance(value, np.ndarray):
                 kept[key] = value
                 setattr(self.module, key, values[role])
         return kept
 
-    def _in_order(self, own: list[Pair]) -> list[Floats]:
+    def _in_order(self, own: Pairs) -> list[Floats]:
         """Return the arrays of the code's own layout in the order in which the vector has them."""
         packed = [self.layout.pack(w, b) for w, b in own]
         if self.order == _ORDERS[0]:
             return [array for pair in packed for array in pair if array is not None]
         return [*(w for w, _ in packed), *(b for _, b in packed if b is not None)]
 
-    def _pairs(self, grad: Floats, own: list[Pair]) -> list[Pair]:
+    def _pairs(self, grad: Floats, own: Pairs) -> Pairs:
         arrays = self._in_order(own)
         ends = np.cumsum([array.size for array in arrays])
         if grad.size != ends[-1]:
@@ -155,10 +129,10 @@ def _layouts() -> Iterator[tuple[Layout, str]]:
 
 def find(module: Any) -> Iterator[Reading]:
     """Yield the readings of functions whose first argument is a vector of parameters."""
-    for name, function in functions(module).items():
+    for name, function in foreign.functions(module).items():
         try:
-            parameters = arguments(function)
-        except UnsuitedError:
+            parameters = foreign.arguments(function)
+        except foreign.UnsuitedError:
             continue
         if not parameters or not plays(parameters[0].name, "vector"):
             continue
@@ -166,20 +140,22 @@ def find(module: Any) -> Iterator[Reading]:
         takes_sizes = any(role_of(p.name, ("sizes", "n_hidden", "hiddens")) for p in parameters[1:])
         reg = any(plays(p.name, "reg") for p in parameters)
         for (layout, order), targets in itertools.product(_layouts(), _TARGETS):
-            code = Flat(function, layout, order, targets, "", module)
+            code = Flat(function, layout, order, targets, None, module)
             widths = None if takes_sizes else fixed
             why = _stop_of(code, widths)
             if why is not None:
-                yield broken("flat vector", why, WAS_CALLED, Conventions(function=name))
+                yield foreign.broken(
+                    "flat vector", why, foreign.WAS_CALLED, Conventions(function=name)
+                )
                 continue
-            for penalty in PENALTY_ARGUMENTS if reg else ("",):
+            for penalty in PENALTIES if reg else (None,):
                 conventions = replace(
                     layout.conventions(),
                     order=order,
-                    targets=Targets(targets),
+                    targets=targets,
                     function=name,
                     names=spelled([function], by_number, layout),
-                    penalty=Penalty(penalty) if penalty else None,
+                    penalty=penalty,
                     widths=(_read_as(layout, widths),) if widths else None,
                 )
                 yield Reading("flat vector", replace(code, penalty=penalty), conventions)
@@ -192,7 +168,7 @@ def _read_as(layout: Layout, widths: tuple[int, ...]) -> tuple[int, ...]:
 def _sizes(module: Any) -> tuple[int, ...] | None:
     """The sizes a module states: ``sizes = [2, 3, 1]``, or a number each."""
     found: dict[str, int] = {}
-    for name, value in members(module).items():
+    for name, value in foreign.members(module).items():
         several = isinstance(value, list | tuple) and len(value) > 1
         if several and plays(name, "sizes") and all(_size(n) for n in value):
             return tuple(value)
@@ -208,9 +184,9 @@ def _size(value: Any) -> bool:
     return type(value) is int and 0 < value < 1000
 
 
-def _stop_of(code: Flat, widths: tuple[int, ...] | None) -> UnsuitedError | None:
+def _stop_of(code: Flat, widths: tuple[int, ...] | None) -> foreign.UnsuitedError | None:
     """Say why the function gives no number and as many derivatives as it was given numbers."""
-    why: UnsuitedError | None = None
+    why: foreign.UnsuitedError | None = None
     trials = [_read_as(code.layout, widths)] if widths else [(3, 5, 2), (3, 5, 1), (3, 2), (3, 1)]
     for sizes in trials:
         if min(sizes) < 1:
@@ -218,11 +194,11 @@ def _stop_of(code: Flat, widths: tuple[int, ...] | None) -> UnsuitedError | None
         trial = Trial(sizes)
         pairs, batch = trial.question(4)
         try:
-            loss, grads = attempt(partial(code.loss_and_grads, trial, pairs, batch))
+            loss, grads = foreign.attempt(partial(code.loss_and_grads, trial, pairs, batch))
             if np.asarray(loss, dtype=float).size == 1 and len(grads) == len(pairs):
                 return None
-        except UnsuitedError as error:
+        except foreign.UnsuitedError as error:
             why = why or error
         except (TypeError, ValueError):
             continue
-    return why or UnsuitedError("it returns no (J, grad)")
+    return why or foreign.UnsuitedError("it returns no (J, grad)")

@@ -90,11 +90,7 @@ def calmly() -> Iterator[None]:
     np.random.seed(0)  # noqa: NPY002
     outer, kept = sys.stdout, _Kept()
     try:
-        with (
-            contextlib.redirect_stdout(kept),
-            warnings.catch_warnings(),
-            np.errstate(all="ignore"),
-        ):
+        with contextlib.redirect_stdout(kept), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -114,23 +110,29 @@ def arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [p for p in parameters if p.kind not in kinds]
 
 
+def needed(function: Callable[..., Any]) -> list[str]:
+    """Name the arguments of a function that have to be given."""
+    return [p.name for p in arguments(function) if p.default is inspect.Parameter.empty]
+
+
+def takes(function: Callable[..., Any], *roles: str) -> bool:
+    """Whether some argument of a function plays one of some roles."""
+    return any(plays(p.name, role) for p in arguments(function) for role in roles)
+
+
+def answered(function: Callable[[], Any], otherwise: Any = None) -> Any:
+    """Return what the code answers; something else where it raises."""
+    try:
+        return attempt(function)
+    except UnsuitedError:
+        return otherwise
+
+
 def bind(function: Callable[..., Any], values: Mapping[str, Any]) -> list[Any]:
-    """Choose the positional arguments of a function by their names.
+    """Choose the positional arguments of a function, up to the last that something is known for.
 
-    Parameters
-    ----------
-    values : mapping of str to object
-        By role (see :mod:`gradcheck.reading.names`), or by the name itself.
-
-    Returns
-    -------
-    arguments : list
-        For every parameter up to the last one that something is known for.
-
-    Raises
-    ------
-    UnsuitedError
-        When a parameter without a default plays no role that is known.
+    Values are by role (see :mod:`gradcheck.reading.names`), or by the name itself. Raises
+    UnsuitedError when a parameter without a default plays no role that is known.
     """
     chosen: list[Any] = []
     known = 0

@@ -9,7 +9,6 @@ So it is in deeplearning.ai: ``*_forward``, ``*_backward`` and ``compute_cost`` 
 Deep Learning, weeks 3 and 4; Improving Deep Neural Networks, week 1.)
 """
 
-import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -18,24 +17,12 @@ from functools import partial
 from typing import Any
 
 from gradcheck.contract.conventions import Argument, Conventions, LossSource, Penalty, Targets
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
-from gradcheck.reading.foreign_call import (
-    RAN_FORWARD,
-    WAS_CALLED,
-    UnsuitedError,
-    arguments,
-    attempt,
-    bind,
-    broken,
-    calmly,
-    functions,
-    role_among,
-    works,
-)
-from gradcheck.reading.layout import Layout, Trial, from_own, labels, single, to_own, widths_of
+from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.layout import Answer, Layout, Trial, from_own, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import plain, plays
+from gradcheck.reading.names import plain
 from gradcheck.reading.own_loss import (
     OwnLoss,
     choices,
@@ -58,12 +45,8 @@ from gradcheck.reading.source_names import by_number, spelled
 
 Function = Callable[..., Any]
 
-#: What a penalty's argument has to be for the penalty to be ``l2 / 2 * sum W**2``.
-PENALTY_ARGUMENTS: dict[str, Callable[[float, int], float]] = {
-    "lambda = l2 N": lambda l2, n: l2 * n,
-    "lambda = l2": lambda l2, n: l2,
-    "lambda = l2 / 2": lambda l2, n: l2 / 2,
-}
+#: Ways to take the factor of a penalty.
+PENALTIES = (Penalty.LAMBDA_N, Penalty.LAMBDA, Penalty.HALF_LAMBDA)
 
 
 @dataclass(frozen=True)
@@ -89,12 +72,12 @@ class Chain:
     @property
     def takes_parameters(self) -> bool:
         """Whether all parameters are one argument."""
-        return any(plays(p.name, "parameters") for f in self.passes for p in arguments(f))
+        return any(foreign.takes(function, "parameters") for function in self.passes)
 
     @property
     def takes_penalty(self) -> bool:
         """Whether some function takes the factor of a weight penalty."""
-        taken = any(plays(p.name, "reg") for p in arguments(self.backward))
+        taken = foreign.takes(self.backward, "reg")
         return taken or (self.loss is not None and "reg" in self.loss.roles)
 
     @property
@@ -116,10 +99,8 @@ class Style:
         The shape of a bias.
     container : {"dict", "pairs"}
         What ``parameters`` is.
-    targets : str
-        ``as given``, ``integer labels`` or ``one vector``.
-    penalty : str
-        One of :data:`PENALTY_ARGUMENTS`, or empty.
+    targets : Targets
+    penalty : Penalty or None
     given : str
         What the one argument of the backward is given that no name says; a key of
         :data:`~gradcheck.reading.returned.MEANINGS`, or empty.
@@ -128,13 +109,13 @@ class Style:
     layout: Layout
     bias: str = "vector"
     container: str = "dict"
-    targets: str = "as given"
-    penalty: str = ""
+    targets: Targets = Targets.AS_GIVEN
+    penalty: Penalty | None = None
     given: str = ""
 
     def conventions(self) -> Conventions:
         """Return it as conventions of a reading, which say no more yet."""
-        targets = None if self.targets == Targets.AS_GIVEN else Targets(self.targets)
+        targets = None if self.targets is Targets.AS_GIVEN else self.targets
         return replace(self.layout.conventions(), targets=targets)
 
 
@@ -161,7 +142,7 @@ class Chained:
     ) -> None:
         self.chain, self.style = chain, style
         self.picker, self.updated = picker or Picker(), updated or Picker()
-        self.stage = WAS_CALLED
+        self.stage = foreign.WAS_CALLED
         self.unknown = ""
         self.returned = False  # whether the backward ever ran to its end
         if chain.forward is not None:
@@ -169,16 +150,14 @@ class Chained:
         if chain.update is not None:
             self.step = self._step
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Call the forward, the cost and the backward."""
-        with calmly():
+        with foreign.calmly():
             own, values = self._values(network, params, batch.x, batch.y)
-            self.stage = WAS_CALLED
+            self.stage = foreign.WAS_CALLED
             outputs = self._forward(values)
             loss = self._loss(values)
-            self.stage = WAS_CALLED if self.chain.forward is None else RAN_FORWARD
+            self.stage = foreign.WAS_CALLED if self.chain.forward is None else foreign.RAN_FORWARD
             answer = self._backward(values, outputs)
             told = returned_names(self.chain.backward)
             if self.chain.loss is None:
@@ -188,8 +167,8 @@ class Chained:
         return loss, from_own(self.style.layout, network, pairs)
 
     def _values(
-        self, network: Network, params: list[Pair], x: Floats, y: Floats | None
-    ) -> tuple[list[Pair], dict[str, Any]]:
+        self, network: Network, params: Pairs, x: Floats, y: Floats | None
+    ) -> tuple[Pairs, dict[str, Any]]:
         if network.l2 and not self.style.penalty:
             raise NotImplementedError("no weight penalty")
         layout = self.style.layout
@@ -214,24 +193,16 @@ class Chained:
         if len(own) == 2:
             values["n_hidden"] = values["sizes"][1]
         if y is not None:
-            values["y"] = self._targets(y)
-        values["reg"] = 0.0
-        if self.style.penalty:
-            values["reg"] = PENALTY_ARGUMENTS[self.style.penalty](network.l2, len(x))
+            values["y"] = layout.targets(y, self.style.targets)
+        penalty = self.style.penalty
+        values["reg"] = penalty.factor(network.l2, len(x)) if penalty else 0.0
         return own, values
-
-    def _targets(self, y: Floats) -> Any:
-        if self.style.targets == "integer labels":
-            return labels(y)
-        if self.style.targets == "one vector":
-            return single(y)
-        return self.style.layout.give(y)
 
     def _forward(self, values: dict[str, Any]) -> Any:
         """Call the forward, and know what it returns by name."""
         if self.chain.forward is None:
             return None
-        answer = self.chain.forward(*bind(self.chain.forward, values))
+        answer = self.chain.forward(*foreign.bind(self.chain.forward, values))
         names = returned_names(self.chain.forward)
         parts = parts_of(answer)
         values |= dict(zip(names, parts, strict=True)) if len(names) == len(parts) else {}
@@ -245,43 +216,42 @@ class Chained:
     def _loss(self, values: dict[str, Any]) -> Any:
         return float("nan") if self.chain.loss is None else self.chain.loss.value(None, values)
 
-    def losses(
-        self, module: Any, network: Network, params: list[Pair], batch: Any
-    ) -> list[OwnLoss]:
+    def losses(self, module: Any, network: Network, params: Pairs, batch: Any) -> list[OwnLoss]:
         """Return the functions of a module that give the loss of a question."""
-        with calmly():
+        with foreign.calmly():
             _, values = self._values(network, params, batch.x, batch.y)
             self._forward(values)
         made = [*self.chain.passes, *([self.chain.update] if self.chain.update else [])]
         names = tuple(f.__name__ for f in made)
         found = own_losses(module, module, values | {"reg": 0.7}, names)
-        takes = any(plays(p.name, "reg") for p in arguments(self.chain.backward))
+        takes = foreign.takes(self.chain.backward, "reg")
         return [loss for loss in found if ("reg" in loss.roles) is takes] or found
 
     def _backward(self, values: dict[str, Any], outputs: Any) -> Any:
         """Call the backward, with what its one unknown argument is taken for."""
         function = self.chain.backward
-        needed = [p.name for p in arguments(function) if p.default is inspect.Parameter.empty]
         open_names = [
-            n for n in needed if n not in values and (from_above(n) or not role_among(n, values))
+            name
+            for name in foreign.needed(function)
+            if name not in values and (from_above(name) or not foreign.role_among(name, values))
         ]
         self.unknown = open_names[0] if len(open_names) == 1 and outputs is not None else ""
         if self.unknown:
             if not self.style.given:
-                raise UnsuitedError(f"{function.__name__} has an argument {self.unknown}")
+                raise foreign.UnsuitedError(f"{function.__name__} has an argument {self.unknown}")
             columns = self.style.layout.samples in ("columns", "one column")
             value = meant(self.style.given, outputs, values["y"], values["m"], columns)
             values = {**values, self.unknown: value}
-        return function(*bind(function, values))
+        return function(*foreign.bind(function, values))
 
-    def _outputs(self, network: Network, params: list[Pair], x: Floats) -> Any:
-        with calmly():
+    def _outputs(self, network: Network, params: Pairs, x: Floats) -> Any:
+        with foreign.calmly():
             own, values = self._values(network, params, x, None)
             outputs = self._forward(values)
             return self.style.layout.take(outputs, own[-1][0].shape[1], len(x))
 
-    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
-        with calmly():
+    def _step(self, network: Network, params: Pairs, batch: Any, rate: float) -> Pairs:
+        with foreign.calmly():
             own, values = self._values(network, params, batch.x, batch.y)
             answer = self._backward(values, self._forward(values))
             values |= dict(zip(returned_names(self.chain.backward), parts_of(answer), strict=False))
@@ -289,7 +259,7 @@ class Chained:
             if update is None or self.style.layout.bias == "missing":
                 raise NotImplementedError("no step")
             values |= {"rate": rate, "grads": answer, "gradients": answer}
-            after = update(*bind(update, values))
+            after = update(*foreign.bind(update, values))
             after = values["parameters"] if after is None else after
             return self.updated.pairs(after, returned_names(update), own, self.style.layout)
 
@@ -332,7 +302,7 @@ def find(module: Any) -> Iterator[Reading]:
             chain = Chain(backward, forward, update=_update(module))
             made = list(read(chain, "deeplearning.ai", module))
             yield from made
-            if any(map(works, made)):
+            if any(map(foreign.works, made)):
                 running = True
                 break
 
@@ -346,12 +316,14 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
     answering, lacking = [], []
     for style in _STYLES:
         for container in ("dict", "pairs"):
-            for targets in ("as given", "integer labels", "one vector"):
+            for targets in (Targets.AS_GIVEN, Targets.INTEGERS, Targets.VECTOR):
                 tried = replace(style, container=container, targets=targets)
                 code, question, error = _tried(chain, tried)
                 if error is not None:
-                    yield broken(adapter, error, code.stage, Conventions(functions=chain.names))
-                    if code.returned and chain.forward is not None and targets == "as given":
+                    yield foreign.broken(
+                        adapter, error, code.stage, Conventions(functions=chain.names)
+                    )
+                    if code.returned and chain.forward is not None and targets is Targets.AS_GIVEN:
                         lacking.append(code)
                     continue
                 answering.append((code, *_losses(code, module, question)))
@@ -369,12 +341,12 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
             yield from _readings(code, adapter, losses, returned)
 
 
-def _tried(chain: Chain, style: Style) -> tuple[Chained, Any, UnsuitedError | None]:
+def _tried(chain: Chain, style: Style) -> tuple[Chained, Any, foreign.UnsuitedError | None]:
     """Ask functions in a style; where an argument is not known, with what it may be."""
     code = Chained(chain, style)
     try:
         return code, _ask(code), None
-    except UnsuitedError as error:
+    except foreign.UnsuitedError as error:
         if code.unknown and not style.given:
             return _tried(chain, replace(style, given=WITHOUT_LOSS[0]))
         return code, None, error
@@ -399,11 +371,11 @@ def _readings(
         if style.given:
             meanings = WITHOUT_LOSS if own is None else tuple(MEANINGS)
         for penalty, given in itertools.product(
-            PENALTY_ARGUMENTS if made.takes_penalty else ("",), meanings
+            PENALTIES if made.takes_penalty else (None,), meanings
         ):
             final = replace(style, penalty=penalty, given=given)
             asked = Chained(made, final, code.picker, code.updated)
-            found = replace(conventions, penalty=Penalty(penalty) if penalty else None)
+            found = replace(conventions, penalty=penalty)
             if given:
                 found = replace(found, argument=Argument(code.unknown, given), several=True)
             yield Reading(adapter, asked, found)
@@ -418,8 +390,8 @@ def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], b
     raising: list[OwnLoss] = []
     for each, given in ((trial, asked), (single, single.question(_SAMPLE_COUNTS[0]))):
         try:
-            found = attempt(partial(code.losses, module, each, *given))
-        except UnsuitedError:
+            found = foreign.attempt(partial(code.losses, module, each, *given))
+        except foreign.UnsuitedError:
             continue
         if any(not loss.raised for loss in found):
             return found, False
@@ -429,7 +401,7 @@ def _losses(code: Chained, module: Any, question: Any) -> tuple[list[OwnLoss], b
 
 def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
     """Yield every backward with the forwards there are, those of the whole network first."""
-    own = functions(module)
+    own = foreign.functions(module)
     forwards = [
         f
         for name, f in own.items()
@@ -442,7 +414,7 @@ def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 
 def _update(module: Any) -> Any:
-    own = functions(module)
+    own = foreign.functions(module)
     found = [f for name, f in own.items() if plain(name).startswith("update") and _steps(f)]
     return found[0] if found else None
 
@@ -457,7 +429,7 @@ _KEEPS = re.compile(r"adam|moment|velocity|rms|adagrad|adadelta|nesterov|lookahe
 
 def _steps(function: Any) -> bool:
     """Whether a function is an update by the gradient alone: it takes no state of its own."""
-    words = [plain(function.__name__), *(plain(p.name) for p in arguments(function))]
+    words = [plain(function.__name__), *(plain(p.name) for p in foreign.arguments(function))]
     # the week's caches, and t of Adam: single letters say it as arguments
     return not any(
         _KEEPS.search(word) or word in ("v", "s", "t", "beta1", "beta2") for word in words
@@ -476,23 +448,23 @@ def _ask(code: Chained) -> Any:
 
     Raises what the try raised that came farthest.
     """
-    farthest: tuple[int, UnsuitedError] | None = None
+    farthest: tuple[int, foreign.UnsuitedError] | None = None
     for widths in _TRIAL_WIDTHS:
         trial = Trial(widths)
         for rows in _SAMPLE_COUNTS:
             code.picker = Picker()  # what failed may have shown the wrong places
             question = trial.question(rows)
             try:
-                answer = attempt(partial(code.loss_and_grads, trial, *question))
-            except UnsuitedError as error:
+                answer = foreign.attempt(partial(code.loss_and_grads, trial, *question))
+            except foreign.UnsuitedError as error:
                 if farthest is None or code.stage > farthest[0]:
                     farthest = code.stage, error
                 continue
             code.updated = Picker()
             if code.chain.update is not None:
                 try:
-                    attempt(partial(code.step, trial, *question, 0.5))
-                except UnsuitedError:
+                    foreign.attempt(partial(code.step, trial, *question, 0.5))
+                except foreign.UnsuitedError:
                     code.updated = Picker()
             return trial, *question, answer
     assert farthest is not None

@@ -27,30 +27,16 @@ from gradcheck.contract.conventions import (
     Penalty,
     Targets,
 )
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.contract.protocol import ContractError
-from gradcheck.reading.call_sequence import Called, CallSequence, answered
-from gradcheck.reading.foreign_call import (
-    RAN_FORWARD,
-    WAS_CALLED,
-    WAS_MADE,
-    UnsuitedError,
-    arguments,
-    attempt,
-    bind,
-    broken,
-    calmly,
-    classes,
-    functions,
-    methods,
-    works,
-)
+from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.call_sequence import Called, CallSequence
 from gradcheck.reading.function_pair import Chain, read
 from gradcheck.reading.holders import Holder, Model, hosts, models
-from gradcheck.reading.layout import Trial, from_own, labels, stepped, to_own, widths_of
+from gradcheck.reading.layout import Answer, Trial, from_own, stepped, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import METHODS, gives_gradients, plain, plays
+from gradcheck.reading.names import METHODS, gives_gradients, plain
 from gradcheck.reading.own_loss import (
     OwnLoss,
     choices,
@@ -70,9 +56,7 @@ class GradientMethod(Called):
         super().__init__(host, plan)
         self.picker = picker
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Call the method, and find the gradient in what it returns."""
         if network.l2:
             raise NotImplementedError("no weight penalty")
@@ -82,9 +66,9 @@ class GradientMethod(Called):
             loss = self.loss_of(own, x, batch.y)
         return loss, from_own(self.layout, network, pairs)
 
-    def ask(self, own: list[Pair], x: Any, y: Any) -> tuple[Any, list[Pair]]:
+    def ask(self, own: Pairs, x: Any, y: Any) -> Answer:
         """Return the loss, if there is one, and the gradient of the code's own network."""
-        with calmly():
+        with foreign.calmly():
             holder, _, values = self.ready(own, x, y)
             answer = self.call_all(holder, values)
         told = returned_names(self.host.methods[self.plan.calls[-1]])
@@ -93,7 +77,7 @@ class GradientMethod(Called):
 
 def find(module: Any) -> Iterator[Reading]:
     """Yield the readings of functions, then of methods, named after gradients or backprop."""
-    own = functions(module)
+    own = foreign.functions(module)
     forwards = [
         f for name, f in own.items() if "forward" in plain(name) or plain(name) == "predict"
     ]
@@ -103,7 +87,7 @@ def find(module: Any) -> Iterator[Reading]:
         for forward in [*forwards, None]:
             made = list(read(Chain(function, forward), "gradients", module))
             yield from made
-            if any(map(works, made)):
+            if any(map(foreign.works, made)):
                 break
     yield from _of_methods(module)
 
@@ -122,8 +106,8 @@ def _of_methods(module: Any) -> Iterator[Reading]:
             plan = CallSequence(calls, forward[0] if forward else "", "", samples)
             code = GradientMethod(host, plan, Picker())
             try:
-                loss, _ = attempt(lambda c=code: c.ask(*c.trial()))  # type: ignore[misc]
-            except UnsuitedError as error:
+                loss, _ = foreign.attempt(lambda c=code: c.ask(*c.trial()))  # type: ignore[misc]
+            except foreign.UnsuitedError as error:
                 yield code.stopped("gradients", error)
                 continue
             yield from _readings(code, loss == loss)
@@ -170,20 +154,23 @@ class _Kept:
         self._objects: dict[Any, Any] = {}
 
     def holding(
-        self, own: list[Pair], reg: float | None = None, made_with: float = 0.0
-    ) -> tuple[Any, ParameterRoles]:
-        """Return an object with given parameters, and their roles.
+        self, network: Network, params: Pairs, x: Floats, reg: float | None = None, place: str = ""
+    ) -> tuple[Any, ParameterRoles, Pairs, Floats]:
+        """Return an object with given parameters, their roles, and its own parameters and inputs.
 
-        ``reg`` may be given to its constructor; ``made_with`` tells objects apart.
+        ``place`` says where the penalty is given: none is taken where there is none.
         """
-        widths = widths_of(own)
+        if network.l2 and not place:
+            raise NotImplementedError("no weight penalty")
+        own, x = to_own(self.model.roles.layout, network, params, x)
+        widths, made_with = widths_of(own), reg if place == "constructor" else None
         if (widths, made_with) not in self._objects:
             more = None if reg is None else {"reg": reg}
             self._objects[widths, made_with] = self.model.build(widths, more)
         made = self._objects[widths, made_with]
         roles = self.model.roles_in(made, widths)
         roles.write(made, own)
-        return made, roles
+        return made, roles, own, x
 
     def conventions(self, names: OwnNames) -> Conventions:
         """Say of what class the object is, and how its parameters are laid out; no more yet."""
@@ -196,47 +183,34 @@ class _Kept:
         )
 
 
-#: What ``reg`` has to be for the penalty to be ``l2 / 2 * sum W**2``.
-_FACTORS = {"reg = l2": 1.0, "reg = l2 / 2": 0.5}
-
-
 class Course(_Kept):
     """CS231n: ``loss`` gives the loss and the gradient, and without labels the scores."""
 
-    def __init__(self, model: Model, labels: str, penalty: str, place: str) -> None:
+    def __init__(self, model: Model, targets: Targets, penalty: Penalty | None, place: str) -> None:
         super().__init__(model)
-        self.labels, self.penalty, self.place = labels, penalty, place
+        self.targets, self.penalty, self.place = targets, penalty, place
 
-    def _ready(
-        self, network: Network, params: list[Pair], x: Floats
-    ) -> tuple[Any, ParameterRoles, list[Pair], Floats, float]:
-        own, wide = to_own(self.model.roles.layout, network, params, x)
-        if network.l2 and not self.place:
-            raise NotImplementedError("no weight penalty")
-        reg = _FACTORS[self.penalty] * network.l2 if self.penalty else 0.0
-        made, roles = self.holding(own, reg, reg if self.place == "constructor" else 0.0)
-        return made, roles, own, wide, reg if self.place == "argument" else 0.0
-
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Ask ``loss`` with labels."""
-        with calmly():
-            made, roles, own, x, reg = self._ready(network, params, batch.x)
-            y = batch.y.copy() if self.labels == "one-hot" else labels(batch.y)
-            loss, grads = made.loss(*bind(made.loss, {"x": x, "y": y, "reg": reg}))
+        reg = self.penalty.factor(network.l2, len(batch.x)) if self.penalty else 0.0
+        with foreign.calmly():
+            made, roles, own, x = self.holding(network, params, batch.x, reg, self.place)
+            y = roles.layout.targets(batch.y, self.targets)
+            values = {"x": x, "y": y, "reg": reg if self.place == "argument" else 0.0}
+            loss, grads = made.loss(*foreign.bind(made.loss, values))
             weights, biases = (
-                (grads[_key(grads, place.name)] for place in places)
+                [grads[_key(grads, place.name)] for place in places]
                 for places in (roles.weights, roles.biases)
             )
-            pairs = roles.layout.pairs(weights, biases if roles.biases else None, own)
+            pairs = roles.layout.pairs(weights, biases or None, own)
             return loss, from_own(roles.layout, network, pairs)
 
-    def forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+    def forward(self, network: Network, params: Pairs, x: Floats) -> Floats:
         """Ask ``loss`` without labels, for the scores."""
-        with calmly():
-            made, _, _, wide, _ = self._ready(network, params, x)
-            return np.asarray(made.loss(*bind(made.loss, {"x": wide, "reg": 0.0})))
+        with foreign.calmly():
+            reg = self.penalty.factor(network.l2, len(x)) if self.penalty else 0.0
+            made, _, _, wide = self.holding(network, params, x, reg, self.place)
+            return np.asarray(made.loss(*foreign.bind(made.loss, {"x": wide, "reg": 0.0})))
 
 
 def _key(grads: Any, name: str) -> str:
@@ -248,58 +222,52 @@ def _key(grads: Any, name: str) -> str:
 
 def find_cs231n(module: Any) -> Iterator[Reading]:
     """Yield the readings of every class that has ``loss`` and parameters in a dict."""
-    for cls in classes(module).values():
-        if "loss" not in methods(cls):
-            continue
+    for cls in foreign.classes(module).values():
+        method = foreign.methods(cls).get("loss")
         try:
-            names = [p.name for p in arguments(methods(cls)["loss"])]
-            in_call = any(plays(name, "reg") for name in names)
-            in_making = any(plays(p.name, "reg") for p in arguments(cls))
-        except UnsuitedError:
+            if method is None or not foreign.takes(method, "y"):
+                continue
+            place = "constructor" if foreign.takes(cls, "reg") else ""
+            place = "argument" if foreign.takes(method, "reg") else place
+        except foreign.UnsuitedError:
             continue
-        if not any(plays(name, "y") for name in names):
-            continue
-        place = "argument" if in_call else "constructor" if in_making else ""
-        penalties = tuple(_FACTORS) if place else ("",)
-        for model, targets in itertools.product(models(cls), ("integer labels", "one-hot")):
+        penalties = (Penalty.REG, Penalty.HALF_REG) if place else (None,)
+        for model, targets in itertools.product(models(cls), (Targets.INTEGERS, Targets.ONE_HOT)):
             stage, why = _stop_of_loss(Course(model, targets, penalties[0], place))
             if why is not None:
                 tried = Conventions(calls=("loss",), class_name=cls.__name__)
-                yield broken("cs231n", why, stage, tried)
+                yield foreign.broken("cs231n", why, stage, tried)
                 continue
-            own_names = model.roles.spelling([methods(cls)["loss"]], model.roles.layout)
+            own_names = model.roles.spelling([method], model.roles.layout)
             for penalty in penalties:
                 code = Course(model, targets, penalty, place)
-                conventions = replace(
-                    code.conventions(own_names),
-                    targets=Targets(targets),
-                    penalty=Penalty(penalty) if penalty else None,
-                )
+                conventions = code.conventions(own_names)
+                conventions = replace(conventions, targets=targets, penalty=penalty)
                 yield Reading("cs231n", code, conventions)
 
 
-def _stop_of_loss(code: Course) -> tuple[int, UnsuitedError | None]:
+def _stop_of_loss(code: Course) -> tuple[int, foreign.UnsuitedError | None]:
     """Say why ``loss`` gives no loss and no gradient, and how far it came.
 
     A gradient of another shape is one: what is wrong with it is for whoever asks.
     """
     trial = Trial(code.model.own)
     pairs, batch = trial.question(3)
-    runs = answered(lambda: [code.forward(trial, pairs, batch.x)], None) is not None
-    stage = RAN_FORWARD if runs else WAS_CALLED
+
+    def asked() -> None:
+        try:
+            code.loss_and_grads(trial, pairs, batch)
+        except ContractError:
+            if code.model.roles.layout.bias != "apart":
+                raise  # then it tells of the layout that was guessed
+
+    runs = foreign.answered(lambda: [code.forward(trial, pairs, batch.x)]) is not None
+    stage = foreign.RAN_FORWARD if runs else foreign.WAS_CALLED
     try:
-        attempt(lambda: _answers(code, trial, pairs, batch))
-    except UnsuitedError as error:
+        foreign.attempt(asked)
+    except foreign.UnsuitedError as error:
         return stage, error
     return stage, None
-
-
-def _answers(code: Course, trial: Trial, pairs: list[Pair], batch: Any) -> None:
-    try:
-        code.loss_and_grads(trial, pairs, batch)
-    except ContractError:
-        if code.model.roles.layout.bias != "apart":
-            raise  # then it tells of the layout that was guessed
 
 
 class Book(_Kept):
@@ -308,68 +276,56 @@ class Book(_Kept):
     def __init__(self, model: Model, biases_first: bool, own: OwnLoss | None = None) -> None:
         super().__init__(model)
         self.biases_first, self.own = biases_first, own
-        names = methods(model.cls)
+        names = foreign.methods(model.cls)
         if "feedforward" in names:
             self.forward = self._forward
         if "update_mini_batch" in names:
             self.step = self._step
 
-    def _ready(
-        self, network: Network, params: list[Pair], x: Floats
-    ) -> tuple[Any, ParameterRoles, list[Pair], Floats]:
-        if network.l2:
-            raise NotImplementedError("no weight penalty")
-        own, wide = to_own(self.model.roles.layout, network, params, x)
-        return *self.holding(own), own, wide
-
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[float, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Ask ``backprop`` for every sample, and for its loss where there is one."""
-        with calmly():
-            made, roles, own, x = self._ready(network, params, batch.x)
+        with foreign.calmly():
+            made, roles, own, x = self.holding(network, params, batch.x)
             layers = range(len(own))
             samples, losses = [], []
-            for row, target in zip(x, batch.y, strict=True):
-                answer = made.backprop(row[:, None].copy(), target[:, None].copy())
+            for column, target in _samples(x, batch.y):
+                answer = made.backprop(column.copy(), target.copy())
                 biases, weights = answer if self.biases_first else answer[::-1]
                 mine = (biases[i] for i in layers) if roles.biases else None
                 samples.append(roles.layout.pairs((weights[i] for i in layers), mine, own))
-                losses.append(self._loss(made, row, target))
+                loss = float("nan")
+                if self.own is not None:
+                    loss = self.own.value(made, _given(made, column, target))
+                losses.append(np.asarray(loss, dtype=float).reshape(-1)[0])
         mean = [
             (np.mean([w for w, _ in layer], axis=0), np.mean([b for _, b in layer], axis=0))
             for layer in zip(*samples, strict=True)
         ]
         return float(np.mean(losses)), from_own(roles.layout, network, mean)
 
-    def _loss(self, made: Any, row: Floats, target: Floats) -> Any:
-        if self.own is None:
-            return float("nan")
-        value = self.own.value(made, _given(made, row, target))
-        return np.asarray(value, dtype=float).reshape(-1)[0]
+    def _forward(self, network: Network, params: Pairs, x: Floats) -> Floats:
+        with foreign.calmly():
+            made, _, _, wide = self.holding(network, params, x)
+            return np.array([np.ravel(made.feedforward(row[:, None].copy())) for row in wide])
 
-    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
-        with calmly():
-            made, _, _, wide = self._ready(network, params, x)
-            rows = [np.asarray(made.feedforward(row[:, None].copy())).ravel() for row in wide]
-        return np.array(rows)
-
-    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
-        with calmly():
-            made, roles, own, x = self._ready(network, params, batch.x)
-            samples = [
-                (row[:, None].copy(), target[:, None].copy())
-                for row, target in zip(x, batch.y, strict=True)
-            ]
+    def _step(self, network: Network, params: Pairs, batch: Any, rate: float) -> Pairs:
+        with foreign.calmly():
+            made, roles, own, x = self.holding(network, params, batch.x)
+            samples = _samples(x, batch.y)
             values = {"mini_batch": samples, "rate": rate, "reg": 0.0, "n": len(samples)}
-            made.update_mini_batch(*bind(made.update_mini_batch, values))
+            made.update_mini_batch(*foreign.bind(made.update_mini_batch, values))
             after = roles.read(made, own)
         return stepped(roles.layout, network, params, own, after, rate)
 
 
-def _given(made: Any, row: Floats, target: Floats) -> dict[str, Any]:
+def _samples(x: Floats, y: Floats) -> list[tuple[Floats, Floats]]:
+    """Return inputs and targets as columns, sample by sample."""
+    pairs = zip(x, y, strict=True)
+    return [(row[:, None].copy(), target[:, None].copy()) for row, target in pairs]
+
+
+def _given(made: Any, x: Floats, y: Floats) -> dict[str, Any]:
     """Return what the functions of an object may be given for one sample."""
-    x, y = row[:, None].copy(), target[:, None].copy()
     values: dict[str, Any] = {"x": x, "y": y, "samples": [(x, y)], "reg": 0.0}
     if hasattr(made, "feedforward"):
         values["output"] = made.feedforward(x.copy())
@@ -378,15 +334,15 @@ def _given(made: Any, row: Floats, target: Floats) -> dict[str, Any]:
 
 def find_nielsen(module: Any) -> Iterator[Reading]:
     """Yield the readings of every class with ``backprop(x, y)`` that returns two lists."""
-    for cls in classes(module).values():
-        method = methods(cls).get("backprop")
-        if method is None or len(arguments(method)) != 3:
+    for cls in foreign.classes(module).values():
+        method = foreign.methods(cls).get("backprop")
+        if method is None or len(foreign.arguments(method)) != 3:
             continue
         for model in models(cls):
             stage, why = _stop_of_backprop(model)
             if why is not None:
                 tried = Conventions(calls=("backprop",), class_name=cls.__name__)
-                yield broken("nielsen", why, stage, tried)
+                yield foreign.broken("nielsen", why, stage, tried)
                 continue
             losses = _losses(model, module)
             for first, own in itertools.product((True, False), choices(losses)):
@@ -402,20 +358,20 @@ def find_nielsen(module: Any) -> Iterator[Reading]:
                 yield Reading("nielsen", code, conventions)
 
 
-def _stop_of_backprop(model: Model) -> tuple[int, UnsuitedError | None]:
+def _stop_of_backprop(model: Model) -> tuple[int, foreign.UnsuitedError | None]:
     """Say why ``backprop`` gives no two lists of as many items as there are layers."""
-    sizes, stage = model.own, WAS_MADE
+    sizes, stage = model.own, foreign.WAS_MADE
     x, y = np.full((sizes[0], 1), 0.5), np.full((sizes[-1], 1), 0.5)
     try:
-        code = attempt(lambda: model.build(sizes))
-        stage = WAS_CALLED
-        if "feedforward" in methods(model.cls):
-            attempt(lambda: code.feedforward(x.copy()))
-            stage = RAN_FORWARD
-        answer = attempt(lambda: code.backprop(x, y))
-        if attempt(lambda: [len(part) for part in answer]) != [len(sizes) - 1] * 2:
-            raise UnsuitedError("backprop returns no two lists with one item a layer")
-    except UnsuitedError as error:
+        code = foreign.attempt(lambda: model.build(sizes))
+        stage = foreign.WAS_CALLED
+        if "feedforward" in foreign.methods(model.cls):
+            foreign.attempt(lambda: code.feedforward(x.copy()))
+            stage = foreign.RAN_FORWARD
+        answer = foreign.attempt(lambda: code.backprop(x, y))
+        if foreign.attempt(lambda: [len(part) for part in answer]) != [len(sizes) - 1] * 2:
+            raise foreign.UnsuitedError("backprop returns no two lists with one item a layer")
+    except foreign.UnsuitedError as error:
         return stage, error
     return stage, None
 
@@ -423,15 +379,15 @@ def _stop_of_backprop(model: Model) -> tuple[int, UnsuitedError | None]:
 def _losses(model: Model, module: Any) -> list[OwnLoss]:
     """Return the ways to have the loss of one sample."""
     sizes = model.own
-    row, target = np.random.default_rng(0).normal(size=sizes[0]), np.zeros(sizes[-1])
-    target[0] = 1.0
+    x, y = np.random.default_rng(0).normal(size=(sizes[0], 1)), np.zeros((sizes[-1], 1))
+    y[0] = 1.0
 
     def tried() -> list[OwnLoss]:
         made = model.build(sizes)
         passed = ("backprop", "update_mini_batch")
-        return own_losses(made, module, _given(made, row, target), passed)
+        return own_losses(made, module, _given(made, x, y), passed)
 
-    found: list[OwnLoss] = answered(tried, [])
+    found: list[OwnLoss] = foreign.answered(tried, [])
     return found
 
 

@@ -6,22 +6,11 @@ Objects of foreign classes are built for given layer sizes, by the names of argu
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from inspect import Parameter
 from typing import Any
 
 import numpy as np
 
-from gradcheck.reading.foreign_call import (
-    Shelf,
-    UnsuitedError,
-    arguments,
-    attempt,
-    bind,
-    classes,
-    functions,
-    members,
-    methods,
-)
+from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.layout import narrower
 from gradcheck.reading.names import ROLES, plain, plays, role_of
 from gradcheck.reading.parameters import ParameterRoles, find_roles
@@ -68,7 +57,7 @@ class Model:
             widths = narrower(widths)
         values = _values(widths, self.fixed, more)
         guessed = {} if self.fixed else _guessed(self.cls, widths, values)
-        return self.cls(*bind(self.cls, values | guessed))
+        return self.cls(*foreign.bind(self.cls, values | guessed))
 
     def roles_in(self, model: Any, widths: tuple[int, ...]) -> ParameterRoles:
         """Find the parameters of an object of other sizes than the one looked at."""
@@ -85,8 +74,8 @@ class Model:
         return self.roles.own_widths
 
     def _any_depth(self) -> bool:
-        taken = (role_of(p.name, ("sizes", "hiddens")) for p in arguments(self.cls))
-        return any(taken) or len(_unnamed(self.cls, _values(self.own, False, None))) == 1
+        taken = foreign.takes(self.cls, "sizes", "hiddens")
+        return taken or len(_unnamed(self.cls, _values(self.own, False, None))) == 1
 
 
 def _only(own: tuple[int, ...], asked: tuple[int, ...]) -> None:
@@ -117,7 +106,7 @@ def models(cls: type) -> Iterator[Model]:
     for widths in _PROBES:
         try:
             found = [Model(cls, roles, fixed) for roles in _roles_of(cls, widths)]
-        except UnsuitedError:
+        except foreign.UnsuitedError:
             continue
         right = [model for model in found if model.own == widths]
         right += [
@@ -134,23 +123,20 @@ def models(cls: type) -> Iterator[Model]:
 
 def _takes_sizes(cls: type) -> bool:
     try:
-        named = any(role_of(p.name, _SIZED) for p in arguments(cls))
-        return named or len(_unnamed(cls, _values(_PROBES[0], False, None))) in (
-            1,
-            len(_SPEAKS),
-        )
-    except UnsuitedError:
+        unnamed = len(_unnamed(cls, _values(_PROBES[0], False, None)))
+        return unnamed in (1, len(_SPEAKS)) or foreign.takes(cls, *_SIZED)
+    except foreign.UnsuitedError:
         return False
 
 
 def _unnamed(cls: type, values: Mapping[str, Any]) -> list[str]:
     """Name the arguments that have to be given and may be sizes: those that no name explains."""
     sizes = ("n_in", "n_hidden", "n_out")
-    given = [p for p in arguments(cls) if p.default is Parameter.empty]
+    given = foreign.needed(cls)
     others = tuple(role for role in values if role in ROLES and role not in sizes)
-    if any(role_of(p.name, ("sizes", "hiddens")) for p in given):
+    if any(role_of(name, ("sizes", "hiddens")) for name in given):
         return []
-    asked = [p.name for p in given if role_of(p.name, others) is None]
+    asked = [name for name in given if role_of(name, others) is None]
     return asked if any(role_of(name, sizes) is None for name in asked) else []
 
 
@@ -172,17 +158,17 @@ def _guessed(cls: type, widths: tuple[int, ...], values: Mapping[str, Any]) -> d
 def _roles_of(cls: type, widths: tuple[int, ...], guess: bool = True) -> list[ParameterRoles]:
     """Make an object, and find the parameters in it."""
     values = _values(widths, False, None)
-    chosen = bind(cls, values | (_guessed(cls, widths, values) if guess else {}))
-    return list(attempt(lambda: find_roles(cls(*chosen))))
+    chosen = foreign.bind(cls, values | (_guessed(cls, widths, values) if guess else {}))
+    return list(foreign.attempt(lambda: find_roles(cls(*chosen))))
 
 
-def why_not(cls: type) -> UnsuitedError | None:
+def why_not(cls: type) -> foreign.UnsuitedError | None:
     """Say why no object of a class can be made; None where one can."""
-    why: UnsuitedError | None = None
+    why: foreign.UnsuitedError | None = None
     for widths in _PROBES:
         try:
             _roles_of(cls, widths, guess=False)
-        except UnsuitedError as error:
+        except foreign.UnsuitedError as error:
             why = why or error.told_of(f"{cls.__name__}()")
             continue
         return None
@@ -196,7 +182,7 @@ _PARTS = ("layer", "dense", "linear", "neuron", "unit", "affine")
 def set_rates(owner: Any, rate: float) -> bool:
     """Set what plays the rate among an owner's own names; say whether there is such a thing."""
     found = False
-    for name, value in list(members(owner).items()):
+    for name, value in list(foreign.members(owner).items()):
         if plays(name, "rate") and isinstance(value, int | float) and not isinstance(value, bool):
             setattr(owner, name, rate)
             found = True
@@ -216,17 +202,12 @@ class ClassHolder:
         self.model, self.module = model, module
         self.name, self.roles, self.fixed = model.cls.__name__, model.roles, model.fixed
         bases = [base for base in model.cls.__mro__[:-1] if isinstance(base, type)]
-        self._shelf = Shelf(*bases, module)
+        self._shelf = foreign.Shelf(*bases, module)
 
     @property
     def methods(self) -> dict[str, Callable[..., Any]]:
         """Of the class and its bases."""
-        return methods(self.model.cls)
-
-    def bound(self, holder: Any, name: str) -> Callable[..., Any]:
-        """Return a method of an object."""
-        function: Callable[..., Any] = getattr(holder, name)
-        return function
+        return foreign.methods(self.model.cls)
 
     def fresh(
         self, own: tuple[int, ...], rate: float, data: dict[str, Any]
@@ -237,15 +218,9 @@ class ClassHolder:
         return holder, self.model.roles_in(holder, own)
 
     def set_rate(self, holder: Any, rate: float) -> bool:
-        """Set the rate on the object, its class, the parts it is made of or the module.
-
-        Returns
-        -------
-        found : bool
-            Whether there is such a place.
-        """
+        """Set the rate on the object, its class, its parts or the module; whether one has it."""
         found = set_rates(holder, rate)
-        for value in members(holder).values():
+        for value in foreign.members(holder).values():
             for part in value if isinstance(value, list | tuple) else [value]:
                 if type(part).__module__ == getattr(self.module, "__name__", None):
                     found = set_rates(part, rate) or found
@@ -261,16 +236,12 @@ class ModuleHolder:
 
     def __init__(self, module: Any, roles: ParameterRoles) -> None:
         self.module, self.roles = module, roles
-        self._shelf = Shelf(module)
+        self._shelf = foreign.Shelf(module)
 
     @property
     def methods(self) -> dict[str, Callable[..., Any]]:
         """The module's functions."""
-        return functions(self.module)
-
-    def bound(self, holder: Any, name: str) -> Callable[..., Any]:
-        """Return a function."""
-        return self.methods[name]
+        return foreign.functions(self.module)
 
     def fresh(
         self, own: tuple[int, ...], rate: float, data: dict[str, Any]
@@ -294,10 +265,10 @@ def hosts(module: Any) -> Iterator[Holder]:
 
     A class of one layer that is named so is a part of a network, and no network.
     """
-    found = [model for cls in classes(module).values() for model in models(cls)]
+    found = [model for cls in foreign.classes(module).values() for model in models(cls)]
     for model in sorted(found, key=lambda model: -len(model.own)):
         if len(model.own) > 2 or not any(part in plain(model.cls.__name__) for part in _PARTS):
             yield ClassHolder(model, module)
-    if functions(module):
+    if foreign.functions(module):
         for roles in find_roles(module):
             yield ModuleHolder(module, roles)

@@ -25,10 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.conventions import Conventions
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.conventions import Conventions, Targets
+from gradcheck.contract.posed import Floats, Pair, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.contract.protocol import ContractError
+
+#: A loss and a gradient.
+Answer = tuple[Any, Pairs]
 
 #: A code's own weights and biases of one layer; None where biases are inside or missing.
 Own = tuple[Floats, Floats | None]
@@ -101,9 +104,7 @@ class Layout:
             b = b.reshape(n_out)
         return w.copy(), (-b if self.threshold else b.copy())
 
-    def pairs(
-        self, weights: Iterable[Any], biases: Iterable[Any] | None, own: list[Pair]
-    ) -> list[Pair]:
+    def pairs(self, weights: Iterable[Any], biases: Iterable[Any] | None, own: Pairs) -> Pairs:
         """Read a gradient back, layer by layer, in the shapes of the code's own parameters."""
         biases = itertools.repeat(None, len(own)) if biases is None else biases
         layers = zip(own, weights, biases, strict=True)
@@ -128,6 +129,28 @@ class Layout:
         if self.samples == "one list":
             return samples[0].tolist()
         return samples[0].copy() if self.samples == "one vector" else samples.T.copy()
+
+    def targets(self, y: Floats, kind: Targets) -> Any:
+        """Give targets of shape (N, n) as the code wants them.
+
+        Raises NotImplementedError for those that it does not take.
+        """
+        if kind is Targets.AS_GIVEN:
+            return self.give(y)
+        if kind is Targets.ONE_HOT:
+            return y.copy()
+        if kind is Targets.NUMBER:
+            if y.shape != (1, 1):
+                raise NotImplementedError("one output of one sample a call")
+            return float(y[0, 0])
+        if kind is Targets.VECTOR:
+            if y.shape[1] != 1:
+                raise NotImplementedError("one output only")
+            return y[:, 0].copy()
+        if y.shape[1] == 1 or not (y.sum(axis=1) == 1).all() or not ((y == 0) | (y == 1)).all():
+            raise NotImplementedError("targets are integer labels")
+        found = np.argmax(y, axis=1) + (kind in (Targets.FROM_1, Targets.FROM_1_IN_A_COLUMN))
+        return found[:, None] if kind is Targets.FROM_1_IN_A_COLUMN else found
 
     def take(self, outputs: Any, n_out: int, n: int) -> Floats:
         """Read outputs as (N, n_out). Raises ContractError for another number of them."""
@@ -157,7 +180,7 @@ class Trial(Network):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__(widths, ("sigmoid",) * (len(widths) - 1), "squared_error")
 
-    def question(self, samples: int) -> tuple[list[Pair], Any]:
+    def question(self, samples: int) -> tuple[Pairs, Any]:
         """Return parameters and a batch; targets are one-hot, or 0 and 1 in turn."""
         rng = np.random.default_rng(0)
         pairs = [(rng.normal(size=s), rng.normal(size=s[1])) for s in self.shapes]
@@ -180,7 +203,7 @@ AT_ONE: dict[str, float] = {
 }
 
 
-def widths_of(own: list[Pair]) -> tuple[int, ...]:
+def widths_of(own: Pairs) -> tuple[int, ...]:
     """Return the widths of a network with given parameters."""
     return (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
 
@@ -211,7 +234,7 @@ def _on(network: Network) -> list[float]:
     return [1.0, *(AT_ONE[name] for name in network.activations[:-1])]
 
 
-def widen(network: Network, params: list[Pair], x: Floats) -> tuple[list[Floats], Floats]:
+def widen(network: Network, params: Pairs, x: Floats) -> tuple[list[Floats], Floats]:
     """Return the weights of the code's own network, and its inputs.
 
     Parameters
@@ -245,7 +268,7 @@ def widen(network: Network, params: list[Pair], x: Floats) -> tuple[list[Floats]
     return weights, np.hstack((x, np.ones((len(x), 1))))
 
 
-def narrow(network: Network, gradients: list[Floats]) -> list[Pair]:
+def narrow(network: Network, gradients: list[Floats]) -> Pairs:
     """Return the gradient by W and b from that by the code's own weights.
 
     Parameters
@@ -265,9 +288,7 @@ def narrow(network: Network, gradients: list[Floats]) -> list[Pair]:
     ]
 
 
-def to_own(
-    layout: Layout, network: Network, params: list[Pair], x: Floats
-) -> tuple[list[Pair], Floats]:
+def to_own(layout: Layout, network: Network, params: Pairs, x: Floats) -> tuple[Pairs, Floats]:
     """Return the parameters and inputs of the code's own network."""
     if layout.bias != "missing":
         return params, x
@@ -275,7 +296,7 @@ def to_own(
     return [(w, np.zeros(w.shape[1])) for w in weights], wide
 
 
-def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pair]:
+def from_own(layout: Layout, network: Network, gradients: Pairs) -> Pairs:
     """Return the gradient of the network from that of the code's own."""
     if layout.bias != "missing":
         return gradients
@@ -283,13 +304,8 @@ def from_own(layout: Layout, network: Network, gradients: list[Pair]) -> list[Pa
 
 
 def stepped(
-    layout: Layout,
-    network: Network,
-    params: list[Pair],
-    own: list[Pair],
-    after: list[Pair],
-    rate: float,
-) -> list[Pair]:
+    layout: Layout, network: Network, params: Pairs, own: Pairs, after: Pairs, rate: float
+) -> Pairs:
     """Return the parameters after a step, from those of the code's own network.
 
     Where biases are missing, the gradient that the step implies is that of the weights
@@ -302,32 +318,6 @@ def stepped(
     ]
     grads = from_own(layout, network, implied)
     return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
-
-
-def single(y: Floats) -> Floats:
-    """Return the targets of one output, (N,).
-
-    Raises
-    ------
-    NotImplementedError
-        When there are several outputs.
-    """
-    if y.shape[1] != 1:
-        raise NotImplementedError("one output only")
-    return y[:, 0].copy()
-
-
-def labels(y: Floats) -> Any:
-    """Return the classes of one-hot rows, from 0, (N,).
-
-    Raises
-    ------
-    NotImplementedError
-        When they are no one-hot rows.
-    """
-    if y.shape[1] == 1 or not (y.sum(axis=1) == 1).all() or not ((y == 0) | (y == 1)).all():
-        raise NotImplementedError("targets are integer labels")
-    return np.argmax(y, axis=1)
 
 
 class WithLastClass:
@@ -348,9 +338,7 @@ class WithLastClass:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.code, name)
 
-    def loss_and_grads(
-        self, network: Network, params: Sequence[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Sequence[Pair], batch: Any) -> Answer:
         """Ask with the classes in an order in which the last one occurs."""
         order = _order(batch.y)
         loss, grads = self.code.loss_and_grads(network, _in(order, params), _batch(order, batch))
@@ -370,7 +358,7 @@ def _order(y: Floats) -> list[int]:
     return order
 
 
-def _in(order: list[int], pairs: Sequence[Pair]) -> list[Pair]:
+def _in(order: list[int], pairs: Sequence[Pair]) -> Pairs:
     *before, (w, b) = pairs
     return [*before, (np.asarray(w)[:, order], np.asarray(b)[order])]
 

@@ -33,7 +33,6 @@ from gradcheck.errors import (
     raised,
     trail_of,
 )
-from gradcheck.reading import running
 from gradcheck.reading.target import (
     ADAPTERS,
     PACKAGE_FOLDERS,
@@ -162,6 +161,12 @@ class Reading:
     adapter: str
     implementation: Any
     conventions: Conventions = AS_DEFINED
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The functions it has, of those that can be asked for."""
+        named = ("loss_and_grads", *_OPTIONAL)
+        return tuple(n for n in named if callable(getattr(self.implementation, n, None)))
 
 
 @dataclass(frozen=True)
@@ -415,29 +420,32 @@ def attribute(loaded: Loaded, dotted: str, name: str) -> Loaded:
 def _run(module: ModuleType, path: Path, sources: Sources, options: LoadOptions) -> tuple[str, ...]:
     """Run a file or notebook, and the declaration beside it; return notes of what was left out."""
     source = path.read_bytes()
+    parts: list[tuple[str | bytes, str]] = [(source, str(path))]
     notes: tuple[str, ...] = ()
-    parts: list[running.Part] = [(source, str(path))]
     if path.suffix == ".ipynb":
-        parts, notes = running.cells(source, path.name)
+        from gradcheck.reading.running import cells
+
+        parts, notes = cells(source, path.name)
         sources.cells.update({name: text for text, name in parts})
     trees = [(ast.parse(text, name), name) for text, name in parts]
-    if not options.imports_only and any(
-        _is_native(node) for tree, _ in trees for node in tree.body
-    ):
+    declared = options.declared_in(path)
+    native = any(is_native(tree) for tree, _ in trees)
+    if native and not options.imports_only and declared is None:
         for tree, name in trees:
             exec(compile(tree, name, "exec", dont_inherit=True), vars(module))
-    else:
-        running.run(trees, module, options)
-    declared = options.declared_in(path)
+        return notes
+    from gradcheck.reading import running  # what native code does not wait for
+
+    running.run(trees, module, options)
     if declared is not None:
-        declaration, lines = running.declaration(declared, module)
-        vars(module)["__gradcheck_declaration__"] = declaration
-        vars(module)["__gradcheck_declaration_lines__"] = (str(declared), lines)
+        running.declare(declared, module)
     return notes
 
 
-def _is_native(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name == "loss_and_grads"
+def is_native(tree: ast.Module) -> bool:
+    """Whether a file defines the function that the contract asks for."""
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return any(function.name == "loss_and_grads" for function in functions)
 
 
 @contextlib.contextmanager

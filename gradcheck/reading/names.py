@@ -57,6 +57,10 @@ METHODS: dict[str, tuple[str, ...]] = {
         "applygradients gradientdescent applygradient updateweight descend",
         "train": "trainstep trainonbatch trainone trainonce partialfit fitpartial learn train fit "
         "trainsample step update sgd trainepoch trainbatch trainnetwork",
+        # of a class or object that is a loss
+        "loss": "fn loss cost forward calculate compute value error __call__",
+        # how the names of functions begin that a training loop calls
+        "loop": "train fit backprop back_prop backward update learn step gradient_descent optimize",
     }.items()
 }
 

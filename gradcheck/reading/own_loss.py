@@ -11,36 +11,16 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.conventions import LossSource
-from gradcheck.reading.foreign_call import (
-    UnsuitedError,
-    arguments,
-    attempt,
-    classes,
-    functions,
-    members,
-    methods,
-)
-from gradcheck.reading.names import is_gradient, is_loss, plain, role_of
+from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.names import METHODS, is_gradient, is_loss, plain, role_of
 from gradcheck.reading.source import called_in
-
-#: What the method of a class or object that is a loss is called.
-_LOSS_METHODS = (
-    "fn",
-    "loss",
-    "cost",
-    "forward",
-    "calculate",
-    "compute",
-    "value",
-    "error",
-    "__call__",
-)
 
 #: Ways to have a loss that are tried of one class or script.
 _MOST_LOSSES = 4
@@ -109,17 +89,8 @@ def own_losses(
 ) -> list[OwnLoss]:
     """Return the ways to have a loss that give a number, each number once.
 
-    Parameters
-    ----------
-    holder : object
-        What holds the parameters.
-    module : module
-    values : mapping of str to object
-        What arguments may be given, by role: ``x``, ``y``, ``output``, ...
-    passed : tuple of str
-        Functions that are no loss: those that train.
-    trained : object, optional
-        The holder after one training.
+    The holder has the parameters; arguments are given values by role: ``x``, ``y``, ``output``, ...
+    Functions that train are passed over. A holder that was trained may keep a loss.
     """
     own = _of_holder(holder, values, passed, trained) if holder is not module else iter(())
     return _answering(own, holder, values, trained) or _answering(
@@ -140,8 +111,8 @@ def _answering(
     for way in itertools.islice(ways, _MOST_CALLS):
         root = trained if way.find is None else holder
         try:
-            number = number_of(attempt(lambda w=way, r=root: w.value(r, values)))  # type: ignore[misc]
-        except UnsuitedError as error:
+            number = number_of(foreign.attempt(lambda w=way, r=root: w.value(r, values)))  # type: ignore[misc]
+        except foreign.UnsuitedError as error:
             failing.append(replace(way, raised=error.what, sure=error.sure))
             continue
         if number is None or any(np.isclose(number, other, rtol=1e-12) for other in numbers):
@@ -194,23 +165,24 @@ def _of_holder(
     holder: Any, values: Mapping[str, Any], passed: tuple[str, ...], trained: Any
 ) -> Iterator[OwnLoss]:
     """Yield methods, what training leaves, and what is kept in attributes."""
-    for name in methods(type(holder)):
+    for name in foreign.methods(type(holder)):
         if mentions_loss(name) and name not in passed:
-            yield from _calls(name, _attribute(name), getattr(holder, name, None), values)
-    for name, value in members(trained).items() if trained is not None else ():
+            yield from _calls(name, attrgetter(name), getattr(holder, name, None), values)
+    for name, value in foreign.members(trained).items() if trained is not None else ():
         numbers = isinstance(value, list) and value and _number(value[-1])
         if is_loss(name) and not is_gradient(name) and (numbers or _number(value)):
             yield OwnLoss(name, attribute=name)
-    for name, value in members(holder).items():
+    for name, value in foreign.members(holder).items():
         if mentions_loss(name) and not _number(value):
-            yield from _kept(name, _attribute(name), holder, values)
+            yield from _kept(name, attrgetter(name), holder, values)
 
 
 def _beside(module: Any, values: Mapping[str, Any], passed: tuple[str, ...]) -> Iterator[OwnLoss]:
     """Yield functions and classes of the module; those that it calls itself, if there are any."""
-    made: dict[str, Any] = {**functions(module), **classes(module)}
+    made: dict[str, Any] = {**foreign.functions(module), **foreign.classes(module)}
     made = {n: v for n, v in made.items() if mentions_loss(n) and n not in passed}
-    called = {name for name in made if name in called_in(module)}
+    calls = called_in(module)
+    called = [name for name in made if name in calls]
     for name in called or made:
         yield from _kept(name, lambda _, v=made[name]: v, None, values)  # type: ignore[misc]
 
@@ -228,7 +200,7 @@ def _kept(
         yield from _calls(name, find, value, values)
         return
     kind = value if inspect.isclass(value) else type(value)
-    inner = next((each for each in _LOSS_METHODS if each in vars(kind)), None)
+    inner = next((each for each in METHODS["loss"] if each in vars(kind)), None)
     if kind.__module__ in ("builtins", "numpy") or inner is None:
         return
 
@@ -236,8 +208,8 @@ def _kept(
         there = find(holder)
         return getattr(there() if inspect.isclass(there) else there, inner)
 
-    with contextlib.suppress(UnsuitedError):
-        yield from _calls(name, bound, attempt(lambda: bound(holder)), values)
+    with contextlib.suppress(foreign.UnsuitedError):
+        yield from _calls(name, bound, foreign.attempt(lambda: bound(holder)), values)
 
 
 def _calls(
@@ -245,8 +217,8 @@ def _calls(
 ) -> Iterator[OwnLoss]:
     """Yield the meanings that the arguments of a function may have."""
     try:
-        taken = arguments(function)
-    except UnsuitedError:
+        taken = foreign.arguments(function)
+    except foreign.UnsuitedError:
         return
     roles = tuple(role for role in _ROLES if role in values)
     known = [p.name if p.name in values else role_of(p.name, roles) for p in taken]

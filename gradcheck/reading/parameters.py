@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.contract.conventions import OwnNames
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.reading.layout import Layout, narrower, wider
 from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
-from gradcheck.reading.paths import ArrayPath, find
-from gradcheck.reading.source_names import spelled_at
-
-Named = list[tuple[ArrayPath, Floats]]
+from gradcheck.reading.paths import ArrayPath, Named, Numbers, find
+from gradcheck.reading.source_names import by_place, spelled
 
 #: So many layers are looked for, and among so many arrays their biases.
 _MOST_LAYERS = 12
@@ -68,7 +66,7 @@ class ParameterRoles:
         both = (*self.weights, *self.biases)
         return list(dict.fromkeys(getattr(each, "row", each) for each in both))
 
-    def write(self, root: Any, own: list[Pair]) -> None:
+    def write(self, root: Any, own: Pairs) -> None:
         """Write parameters where the code keeps them."""
         for index, (w, b) in enumerate(own):
             matrix, vector = self.layout.pack(w, b)
@@ -79,7 +77,7 @@ class ParameterRoles:
             size = np.size(place.get(root))
             place.set(root, np.linspace(0.3, 1.1, size))
 
-    def read(self, root: Any, own: list[Pair]) -> list[Pair]:
+    def read(self, root: Any, own: Pairs) -> Pairs:
         """Read the parameters as they are now, in the shapes of those written."""
         pairs = []
         for index, (w, _) in enumerate(own):
@@ -93,7 +91,10 @@ class ParameterRoles:
 
     def spelling(self, functions: list[Any], layout: Layout, root: str = "self") -> OwnNames:
         """Return the names of parameters in an object, and of what is computed of them."""
-        return spelled_at(functions, self.weights, self.biases, layout, root, self.form)
+        written = tuple(place.written(root) for place in self.weights)
+        known = {f"W{i}": text for i, text in enumerate(written, start=1)}
+        known |= {f"b{i}": place.written(root) for i, place in enumerate(self.biases, start=1)}
+        return spelled(functions, by_place(written), layout, self.form, known)
 
 
 def find_roles(root: Any) -> list[ParameterRoles]:
@@ -240,7 +241,7 @@ class Family:
         for place, value in zip(self.places, np.asarray(array).ravel(), strict=True):
             place.set(root, np.asarray(value))
 
-    def values(self, numbers: dict[ArrayPath, Floats]) -> Floats:
+    def values(self, numbers: Numbers) -> Floats:
         """Return the numbers from a table."""
         return np.array([float(numbers[place]) for place in self.places])
 
@@ -273,7 +274,7 @@ class RowPart:
         self.row.set(root, np.concatenate([now[: self.start], array.ravel(), rest]))
 
 
-def families(places: list[ArrayPath], numbers: dict[ArrayPath, Floats]) -> Iterator[Family]:
+def families(places: list[ArrayPath], numbers: Numbers) -> Iterator[Family]:
     """Group single numbers whose names differ by a number only."""
     groups: dict[str, list[tuple[int, ArrayPath]]] = {}
     for place in places:
@@ -286,11 +287,7 @@ def families(places: list[ArrayPath], numbers: dict[ArrayPath, Floats]) -> Itera
 
 
 def in_rows(
-    moved: list[ArrayPath],
-    still: list[ArrayPath],
-    numbers: dict[ArrayPath, Floats],
-    n_in: int,
-    n_out: int,
+    moved: list[ArrayPath], still: list[ArrayPath], numbers: Numbers, n_in: int, n_out: int
 ) -> Iterator[tuple[ParameterRoles, tuple[str, ...]]]:
     """Yield the ways to read one row of weights as layers, and what is set to zero."""
 

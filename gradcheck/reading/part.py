@@ -7,7 +7,6 @@ what adapters change there is changed where the code looks it up, and put back i
 
 import contextlib
 import copy
-import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError, first_line
-from gradcheck.reading.foreign_call import LARGEST_STATE, UnsuitedError, arguments, methods
+from gradcheck.reading.foreign_call import LARGEST_STATE, UnsuitedError, methods, needed
 from gradcheck.reading.names import plain, plays
 
 #: What can be asked, as it is told.
@@ -203,8 +202,8 @@ def _is_native(function: Any) -> bool:
     """Whether a function says by its names that it follows the contract."""
     if getattr(function, "__name__", "") == "loss_and_grads":
         return True
-    needed = _needed(function)
-    return len(needed) == 3 and (needed[0].startswith("net") or needed[2].startswith("batch"))
+    given = _needed(function)
+    return len(given) == 3 and (given[0].startswith("net") or given[2].startswith("batch"))
 
 
 def together(things: Sequence[Any]) -> bool:
@@ -223,7 +222,7 @@ def together(things: Sequence[Any]) -> bool:
 
 def _needed(function: Any) -> list[str]:
     try:
-        return [plain(p.name) for p in arguments(function) if p.default is inspect.Parameter.empty]
+        return [plain(name) for name in needed(function)]
     except UnsuitedError:
         return []
 
@@ -232,11 +231,11 @@ def _of_function(function: FunctionType) -> Part:
     """Let a function stand for the contract, or for an interface with what is beside it."""
     around = _around(function)
     owner = around.get(function.__qualname__.partition(".")[0])
-    needed = _needed(function)
-    alone = len(needed) == 3 and not any(plays(name, "y") for name in needed)
+    given = _needed(function)
+    alone = len(given) == 3 and not any(plays(name, "y") for name in given)
     if isinstance(owner, type) and not (alone and _is_native(function)):
         part = Part({owner.__name__: owner}, around)  # a method stands for its class
-        if alone and needed[0] != "self":
+        if alone and given[0] != "self":
             vars(part)["__gradcheck_last__"] = Part({"loss_and_grads": function}, around)
         return part
     if _is_native(function):

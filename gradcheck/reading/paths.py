@@ -8,6 +8,7 @@ biases alone would pass over them in silence.
 """
 
 import ast
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,11 @@ class ArrayPath:
             self.bind(root, value)
 
 
+#: Arrays, and where they are.
+Named = list[tuple[ArrayPath, Floats]]
+Numbers = dict[ArrayPath, Floats]
+
+
 def _parsed(text: str) -> ArrayPath:
     """Read a path as code writes it: ``layers[0].w``, ``params['W1']``, ``[0]``."""
     node = ast.parse(f"_{text}" if text.startswith("[") else f"_.{text}", mode="eval").body
@@ -118,10 +124,7 @@ def _held_elsewhere(root: Any, array: Any) -> bool:
 def _filled(old: Any, value: Any, taken: list[Any]) -> bool:
     """Write into the array or list that is there, where it fits; whether it did.
 
-    Parameters
-    ----------
-    taken : list
-        What was written into before: of one array for two tensors the second is another's.
+    What was written into before is taken: of one array for two tensors the second is another's.
     """
     if isinstance(old, list):
         if not isinstance(value, list) or len(old) != len(value) or any(old is t for t in taken):
@@ -167,34 +170,30 @@ def like(array: Floats, old: Any) -> Any:
     return array.copy()
 
 
-def find(root: Any) -> Iterator[tuple[ArrayPath, Floats]]:
-    """Yield every numeric array, or list of numbers, that an object holds."""
-    yield from _find(root, (), _DEPTH, set())
-
-
-def _find(
-    value: Any, path: tuple[tuple[str, Any], ...], depth: int, seen: set[int]
+def find(
+    value: Any,
+    path: tuple[tuple[str, Any], ...] = (),
+    depth: int = _DEPTH,
+    seen: set[int] | None = None,
 ) -> Iterator[tuple[ArrayPath, Floats]]:
-    if path:
-        array = numeric(value)
-        if array is not None and not (isinstance(value, list) and _mixed(value)):
-            yield ArrayPath(path), array
-            return
+    """Yield every numeric array, or list of numbers, that an object holds."""
+    seen = set() if seen is None else seen
+    array = numeric(value) if path else None
+    if array is not None and not (isinstance(value, list) and _mixed(value)):
+        yield ArrayPath(path), array
+        return
     if depth == 0 or id(value) in seen or callable(value) or _installed(value):
         return
     seen.add(id(value))
+    inside: list[tuple[tuple[str, Any], Any]]
     if isinstance(value, dict):
-        items = [("item", key) for key in list(value)[:_MOST_ITEMS]]
-        children = [value[key] for _, key in items]
+        inside = [(("item", key), value[key]) for key in list(value)[:_MOST_ITEMS]]
     elif isinstance(value, list | tuple):
-        items = [("item", index) for index in range(min(len(value), _MOST_ITEMS))]
-        children = list(value[:_MOST_ITEMS])
+        inside = [(("item", at), item) for at, item in enumerate(value[:_MOST_ITEMS])]
     else:
-        own = members(value)
-        items = [("attribute", name) for name in own]
-        children = list(own.values())
-    for step, child in zip(items, children, strict=True):
-        yield from _find(child, (*path, step), depth - 1, seen)
+        inside = [(("attribute", name), own) for name, own in members(value).items()]
+    for step, child in inside:
+        yield from find(child, (*path, step), depth - 1, seen)
 
 
 def _installed(value: Any) -> bool:
@@ -212,11 +211,8 @@ def numeric(value: Any) -> Floats | None:
         good = value.dtype.kind in "fiu" and 0 < value.size <= _MOST_NUMBERS
         return value if good else None
     if isinstance(value, list) and 0 < _size(value) <= _MOST_NUMBERS and _numbers(value):
-        try:
-            array = np.array(value, dtype=np.float64)
-        except (ValueError, TypeError):
-            return None
-        return array
+        with contextlib.suppress(ValueError, TypeError):
+            return np.array(value, dtype=np.float64)
     return None
 
 
@@ -252,12 +248,7 @@ def write(holder: Any, path: Path, index: int, array: Floats, taken: list[Any]) 
 
     Into the array that is there, where it fits: a layer may hold it beside the dict that the
     path leads to. A wider one is bound there too, unless the object is seen to hold the old
-    one elsewhere: then that is what it computes with.
-
-    Parameters
-    ----------
-    taken : list
-        What was written into before, for other tensors; appended to.
+    one elsewhere: then that is what it computes with. What is written into is put into ``taken``.
     """
     for place, at in _places(path, index, array.shape):
         old = _there(holder, place)
@@ -326,7 +317,7 @@ def _places(path: Path, index: int, shape: tuple[int, ...]) -> Iterator[tuple[Ar
 _MOST_ARRAYS = 8
 
 
-def numbers(holder: Any) -> dict[ArrayPath, Floats]:
+def numbers(holder: Any) -> Numbers:
     """Return copies of the arrays and single numbers that an object holds."""
     found = {place: np.array(array) for place, array in find(holder)}
     for name, value in members(holder).items():
@@ -335,7 +326,7 @@ def numbers(holder: Any) -> dict[ArrayPath, Floats]:
     return found
 
 
-def moved(before: dict[ArrayPath, Floats], after: dict[ArrayPath, Floats]) -> list[ArrayPath]:
+def moved(before: Numbers, after: Numbers) -> list[ArrayPath]:
     """Return the places whose numbers are others now, and as many."""
     return [
         place
@@ -353,29 +344,21 @@ def unread(
 ) -> tuple[str, ...]:
     """Name what is trained, takes part in the outputs, and is not read.
 
-    Parameters
-    ----------
-    trained : iterable of Place
-        What training changes.
-    read : iterable of Place
-        The weights and biases.
-    outputs : callable
-        ``outputs(place)`` runs the forward afresh with the numbers there changed, or none.
+    ``outputs(place)`` runs the forward afresh with the numbers there changed, or none.
     """
     known = set(read)
-    names: list[str] = []
+    names: dict[str, None] = {}
     places = [place for place in trained if place not in known][:_MOST_ARRAYS]
-    if not places:
-        return ()
-    try:
-        plain = numeric(np.asarray(attempt(lambda: outputs(None)), dtype=float))
+
+    def given(place: ArrayPath | None) -> Floats | None:
+        return numeric(np.asarray(attempt(lambda: outputs(place)), dtype=float))
+
+    with contextlib.suppress(UnsuitedError, TypeError, ValueError):
+        plain = given(None) if places else None
         for place in places:
-            other = numeric(np.asarray(attempt(lambda p=place: outputs(p)), dtype=float))  # type: ignore[misc]
-            same = plain is None or other is None or np.allclose(plain, other, rtol=1e-9, atol=0)
-            if not same and place.name not in names:
-                names.append(place.name)
-    except (UnsuitedError, TypeError, ValueError):
-        return tuple(names)
+            other = given(place)
+            if plain is not None and other is not None:
+                names |= {} if np.allclose(plain, other, rtol=1e-9, atol=0) else {place.name: None}
     return tuple(names)
 
 

@@ -8,20 +8,21 @@ no loss one meaning of each kind will do; beside a loss of its own its factor is
 """
 
 import ast
+import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.protocol import ABSENT, ContractError
 from gradcheck.reading.foreign_call import NO_ARRAY
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import is_gradient, numbered, plain
-from gradcheck.reading.paths import ArrayPath, find
+from gradcheck.reading.paths import ArrayPath, Named, find
 from gradcheck.reading.source import tree_of
 
 #: Stems of the names of weights and biases, and of their gradients.
@@ -54,7 +55,7 @@ def loss_in(answer: Any, told: list[str]) -> Any:
     return float("nan")
 
 
-def _arrays_in(answer: Any, told: list[str]) -> list[tuple[ArrayPath, Floats]]:
+def _arrays_in(answer: Any, told: list[str]) -> Named:
     """List the arrays of an answer, under the names they were returned by."""
     if isinstance(answer, tuple) and len(told) == len(answer):
         answer = dict(zip(told, answer, strict=True))
@@ -85,72 +86,60 @@ class Picker:
 
     def __init__(self, backwards: bool = False) -> None:
         self.backwards, self.alike = backwards, False
-        self._places: dict[tuple[tuple[str, ...], int, int], ArrayPath] = {}
+        self._places: dict[_Sought, ArrayPath] = {}
         self._rows: dict[tuple[str, ...], _Row] = {}
         self._outputs: int | None = None
 
     def outputs(self, parts: list[Any], size: int) -> Any:
-        """Return the outputs among what a forward returns.
-
-        They are what has their size: the first thing if that has, else the last one that
-        has, since a forward returns its outputs before what it caches or at the end of it.
-
-        Parameters
-        ----------
-        size : int
-            Numbers in the outputs of all samples.
-        """
+        """Return the outputs, of so many numbers, among what a forward returns."""
         if self._outputs is None:
-            arrays = [at for at, part in enumerate(parts) if isinstance(part, np.ndarray)]
-            if not arrays:
-                inner = [part for part in parts if isinstance(part, list | tuple) and part]
-                return inner[0][-1] if inner else parts[0]
-            fitting = [at for at in arrays if parts[at].size == size] or arrays
-            self._outputs = fitting[0] if fitting[0] == 0 else fitting[-1]
+            self._outputs = outputs_at(parts, size)
+        if self._outputs is None:
+            inner = [part for part in parts if isinstance(part, list | tuple) and part]
+            return inner[0][-1] if inner else parts[0]
         return parts[self._outputs]
 
-    def _pick(
-        self,
-        found: list[tuple[ArrayPath, Floats]],
-        stems: tuple[str, ...],
-        shape: tuple[int, ...],
-        index: int,
-        layers: int,
-    ) -> Floats:
-        """Return the array of a layer, of so many, in the code's own layout.
-
-        Raises ContractError when there is none.
-        """
-        key = stems, index, layers
-        known = dict(found)
-        row = self._rows.get(stems)
-        if key not in self._places and row and row.place(index, layers) in known:
-            self._places[key] = row.place(index, layers)  # one unit a layer: shapes tell nothing
-        if key not in self._places:
-            place, order = _place(found, stems, shape, index, layers, self.backwards)
-            self._places[key] = place
+    def _pick(self, found: Named, sought: "_Sought") -> Floats:
+        """Return the array of a layer in the code's own layout; ContractError without one."""
+        known, places, row = dict(found), self._places, self._rows.get(sought.stems)
+        if sought not in places and row and row.place(sought) in known:
+            places[sought] = row.place(sought)  # one unit a layer: shapes tell nothing
+        if sought not in places:
+            places[sought], order = sought.place(found, self.backwards)
             self.alike = self.alike or order == ALIKE
             if order in (FORWARDS, BACKWARDS):  # other networks have it too
                 self.backwards = order == BACKWARDS
-        if self._places[key] not in known:
-            raise _missing(found, stems, shape, index)
-        mine = [self._places.get((stems, at, layers)) for at in range(layers)]
-        if stems not in self._rows and (row := _row([p for p in mine if p is not None], layers)):
-            self._rows[stems] = row
-        return known[self._places[key]]
+        if places[sought] not in known:
+            raise sought.missing(found)
+        every = [replace(sought, index=at) for at in range(sought.layers)]
+        if sought.stems not in self._rows and all(each in places for each in every):
+            row = next((row for row in _rows(places[every[0]]) if _holds(row, every, places)), None)
+            self._rows |= {sought.stems: row} if row else {}
+        return known[places[sought]]
 
-    def pairs(self, answer: Any, told: list[str], own: list[Pair], layout: Layout) -> list[Pair]:
+    def pairs(self, answer: Any, told: list[str], own: Pairs, layout: Layout) -> Pairs:
         """Return the gradient in an answer whose parts have names, or parameters in its place."""
         found = _arrays_in(answer, told)
 
         def chosen(stems: tuple[str, ...], shapes: list[tuple[int, ...]]) -> Iterator[Floats]:
             for index, shape in enumerate(shapes):
-                yield self._pick(found, stems, shape, index, len(own))
+                yield self._pick(found, _Sought(stems, index, len(own), shape))
 
         packed = [layout.pack(w, b) for w, b in own]
         vectors = [b.shape for _, b in packed if b is not None]
         weights = chosen(WEIGHT, [w.shape for w, _ in packed])
         return layout.pairs(weights, chosen(BIAS, vectors) if vectors else None, own)
+
+
+def outputs_at(parts: Sequence[Any], size: int) -> int | None:
+    """Return the place of the outputs among what a forward returns; None without an array.
+
+    They are what has their size: the first thing if that has, else the last one that has, since
+    a forward returns its outputs before what it caches or at the end of it.
+    """
+    arrays = [at for at, part in enumerate(parts) if isinstance(part, np.ndarray)]
+    fitting = [at for at in arrays if parts[at].size == size] or arrays
+    return None if not fitting else 0 if fitting[0] == 0 else fitting[-1]
 
 
 @dataclass(frozen=True)
@@ -161,89 +150,67 @@ class _Row:
     after: tuple[tuple[str, Any], ...]
     backwards: bool
 
-    def place(self, index: int, layers: int) -> ArrayPath:
+    def place(self, sought: "_Sought") -> ArrayPath:
         """Return the place of a layer."""
-        at = layers - 1 - index if self.backwards else index
+        at = sought.layers - 1 - sought.index if self.backwards else sought.index
         return ArrayPath((*self.before, ("item", at), *self.after))
 
 
-def _row(places: list[ArrayPath], layers: int) -> _Row | None:
-    """Return the row that the places of all layers stand in, where one index counts them."""
-    if layers < 2 or len(places) < layers:
-        return None
-    first = places[0].path
-    for at, step in enumerate(first):
-        for backwards in (False, True):
-            row = _Row(first[:at], first[at + 1 :], backwards)
-            if step[0] == "item" and all(
-                place == row.place(index, layers) for index, place in enumerate(places)
-            ):
-                return row
-    return None
+def _rows(place: ArrayPath) -> Iterator[_Row]:
+    """Yield the rows that a place may be in, where one index counts the layers."""
+    for at, (kind, _) in enumerate(place.path):
+        if kind == "item":
+            for backwards in (False, True):
+                yield _Row(place.path[:at], place.path[at + 1 :], backwards)
 
 
-def _place(
-    found: list[tuple[ArrayPath, Floats]],
-    stems: tuple[str, ...],
-    shape: tuple[int, ...],
-    index: int,
-    layers: int,
-    backwards: bool,
-) -> tuple[ArrayPath, str]:
-    """Choose the place of a layer's array: by its name, else by its shape and order.
+@dataclass(frozen=True)
+class _Sought:
+    """The array of a layer, of so many, that is looked for in what is returned."""
 
-    Returns
-    -------
-    place : Place
-    order : str
-        Of the layers, where it was seen from shapes.
-    """
-    for prefix in _PREFIXES:
-        for place, _ in found:
-            split = numbered(_SUFFIX.sub("", place.name))
-            if split and split[1] == index + 1 and plain(split[0]) in {prefix + s for s in stems}:
+    stems: tuple[str, ...]
+    index: int
+    layers: int
+    shape: tuple[int, ...] = field(compare=False)
+
+    def place(self, found: Named, backwards: bool) -> tuple[ArrayPath, str]:
+        """Choose its place: by its name, else by its shape and order, which is returned too."""
+        everything, split = found, [(numbered(_SUFFIX.sub("", p.name)), p) for p, _ in found]
+        named = [(prefix, plain(s[0]), s[1], p) for prefix in _PREFIXES for s, p in split if s]
+        named = [each for each in named if each[1] in {each[0] + stem for stem in self.stems}]
+        for _, _, number, place in named:
+            if number == self.index + 1:
                 return place, ""
-    everything = found
-    others = _numbers_of(found, stems)
-    if others and 0 not in others:  # those of other layers are named: this one may not be there
-        found = [(p, a) for p, a in everything if _UNNAMED.fullmatch(p.name)]
-    flat, size = len(shape) == 1, int(np.prod(shape))
-    kind = [(p, a) for p, a in found if (_is_vector(a) if flat else a.ndim == 2)]
-    if len(kind) == layers:
-        first, last = kind[index], kind[-1 - index]
-        both = first[1].size == size == last[1].size and first[0] != last[0]
-        if both:
-            return (last if backwards else first)[0], ALIKE
-        if first[1].size == size:
-            return first[0], FORWARDS if first[0] != last[0] else ""
-        if last[1].size == size:
-            return last[0], BACKWARDS
-    for place, array in kind:
-        if array.shape == shape or (array.size == size and (flat or 1 in shape)):
-            return place, ""
-    raise _missing(everything, stems, shape, index)
+        others = {number for prefix, _, number, _ in named if prefix}
+        if others and 0 not in others:  # those of other layers are named: this may not be there
+            found = [(p, a) for p, a in found if _UNNAMED.fullmatch(p.name)]
+        flat, size = len(self.shape) == 1, math.prod(self.shape)
+        kind = [(p, a) for p, a in found if (_is_vector(a) if flat else a.ndim == 2)]
+        if len(kind) == self.layers:
+            first, last = kind[self.index], kind[-1 - self.index]
+            if first[1].size == size == last[1].size and first[0] != last[0]:
+                return (last if backwards else first)[0], ALIKE
+            if first[1].size == size:
+                return first[0], FORWARDS if first[0] != last[0] else ""
+            if last[1].size == size:
+                return last[0], BACKWARDS
+        for place, array in kind:
+            if array.shape == self.shape or (array.size == size and (flat or 1 in self.shape)):
+                return place, ""
+        raise self.missing(everything)
+
+    def missing(self, found: Named) -> ContractError:
+        """Say what was looked for, and what there was."""
+        name = f"d{'W' if self.stems is WEIGHT else 'b'}{self.index + 1}"
+        told = ", ".join(f"{place.name} {array.shape}".strip() for place, array in found[:8])
+        return ContractError(
+            f"no {name} of shape {self.shape} was returned; what was returned: {told or NO_ARRAY}",
+            (name, ABSENT),
+        )
 
 
-def _numbers_of(found: list[tuple[ArrayPath, Floats]], stems: tuple[str, ...]) -> set[int]:
-    """The layers of which something is named as a gradient: those of dW1, dW2, ..."""
-    names = {prefix + stem for prefix in _PREFIXES if prefix for stem in stems}
-    split = [numbered(_SUFFIX.sub("", place.name)) for place, _ in found]
-    return {each[1] for each in split if each and plain(each[0]) in names}
-
-
-def _missing(
-    found: list[tuple[ArrayPath, Floats]],
-    stems: tuple[str, ...],
-    shape: tuple[int, ...],
-    index: int,
-) -> ContractError:
-    """Say what was looked for, and what there was."""
-    name = f"d{'W' if stems is WEIGHT else 'b'}{index + 1}"
-    told = ", ".join(f"{place.name} {array.shape}".strip() for place, array in found[:8])
-    return ContractError(
-        f"no {name} of shape {shape} was returned; what was returned: {told or NO_ARRAY}",
-        (name, ABSENT),
-    )
+def _holds(row: _Row, every: list[_Sought], places: dict[_Sought, ArrayPath]) -> bool:
+    return len(every) > 1 and all(places[each] == row.place(each) for each in every)
 
 
 def _is_vector(array: Floats) -> bool:

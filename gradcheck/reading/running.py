@@ -17,30 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradcheck.errors import LoadError, TrailedError, UsageError, meant
+from gradcheck.reading.loading import is_native
+from gradcheck.reading.names import METHODS
 from gradcheck.reading.target import LoadOptions
 
-if TYPE_CHECKING:
-    from gradcheck.reading.declared import Declaration
-
-
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-#: How the names of functions that train begin.
-_TRAINING = (
-    "train",
-    "fit",
-    "backprop",
-    "back_prop",
-    "backward",
-    "update",
-    "learn",
-    "step",
-    "gradient_descent",
-    "optimize",
-)
 
 
 def to_run(tree: ast.Module, imports_only: bool = False) -> ast.Module:
@@ -61,7 +45,7 @@ def to_run(tree: ast.Module, imports_only: bool = False) -> ast.Module:
 def training_loop(tree: ast.Module) -> ast.For | ast.While | None:
     """Return the first loop at top level that changes numbers it found there, if any."""
     known: set[str] = set()
-    for node in tree.body:
+    for node in tree.body if not is_native(tree) else ():
         if isinstance(node, ast.For | ast.While) and (
             _calls_training(node) or (changed(node) & known and _trains(node))
         ):
@@ -80,22 +64,15 @@ def _trains(loop: ast.For | ast.While) -> bool:
 
 def _calls_training(loop: ast.AST) -> bool:
     """Whether a loop calls something named after training: ``net.train(x, y)``."""
-    for node in ast.walk(loop):
-        if isinstance(node, ast.Call):
-            function = node.func
-            name = getattr(function, "attr", getattr(function, "id", ""))
-            if name.lower().startswith(_TRAINING):
-                return True
-    return False
+    called = [node.func for node in ast.walk(loop) if isinstance(node, ast.Call)]
+    names = (getattr(each, "attr", getattr(each, "id", "")) for each in called)
+    return any(name.lower().startswith(METHODS["loop"]) for name in names)
 
 
 def one_iteration(loop: ast.For | ast.While, inner: bool = False) -> ast.Module:
     """Return the body of a loop, to be run once: ``break`` and ``continue`` still work.
 
-    Parameters
-    ----------
-    inner : bool
-        Run the loops within it once too: those over samples.
+    The loops within it, over samples, may be run once too.
     """
     body = [_Once().visit(copy.deepcopy(node)) for node in loop.body] if inner else loop.body
     if isinstance(loop, ast.For):
@@ -238,14 +215,7 @@ def cells(source: bytes, name: str) -> tuple[list[Part], tuple[str, ...]]:
 
 
 def without_magics(source: str) -> tuple[str, int]:
-    """Leave out what is no Python; a line left out stays as an empty one.
-
-    Returns
-    -------
-    python : str
-    dropped : int
-        How many lines were left out.
-    """
+    """Leave out what is no Python, and count it; a line left out stays as an empty one."""
     lines = source.split("\n")
     first = lines[0].strip()
     if first.startswith("%%") and not first.startswith(_TRANSPARENT):
@@ -276,14 +246,8 @@ def _is_python(source: str) -> bool:
 def run(trees: Sequence[tuple[ast.Module, str]], module: ModuleType, options: LoadOptions) -> None:
     """Run what is to be run of a file in a module; what the code raises comes through.
 
-    A training loop at top level is not run: it is kept for the script adapter.
-
-    Parameters
-    ----------
-    trees : sequence of (tree, name)
-        One for a file, several for a notebook.
-    module : module
-    options : LoadOptions
+    Of a notebook there are several trees, each with its name. A training loop at top level is not
+    run: it is kept for the script adapter.
     """
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
     loop = None if options.imports_only else training_loop(whole)
@@ -330,8 +294,8 @@ def _run_with_stand_ins(
                 scope[bound] = _StandIn(f"{package} is {options.missing(package)}")
 
 
-def declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str, int]]:
-    """Return what a file declares, and on which line each word of it stands."""
+def declare(path: Path, module: ModuleType) -> None:
+    """Put into a module what a file declares, and on which line each word of it stands."""
     from gradcheck.reading.declared import Declaration  # most files have none beside them
 
     scope: dict[str, Any] = {"__name__": f"{module.__name__}_declaration", "__file__": str(path)}
@@ -357,4 +321,5 @@ def declaration(path: Path, module: ModuleType) -> tuple["Declaration", dict[str
         raise LoadError(
             f"{path.name} declares nothing; it has to end with declaration = Declaration(...)"
         )
-    return declaration, lines
+    vars(module)["__gradcheck_declaration__"] = declaration
+    vars(module)["__gradcheck_declaration_lines__"] = (str(path), lines)

@@ -6,34 +6,24 @@ names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
 """
 
 import ast
-import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Rate
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
-from gradcheck.reading.foreign_call import (
-    RAN_FORWARD,
-    Shelf,
-    UnsuitedError,
-    attempt,
-    broken,
-    calmly,
-    members,
-)
+from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.holders import set_rates
 from gradcheck.reading.layout import Layout, to_own
 from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
 from gradcheck.reading.own_loss import OwnLoss, own_losses, source_of
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows
-from gradcheck.reading.paths import ArrayPath, changed, moved, numeric, unread
+from gradcheck.reading.paths import ArrayPath, Numbers, changed, moved, numeric, unread
 from gradcheck.reading.paths import find as find_places
 from gradcheck.reading.running import FIRST_IN_SCRIPT, first, one_iteration, stored
 from gradcheck.reading.running import changed as changed_in
@@ -41,30 +31,73 @@ from gradcheck.reading.source import built_in, shares
 from gradcheck.reading.update_method import Stepping
 
 
-@dataclass(frozen=True)
 class Script:
-    """A module whose training loop was cut out.
+    """A module whose training loop was cut out, and one iteration of it.
 
     Attributes
     ----------
-    module : module
-        After its set-up.
-    body : code
-        One iteration of the loop.
     loads, stores : set of str
         The names that the loop reads and binds.
+    before, after : dict of ArrayPath to array
+        The numbers of the module before the iteration and after it.
+    moved : list of ArrayPath
+        Those that the iteration changes.
+    seen : dict of str to object
+        The variables after it.
+
+    Raises
+    ------
+    UnsuitedError
+        When the iteration cannot be run.
     """
 
-    module: Any
-    body: CodeType
-    loads: frozenset[str]
-    stores: tuple[str, ...]
+    def __init__(
+        self, module: Any, loop: ast.For | ast.While, inner: bool, shelf: foreign.Shelf
+    ) -> None:
+        self.module, self.root, self.shelf = module, vars(module), shelf
+        self.tree = one_iteration(loop, inner)
+        names = [n for n in ast.walk(self.tree) if isinstance(n, ast.Name)]
+        loads = {n.id for n in names if isinstance(n.ctx, ast.Load)}
+        self.loads, self.stores = loads | changed_in(self.tree), dict.fromkeys(stored(self.tree))
+        file = getattr(module, "__gradcheck_loop_file__", "script")
+        self._body = compile(self.tree, file, "exec")
+        self.before = self.numbers()
+        try:
+            foreign.attempt(self.run)
+            self.after, self.seen = self.numbers(), dict(self.root)
+        finally:
+            self.shelf.restore()
+        self.moved = moved(self.before, self.after)
+        self.read = [p for p in self.before if p.path[0][1] in self.loads]
+        self.still = [p for p in self.read if p not in self.moved]
 
     def run(self) -> None:
         """Run one iteration in the module, where its functions look for their globals."""
-        scope = vars(self.module)
-        scope[FIRST_IN_SCRIPT] = first
-        exec(self.body, scope)
+        self.root[FIRST_IN_SCRIPT] = first
+        exec(self._body, self.root)
+
+    def afresh(self, change: Callable[[], None]) -> None:
+        """Run one iteration after a change to the module as it was."""
+        self.shelf.restore()
+        change()
+        self.run()
+
+    def numbers(self) -> Numbers:
+        """Return every number and array of the module, copied."""
+        own = {k: v for k, v in self.root.items() if not k.startswith("__")}
+        found = {place: np.array(array) for place, array in find_places(own)}
+        for name, value in own.items():
+            if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+                found[_variable(name)] = np.array(float(value))
+        return found
+
+    def values(self, place: Any) -> Floats:
+        """Return what stood at a place, or in a family of them."""
+        return place.values(self.before) if isinstance(place, Family) else self.before[place]
+
+
+def _variable(name: str) -> ArrayPath:
+    return ArrayPath((("item", name),))
 
 
 @dataclass(frozen=True)
@@ -131,9 +164,9 @@ def set_rate(root: dict[str, Any], name: str, keepers: tuple[str, ...], rate: fl
 class LoopIteration(Stepping):
     """One iteration of a script's loop, read as an implementation."""
 
-    def __init__(self, script: Script, known: KnownScript, shelf: Shelf) -> None:
+    def __init__(self, script: Script, known: KnownScript) -> None:
         super().__init__(known.roles.layout, known.built_in, known.share)
-        self.script, self.known, self.shelf = script, known, shelf
+        self.script, self.known = script, known
         if known.outputs is not None:
             self.forward = self._forward
 
@@ -142,33 +175,34 @@ class LoopIteration(Stepping):
         if not self.known.loss:
             return float("nan")
         self.after(own, x, y, 0.5)
-        root = vars(self.script.module)
+        root = self.script.root
         if self.known.own is None:
             return root.get(self.known.loss)
         return self.known.own.value(self.script.module, seen_in(root, self.known))
 
     def after(self, own: list[Any], x: Floats, y: Floats, rate: float) -> list[Any]:
         """Run one iteration from given parameters; return those after it."""
-        root = vars(self.script.module)
-        with calmly():
-            self.shelf.restore()
-            for name in self.known.zeroed:
-                root[name] = (
-                    np.zeros_like(numeric(root[name])) if numeric(root[name]) is not None else 0.0
-                )
-            self.known.roles.write(root, own)
-            for data, array in ((self.known.x, x), (self.known.y, y)):
+        root, known = self.script.root, self.known
+
+        def given() -> None:
+            for name in known.zeroed:
+                array = numeric(root[name])
+                root[name] = 0.0 if array is None else np.zeros_like(array)
+            known.roles.write(root, own)
+            for data, array in ((known.x, x), (known.y, y)):
                 data.place.set(root, replace(self.layout, samples=data.samples).give(array))
-            set_rate(root, self.known.rate, self.known.keepers, rate)
-            self.script.run()
-            after: list[Any] = self.known.roles.read(root, own)
+            set_rate(root, known.rate, known.keepers, rate)
+
+        with foreign.calmly():
+            self.script.afresh(given)
+            after: list[Any] = known.roles.read(root, own)
             return after
 
-    def _forward(self, network: Network, params: list[Pair], x: Floats) -> Floats:
+    def _forward(self, network: Network, params: Pairs, x: Floats) -> Floats:
         own, wide = to_own(self.layout, network, params, x)
         n_out = own[-1][0].shape[1]
         self.after(own, wide, np.zeros((len(x), n_out)), 0.5)
-        seen = self.known.outputs.get(vars(self.script.module))
+        seen = self.known.outputs.get(self.script.root)
         return replace(self.layout, samples=self.known.y.samples).take(seen, n_out, len(x))
 
 
@@ -181,117 +215,75 @@ def find(module: Any) -> Iterator[Reading]:
     loop = getattr(module, "__gradcheck_loop__", None)
     if not isinstance(loop, ast.For | ast.While):
         return
-    shelf = Shelf(module)
+    shelf = foreign.Shelf(module)
     for inner in (False, True):
         if inner and not any(isinstance(node, ast.For) for node in loop.body):
             return
-        script = _script(module, loop, inner)
-        shelf.restore()
-        before = _numbers(module)
         try:
-            attempt(script.run)
-        except UnsuitedError as error:
-            shelf.restore()
+            script = Script(module, loop, inner, shelf)
+        except foreign.UnsuitedError as error:
             if not inner:
-                yield broken(
-                    "script", error.told_of("one iteration of the training loop"), RAN_FORWARD
-                )
+                why = error.told_of("one iteration of the training loop")
+                yield foreign.broken("script", why, foreign.RAN_FORWARD)
             continue
-        after = _numbers(module)
-        seen = dict(vars(module))
-        moved_places = moved(before, after)
-        shelf.restore()
         others: dict[Any, tuple[str, ...]] = {}
-        for known in _parts(script, before, moved_places, seen):
-            if known.outputs is not None and known.roles not in others:
-                others[known.roles] = _unread(script, shelf, known, moved_places, after)
+        for known in _ways(script):
+            roles = known.roles
+            if known.outputs is not None and roles not in others:
+                others[roles] = _unread(script, known)
             names = OwnNames()
-            if not known.roles.in_rows:
-                roles, lines = known.roles, [one_iteration(loop, inner)]
-                names = roles.spelling(lines, roles.layout, "")
+            if not roles.in_rows:
+                names = roles.spelling([script.tree], roles.layout, "")
             conventions = replace(
                 _conventions(known),
-                unread=others.get(known.roles, ()),
+                unread=others.get(roles, ()),
                 names=names,
                 inner_loops_once=inner,
             )
-            yield Reading("script", LoopIteration(script, known, shelf), conventions)
+            yield Reading("script", LoopIteration(script, known), conventions)
 
 
-def _unread(
-    script: Script,
-    shelf: Shelf,
-    known: KnownScript,
-    trained: list[ArrayPath],
-    after: dict[ArrayPath, Floats],
-) -> tuple[str, ...]:
+def _unread(script: Script, known: KnownScript) -> tuple[str, ...]:
     """Name what the loop trains and its outputs depend on, and is neither weight nor bias."""
-    root = vars(script.module)
+    root = script.root
+
+    def change(*places: Any) -> None:
+        for place in places:
+            place.set(root, changed(place.get(root)))
 
     def outputs(place: ArrayPath | None) -> Any:
-        shelf.restore()
-        if place is not None:
-            place.set(root, changed(place.get(root)))
-        script.run()
+        script.afresh(lambda: change(*([place] if place else [])))
         return known.outputs.get(root)
 
     def other_data() -> list[ArrayPath]:
-        shelf.restore()
-        for data in (known.x, known.y):
-            data.place.set(root, changed(data.place.get(root)))
-        script.run()
-        return moved(after, _numbers(script.module))
+        script.afresh(lambda: change(known.x.place, known.y.place))
+        return moved(script.after, script.numbers())
 
     # what ends alike whatever the data are is shrunk or counted, and not trained
-    with contextlib.suppress(UnsuitedError):
-        learnt = attempt(other_data)
-        trained = [place for place in trained if place in learnt]
+    learnt = foreign.answered(other_data, script.moved)
+    trained = [place for place in script.moved if place in learnt]
     names = unread(trained, known.roles.places, outputs)
-    shelf.restore()
+    script.shelf.restore()
     return tuple(name for name in names if name not in known.zeroed)
 
 
-def _script(module: Any, loop: ast.For | ast.While, inner: bool) -> Script:
-    tree = one_iteration(loop, inner)
-    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
-    loads = frozenset(n.id for n in names if isinstance(n.ctx, ast.Load))
-    stores = tuple(dict.fromkeys(stored(tree)))
-    loads |= changed_in(tree)
-    file = getattr(module, "__gradcheck_loop_file__", "script")
-    return Script(module, compile(tree, file, "exec"), loads, stores)
-
-
-def _numbers(module: Any) -> dict[ArrayPath, Floats]:
-    """Every number and array of a module, copied."""
-    own = {k: v for k, v in vars(module).items() if not k.startswith("__")}
-    found = {place: np.array(array) for place, array in find_places(own)}
-    for name, value in own.items():
-        if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
-            found[ArrayPath((("item", name),))] = np.array(float(value))
-    return found
-
-
-def _parts(
-    script: Script, before: dict[ArrayPath, Floats], moved: list[ArrayPath], seen: dict[str, Any]
-) -> Iterator[KnownScript]:
+def _ways(script: Script) -> Iterator[KnownScript]:
     """Yield the consistent ways to understand a script, the likeliest first."""
-    read = [p for p in before if p.path[0][1] in script.loads]
-    still = [p for p in read if p not in moved]
-    settings = list(_settings(script, read, moved, before))
-    for x, y, n_in, n_out in _data(still, before):
-        for roles, zeroed in _roles(moved, still, before, n_in, n_out):
+    settings = list(_settings(script))
+    losses = [n for n in script.stores if is_loss(n) and _scalar(script.seen.get(n))]
+    losses = [n for n in losses if not isinstance(script.seen[n], int)][:3]  # no counters
+    for x, y, n_in, n_out in _data(script):
+        for roles, zeroed in _roles(script, n_in, n_out):
             known = KnownScript(roles, x, y, zeroed=zeroed)
-            outputs = list(_outputs(script, seen, before, known))
-            losses = [n for n in script.stores if is_loss(n) and _scalar(seen.get(n))]
-            losses = [n for n in losses if not isinstance(seen[n], int)]  # counters
+            outputs = list(_outputs(script, known))
             for setting in settings:
                 for output in [*outputs[:6], None]:
                     made = replace(known, outputs=output, **setting)
-                    for loss in losses[:3]:
+                    for loss in losses:
                         yield replace(made, loss=loss)
-                    beside = [OwnLoss(loss) for loss in losses[:3]]
+                    beside = [OwnLoss(loss) for loss in losses]
                     if output is not None and not losses:
-                        values = seen_in(seen, made)
+                        values = seen_in(script.seen, made)
                         beside = own_losses(script.module, script.module, values)
                         for own in beside:
                             if not own.raised:
@@ -299,13 +291,11 @@ def _parts(
                     yield replace(made, beside=tuple(beside))
 
 
-def _settings(
-    script: Script, read: list[ArrayPath], moved: list[ArrayPath], before: dict[ArrayPath, Floats]
-) -> Iterator[dict[str, Any]]:
+def _settings(script: Script) -> Iterator[dict[str, Any]]:
     """Yield how the rate is set and what part of it the loop uses, or what it is."""
-    rates = [p for p in read if plays(p.name, "rate") and before[p].ndim == 0]
-    still = [p.name for p in rates if p not in moved]
-    keepers = () if still else tuple(_keepers(vars(script.module), script.loads))
+    rates = [p for p in script.read if plays(p.name, "rate") and script.before[p].ndim == 0]
+    still = [p.name for p in rates if p in script.still]
+    keepers = () if still else tuple(_keepers(script.root, script.loads))
     if still or keepers:
         name = still[0] if still else ""
         for share in _shares(script, name, keepers):
@@ -318,24 +308,20 @@ def _settings(
 
 
 def _shares(script: Script, name: str, keepers: tuple[str, ...]) -> tuple[float | None, ...]:
-    root, shelf = vars(script.module), Shelf(script.module)
-
     def step(rate: float) -> None:
-        shelf.restore()
-        set_rate(root, name, keepers, rate)
-        script.run()
+        script.afresh(lambda: set_rate(script.root, name, keepers, rate))
 
     found = shares(script.module, step)
-    shelf.restore()
+    script.shelf.restore()
     return found
 
 
-def _keepers(values: dict[str, Any], loads: frozenset[str]) -> Iterator[str]:
+def _keepers(values: dict[str, Any], loads: set[str]) -> Iterator[str]:
     """Name the objects of the script's own classes that keep the rate: ``net.lr``."""
     for name in loads & set(values):
         value = values[name]
         own = type(value).__module__ == values.get("__name__")
-        if own and any(plays(n, "rate") and _scalar(v) for n, v in members(value).items()):
+        if own and any(plays(n, "rate") and _scalar(v) for n, v in foreign.members(value).items()):
             yield name
 
 
@@ -346,24 +332,20 @@ def _scalar(value: Any) -> bool:
         return False
 
 
-def _data(
-    still: list[ArrayPath], before: dict[ArrayPath, Floats]
-) -> Iterator[tuple[Data, Data, int, int]]:
+def _data(script: Script) -> Iterator[tuple[Data, Data, int, int]]:
     """Yield inputs and targets with their widths: by name, else by shape."""
+    before, still = script.before, script.still
     groups = list(families(still, before))
     single: list[Any] = [p for p in still if before[p].ndim in (1, 2) and len(p.path) == 1]
-
-    def values(place: Any) -> Floats:
-        return place.values(before) if isinstance(place, Family) else before[place]
-
     xs = [p for p in (*single, *groups) if plays(p.name, "x")]
     ys = [p for p in (*single, *groups) if plays(p.name, "y")]
     if not xs or not ys:
-        pairs = itertools.permutations([p for p in single if not _parameter(p.name)], 2)
+        free = [p for p in single if not (is_weight(p.name) or is_bias(p.name))]
+        pairs = itertools.permutations(free, 2)
     else:
         pairs = itertools.product(xs, ys)  # type: ignore[assignment]
     for px, py in pairs:
-        x, y = values(px), values(py)
+        x, y = script.values(px), script.values(py)
         if px == py:
             continue
         if x.ndim == 1:
@@ -376,18 +358,11 @@ def _data(
             yield Data(px, "rows"), Data(py, "one number a row"), x.shape[1], 1
 
 
-def _parameter(name: str) -> bool:
-    return is_weight(name) or is_bias(name)
-
-
 def _roles(
-    moved: list[ArrayPath],
-    still: list[ArrayPath],
-    before: dict[ArrayPath, Floats],
-    n_in: int,
-    n_out: int,
+    script: Script, n_in: int, n_out: int
 ) -> Iterator[tuple[ParameterRoles, tuple[str, ...]]]:
     """Yield where the parameters are, and what shared biases are set to zero."""
+    before, moved, still = script.before, script.moved, script.still
     biases = [p for p in (*moved, *still) if is_bias(p.name)]
     shared = tuple(p.path[0][1] for p in biases if len(p.path) == 1)
     matrices = [(p, before[p]) for p in moved if before[p].ndim == 2 and not is_bias(p.name)]
@@ -408,14 +383,11 @@ def _roles(
     yield from in_rows(moved, still, before, n_in, n_out)
 
 
-def _outputs(
-    script: Script, seen: dict[str, Any], before: dict[ArrayPath, Floats], known: KnownScript
-) -> Iterator[Any]:
+def _outputs(script: Script, known: KnownScript) -> Iterator[Any]:
     """Yield what the loop computes in the shape of the targets."""
-    target = known.y.place
-    wanted = target.values(before) if isinstance(target, Family) else before[target]
+    wanted, seen = script.values(known.y.place), script.seen
     sizes = {wanted.size, wanted.shape[-1]} if wanted.ndim == 2 else {wanted.size}
-    changing = {p.path[0][1] for p in before}
+    changing = {p.path[0][1] for p in script.before}
     fresh = {n: seen[n] for n in script.stores if n in seen and n not in changing}
     fresh = {n: v for n, v in fresh.items() if not isinstance(v, int)}  # counters
     single: list[Any] = []
@@ -424,9 +396,9 @@ def _outputs(
         if array is None and _scalar(value) and 1 in sizes:
             array = np.asarray(value, dtype=float)
         if array is not None and array.size in sizes:
-            single.append(ArrayPath((("item", name),)))
+            single.append(_variable(name))
     scalars = {
-        ArrayPath((("item", n),)): np.array(float(v))
+        _variable(n): np.array(float(v))
         for n, v in fresh.items()
         if isinstance(v, int | float | np.generic)
     }

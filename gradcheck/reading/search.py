@@ -8,20 +8,7 @@ from typing import Any
 
 from gradcheck.contract.conventions import Conventions, Unrecognised
 from gradcheck.errors import Place
-from gradcheck.reading.foreign_call import (
-    NO_ARRAY,
-    RAN_FORWARD,
-    WAS_MADE,
-    Broken,
-    SearchEndedError,
-    UnsuitedError,
-    arguments,
-    classes,
-    functions,
-    methods,
-    searching,
-    works,
-)
+from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.loading import Found, Reading, Sources
 from gradcheck.reading.target import ADAPTERS, check_name
 
@@ -40,7 +27,7 @@ def search(code: Any, adapter: str | None, sources: Sources, first: int, seconds
     names = [check_name(adapter)] if adapter else list(ADAPTERS)
     stopped: list[Reading] = []
     ended = False
-    with searching(seconds):
+    with foreign.searching(seconds):
         for number, name in enumerate(names[first:], start=first + 1):
             if name == "declaration" and not hasattr(code, "__gradcheck_declaration__"):
                 continue  # code without one does not pay for it
@@ -48,7 +35,7 @@ def search(code: Any, adapter: str | None, sources: Sources, first: int, seconds
                 continue
             found, ended = _limited(name, code)
             found = [reading for reading in found if _is_about(reading, code)]
-            working = tuple(reading for reading in found if works(reading))
+            working = tuple(reading for reading in found if foreign.works(reading))
             if working:
                 return Found(_told_of_source(working, code), number)
             stopped += found
@@ -73,15 +60,15 @@ def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
     try:
         for reading in find(code):
             found.append(reading)
-            working += works(reading)
+            working += foreign.works(reading)
             if working == _MOST_READINGS:
                 break
     except (KeyboardInterrupt, MemoryError):
         raise
-    except SearchEndedError:
+    except foreign.SearchEndedError:
         return found, True
     except BaseException:  # the code may raise anything, from a property or a constructor
-        return found, False
+        pass
     return found, False
 
 
@@ -100,22 +87,17 @@ def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...
         return found
     from gradcheck.reading import layout, source  # native code does not pay for it
 
-    if source.handles_batches(code):
-        found = tuple(
-            replace(each, conventions=replace(each.conventions, for_batches=True)) for each in found
-        )
-    if not any(each.conventions.labels for each in found) or not source.counts_classes(code):
-        return found
-    return tuple(
-        replace(
-            each,
-            implementation=layout.WithLastClass(each.implementation),
-            conventions=replace(each.conventions, last_class=True),
-        )
-        if each.conventions.labels
-        else each
-        for each in found
-    )
+    batches = source.handles_batches(code)
+    labels = any(each.conventions.labels for each in found)
+    counts = labels and source.counts_classes(code)
+
+    def told(each: Reading) -> Reading:
+        last = counts and each.conventions.labels
+        conventions = replace(each.conventions, for_batches=batches, last_class=last)
+        code = layout.WithLastClass(each.implementation) if last else each.implementation
+        return replace(each, implementation=code, conventions=conventions)
+
+    return tuple(map(told, found))
 
 
 def _nearest(code: Any, stopped: Sequence[Reading], sources: Sources, ended: bool) -> Reading:
@@ -128,7 +110,7 @@ def _nearest(code: Any, stopped: Sequence[Reading], sources: Sources, ended: boo
     if nearest is not None and nearest.theirs:
         return nearest.reading
     found = Unrecognised(_contents(code), nearest.told(sources) if nearest else "", ended=ended)
-    if nearest is not None and nearest.place is not None and nearest.stage != WAS_MADE:
+    if nearest is not None and nearest.place is not None and nearest.stage != foreign.WAS_MADE:
         found = replace(found, file=nearest.place.file, line=nearest.place.line)
     return Reading("native", code, Conventions(unrecognised=found))
 
@@ -139,14 +121,14 @@ class _Stop:
 
     reading: Reading
     stage: int
-    why: UnsuitedError
+    why: foreign.UnsuitedError
     place: Place | None
     line: int
 
     @classmethod
     def of(cls, reading: Reading, sources: Sources) -> "_Stop":
         broken = reading.implementation
-        assert isinstance(broken, Broken)
+        assert isinstance(broken, foreign.Broken)
         called = sources.find(broken.why.trail[::-1])
         place = sources.find(broken.why.trail)
         return cls(reading, broken.stage, broken.why, place, called.line if called else 0)
@@ -154,7 +136,7 @@ class _Stop:
     @property
     def gives_nothing(self) -> bool:
         """Whether it ran to its end, and returned no array: what other guesses raise tells less."""
-        return self.stage == RAN_FORWARD and self.why.what.endswith(NO_ARRAY)
+        return self.stage == foreign.RAN_FORWARD and self.why.what.endswith(foreign.NO_ARRAY)
 
     @property
     def theirs(self) -> bool:
@@ -163,8 +145,8 @@ class _Stop:
             return True
         if self.place is None:
             return False
-        refuses = self.stage == WAS_MADE and self.place.text.startswith(_REFUSES)
-        return self.why.sure or self.stage == RAN_FORWARD or refuses
+        refuses = self.stage == foreign.WAS_MADE and self.place.text.startswith(_REFUSES)
+        return self.why.sure or self.stage == foreign.RAN_FORWARD or refuses
 
     def rank(self) -> tuple[bool, int, bool, bool, bool, int]:
         """How far a reading came; of two in the same function the one with the later line."""
@@ -175,7 +157,7 @@ class _Stop:
         """Say what was tried, and what stopped it; not what our guess of an object raised."""
         adapter, conventions = self.reading.adapter, self.reading.conventions
         made = conventions.class_name
-        if self.stage == WAS_MADE:
+        if self.stage == foreign.WAS_MADE:
             return f"{adapter}, but how an object of {made or 'it'} is made is unknown"
         asked = ", ".join(conventions.called) or "loss"
         asked = f"{made}: {asked}" if made else asked
@@ -187,11 +169,11 @@ def _contents(code: Any) -> str:
     """List functions with their arguments, and classes with their methods."""
     if not isinstance(code, ModuleType):
         return ""
-    made = [f"{name}({_taken(function)})" for name, function in functions(code).items()]
+    made = [f"{name}({_taken(function)})" for name, function in foreign.functions(code).items()]
     parts = [_some("function", "functions", made)] if made else []
     kinds = []
-    for name, cls in classes(code).items():
-        inside = [f"{m}({_taken(f)})" for m, f in methods(cls).items() if m[:1] != "_"]
+    for name, cls in foreign.classes(code).items():
+        inside = [f"{m}({_taken(f)})" for m, f in foreign.methods(cls).items() if m[:1] != "_"]
         listed = ", ".join(inside[:_MOST_LISTED]) + (", …" if len(inside) > _MOST_LISTED else "")
         kinds.append(f"{name}({_taken(cls)}){' with ' + listed if listed else ''}")
     parts += [_some("class", "classes", kinds)] if kinds else []
@@ -205,7 +187,7 @@ def _some(noun: str, plural: str, items: list[str]) -> str:
 
 def _taken(function: Any) -> str:
     try:
-        names = [parameter.name for parameter in arguments(function)]
-    except UnsuitedError:
+        names = [parameter.name for parameter in foreign.arguments(function)]
+    except foreign.UnsuitedError:
         return "…"
     return ", ".join(names[1:] if names[:1] == ["self"] else names)

@@ -20,12 +20,12 @@ for, so what is left of the rate first is what counts.
 
 import ast
 import inspect
-import itertools
+import operator
 import re
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -58,21 +58,26 @@ def tree_of(function: Any) -> ast.AST | None:
     return _parsed(code) if isinstance(code, CodeType) else None
 
 
-def bodies(code: Any) -> Iterator[tuple[str, ast.AST]]:
+def _written(code: Any) -> Iterator[tuple[str, ast.AST]]:
     """Yield the functions and methods of a module, as far as their source is to be had."""
     helpers = getattr(code, "__gradcheck_helpers__", {})
-    made: dict[str, Any] = {n: f for n, f in helpers.items() if not isinstance(f, type)}
-    made |= functions(code)
-    helping = (helper for helper in helpers.values() if isinstance(helper, type))
-    for cls in (*helping, *classes(code).values()):
-        made |= methods(cls)
-    for name, function in made.items():
+    kinds = [each for each in helpers.values() if isinstance(each, type)]
+    made = [(name, each) for name, each in helpers.items() if not isinstance(each, type)]
+    made += functions(code).items()
+    for cls in (*kinds, *classes(code).values()):
+        made += methods(cls).items()
+    for name, function in made:
         tree = tree_of(function) if isinstance(function, FunctionType) else None
         if tree is not None:
             yield name, tree
     loop = getattr(code, "__gradcheck_loop__", None)
     if isinstance(loop, ast.AST):
         yield "training loop", loop
+
+
+def bodies(code: Any) -> dict[str, ast.AST]:
+    """Return the functions and methods of a module by name, and its training loop."""
+    return dict(_written(code))
 
 
 def _called_by(call: ast.Call) -> str:
@@ -87,28 +92,19 @@ def _calls_in(body: ast.AST) -> set[str]:
 
 def called_in(module: Any) -> set[str]:
     """Name what the functions and methods of a module call, and its training loop."""
-    names: set[str] = set()
-    made: list[Callable[..., Any]] = [*functions(module).values()]
-    for cls in classes(module).values():
-        made += methods(cls).values()
-    for function in made:
-        tree = tree_of(function)
-        names |= _calls_in(tree) - {function.__name__} if tree is not None else set()
-    loop = getattr(module, "__gradcheck_loop__", None)
-    return names | (_calls_in(loop) if isinstance(loop, ast.AST) else set())
+    return {name for own, body in _written(module) for name in _calls_in(body) - {own}}
 
 
 def handles_batches(code: Any) -> bool:
     """Whether the functions of a module are written for several samples a call."""
-    written = dict(bodies(code))
+    written = bodies(code)
     working = {name for name in written if any(part in plain(name) for part in _WORKS)}
     if any(_one_a_call(body, working) for body in written.values()):
         return False
-    reached, ahead = set(working), list(working)
+    reached, ahead = set(working), set(working)
     while ahead:
-        for name in _calls_in(written[ahead.pop()]) & set(written) - reached:
-            reached.add(name)
-            ahead.append(name)
+        ahead |= _calls_in(written[ahead.pop()]) & set(written) - reached
+        reached |= ahead
     kept = (n for n in reached if not any(part in plain(n) for part in _WITHIN_A_SAMPLE))
     return any(_over_samples(written[name]) for name in kept)
 
@@ -117,8 +113,8 @@ def _names(node: ast.AST) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
-def _data(names: set[str]) -> bool:
-    return any(plays(name, "x") or plays(name, "y") for name in names)
+def _data(names: Iterable[str]) -> bool:
+    return any(plays(name, role) for name in names for role in ("x", "y"))
 
 
 def _one_a_call(body: ast.AST, working: set[str]) -> bool:
@@ -138,10 +134,9 @@ def _one_a_call(body: ast.AST, working: set[str]) -> bool:
 
 
 def _of_batches(loop: ast.For) -> bool:
-    several = ("batches", "loader", "iterate")
-    return "batch" in plain(ast.unparse(loop.target)) or any(
-        word in plain(ast.unparse(loop.iter)) for word in several
-    )
+    items = plain(ast.unparse(loop.iter))
+    several = any(word in items for word in ("batches", "loader", "iterate"))
+    return several or "batch" in plain(ast.unparse(loop.target))
 
 
 def _sample(argument: ast.expr, targets: set[str], counter: bool) -> set[str]:
@@ -186,19 +181,17 @@ def _is_numpy(node: ast.expr) -> bool:
 
 def _is_count(node: ast.expr, known: set[str]) -> bool:
     """Whether an expression holds the number of samples: ``m``, ``len(X)``, ``X.shape[1]``."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name):
-            if inner.id in known or _COUNT.fullmatch(plain(inner.id)) or inner.id in ("m", "N"):
-                return True
-        elif isinstance(inner, ast.Subscript) and ast.unparse(inner.value).endswith(".shape"):
-            return True
-        elif isinstance(inner, ast.Call) and _called_by(inner) == "len":
-            argument = inner.args[0] if inner.args else None
-            if isinstance(argument, ast.Name) and (
-                plays(argument.id, "x") or plays(argument.id, "y")
-            ):
-                return True
-    return False
+    return any(_counts(inner, known) for inner in ast.walk(node))
+
+
+def _counts(node: ast.AST, known: set[str]) -> bool:
+    if isinstance(node, ast.Name):
+        counted = _COUNT.fullmatch(plain(node.id)) is not None
+        return counted or node.id in known or node.id in ("m", "N")
+    if isinstance(node, ast.Subscript):
+        return ast.unparse(node.value).endswith(".shape")
+    of = node.args[:1] if isinstance(node, ast.Call) and _called_by(node) == "len" else []
+    return _data(getattr(argument, "id", "") for argument in of)
 
 
 def counts_classes(module: Any) -> bool:
@@ -208,7 +201,7 @@ def counts_classes(module: Any) -> bool:
         and isinstance(node.op, ast.Add)
         and any(isinstance(s, ast.Constant) and s.value == 1 for s in (node.left, node.right))
         and any(_largest(side) for side in (node.left, node.right))
-        for _, body in bodies(module)
+        for body in bodies(module).values()
         for node in ast.walk(body)
     )
 
@@ -232,15 +225,16 @@ def built_in(module: Any) -> tuple[float, ...]:
     values = {k: v for k, v in vars(module).items() if _is_number(v)}
     changing: list[float] = []
     before: list[float] = []
-    for _, body in bodies(module):
+    for body in bodies(module).values():
         known = values | _defaults(body)
         for statement in ast.walk(body):
             if isinstance(statement, ast.AugAssign):
                 changes = isinstance(statement.op, ast.Add | ast.Sub)
-                (changing if changes else before).extend(_factors(statement.value, known))
             elif isinstance(statement, ast.Assign) and not _a_loss(statement):
                 changes = _changes(statement)
-                (changing if changes else before).extend(_factors(statement.value, known))
+            else:
+                continue
+            (changing if changes else before).extend(_factors(statement.value, known))
     rates = (*changing, 1.0) if changing else (1.0, *before)
     return tuple(dict.fromkeys(rates))[:_MOST_RATES]
 
@@ -262,8 +256,7 @@ def _defaults(body: ast.AST) -> dict[str, float]:
 
 
 def _a_loss(statement: ast.Assign) -> bool:
-    names = [n for t in statement.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-    return any(is_loss(name.id) for name in names)
+    return any(is_loss(name) for target in statement.targets for name in _names(target))
 
 
 def _changes(statement: ast.Assign) -> bool:
@@ -303,25 +296,18 @@ _MOST_SHARES = 3
 _LOOKS = 64
 
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.Pow: lambda a, b: a**b,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
 }
 
 
 def shares(module: Any, step: Callable[[float], Any]) -> tuple[float | None, ...]:
-    """Return which shares of its rate a module may use, all of it first; None where that is sure.
-
-    Parameters
-    ----------
-    module : module
-    step : callable
-        Takes a step at a given rate.
-    """
+    """Return which shares of its rate a module may use in a step, all first; None where sure."""
     wanted: dict[str, list[ast.expr]] = {}
-    for name, body in bodies(module):
+    for name, body in bodies(module).items():
         scopes = [node for node in ast.walk(body) if isinstance(node, ast.FunctionDef)]
         if name == "training loop":
             wanted.setdefault("<module>", []).extend(_made_of_a_rate(body))
@@ -403,17 +389,12 @@ def _seen(
         attempt(lambda: step(rate))
     finally:
         sys.settrace(before)
-    firsts = ((place, _first(values)) for place, values in seen.items() if _falls(values))
-    return {place: share for place, share in firsts if share is not None}
-
-
-def _falls(values: list[float]) -> bool:
-    return all(later <= earlier for earlier, later in itertools.pairwise(values))
-
-
-def _first(values: list[float]) -> float | None:
-    """Return the first share that is less than all: a rate does not grow by itself."""
-    return next((value for value in values if 0.0 < value < 1.0 - _SAME_SHARE), None)
+    firsts = {}
+    for place, values in seen.items():
+        less = [value for value in values if 0.0 < value < 1.0 - _SAME_SHARE]
+        if less and values == sorted(values, reverse=True):  # a rate does not grow by itself
+            firsts[place] = less[0]
+    return firsts
 
 
 def _value(node: ast.expr, names: dict[str, Any]) -> float | None:

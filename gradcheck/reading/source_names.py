@@ -16,7 +16,6 @@ from typing import Any, TypeGuard
 from gradcheck.contract.conventions import OwnNames
 from gradcheck.reading.layout import Layout
 from gradcheck.reading.names import numbered, plain, plays
-from gradcheck.reading.paths import ArrayPath
 from gradcheck.reading.source import tree_of
 
 #: ``layer(text)`` is the layer whose weights an expression is, from 1; None for any other.
@@ -76,48 +75,25 @@ def spelled(
 ) -> OwnNames:
     """Return names, by quantity and layer, and the form of a bias.
 
-    Parameters
-    ----------
-    functions : iterable of callable or tree
-        In the order in which they are called.
-    layer_of : callable
-        Knows the weights.
-    layout : Layout
-    form : str
-        ``vector``, ``row`` or ``column``; empty where it is not known.
-    known : mapping of str to str, optional
-        Names that are certain without the source.
+    Functions, or trees, are in the order in which they are called. What is ``known`` is certain
+    without the source; of places of biases, a variable that one is put into is the name.
     """
+    trees = [tree for function in functions for tree in _source(function)]
+    known = dict(known or {})
+    kept = {text: key for key, text in known.items() if key[0] == "b"}
+    for tree in trees:
+        for target, value in _assignments(tree):  # a variable is shorter than its place
+            if _text(value) in kept and isinstance(target, ast.Name):
+                known[kept[_text(value)]] = target.id
     names: dict[str, str] = {}
     try:
         reader = _Reader(layer_of, layout)
-        names = reader.read([tree for function in functions for tree in _source(function)])
+        names = reader.read(trees)
         if form == "row" and not known and not reader.keepdims:
             form = "vector"  # a vector is added to rows as a row is
     except (RecursionError, ValueError):
         pass
-    return OwnNames(form, {**(known or {}), **names})
-
-
-def spelled_at(
-    functions: list[Any],
-    weights: tuple[ArrayPath, ...],
-    biases: tuple[ArrayPath, ...],
-    layout: Layout,
-    root: str = "self",
-    form: str = "",
-) -> OwnNames:
-    """Return names where the parameters stand in an object, or in the module (no root)."""
-    written = tuple(place.written(root) for place in weights)
-    known = {f"W{i}": text for i, text in enumerate(written, start=1)}
-    known |= {f"b{i}": place.written(root) for i, place in enumerate(biases, start=1)}
-    kept = {text: key for key, text in known.items() if key[0] == "b"}
-    for function in functions:
-        for tree in _source(function):
-            for target, value in _assignments(tree):  # a variable is shorter than its place
-                if _text(value) in kept and isinstance(target, ast.Name):
-                    known[kept[_text(value)]] = target.id
-    return spelled(functions, by_place(written), layout, form, known)
+    return OwnNames(form, known | names)
 
 
 def _source(function: Any) -> list[ast.AST]:
@@ -139,9 +115,10 @@ def _text(node: ast.AST) -> str:
 
 def _turned(node: ast.expr) -> tuple[ast.expr, bool]:
     match node:
-        case ast.Attribute(value=value, attr="T"):
-            return value, True
-        case ast.Call(func=ast.Attribute(attr="transpose"), args=[value]):
+        case (
+            ast.Attribute(value=value, attr="T")
+            | ast.Call(func=ast.Attribute(attr="transpose"), args=[value])
+        ):
             return value, True
     return node, False
 
@@ -149,14 +126,14 @@ def _turned(node: ast.expr) -> tuple[ast.expr, bool]:
 def _product(node: ast.AST) -> tuple[ast.expr, ast.expr, bool] | None:
     """Return the factors of a product of matrices, and whether it is an outer one."""
     match node:
-        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
-            return left, right, False
-        case ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[left, right]):
-            return left, right, False
-        case ast.Call(func=ast.Attribute(value=left, attr="dot"), args=[right]):
-            return left, right, False
         case ast.Call(func=ast.Attribute(attr="outer"), args=[left, right]):
             return left, right, True
+        case (
+            ast.BinOp(left=left, op=ast.MatMult(), right=right)
+            | ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[left, right])
+            | ast.Call(func=ast.Attribute(value=left, attr="dot"), args=[right])
+        ):
+            return left, right, False
     return None
 
 
@@ -194,14 +171,9 @@ class _Reader:
         lines = [line for tree in trees for line in _assignments(tree)]
         for tree in trees:
             self._arguments(tree)
-        for target, value in lines:
-            self._weights(target, value)
-        for target, value in lines:
-            self._forward(target, value)
-        for target, value in lines:
-            self._gradient(target, value)
-        for target, value in lines:
-            self._sum(target, value)
+        for look in (self._weights, self._forward, self._gradient, self._sum):
+            for target, value in lines:
+                look(target, value)
         return self._certain()
 
     def _arguments(self, tree: ast.AST) -> None:
@@ -247,14 +219,13 @@ class _Reader:
                     self._name(f"a{layer - 1}", _text(other) + self._cut(role[1]))
                 if not text:
                     continue
-                if value is node and self.layout.bias == "apart":
+                apart = self.layout.bias == "apart"
+                if value is node and apart:
                     self.products[text] = layer  # the bias is added later, or never
                 elif _with_bias(value, node):
                     self._name(f"z{layer}", text)
-                elif (
-                    _activates(value)
-                    and (node not in value.args or self.layout.bias != "apart")
-                    and any(_with_bias(a, node) for a in value.args)
+                elif _activates(value) and any(
+                    _with_bias(a, node) and not (apart and a is node) for a in value.args
                 ):
                     self._name(f"a{layer}", text)
         match value:
@@ -304,9 +275,10 @@ class _Reader:
         """A sum of a delta is the gradient of the biases."""
         for node in ast.walk(value):
             match node:
-                case ast.Call(func=ast.Attribute(attr="sum"), args=[ast.Name(id=summed), *_]):
-                    pass
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=summed), attr="sum")):
+                case (
+                    ast.Call(func=ast.Attribute(attr="sum"), args=[ast.Name(id=summed), *_])
+                    | ast.Call(func=ast.Attribute(value=ast.Name(id=summed), attr="sum"))
+                ):
                     pass
                 case _:
                     continue
@@ -344,14 +316,12 @@ def _activates(value: ast.expr) -> TypeGuard[ast.Call]:
 
 def _with_bias(value: ast.expr, product: ast.AST) -> bool:
     """Whether a value is a product, or one with something that is no product added."""
-    if value is product:
-        return True
     match value:
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right) if left is product:
-            return bool(_text(right)) or isinstance(right, ast.Subscript)
-        case ast.BinOp(left=left, op=ast.Add(), right=right) if right is product:
-            return bool(_text(left)) or isinstance(left, ast.Subscript)
-    return False
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=other) if left is product:
+            return bool(_text(other)) or isinstance(other, ast.Subscript)
+        case ast.BinOp(left=other, op=ast.Add(), right=right) if right is product:
+            return bool(_text(other)) or isinstance(other, ast.Subscript)
+    return value is product
 
 
 def _path(value: ast.expr, inner: ast.AST) -> list[tuple[ast.AST, ast.AST]] | None:
@@ -375,9 +345,8 @@ def _positive(value: ast.expr, inner: ast.AST) -> bool:
                 continue
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 other = right if left is side else left
-                if any(isinstance(node, ast.USub) for node in ast.walk(other)):
-                    return False
-                continue
+                if not any(isinstance(node, ast.USub) for node in ast.walk(other)):
+                    continue
         return False
     return True
 

@@ -137,16 +137,16 @@ def check_path(path: Path) -> None:
         status = os.lstat(path)
     except (OSError, ValueError):
         raise UsageError(f"{path}: there is no such file; check the path") from None
-    if stat.S_ISLNK(status.st_mode):
-        raise UsageError(f"{path}: is a link; give the file itself")
-    if stat.S_ISDIR(status.st_mode):
-        raise UsageError(f"{path}: is a folder; give one .py file")
-    if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{path}: is a device or pipe; give a .py file")
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: is not a .py file, and no notebook (.ipynb) either")
-    if status.st_size > MAX_BYTES:
-        raise UsageError(f"{path}: has {status.st_size} bytes; at most {MAX_BYTES} are read")
+    mode, size = status.st_mode, status.st_size
+    for wrong, why in (
+        (stat.S_ISLNK(mode), "is a link; give the file itself"),
+        (stat.S_ISDIR(mode), "is a folder; give one .py file"),
+        (not stat.S_ISREG(mode), "is a device or pipe; give a .py file"),
+        (path.suffix not in SUFFIXES, "is not a .py file, and no notebook (.ipynb) either"),
+        (size > MAX_BYTES, f"has {size} bytes; at most {MAX_BYTES} are read"),
+    ):
+        if wrong:
+            raise UsageError(f"{path}: {why}")
 
 
 @dataclass(frozen=True)

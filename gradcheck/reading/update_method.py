@@ -18,21 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.conventions import SAMPLE_LAYOUTS, Conventions, Rate
-from gradcheck.contract.posed import Floats, Pair
+from gradcheck.contract.conventions import SAMPLE_LAYOUTS, Conventions, Rate, Targets
+from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
-from gradcheck.reading.call_sequence import Called, CallSequence, answered
-from gradcheck.reading.foreign_call import (
-    WAS_MADE,
-    UnsuitedError,
-    attempt,
-    broken,
-    calmly,
-    classes,
-    methods,
-)
+from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.call_sequence import Called, CallSequence
 from gradcheck.reading.holders import Holder, hosts, why_not
-from gradcheck.reading.layout import Layout, from_own, stepped, to_own, widths_of
+from gradcheck.reading.layout import Answer, Layout, from_own, stepped, to_own, widths_of
 from gradcheck.reading.loading import Reading
 from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import (
@@ -66,45 +58,39 @@ def _flat(pairs: list[Any]) -> Any:
     return np.concatenate([np.asarray(a).ravel() for pair in pairs for a in pair])
 
 
-def _shaped(values: Any, like: list[Pair]) -> list[Pair]:
+def _cuts(pairs: Pairs) -> Iterator[tuple[Floats, slice]]:
+    """Yield each array of some pairs, and where its numbers are in the row of all."""
+    start = 0
+    for array in (array for pair in pairs for array in pair):
+        yield array, slice(start, start + array.size)
+        start += array.size
+
+
+def _shaped(values: Any, like: Pairs) -> Pairs:
     """Cut a row of numbers into pairs again."""
-    pairs, start = [], 0
-    for pair in like:
-        parts = []
-        for array in pair:
-            part = values[start : start + array.size]
-            parts.append(np.asarray(part, dtype=np.float64).reshape(array.shape))
-            start += array.size
-        pairs.append((parts[0], parts[1]))
-    return pairs
+    parts = [np.asarray(values[cut], dtype=float).reshape(a.shape) for a, cut in _cuts(like)]
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def gradient(step: Step, pairs: list[Pair], rate: float | None, depth: int) -> list[Pair]:
-    """Return the gradient that a step follows.
+def gradient(step: Step, pairs: Pairs, rate: float | None) -> Pairs:
+    """Return the gradient that a step follows, at the rate that is built in or at any.
 
-    Parameters
-    ----------
-    rate : float or None
-        The rate that is built in; None when it can be chosen.
-    depth : int
-        Layers: the implied gradient of a step that reads changed weights is a polynomial in
-        the rate, of degree ``2**(depth - 1) - 1``.
+    The implied gradient of a step that reads changed weights is a polynomial in the rate, of
+    degree ``2**(L - 1) - 1``.
     """
     if rate is not None:
         return _shaped(_change(step, pairs, rate, wide=True) / rate, pairs)
     one, two = (_change(step, pairs, r) / r for r in _HUGE_RATES)
-    parts, start = [], 0
+    parts = []
     several = None
-    for array in (array for pair in pairs for array in pair):
-        cut = slice(start, start + array.size)
-        start += array.size
+    for array, cut in _cuts(pairs):
         # what the difference of two parameters cannot show
         hidden = 4.0 * np.finfo(float).eps * float(np.abs(array).max(initial=0.0)) / _HUGE_RATES[0]
         if _same(one[cut], two[cut], hidden):
             parts.append(two[cut])
             continue
         if several is None:
-            several = _at_small_rates(step, pairs, depth)
+            several = _at_small_rates(step, pairs)
         whole, half, polynomial = (values[cut] for values in several)
         power = any(_same(whole, half * factor) for factor in (1.0, 4.0))
         parts.append(whole if power else polynomial)
@@ -117,19 +103,19 @@ def _same(one: Any, two: Any, hidden: float = 0.0) -> bool:
     return bool(finite and np.abs(one - two).max() <= allowed)
 
 
-def _change(step: Step, pairs: list[Pair], rate: float, wide: bool = False) -> Any:
+def _change(step: Step, pairs: Pairs, rate: float, wide: bool = False) -> Any:
     given = [(_extended(w), _extended(b)) for w, b in pairs] if wide else pairs
     before = _flat(given)
     after = _flat(step([(w.copy(), b.copy()) for w, b in given], rate))
     return before - after
 
 
-def _at_small_rates(step: Step, pairs: list[Pair], depth: int) -> tuple[Any, Any, Any]:
+def _at_small_rates(step: Step, pairs: Pairs) -> tuple[Any, Any, Any]:
     """Return the changes at the rates 1 and 1/2, and what is implied at a rate of zero.
 
     Where a rate is ignored or squared, the change at a rate of 1 is the gradient.
     """
-    count = min(2 ** (depth - 1), 8) if depth > 1 else 2
+    count = max(2, min(2 ** (len(pairs) - 1), 8))
     rates = np.cos((2 * np.arange(count, dtype=np.longdouble) + 1) * np.pi / (2 * count))
     limit = np.zeros_like(_extended(_flat(pairs)))
     for rate in rates:
@@ -165,9 +151,7 @@ class Stepping:
         """Return the code's own loss; NaN where it has none."""
         raise NotImplementedError
 
-    def loss_and_grads(
-        self, network: Network, params: list[Pair], batch: Any
-    ) -> tuple[Any, list[Pair]]:
+    def loss_and_grads(self, network: Network, params: Pairs, batch: Any) -> Answer:
         """Take steps at several rates, and see where they lead."""
         own, x = self._own(network, params, batch.x)
         loss = self.loss_of(own, x, batch.y)
@@ -175,15 +159,15 @@ class Stepping:
         def step(pairs: list[Any], rate: float) -> list[Any]:
             return self.after(pairs, x, batch.y, rate / self.share)
 
-        grads = gradient(step, own, self.built_in, len(own))
+        grads = gradient(step, own, self.built_in)
         return loss, from_own(self.layout, network, grads)
 
-    def _step(self, network: Network, params: list[Pair], batch: Any, rate: float) -> list[Pair]:
+    def _step(self, network: Network, params: Pairs, batch: Any, rate: float) -> Pairs:
         own, x = self._own(network, params, batch.x)
         after = self.after(own, x, batch.y, rate / self.share)
         return stepped(self.layout, network, params, own, after, rate)
 
-    def _own(self, network: Network, params: list[Pair], x: Floats) -> tuple[list[Pair], Floats]:
+    def _own(self, network: Network, params: Pairs, x: Floats) -> tuple[Pairs, Floats]:
         if network.l2:
             raise NotImplementedError("no weight penalty")
         return to_own(self.layout, network, params, x)
@@ -205,7 +189,7 @@ class UpdateMethod(Called, Stepping):
 
     def train(self, own: list[Any], x: Floats, y: Floats, rate: float) -> tuple[list[Any], Any]:
         """Train once; return the parameters after it, and what was returned."""
-        with calmly():
+        with foreign.calmly():
             holder, roles, values = self.ready(own, x, y, rate)
             answer = self.call_all(holder, values)
             return roles.read(holder, own), answer
@@ -227,11 +211,13 @@ def find(module: Any) -> Iterator[Reading]:
             for code, conventions in _with_loss(host, plan):
                 yield Reading("in place", code, replace(conventions, unread=others))
     yield from failed
-    for cls in classes(module).values():
-        if set(map(plain, methods(cls))) & {*_TRAIN, "loss"}:
+    for cls in foreign.classes(module).values():
+        if set(map(plain, foreign.methods(cls))) & {*_TRAIN, "loss"}:
             why = why_not(cls)
             if why is not None:
-                yield broken("in place", why, WAS_MADE, Conventions(class_name=cls.__name__))
+                yield foreign.broken(
+                    "in place", why, foreign.WAS_MADE, Conventions(class_name=cls.__name__)
+                )
 
 
 def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
@@ -247,12 +233,14 @@ def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
     lines += itertools.product(forward[:1], between, backward, update)
     seen = False
     for calls in lines:
-        for samples, targets in itertools.product(SAMPLE_LAYOUTS, ("as given", "one number")):
+        for samples, targets in itertools.product(
+            SAMPLE_LAYOUTS, (Targets.AS_GIVEN, Targets.NUMBER)
+        ):
             plan = CallSequence(calls, forward[0] if forward else "", "", samples, targets)
             method = UpdateMethod(host, plan)
             try:
                 by_rate = _trains(method)
-            except UnsuitedError as error:
+            except foreign.UnsuitedError as error:
                 failed.append(method.stopped("in place", error))
                 continue
             if by_rate is None:
@@ -267,21 +255,10 @@ def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
 
 
 def _trains(method: UpdateMethod) -> bool | None:
-    """Whether the weights change by this plan, in a way that the rate can be set for.
-
-    Returns
-    -------
-    settable : bool or None
-        None when nothing changes.
-
-    Raises
-    ------
-    UnsuitedError
-        When the calls cannot be made.
-    """
+    """Whether the rate can be set by which the weights change; None when nothing changes."""
     own, x, y = method.trial()
-    one, _ = attempt(lambda: method.train(own, x, y, 1.0))
-    two, _ = attempt(lambda: method.train(own, x, y, 0.25))
+    one, _ = foreign.attempt(lambda: method.train(own, x, y, 1.0))
+    two, _ = foreign.attempt(lambda: method.train(own, x, y, 0.25))
     before, first, second = (_flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None
@@ -289,8 +266,8 @@ def _trains(method: UpdateMethod) -> bool | None:
         return True
     # a rate that is there and changes nothing is a fault to be shown, not built in
     host = method.host
-    made: Any = answered(lambda: host.fresh(widths_of(own), 1.0, {}), None)
-    return made is not None and bool(answered(lambda: host.set_rate(made[0], 1.0), False))
+    made: Any = foreign.answered(lambda: host.fresh(widths_of(own), 1.0, {}), None)
+    return made is not None and bool(foreign.answered(lambda: host.set_rate(made[0], 1.0), False))
 
 
 def _shares(method: UpdateMethod) -> tuple[float | None, ...]:
@@ -309,7 +286,7 @@ def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[UpdateMethod,
     losses = Called(host, plan).losses()
     returning = UpdateMethod(host, replace(plan, loss="returned"))
     question = returning.trial()
-    if number_of(answered(lambda: returning.loss_of(*question), None)) is not None:
+    if number_of(foreign.answered(lambda: returning.loss_of(*question), None)) is not None:
         losses.append(OwnLoss("returned"))
     for own in choices(losses):
         named = own is not None and own.name != "returned"
@@ -345,4 +322,4 @@ def _unread(method: UpdateMethod) -> tuple[str, ...]:
             place.set(holder, changed(place.get(holder)))
         return np.array(method.run_forward(holder, values))
 
-    return unread(answered(trained, []), method.host.roles.places, outputs)
+    return unread(foreign.answered(trained, []), method.host.roles.places, outputs)

@@ -132,7 +132,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradcheck.contract.conventions import Conventions
-from gradcheck.reading.foreign_call import Reading, functions
+from gradcheck.reading.foreign_call import functions
+from gradcheck.reading.loading import Reading
 
 
 class OneArgument:
