@@ -193,33 +193,33 @@ def specimen(**tensors):
 )
 def test_a_cell_says_how_wrong_it_is_without_its_colour(claimed, expected, level, mark):
     tensor = {"claimed": [[claimed]], "expected": [[expected]], "error_bar": [[1e-15]]}
-    cell = heat_maps(specimen(**tensor))[0].rows[0][0]
-    assert (cell.level, cell.mark) == (level, mark), cell
-    assert cell.text.startswith("W1[0,0]: your code"), cell.text
+    cell = heat_maps(specimen(**tensor))[0]["rows"][0][0]
+    assert (cell["level"], cell["mark"]) == (level, mark), cell
+    assert cell["text"].startswith("W1[0,0]: your code"), cell["text"]
 
 
 def test_an_entry_of_a_window_keeps_its_own_name():
     tensor = {"claimed": [[2.0]], "expected": [[1.0]], "error_bar": [[0.0]]}
     tensor |= {"shape": [30, 40], "start": [7, 9], "worst_entry": "W1[7,9]"}
     shown = heat_maps(specimen(**tensor))[0]
-    assert shown.rows[0][0].name == "W1[7,9]", shown.rows
-    assert shown.cut, "it is not said that this is a part"
+    assert shown["rows"][0][0]["name"] == "W1[7,9]", shown["rows"]
+    assert shown["cut"], "it is not said that this is a part"
 
 
 def test_the_graph_circles_the_site_and_marks_the_tensor():
     whole = {"claimed": [[2.0]], "expected": [[1.0]], "error_bar": [[0.0]]}
     graph = network_graph(specimen(**whole))
-    assert [column.circled for column in graph.columns] == [False, True], graph.columns
-    assert graph.bundles[0].verdict == "wrong", graph.bundles
-    assert "Wrong: W1." in graph.label, graph.label
+    assert [c["circled"] for c in graph["columns"]] == [False, True], graph["columns"]
+    assert graph["bundles"][0]["verdict"] == "wrong", graph["bundles"]
+    assert "Wrong: W1." in graph["label"], graph["label"]
 
 
 def test_a_wide_layer_is_drawn_with_dots():
     wide = {**specimen(claimed=[[2.0]], expected=[[1.0]], error_bar=[[0.0]])}
     wide["network"] = "300-1 tanh half_squared_error mean"
-    column = network_graph(wide).columns[0]
-    assert len(column.nodes) == 6, len(column.nodes)
-    assert sum(node.dots for node in column.nodes) == 1, "nothing says that there are more"
+    column = network_graph(wide)["columns"][0]
+    assert len(column["nodes"]) == 6, len(column["nodes"])
+    assert sum(node["dots"] for node in column["nodes"]) == 1, "nothing says that there are more"
 
 
 @pytest.mark.parametrize(

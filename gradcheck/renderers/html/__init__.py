@@ -1,13 +1,12 @@
-"""From a record to the page: what goes where, in the order it is read, and how it is printed.
+"""The record as one page that needs nothing else: no network, no other file.
 
-The tables of a report: worked examples, planted bugs, and a counter-example's entries.
+What goes where, in the order it is read, and how it is printed.
 """
 
 import base64
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from gradcheck.renderers.formatting import (
     typeset,
 )
 from gradcheck.renderers.html.curves import implied_derivative, outside, step_size, training_curves
-from gradcheck.renderers.html.failing_network import SCALE, Graph, Map, heat_maps, network_graph
+from gradcheck.renderers.html.failing_network import SCALE, heat_maps, network_graph
 from gradcheck.renderers.snippet import snippet
 from gradcheck.renderers.summary import GLYPHS, compared, differs
 
@@ -44,59 +43,6 @@ SLOPES = 3
 
 #: A calculation by hand of more lines than this is not read.
 MOST_LINES_BY_HAND = 60
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What is shown of an implementation that is not correct, or is flagged.
-
-    Attributes
-    ----------
-    id : str
-    entry : dict
-    faults : list of DiagnosedLayers
-    bad, right : lists of findings that are not correct, and slugs of those that are
-    follow : list of str
-        Slugs of those that are not correct because of another.
-    implied : list of (slope, SVG, sentence about points outside)
-    graph, maps, sweep
-        Pictures of the failing network; None or empty where there are none.
-    comparison : list of (name, code, right, differs)
-        Of a counter-example that is not worked by hand.
-    script : str or None
-    """
-
-    id: str
-    entry: dict[str, Any]
-    faults: list[summary.DiagnosedLayers]
-    bad: list[dict[str, Any]]
-    follow: list[str]
-    right: list[str]
-    implied: list[tuple[Any, "Markup", str]] = field(default_factory=list)
-    graph: Graph | None = None
-    maps: list[Map] = field(default_factory=list)
-    sweep: "Markup | None" = None
-    comparison: list[tuple[str, Any, Any, bool]] = field(default_factory=list)
-    script: str | None = None
-
-    @property
-    def specimen(self) -> Any:
-        """The failing network that is shown."""
-        return (self.entry.get("pictures") or {}).get("specimen")
-
-    @property
-    def unpictured(self) -> list[str]:
-        """The other activations whose derivative is at fault."""
-        drawn = [slope["activation"] for slope, _, _ in self.implied]
-        slopes = (self.entry.get("pictures") or {}).get("slopes") or []
-        return [s["activation"] for s in slopes if s["activation"] not in drawn]
-
-    @property
-    def by_hand(self) -> list[dict[str, Any]]:
-        """The lines of the counter-example, the first that differs marked as such."""
-        lines = (self.entry["counterexample"] or {}).get("by_hand") or []
-        first = next((i for i, line in enumerate(lines) if line["differs"]), None)
-        return [{**line, "first": i == first} for i, line in enumerate(lines)][:MOST_LINES_BY_HAND]
 
 
 @cache
@@ -132,8 +78,8 @@ def render(record: Record) -> str:
     return _fill(
         "page.html",
         data,
-        examples=worked_examples(data["worked_examples"]),
-        catalogue=planted_bugs(data["bugs"], summary.checks_of(data["implementations"])),
+        examples=_worked_examples(data["worked_examples"]),
+        catalogue=_planted_bugs(data["bugs"], summary.checks_of(data["implementations"])),
         beside=benchmark_tables.tables(data["benchmarks"]) if "benchmarks" in data else [],
         measured_on=benchmark_tables.machine(data["benchmarks"]) if "benchmarks" in data else "",
     )
@@ -180,37 +126,43 @@ def finding_of(entry: dict[str, Any], check: str) -> dict[str, Any] | None:
     return next((f for f in entry["findings"] if f["check"] == check), None)
 
 
-def _panel(entry: dict[str, Any], index: int) -> Panel:
-    name = f"i{index}"
-    bad = [f for f in entry["findings"] if f["verdict"] != "correct"]
-    pictures = entry.get("pictures") or {}
-    panel = Panel(
-        name,
-        entry,
-        summary.faults(entry),
-        bad,
-        summary.followers(entry["findings"]),
-        [f["check"] for f in entry["findings"] if f["verdict"] == "correct"],
-        script=snippet(entry),
-        comparison=comparison(entry["counterexample"]),
-    )
-    if index > PICTURED or not pictures:
-        return panel
-    return replace(panel, **_pictures(pictures, name))
+def _panel(entry: dict[str, Any], index: int) -> dict[str, Any]:
+    """Gather what is shown of an implementation that is not correct, or is flagged.
+
+    Of a whole class the later ones get no pictures, and most get none at all.
+    """
+    name, findings, example = f"i{index}", entry["findings"], entry["counterexample"]
+    pictures = (index <= PICTURED and entry.get("pictures")) or {"slopes": [], "specimen": None}
+    slopes, specimen = pictures["slopes"] or [], pictures["specimen"]
+    sweep = specimen and specimen["sweep"]
+    drawn = _smooth_first(slopes)[:SLOPES]
+    pictured = [slope["activation"] for slope in drawn]
+    return {
+        "id": name,
+        "entry": entry,
+        "faults": summary.faults(entry),
+        "bad": [f for f in findings if f["verdict"] != "correct"],
+        "follow": summary.followers(findings),
+        "right": [f["check"] for f in findings if f["verdict"] == "correct"],
+        "by_hand": _by_hand((example or {}).get("by_hand") or []),
+        "comparison": _comparison(example),
+        "script": snippet(entry),
+        "implied": [
+            (slope, implied_derivative(slope, f"{name}-implied-{i}"), outside(slope))
+            for i, slope in enumerate(drawn)
+        ],
+        "unpictured": [s["activation"] for s in slopes if s["activation"] not in pictured],
+        "specimen": specimen,
+        "graph": specimen and network_graph(specimen),
+        "maps": heat_maps(specimen) if specimen else [],
+        "sweep": sweep and step_size(sweep, f"{name}-sweep"),
+    }
 
 
-def _pictures(pictures: dict[str, Any], name: str) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"implied": []}
-    if pictures["slopes"]:
-        for i, slope in enumerate(_smooth_first(pictures["slopes"])[:SLOPES]):
-            svg = implied_derivative(slope, f"{name}-implied-{i}")
-            drawn["implied"].append((slope, svg, outside(slope)))
-    specimen = pictures["specimen"]
-    if specimen:
-        drawn |= {"graph": network_graph(specimen), "maps": heat_maps(specimen)}
-        if specimen["sweep"]:
-            drawn["sweep"] = step_size(specimen["sweep"], f"{name}-sweep")
-    return drawn
+def _by_hand(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of a calculation, the first that differs marked as such."""
+    first = next((i for i, line in enumerate(lines) if line["differs"]), None)
+    return [{**line, "first": i == first} for i, line in enumerate(lines)][:MOST_LINES_BY_HAND]
 
 
 def _smooth_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -279,53 +231,18 @@ def breakable(name: str) -> Markup:
 MOST_ENTRIES = 40
 
 
-@dataclass(frozen=True)
-class ExampleTable:
-    """A published system and what each implementation made of it.
-
-    Attributes
-    ----------
-    name, title, source : str
-    rows : list of (quantity, published, results by implementation)
-    curves : list of (quantity, SVG)
-    agrees : bool
-    """
-
-    name: str
-    title: str
-    source: str
-    rows: list[tuple[str, str, list[dict[str, Any] | None]]]
-    curves: list[tuple[str, "Markup"]]
-    agrees: bool
-
-
-@dataclass(frozen=True)
-class WorkedExamples:
-    """All of them.
-
-    Attributes
-    ----------
-    names : list of str
-        Of the implementations.
-    examples : list of ExampleTable
-    """
-
-    names: list[str]
-    examples: list[ExampleTable]
-
-
-def worked_examples(results: list[dict[str, Any]]) -> WorkedExamples:
-    """Put the results of the worked examples side by side."""
+def _worked_examples(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Put published numbers and what each implementation made of them side by side."""
     names = list(dict.fromkeys(result["implementation"] for result in results))
     groups: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         groups.setdefault(result["name"], []).append(result)
-    return WorkedExamples(names, [_example(group, names) for group in groups.values()])
+    return {"names": names, "examples": [_example(group, names) for group in groups.values()]}
 
 
-def _example(results: list[dict[str, Any]], names: list[str]) -> ExampleTable:
-    first = results[0]
-    rows = []
+def _example(results: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
+    """Return a published system; a row is a quantity, its number, results by implementation."""
+    first, rows = results[0], []
     for quantity in dict.fromkeys(result["quantity"] for result in results):
         mine = {
             r["implementation"]: {**r, "shown": _alike(r)}
@@ -334,14 +251,14 @@ def _example(results: list[dict[str, Any]], names: list[str]) -> ExampleTable:
         }
         published = _published(next(iter(mine.values())))
         rows.append((quantity, published, [mine.get(name) for name in names]))
-    return ExampleTable(
-        first["name"],
-        first.get("title", ""),
-        first.get("source", ""),
-        rows,
-        list(_curves(results)),
-        all(result["agrees"] for result in results),
-    )
+    return {
+        "name": first["name"],
+        "title": first.get("title", ""),
+        "source": first.get("source", ""),
+        "rows": rows,
+        "curves": list(_curves(results)),
+        "agrees": all(result["agrees"] for result in results),
+    }
 
 
 def _published(result: dict[str, Any]) -> str:
@@ -372,37 +289,19 @@ def _curves(results: list[dict[str, Any]]) -> Iterator[tuple[str, "Markup"]]:
         yield quantity, training_curves(curves, f"curve-{name}-{index}", name)
 
 
-@dataclass(frozen=True)
-class PlantedBugs:
-    """The catalogue's bugs by the checks that caught them.
-
-    Attributes
-    ----------
-    bugs : list of dict
-    checks, sites : list of str
-    caught, named : int
-    """
-
-    bugs: list[dict[str, Any]]
-    checks: list[str]
-    sites: list[str]
-    caught: int
-    named: int
-
-
-def planted_bugs(bugs: list[dict[str, Any]], order: list[str]) -> PlantedBugs:
+def _planted_bugs(bugs: list[dict[str, Any]], order: list[str]) -> dict[str, Any]:
     """Count what was caught, and list the checks that caught anything in their order."""
     by = {check for bug in bugs for check in bug["by"]}
-    return PlantedBugs(
-        bugs,
-        [check for check in order if check in by] + sorted(by - set(order)),
-        list(dict.fromkeys(bug["site"] for bug in bugs)),
-        sum(bool(bug["caught"]) for bug in bugs),
-        sum(bool(bug["named"]) for bug in bugs),
-    )
+    return {
+        "bugs": bugs,
+        "checks": [check for check in order if check in by] + sorted(by - set(order)),
+        "sites": list(dict.fromkeys(bug["site"] for bug in bugs)),
+        "caught": sum(bool(bug["caught"]) for bug in bugs),
+        "named": sum(bool(bug["named"]) for bug in bugs),
+    }
 
 
-def comparison(example: dict[str, Any] | None) -> list[tuple[str, Any, Any, bool]]:
+def _comparison(example: dict[str, Any] | None) -> list[tuple[str, Any, Any, bool]]:
     """List a counter-example entry by entry: name, code's value, right one, whether they differ."""
     if not example or "failure" in example or "by_hand" in example:
         return []

@@ -67,7 +67,7 @@ _FONT = re.compile(r"(font: [\d.]+px )[^;\"]+")
 
 
 @contextmanager
-def axes(height: float, name: str, label: str) -> Iterator[tuple[Any, "Picture"]]:
+def axes(height: float, name: str, label: str, columns: int = 2) -> Iterator[tuple[Any, "Picture"]]:
     """Give axes to draw on; afterwards the picture holds the SVG.
 
     Parameters
@@ -78,6 +78,8 @@ def axes(height: float, name: str, label: str) -> Iterator[tuple[Any, "Picture"]
         Makes the picture's ids its own, for a page holds several.
     label : str
         What it shows, for those who cannot see it.
+    columns : int
+        Of the legend.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -85,7 +87,10 @@ def axes(height: float, name: str, label: str) -> Iterator[tuple[Any, "Picture"]
     picture = Picture()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(FIGURE_WIDTH, height), layout="constrained")
-        yield figure.subplots(), picture
+        ax = figure.subplots()
+        yield ax, picture
+        ax.grid(axis="y")
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
         stream = io.StringIO()
         empty = {"Creator": None, "Date": None, "Format": None, "Type": None}
         figure.savefig(stream, format="svg", transparent=True, metadata=empty)
@@ -170,8 +175,6 @@ def implied_derivative(slope: dict[str, Any], name: str) -> Markup:
         ax.set_xlim(grid[0], grid[-1])
         ax.set_xlabel("pre-activation z")
         ax.set_ylabel("derivative at z")
-        ax.grid(axis="y")
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return picture.svg
 
 
@@ -254,8 +257,6 @@ def step_size(sweep: dict[str, Any], name: str) -> Markup:
         ax.invert_xaxis()
         ax.set_xlabel(f"difference step h for {entry}, from coarse to fine")
         ax.set_ylabel("distance from the true value")
-        ax.grid(axis="y")
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return picture.svg
 
 
@@ -317,7 +318,7 @@ def training_curves(curves: dict[str, list[Any]], name: str, title: str) -> Mark
         Losses at equal intervals from start to end, by implementation.
     """
     label = f"Loss during the training of {title}: {', '.join(curves)}"
-    with axes(2.5, name, label) as (ax, picture):
+    with axes(2.5, name, label, columns=3) as (ax, picture):
         positive = True
         for index, (who, losses) in enumerate(curves.items()):
             values = [float("nan") if isinstance(v, str) else v for v in losses]
@@ -330,6 +331,4 @@ def training_curves(curves: dict[str, list[Any]], name: str, title: str) -> Mark
         ax.set_xlim(0, 100)
         ax.set_xlabel("part of the training done (%)")
         ax.set_ylabel("loss")
-        ax.grid(axis="y")
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return picture.svg

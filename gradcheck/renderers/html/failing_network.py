@@ -5,10 +5,9 @@ table and not an image: each cell can be pointed at, focused and read aloud.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.renderers.formatting import entry_of, power_of_ten, typeset
+from gradcheck.renderers.formatting import count, entry_of, power_of_ten, typeset
 
 #: Units of a layer that are drawn; of wider ones the last stands for the rest.
 MOST_UNITS = 6
@@ -16,63 +15,12 @@ MOST_UNITS = 6
 _COLUMN, _ROW, _TOP, _EDGE = 110.0, 34.0, 56.0, 44.0
 
 
-@dataclass(frozen=True)
-class Node:
-    """A unit, or the dots that stand for several."""
+def network_graph(specimen: dict[str, Any]) -> dict[str, Any]:
+    """Lay out ``pictures.specimen`` of a record.
 
-    x: float
-    y: float
-    dots: bool = False
-
-
-@dataclass(frozen=True)
-class Column:
-    """A layer.
-
-    Attributes
-    ----------
-    title, subtitle : str
-    nodes : list of Node
-    x : float
-    bias : str
-        The verdict of b; empty for the inputs.
-    circled : bool
-        Whether the fault is in this layer's delta or bias.
+    A column is a layer, with its units as nodes, the verdict of its bias, and whether the fault
+    is in its delta or bias; a bundle, the weights between two. Dots stand for several units.
     """
-
-    title: str
-    subtitle: str
-    nodes: list[Node]
-    x: float
-    bias: str
-    circled: bool
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """The weights between two layers."""
-
-    name: str
-    verdict: str
-    lines: list[tuple[Node, Node]]
-    x: float
-    circled: bool
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A whole network, ready to be drawn."""
-
-    columns: list[Column]
-    bundles: list[Bundle]
-    width: float
-    height: float
-    labels_at: float
-    label: str
-
-
-def network_graph(specimen: dict[str, Any]) -> Graph:
-    """Lay out ``pictures.specimen`` of a record."""
     widths, activations = _widths_and_activations(specimen["network"])
     verdicts = {name: tensor["verdict"] for name, tensor in specimen["tensors"].items()}
     sites = {(site["part"], site["layer"]) for site in specimen["sites"]}
@@ -83,28 +31,51 @@ def network_graph(specimen: dict[str, Any]) -> Graph:
         x = _EDGE + layer * _COLUMN
         shown = min(width, MOST_UNITS)
         ys = [middle + (i - (shown - 1) / 2) * _ROW for i in range(shown)]
-        nodes = [Node(x, y, width > MOST_UNITS and i == shown - 2) for i, y in enumerate(ys)]
-        name = activations[layer - 1] if layer else f"{width} inputs" if width > 1 else "1 input"
-        circled = bool(sites & {("delta", layer), ("bias", layer)})
-        title = "x" if layer == 0 else f"layer {layer}"
-        columns.append(Column(title, name, nodes, x, verdicts.get(f"b{layer}", ""), circled))
+        nodes = [
+            {"x": x, "y": y, "dots": width > MOST_UNITS and i == shown - 2}
+            for i, y in enumerate(ys)
+        ]
+        subtitle = (
+            activations[layer - 1] if layer else f"{width} inputs" if width > 1 else "1 input"
+        )
+        columns.append(
+            {
+                "title": f"layer {layer}" if layer else "x",
+                "subtitle": subtitle,
+                "nodes": nodes,
+                "x": x,
+                "bias": verdicts.get(f"b{layer}", ""),
+                "circled": bool(sites & {("delta", layer), ("bias", layer)}),
+            }
+        )
     bundles = []
     for layer in range(1, len(widths)):
-        before, after = columns[layer - 1], columns[layer]
-        lines = [(a, b) for a in before.nodes for b in after.nodes if not (a.dots or b.dots)]
-        name = f"W{layer}"
-        verdict = verdicts.get(name, "")
-        x = (before.x + after.x) / 2
-        bundles.append(Bundle(name, verdict, lines, x, ("weight", layer) in sites))
+        before, after, name = columns[layer - 1], columns[layer], f"W{layer}"
+        pairs = [(a, b) for a in before["nodes"] for b in after["nodes"]]
+        bundles.append(
+            {
+                "name": name,
+                "verdict": verdicts.get(name, ""),
+                "lines": [(a, b) for a, b in pairs if not (a["dots"] or b["dots"])],
+                "x": (before["x"] + after["x"]) / 2,
+                "circled": ("weight", layer) in sites,
+            }
+        )
     height = _TOP + (tallest - 1) * _ROW + 34
     wrong = [name for name, verdict in verdicts.items() if verdict == "wrong"]
-    faulty = [column.title for column in columns if column.circled]
-    faulty += [bundle.name for bundle in bundles if bundle.circled]
+    faulty = [column["title"] for column in columns if column["circled"]]
+    faulty += [bundle["name"] for bundle in bundles if bundle["circled"]]
     label = f"Network {specimen['network']}. Wrong: {', '.join(wrong) or 'none'}."
     if faulty:
         label += f" The fault is in {', '.join(faulty)}."
-    across = 2 * _EDGE + (len(widths) - 1) * _COLUMN
-    return Graph(columns, bundles, across, height + 26, height, label)
+    return {
+        "columns": columns,
+        "bundles": bundles,
+        "width": 2 * _EDGE + (len(widths) - 1) * _COLUMN,
+        "height": height + 26,
+        "labels_at": height,
+        "label": label,
+    }
 
 
 def _widths_and_activations(network: str) -> tuple[list[int], list[str]]:
@@ -123,64 +94,15 @@ SCALE = (
 )
 
 
-@dataclass(frozen=True)
-class HeatMapCell:
-    """One entry.
+def heat_maps(specimen: dict[str, Any]) -> list[dict[str, Any]]:
+    """Lay out every tensor of ``pictures.specimen`` of a record.
 
-    Attributes
-    ----------
-    name : str
-        ``W1[0,2]``.
-    level : int
-        0 within the error bar, 1 to 5 on the scale, 6 not a number.
-    mark : str
-        What stands in the cell, so that colour is not the only sign.
-    text : str
-        All of it, in a sentence.
-    worst : bool
+    A map is cut where only the surroundings of the worst entry are shown.
     """
-
-    name: str
-    level: int
-    mark: str
-    text: str
-    worst: bool
-
-
-@dataclass(frozen=True)
-class Map:
-    """One tensor.
-
-    Attributes
-    ----------
-    name : str
-    verdict : str
-    rows : list of list of HeatMapCell
-    size : str
-        ``2 × 3``.
-    cut : bool
-        Whether only the surroundings of the worst entry are shown.
-    """
-
-    name: str
-    verdict: str
-    rows: list[list[HeatMapCell]]
-    size: str
-    cut: bool
-
-    @property
-    def worst(self) -> HeatMapCell:
-        """The worst entry."""
-        cells = [cell for row in self.rows for cell in row]
-        return next((cell for cell in cells if cell.worst), cells[0])
-
-
-def heat_maps(specimen: dict[str, Any]) -> list[Map]:
-    """Lay out every tensor of ``pictures.specimen`` of a record."""
     return [_map(name, tensor) for name, tensor in specimen["tensors"].items()]
 
 
-def _map(name: str, tensor: dict[str, Any]) -> Map:
+def _map(name: str, tensor: dict[str, Any]) -> dict[str, Any]:
     claimed, expected, bars = (_as_rows(tensor[k]) for k in ("claimed", "expected", "error_bar"))
     start = tensor["start"]
     rows = []
@@ -189,33 +111,39 @@ def _map(name: str, tensor: dict[str, Any]) -> Map:
         for j, code in enumerate(row):
             index = (start[0] + i, start[1] + j) if len(start) == 2 else (start[0] + j,)
             place = entry_of(name, index)
-            worst = place == tensor["worst_entry"]
-            cells.append(_cell(place, code, expected[i][j], bars[i][j], worst))
+            cell = _cell(place, code, expected[i][j], bars[i][j])
+            cells.append({**cell, "name": place, "worst": place == tensor["worst_entry"]})
         rows.append(cells)
-    shape = tensor["shape"]
-    shown = len(rows) * len(rows[0]) if rows else 0
-    total = 1
-    for n in shape:
-        total *= n
-    return Map(name, tensor["verdict"], rows, " × ".join(map(str, shape)), shown < total)
+    cells = [cell for row in rows for cell in row]
+    return {
+        "name": name,
+        "verdict": tensor["verdict"],
+        "rows": rows,
+        "size": " × ".join(map(str, tensor["shape"])),
+        "cut": len(cells) < math.prod(tensor["shape"]),
+        "worst": next((cell for cell in cells if cell["worst"]), cells[0] if cells else None),
+    }
 
 
 def _as_rows(values: list[Any]) -> list[list[Any]]:
     return values if values and isinstance(values[0], list) else [values]
 
 
-def _cell(place: str, code: Any, right: Any, bar: Any, worst: bool) -> HeatMapCell:
+def _cell(place: str, code: Any, right: Any, bar: Any) -> dict[str, Any]:
+    """Say how wrong an entry is: in a sentence, and by a mark, for colour is never the only sign.
+
+    Its level is 0 within the error bar, 1 to 5 on the scale, 6 where it is not a number.
+    """
     text = f"{place}: your code {typeset(code, 7)}, right {typeset(right, 7)} ± {typeset(bar, 1)}"
     if isinstance(code, str) or isinstance(right, str):
-        return HeatMapCell(place, 6, code if isinstance(code, str) else "?", text, worst)
+        return {"level": 6, "mark": code if isinstance(code, str) else "?", "text": text}
     error = abs(code - right)
     if error <= float(bar):
-        return HeatMapCell(place, 0, "·", f"{text}; within the error bar", worst)
+        return {"level": 0, "mark": "·", "text": f"{text}; within the error bar"}
     relative = error / max(abs(code), abs(right))
     level = next(i for i, (end, _) in enumerate(SCALE, start=1) if relative < end)
-    return HeatMapCell(
-        place, level, _mark(relative), f"{text}; relative error {typeset(relative, 2)}", worst
-    )
+    text = f"{text}; relative error {typeset(relative, 2)}"
+    return {"level": level, "mark": _mark(relative), "text": text}
 
 
 def _mark(relative: float) -> str:
