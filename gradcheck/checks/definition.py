@@ -209,17 +209,10 @@ def with_causes(
 
 
 def _root(findings: Sequence[Finding]) -> tuple[Finding | None, Finding | None]:
-    """Return the finding that others may follow from.
+    """Return the finding that others may follow from, and that of the code's own loss.
 
-    It is the gradient's, or, where that is right for another loss than the one defined, the
-    loss's.
-
-    Returns
-    -------
-    root : Finding or None
-        With every problem on which the gradient is not that of the loss as defined.
-    own_loss : Finding or None
-        The finding that the gradient is that of the code's own loss.
+    The first is the gradient's, or, where that is right for another loss than the one defined,
+    the loss's: with every problem on which the gradient is not that of the loss as defined.
     """
     by_check = {finding.check: finding for finding in findings}
     gradient = by_check.get("gradient")
@@ -317,30 +310,12 @@ class Aggregate:
             self._resolutions.append(max(resolutions))
 
     @property
-    def vacuous(self) -> bool:
-        """Whether every tensor was zero in every problem."""
-        return not self._resolutions
-
-    @property
     def failing(self) -> list[Problem]:
         """The problems on which a tensor is wrong, smallest first."""
         return sorted(self._failing, key=self._subject.size)
 
-    def finding(self, check: str, right: str, wrong: str, notes: tuple[str, ...] = ()) -> Finding:
-        """Make the finding.
-
-        Parameters
-        ----------
-        check : str
-            Its slug.
-        right, wrong : str
-            What to say; ``wrong`` is followed by the worst entry.
-        notes : tuple of str
-
-        Returns
-        -------
-        Finding
-        """
+    def finding(self, check: str, right: str, wrong: str) -> Finding:
+        """Make the finding of a check; ``wrong`` is said before the worst entry."""
         aside: dict[str, int] = {}
         tensors: dict[str, TensorFinding] = {}
         for name, judged in self._judged.items():
@@ -351,7 +326,7 @@ class Aggregate:
                 aside[name], judged = lost, kept
             tensors[name] = self._tensor(judged)
         verdict = worst(tensor.verdict for tensor in tensors.values())
-        notes = (*notes, *self._notes(), *self._set_aside(aside))
+        notes = (*self._notes(), *self._set_aside(aside))
         if not self.problems:
             message = "nothing could be compared"
         elif verdict is Verdict.WRONG:
@@ -359,10 +334,11 @@ class Aggregate:
         elif verdict is Verdict.UNRESOLVED:
             names = [n for n, t in tensors.items() if t.verdict is Verdict.UNRESOLVED]
             message = f"could not be told for {', '.join(names)}: {tensors[names[0]].note}"
-        elif self.vacuous:
+        elif not self._resolutions:
             verdict, message = Verdict.UNRESOLVED, "every gradient was zero: nothing was compared"
         else:
-            message = f"{right} {_sensitivity(max(self._resolutions))}"
+            seen = f"one part in {1 / max(self._resolutions):.0e}"
+            message = f"{right} An error of {seen} would have been seen in every tensor."
         return Finding(
             check,
             verdict,
@@ -422,8 +398,8 @@ class Aggregate:
         text = (
             f"{which} {_verb(which, len(bad))} wrong on "
             f"{len(self._failing)} of {self.problems} problems. For example {place}: "
-            f"your code says {factor * entry.claimed:.9g}, it is {_with_bar(entry, factor)} "
-            f"({self._subject.describe(entry.problem)})."
+            f"your code says {factor * entry.claimed:.9g}, it is {factor * entry.expected:.9g} "
+            f"± {abs(factor) * entry.error_bar:.0e} ({self._subject.describe(entry.problem)})."
         )
         if never and len(never) == len(tensors):
             text += " Nothing is ever trained: your code says zero."
@@ -467,13 +443,5 @@ def _severity(judgement: Judgement) -> tuple[int, float]:
     return judgement.verdict.rank, round(share, 1) + min(size, 1.0) if share else judgement.excess
 
 
-def _with_bar(entry: TensorFinding, factor: float) -> str:
-    return f"{factor * entry.expected:.9g} ± {abs(factor) * entry.error_bar:.0e}"
-
-
 def _listing(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _sensitivity(resolution: float) -> str:
-    return f"An error of one part in {1 / resolution:.0e} would have been seen in every tensor."

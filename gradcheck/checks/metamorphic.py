@@ -45,20 +45,9 @@ def _mismatches(
     amplifies any roundoff. Where a gradient is wrong, a relation counts as broken
     only by more than :data:`GROSS` of the whole gradient.
 
-    Parameters
-    ----------
-    context : CheckContext
-    problem : object
-        Of which ``one`` is the claimed gradient.
-    one, two : mapping of str to array
-    costs : callable
-        Returns what arithmetic may cost. Called only where there is a difference to
-        speak of: in most right code there is none, and the answer takes longer than the
-        code.
-
-    Returns
-    -------
-    names : list of str
+    ``one`` is the claimed gradient of the problem. What arithmetic may cost is asked only where
+    there is a difference to speak of: in most right code there is none, and the answer takes
+    longer than the code.
     """
     unit = max(context.arithmetic.unit, UNIT)
     meaningless = {

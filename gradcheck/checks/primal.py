@@ -62,9 +62,8 @@ def _pattern(ratios: list[float]) -> str:
 
 
 def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool:
-    if answer.failure:
-        return False
-    return loss_differs(answer.loss, context.defined(problem), context.arithmetic)
+    defined = context.defined(problem)
+    return not answer.failure and loss_differs(answer.loss, defined, context.arithmetic)
 
 
 LOSS_CHECK = Check(

@@ -61,7 +61,7 @@ def run(context: CheckContext) -> Run:
                 comparisons.failing.append((problem, message))
             continue
         fault = ""
-        if not _finite(observation):
+        if not (np.isfinite(observation.loss) and _all_finite(observation)):
             if far:
                 comparisons.notes["not finite when an output saturates"] = None
             else:
@@ -93,11 +93,6 @@ def _note(what: str, message: str) -> str:
     return f"{what} when an output saturates" + (f": {message}" if message else "")
 
 
-def _finite(observation: Observation) -> bool:
-    arrays = observation.tensors.values()
-    return bool(np.isfinite(observation.loss)) and all(np.isfinite(a).all() for a in arrays)
-
-
 def _norm(truth: KnownTruth) -> float:
     """The norm of the whole gradient."""
     return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
@@ -121,10 +116,7 @@ def _fault(
 ) -> str:
     """Say where the first tensor is that is too far off; empty where none is.
 
-    Parameters
-    ----------
-    constant : float
-        In the logarithms, of whatever form.
+    The constant stands in the logarithms, in whatever form.
     """
     subject, unit = context.subject, context.arithmetic.unit
     whole = max(_norm(truth), _norm(context.plain(problem)))

@@ -59,21 +59,7 @@ def implied(problem: Problem, observation: Observation, rate: float) -> dict[str
 def judge_step(
     context: CheckContext, problem: Problem, observation: Observation, rate: float
 ) -> list[Judgement]:
-    """Judge every tensor of the gradient that a step implies; forming it has cost digits too.
-
-    Parameters
-    ----------
-    context : CheckContext
-    problem : object
-    observation : Observation
-        The parameters after the step.
-    rate : float
-        The learning rate.
-
-    Returns
-    -------
-    judgements : list of Judgement
-    """
+    """Judge every tensor of the gradient that a step implies; forming it has cost digits too."""
     truth, unit = context.truth(problem), max(context.arithmetic.unit, UNIT)
     judgements = []
     for name, taken in implied(problem, observation, rate).items():
@@ -97,9 +83,7 @@ def _opposite(context: CheckContext, problem: Problem, taken: Named) -> bool:
 
 
 def _wrong(context: CheckContext, problem: Problem, answer: Observation) -> bool:
-    if answer.failure:
-        return False
-    judgements = judge_step(context, problem, answer, SHOWN_RATE)
+    judgements = [] if answer.failure else judge_step(context, problem, answer, SHOWN_RATE)
     return any(judgement.verdict is Verdict.WRONG for judgement in judgements)
 
 

@@ -114,12 +114,7 @@ def add_json(parser: Any) -> None:
 
 
 def check_json(json: str | None) -> None:
-    """Refuse a file that cannot be written, before any work.
-
-    Raises
-    ------
-    UsageError
-    """
+    """Refuse a file that cannot be written, before any work."""
     if json is not None and json != "-":
         check_writable(Path(json))
 
@@ -166,12 +161,7 @@ def deliver(record: Any, screen: Any, json: str | None, pages: Mapping[str, Path
     """Show a record, write it, and return its exit code.
 
     Verdicts are shown first: a full disk keeps nobody from reading them, and a console that
-    is gone keeps no file from being written.
-
-    Parameters
-    ----------
-    pages : mapping of str to Path
-        Other formats to write, by name.
+    is gone keeps no file from being written. Pages are other formats to write, by name.
 
     Raises
     ------
@@ -279,10 +269,6 @@ def begin(pages: Mapping[str, Path]) -> None:
 def check_writable(path: Path) -> None:
     """Refuse a place that a file cannot be written to, before any work is done.
 
-    Parameters
-    ----------
-    path : Path
-
     Raises
     ------
     UsageError
@@ -308,11 +294,6 @@ def write_whole(path: Path, text: str) -> None:
 
     Half of a surrogate pair, as in a message of code under test, is written as its
     escape: it has no UTF-8.
-
-    Parameters
-    ----------
-    path : Path
-    text : str
 
     Raises
     ------

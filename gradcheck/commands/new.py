@@ -72,15 +72,8 @@ def student(name: str, network: Network | None = None) -> str:
     """Return the text of a file for a student to complete.
 
     Its forward pass and loss are right, its gradient is zero: ``gradcheck check`` says
-    so, and that no tensor is ever trained.
-
-    Parameters
-    ----------
-    name : str
-        What the file will be called, for the command in its first lines.
-    network : Network, optional
-        The only network the file is for; else it takes the usual activations and
-        any depth.
+    so, and that no tensor is ever trained. The name is for the command in its first lines.
+    Without a network that it alone is for, it takes the usual activations and any depth.
     """
     activations: tuple[str, ...]
     losses: tuple[str, ...]

@@ -127,11 +127,7 @@ class Subject(Protocol):
     ) -> Generator[Request, Observation, Arithmetic]:
         """Find what the code's loss means otherwise than the definition, by its answers.
 
-        Parameters
-        ----------
-        answers : mapping of problem to Observation
-        off : callable
-            Returns the problems on which conventions known so far do not explain an answer.
+        ``off`` returns the problems whose answers conventions known so far do not explain.
         """
 
     def constant(self, problems: Sequence[Problem]) -> Generator[Request, Observation, float]:
@@ -242,20 +238,7 @@ class CheckContext:
     def some(
         self, problems: Iterable[Problem], most: int, together: int = MAX_RELATED
     ) -> Iterator[Problem]:
-        """Yield the first few problems: fewer where they are large, but one.
-
-        Parameters
-        ----------
-        problems : iterable
-        most : int
-            How many at most.
-        together : int
-            Numbers that they may hold together.
-
-        Yields
-        ------
-        problem : object
-        """
+        """Yield the first few problems: fewer, but one, where they hold too many numbers."""
         held = 0
         for count, problem in enumerate(problems):
             held += self.subject.numbers(problem)

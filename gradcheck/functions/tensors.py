@@ -156,7 +156,10 @@ def judged(
     told = bar + math.hypot(*(h.width for h in checked))
     resolution = bar / size if size > 0 else float("inf")
     seen = smallest_seen(told / size, directions) if size > 0 else float("inf")
-    missed = miss_probability(_ratio(max(1e-3, seen) * size, told), directions)
+    shown = max(1e-3, seen) * size
+    known = np.isfinite((shown, told)).all()
+    ratio = math.inf if told == 0 else shown / told if known else 0.0
+    missed = miss_probability(ratio, directions)
     kink = any(h.width > 0 for h in checked)
     off = max((h.off for h in checked if np.isfinite(h.bar)), default=0.0)
     zero = size <= bar < float("inf") and not norm > 0
@@ -171,13 +174,6 @@ def judged(
     else:
         verdict, message = Verdict.CORRECT, f"an error of {seen:.0e} of its norm would be seen"
     return TensorCheck(verdict, message, resolution, seen, missed, kink, zero)
-
-
-def _ratio(over: float, under: float) -> float:
-    """Divide what may be zero or infinite."""
-    return (
-        over / under if under > 0 and np.isfinite((over, under)).all() else 0.0 if under else np.inf
-    )
 
 
 @dataclass
@@ -368,7 +364,8 @@ def checked_again(
         found = judged(values, x, claim, directions, rng, grant, groups)
     if found.verdict is not Verdict.WRONG and found.on_kink and 1 < x.size <= ENTRIES:
         # along single entries the interval on a kink is all that there is
-        alone = judged(values, x, claim, min(directions, 2), rng, grant, _apart(x))
+        apart = list(np.eye(x.size).reshape(x.size, *x.shape))
+        alone = judged(values, x, claim, min(directions, 2), rng, grant, apart)
         found = alone if alone.verdict is Verdict.WRONG else found
     if found.verdict is Verdict.WRONG:
         order = rng.permutation(x.size)[:ENTRIES]
@@ -381,10 +378,7 @@ def checked_again(
 def grouped(x: Floats) -> list[Floats]:
     """Group entries of like size: of a vector of mixed sizes one step is never right for all.
 
-    Returns
-    -------
-    groups : list of array
-        1 in each group's own entries, else 0; zeros are a group of their own.
+    A group is 1 in its own entries, else 0; zeros are a group of their own.
     """
     sizes = np.abs(x)
     groups = []
@@ -395,11 +389,6 @@ def grouped(x: Floats) -> list[Floats]:
         left &= ~here
     zeros = sizes == 0
     return groups + ([zeros.astype(float)] if zeros.any() else [])
-
-
-def _apart(x: Floats) -> list[Floats]:
-    """Return each entry as a group of its own."""
-    return list(np.eye(x.size).reshape(x.size, *x.shape))
 
 
 def in_float32(claim: Floats) -> bool:

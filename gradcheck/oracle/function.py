@@ -215,15 +215,7 @@ def in_stacks(function: Callable[[Floats], Floats]) -> Values:
 
 
 def directional(function: Callable[[Floats], float], point: Floats, direction: Floats) -> Interval:
-    """Estimate the derivative of a function along a direction.
-
-    Parameters
-    ----------
-    function : callable
-        From an array of the point's shape to a number.
-    point, direction : array
-        Of the same shape.
-    """
+    """Estimate the derivative of a function of one point along a direction of its shape."""
     return directional_of(one_by_one(function), point, direction)
 
 

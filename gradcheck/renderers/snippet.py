@@ -87,11 +87,6 @@ def snippet(entry: dict[str, Any]) -> str | None:
 
     There is none without a counter-example, for what is no file, for an interface that
     is read through an adapter, and where the numbers are too many to be copied.
-
-    Parameters
-    ----------
-    entry : dict
-        An implementation of a record.
     """
     example = entry["counterexample"]
     if not example or not entry["path"] or entry["adapter"]["name"] != "native":

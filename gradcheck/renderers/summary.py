@@ -150,11 +150,7 @@ def verdict_line(entry: dict[str, Any]) -> str:
 def given(example: dict[str, Any]) -> tuple[str, list[list[tuple[str, Any]]]]:
     """Return the network of a counter-example and what it is given, as the code has them.
 
-    Returns
-    -------
-    network : str
-    lines : list of list of (name, values)
-        Inputs and targets, then each layer's parameters.
+    In the first line are inputs and targets, in the others each layer's parameters.
     """
     if "in_code" in example:
         own = example["in_code"]

@@ -146,7 +146,9 @@ def check_all(
             entries.append(_entry(target, examination, options))
         except Exception as fault:  # nothing that one causes reaches the entries of the others
             in_process = not isinstance(target, Target | Launch)
-            if alone or in_process or _none_can_be_run(fault, entries):
+            # no worker at the level asked for is to be had for any of them
+            none = isinstance(fault, SandboxError) and not entries
+            if alone or in_process or none:
                 raise
             head = head_of(absent(_target(target)))
             entries.append(build.faulty(head, fault, time.perf_counter() - start))
@@ -193,11 +195,6 @@ def _together(target: Sequence[Any]) -> bool:
     from gradcheck.reading.part import together  # paths do not pay for it
 
     return together(target)
-
-
-def _none_can_be_run(fault: Exception, entries: Sequence[ImplementationEntry]) -> bool:
-    """Whether no worker at the level asked for can be had, which is the same for all targets."""
-    return isinstance(fault, SandboxError) and not entries
 
 
 def _entry(target: Any, examination: Examination, options: Options) -> ImplementationEntry:

@@ -122,12 +122,6 @@ class OwnTime:
         return time.perf_counter() - self.since - self.waited() > self.budget
 
     @property
-    def half(self) -> bool:
-        """Whether half of it is used up, or of what the code may take."""
-        waited = self.waited()
-        return 2 * max(time.perf_counter() - self.since - waited, waited) > self.budget
-
-    @property
     def left(self) -> float:
         """What part of both is left: of the budget, and of what the code may take."""
         waited = self.waited()
@@ -250,7 +244,8 @@ class Drawing:
         for problem in probes:
             if not self._room(problem):
                 break
-            self._keep(problem, self._panel.ask(Request(Call.LOSS_AND_GRADS, problem)))
+            if self._noted(problem, self._panel.ask(Request(Call.LOSS_AND_GRADS, problem))):
+                self._cross_check.hold(problem)
         seen, missed = self._far_out(support, kinds, budget)
         self._at_random(self._examples)  # what some of them left free
         if self._thrifty:
@@ -344,7 +339,7 @@ class Drawing:
             if spent >= budget or self._own.over:
                 missed["combination", _named(combination)] = "time"
                 continue
-            if not self._wanting:
+            if len(self._kept) >= self._examples:
                 break
             rng = np.random.default_rng((self._seed, 11, number))
             combined = extremes.draw_plain(rng, combination)
@@ -373,11 +368,6 @@ class Drawing:
             self._cross_check.hold(self._unchecked)
             self._unchecked = None
 
-    @property
-    def _wanting(self) -> bool:
-        """Whether fewer problems are kept than are compared."""
-        return len(self._kept) < self._examples
-
     def _candidates(
         self, number: int, kind: str, extremes: far_out.Extremes, turn: int
     ) -> Iterator[Problem]:
@@ -395,7 +385,7 @@ class Drawing:
         enough = len(self._kept) >= ENOUGH_PROBLEMS
         if self._own.over:
             self._stopped = self._own.used_up
-        elif enough and self._own.half and not (self._thrifty and self._own.left > LEFT):
+        elif enough and self._own.left < 0.5 and not (self._thrifty and self._own.left > LEFT):
             self._stopped = f"half of the time was gone by then ({self._own.option} gives more)"
         elif self._numbers > (MANY_TOGETHER if enough else MAX_TOGETHER):
             self._stopped = "they are large; together they hold all the numbers that are kept"
@@ -409,13 +399,6 @@ class Drawing:
         if observation.failure is not None:
             self._unanswered.add(problem)
         return True
-
-    def _keep(self, problem: Problem, observation: Observation) -> bool:
-        """Keep a problem that the code handles, and cross-check it."""
-        new = self._noted(problem, observation)
-        if new:
-            self._cross_check.hold(problem)
-        return new
 
 
 def _named(combination: far_out.Combination) -> str:

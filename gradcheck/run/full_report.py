@@ -315,18 +315,7 @@ class Proof:
 
 
 def prove(bug: Bug, seed: int, truths: Truths) -> Proof:
-    """Plant a bug, look for it, and let it be named.
-
-    Parameters
-    ----------
-    bug : Bug
-    seed : int
-    truths : Truths
-
-    Returns
-    -------
-    Proof
-    """
+    """Plant a bug, look for it, and let it be named."""
     session = InProcess(bug.planted())
     problems = tuple(dict.fromkeys(_problems(bug, seed)))
     subject = DenseNetworks(truths=truths)

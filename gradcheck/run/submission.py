@@ -26,7 +26,6 @@ from gradcheck.contract.conventions import Unrecognised
 from gradcheck.contract.protocol import (
     Call,
     Described,
-    Failure,
     Observation,
     Outline,
     Request,
@@ -91,18 +90,7 @@ class Submission:
 
 
 def head_of(submission: Submission, inferred: "Inferred | None" = None) -> Head:
-    """Return what a record says of a submission, whatever came of it.
-
-    Parameters
-    ----------
-    submission : Submission
-    inferred : Inferred, optional
-        How foreign code is read, where that was settled.
-
-    Returns
-    -------
-    Head
-    """
+    """Return what a record says of a submission, whatever came of it, and of how it is read."""
     adapter = inferred.adapter if inferred else submission.session.readings[0].adapter
     return Head(
         submission.name,
@@ -116,15 +104,14 @@ def head_of(submission: Submission, inferred: "Inferred | None" = None) -> Head:
 
 
 #: What is said where no adapter reads the code; first which reading came nearest, if one did.
-_LACKING = (
-    "{} has no function loss_and_grads(network, params, batch); add one that returns "
-    "(loss, [(dW, db), ...]), or say in a declaration how the code is to be asked: no adapter "
-    "{}recognises it{}"
-)
+_LACKING = "{} has no function loss_and_grads(network, params, batch); add one"
 _NEAREST = (
     "{} comes nearest to {}. If it is not meant so, add a function loss_and_grads(network, "
-    "params, batch) that returns (loss, [(dW, db), ...]), or say in a declaration how the code is "
-    "to be asked: no adapter {}recognises it{}"
+    "params, batch)"
+)
+_WANTED = (
+    "{} that returns (loss, [(dW, db), ...]), or say in a declaration how the code is to be "
+    "asked: no adapter {}recognises it{}"
 )
 
 #: Those that come with gradcheck, in the order of a report.
@@ -205,9 +192,8 @@ def _lacking(what: str, adapter: str | None, reading: Described) -> str:
     more = f". It has {found.contents}" if found.contents else ""
     more += "; its functions take long, so that not every way was tried" if found.ended else ""
     mine = f"{adapter!r} " if adapter else ""
-    if found.nearest:
-        return _NEAREST.format(what, found.nearest, mine, more)
-    return _LACKING.format(what, mine, more)
+    first = _NEAREST if found.nearest else _LACKING
+    return _WANTED.format(first.format(what, found.nearest), mine, more)
 
 
 def shown(target: Target) -> str:
@@ -294,10 +280,7 @@ def left_out(
 ) -> Generator[Request, Observation, dict[Call, str]]:
     """Find the optional functions that do not follow their contract, and say why.
 
-    Parameters
-    ----------
-    aside : mapping of str to str
-        Those whose arguments say so, by name, and how they are written.
+    Some say so by their arguments: those are known by name, and how they are written.
     """
     found = {}
     for call in (c for c in WRITTEN if c in context.offers):
@@ -311,15 +294,11 @@ def left_out(
             if not _another(context, call, problem, seen):
                 break
             assert seen.failure is not None
-            failures.append(seen.failure)
+            failures.append(seen.failure.message.removesuffix("."))
         else:
             if failures:
-                found[call] = f"{name} does not follow {WRITTEN[call]}: {_said(failures[0])}"
+                found[call] = f"{name} does not follow {WRITTEN[call]}: {failures[0]}"
     return {call: f"not asked: {text}" for call, text in found.items()}
-
-
-def _said(failure: Failure) -> str:
-    return failure.message.removesuffix(".")
 
 
 def _another(context: NetworkContext, call: Call, problem: Problem, seen: Observation) -> bool:

@@ -17,6 +17,20 @@ from gradcheck.testing import PYTEST_MARKER
 if TYPE_CHECKING:
     from gradcheck.testing.pytest_run import PluggedIn
 
+#: Name, what stands for its value, what it is, and how pytest reads it.
+OPTIONS_OF_PYTEST: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "impl",
+        "SPEC",
+        "implementation to check: file.py or package.module:attribute; may be repeated",
+        {"action": "append", "default": []},
+    ),
+    ("seed", "N", "replay a run; fresh unless given, and printed", {"type": int}),
+    ("examples", "N", "problems to compare (200 unless given)", {"type": int}),
+    ("xfails", "FILE", "expected failures: one id a line, such as student-gradient  # reason", {}),
+    ("require", "LIST", 'what must be handled, such as "relu,cross_entropy,depth>=3"', {}),
+)
+
 #: What a configuration file may set.
 SETTINGS = ("gradcheck_require", "gradcheck_implementations")
 
@@ -26,35 +40,8 @@ _PLUGGED_IN: "pytest.StashKey[PluggedIn]" = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options to those of pytest."""
     group = parser.getgroup("gradcheck", "checking hand-written backprops")
-    group.addoption(
-        "--gradcheck-impl",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="implementation to check: file.py or package.module:attribute; may be repeated",
-    )
-    group.addoption(
-        "--gradcheck-seed",
-        type=int,
-        metavar="N",
-        help="replay a run; fresh unless given, and printed",
-    )
-    group.addoption(
-        "--gradcheck-examples",
-        type=int,
-        metavar="N",
-        help="problems to compare (200 unless given)",
-    )
-    group.addoption(
-        "--gradcheck-xfails",
-        metavar="FILE",
-        help="expected failures: one id a line, such as student-gradient  # reason",
-    )
-    group.addoption(
-        "--gradcheck-require",
-        metavar="LIST",
-        help='what must be handled, such as "relu,cross_entropy,depth>=3"',
-    )
+    for name, metavar, text, how in OPTIONS_OF_PYTEST:
+        group.addoption(f"--gradcheck-{name}", metavar=metavar, help=text, **how)
     parser.addini("gradcheck_require", "what must be handled", default="")
     parser.addini(
         "gradcheck_implementations",

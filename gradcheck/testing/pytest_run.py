@@ -57,19 +57,9 @@ class Selected:
 
 
 def find(text: str, folder: Path) -> Selected:
-    """Find what a text points at; nothing of it is run.
+    """Find what a text points at, from a folder; nothing of it is run.
 
-    Parameters
-    ----------
-    text : str
-        ``file.py``, ``file.py:attribute`` or ``package.module:attribute``.
-    folder : Path
-        What it is relative to.
-
-    Raises
-    ------
-    UsageError
-        When it is none of them.
+    It is written ``file.py``, ``file.py:attribute`` or ``package.module:attribute``.
     """
     submitted = parse_target(text, folder=folder)
     path = submitted.path or _file_of(submitted, folder)
@@ -128,33 +118,20 @@ class Examinations:
     def outcome(self, implementation: Any, slug: str, replay: str = "") -> CheckOutcome:
         """Return what a check found; the implementation is examined when first asked for.
 
-        Parameters
-        ----------
-        implementation : Selected, path, module or object
-        slug : str
-            The check's.
-        replay : str
-            The command that runs this very test again.
-
-        Raises
-        ------
-        InternalError
-            When gradcheck itself is at fault: no failure to be expected.
+        ``replay`` runs this very test again. An InternalError, by which gradcheck itself is at
+        fault, is no failure to be expected, and raised.
         """
         if isinstance(implementation, str | Path):
             implementation = find(str(implementation), Path.cwd())
-        done = self._examined(implementation)
+        key = _key(implementation)
+        if key not in self._done:
+            self._done[key] = (implementation, self._examine(implementation))
+        done = self._done[key][1]
         if isinstance(done, InternalError):
             raise done
         if isinstance(done, GradcheckError):
             return CheckOutcome("error", f"error: {done}\nReplay: {replay}")
         return check_outcome(done.data["implementations"][0], slug, replay, done.data["command"])
-
-    def _examined(self, implementation: Any) -> Record | GradcheckError:
-        key = _key(implementation)
-        if key not in self._done:
-            self._done[key] = (implementation, self._examine(implementation))
-        return self._done[key][1]
 
     def _examine(self, implementation: Any) -> Record | GradcheckError:
         with warnings.catch_warnings():

@@ -58,7 +58,8 @@ def test_half_of_the_time_is_left_for_the_checks_once_there_are_enough_problems(
     heard = []
     hear = CrossCheck.hold
     monkeypatch.setattr(CrossCheck, "hold", lambda self, p: (heard.append(p), hear(self, p)))
-    monkeypatch.setattr(OwnTime, "half", property(lambda self: len(heard) >= 5))
+    left = property(lambda self: 0.4 if len(heard) >= 5 else 1.0)
+    monkeypatch.setattr(OwnTime, "left", left)
     entry = entry_of(write(students.TANH))
     assert entry["verdict"] == "correct", f"{entry['verdict']}: {entry['findings']}"
     assert 20 <= len(heard) < 60, f"{len(heard)} problems were compared"

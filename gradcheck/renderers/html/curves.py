@@ -68,18 +68,10 @@ _FONT = re.compile(r"(font: [\d.]+px )[^;\"]+")
 
 @contextmanager
 def axes(height: float, name: str, label: str, columns: int = 2) -> Iterator[tuple[Any, "Picture"]]:
-    """Give axes to draw on; afterwards the picture holds the SVG.
+    """Give axes to draw on, so many inches high; afterwards the picture holds the SVG.
 
-    Parameters
-    ----------
-    height : float
-        In inches.
-    name : str
-        Makes the picture's ids its own, for a page holds several.
-    label : str
-        What it shows, for those who cannot see it.
-    columns : int
-        Of the legend.
+    The name makes the picture's ids its own, for a page holds several; the label says what it
+    shows, for those who cannot see it. The columns are the legend's.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -137,15 +129,7 @@ _ROOM = 0.25
 
 
 def implied_derivative(slope: dict[str, Any], name: str) -> Markup:
-    """Draw points recovered from the code's gradients.
-
-    Parameters
-    ----------
-    slope : dict
-        One of ``pictures.slopes`` of a record.
-    name : str
-        Unique in the page.
-    """
+    """Draw points recovered from the code's gradients: one of ``pictures.slopes`` of a record."""
     activation = slope["activation"]
     label = (
         f"The derivative of {activation} that the code's gradients imply, at "
@@ -215,13 +199,7 @@ SLOPE_NEAR = 0.7
 
 
 def step_size(sweep: dict[str, Any], name: str) -> Markup:
-    """Draw how far central differences are from the truth, step by step.
-
-    Parameters
-    ----------
-    sweep : dict
-        ``pictures.specimen.sweep`` of a record.
-    """
+    """Draw how far central differences are from the truth: ``pictures.specimen.sweep``."""
     entry, ladder = sweep["entry"], sweep["ladder"]
     distance = abs(float(sweep["claimed"]) - float(sweep["expected"]))
     known = math.isfinite(distance) and distance > 0
@@ -310,13 +288,7 @@ _LOOKS = (
 
 
 def training_curves(curves: dict[str, list[Any]], name: str, title: str) -> Markup:
-    """Draw the loss over a training.
-
-    Parameters
-    ----------
-    curves : dict of str to list
-        Losses at equal intervals from start to end, by implementation.
-    """
+    """Draw losses at equal intervals from start to end of a training, by implementation."""
     label = f"Loss during the training of {title}: {', '.join(curves)}"
     with axes(2.5, name, label, columns=3) as (ax, picture):
         positive = True

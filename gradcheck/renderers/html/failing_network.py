@@ -35,9 +35,7 @@ def network_graph(specimen: dict[str, Any]) -> dict[str, Any]:
             {"x": x, "y": y, "dots": width > MOST_UNITS and i == shown - 2}
             for i, y in enumerate(ys)
         ]
-        subtitle = (
-            activations[layer - 1] if layer else f"{width} inputs" if width > 1 else "1 input"
-        )
+        subtitle = activations[layer - 1] if layer else count(width, "input")
         columns.append(
             {
                 "title": f"layer {layer}" if layer else "x",
