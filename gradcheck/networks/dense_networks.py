@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.comparison.compare import Arithmetic, Judgement
 from gradcheck.comparison.context import CheckContext, Named, Parts, Reordered
-from gradcheck.contract.posed import by_name, in_order, numbers
+from gradcheck.contract.posed import by_name, in_order, numbers, parameters
 from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks import loss_conventions, sampling
 from gradcheck.networks.definitions import LOSSES, batch_loss
@@ -217,21 +217,6 @@ class NetworkContext(CheckContext):
         """Return the truth of a problem with the penalty as defined: of the weights alone."""
         return self.subject.truth(problem, self.arithmetic.epsilon)
 
-    @property
-    def support(self) -> Support:
-        """What the code handles."""
-        return self.subject.support
-
-    @property
-    def truths(self) -> Truths:
-        """Each formed once."""
-        return self.subject.truths
-
-    @property
-    def notation(self) -> Notation:
-        """The layout and names of the code."""
-        return self.subject.notation
-
 
 def _small_problems(support: Support, failing: Sequence[Problem]) -> Iterator[Problem]:
     """Yield problems within the support that are like the failing ones, and none larger.
@@ -275,8 +260,7 @@ def _preferred(failing: Sequence[Problem]) -> list[tuple[str, str]]:
 
 
 def _cost(network: Network, samples: int) -> tuple[int, int]:
-    parameters = sum((n_in + 1) * n_out for n_in, n_out in network.shapes)
-    return parameters * samples, network.depth
+    return parameters(network) * samples, network.depth
 
 
 def _fill(network: Network, samples: int, start: int, biased: bool, one_hot: bool) -> Problem:

@@ -229,11 +229,11 @@ def examined(
     entry |= {
         "resolution": statistics.median(resolutions) if resolutions else float("nan"),
         "resolution_worst": max(resolutions, default=float("nan")),
-        "supports": supports(context.support),
+        "supports": supports(context.subject.support),
         "scope": vars(scope),
         "witness": witness,
-        "findings": [_finding(finding, context.notation) for finding in findings],
-        "diagnoses": [diagnosed(diagnosis, context.notation) for diagnosis in diagnoses],
+        "findings": [_finding(finding, context.subject.notation) for finding in findings],
+        "diagnoses": [diagnosed(diagnosis, context.subject.notation) for diagnosis in diagnoses],
         "counterexample": _counterexample(context, example) if example and not vast else None,
         "notes": [*notes[0], *few_notes(noted), *notes[1]],
         "flags": [vars(flag) for flag in flags],
@@ -327,7 +327,7 @@ def _left_out(problem: Problem, context: NetworkContext) -> tuple[str, ...]:
 
 def _counterexample(context: NetworkContext, example: CounterExample) -> Entry:
     """Return a counter-example with every step written out, where it is of a gradient."""
-    problem, rate, notation = example.problem, example.learning_rate, context.notation
+    problem, rate, notation = example.problem, example.learning_rate, context.subject.notation
     truth = (context.defined if example.check == "loss" else context.truth)(problem)
     entry: Entry = {
         "check": example.check,

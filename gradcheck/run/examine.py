@@ -303,7 +303,7 @@ def judge(state: _State) -> None:
     ordinary = {
         problem: message
         for problem, message in panel.refused_by_numbers.items()
-        if context.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
+        if context.subject.truths.of(problem).largest_z <= saturation.FINITE_UP_TO
     }
     findings = contract.refused_by_numbers(context, state.findings, ordinary)
     findings = state.ask_in_time(with_causes(context, findings, CHECKS)) or findings
@@ -384,7 +384,7 @@ def _scope(state: _State) -> Scope:
     if state.inferred is None:
         for name, message in state.panel.declined.items():
             refused["function", name] = Failure("unsupported", message).reason
-    truths = [context.truths.of(problem) for problem in state.compared]
+    truths = [context.subject.truths.of(problem) for problem in state.compared]
     return scope_of(
         state.compared,
         max((truth.largest_z for truth in truths), default=0.0),
@@ -392,7 +392,7 @@ def _scope(state: _State) -> Scope:
         state.drawn.far_out,
         "--network" if state.settings.only else only,
         state.inferred.condition if state.inferred is not None else "",
-        context.support.batch_sizes == (1,),
+        context.subject.support.batch_sizes == (1,),
         max((truth.largest_gradient for truth in truths), default=0.0),
     )
 

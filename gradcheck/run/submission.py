@@ -455,7 +455,7 @@ def _evidence(problems: Sequence[Problem], seconds: Sequence[float]) -> str:
 
 def _problems(plan: NetworkContext) -> tuple[Problem, ...]:
     """Return a small problem, one with more parameters, one with more samples; or nothing."""
-    support = plan.support
+    support = plan.subject.support
     if support.networks or not plan.problems or len(support.batch_sizes) < _ANY_BATCH:
         return ()
     base = plan.problems[0].network

@@ -218,7 +218,7 @@ def _requests(
     """Other values, and where it can be had another number of samples; steps for an update."""
     asked = _with_samples_apart(setup, probes(setup, FRESH))
     used = {request.problem.batch.size for request in (*asked, *probes(setup, 0))}
-    other = [n for n in context.support.batch_sizes if n > 1 and n not in used]
+    other = [n for n in context.subject.support.batch_sizes if n > 1 and n not in used]
     if other:
         asked += (_of_size(setup, asked[-1], min(other, key=lambda n: abs(n - 4)), 9),)
     if Call.STEP not in setup.calls and any(d.name.site == "update" for d in diagnoses):

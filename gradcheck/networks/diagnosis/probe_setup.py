@@ -178,7 +178,7 @@ def make_setup(context: NetworkContext, bad: Collection[str], failing: list[Prob
         tolerance=SAME,
         calls=_calls(context, bad),
         repeated="purity" in bad,
-        one_hot=context.support.one_hot,
+        one_hot=context.subject.support.one_hot,
     )
     setup = on(context, setup, network)
     return setup if context.arithmetic.unit == UNIT else loosened(setup)
@@ -190,7 +190,7 @@ def on(context: NetworkContext, setup: ProbeSetup, network: Network) -> ProbeSet
     More samples than a layer has inputs do not give away what each was told, and of one number of
     samples alone two divisors are one.
     """
-    supported = context.support.batch_sizes
+    supported = context.subject.support.batch_sizes
     several = [n for n in supported if n > 1]
     first = min(
         [n for n in several if n <= min(network.widths[:-1])] or several,

@@ -12,7 +12,7 @@ imaginary parts are carried on: through an activation as its own complex step sa
 a layer by its W, and at the end by the loss' complex step
 (:func:`by_preactivation`). Where the loss is a sum of terms of its outputs, one move serves
 all outputs, too. Under a softmax each output is felt in every other, but only through the sum
-that they share: many are moved together (:func:`by_one_sum`), few each by itself.
+that they share: many are moved together (:func:`_by_one_sum`), few each by itself.
 
 The bar is measured, not assumed: the gradient is formed again at points that roundoff cannot
 tell from the problem's own (:class:`Points`), and how far it varies there is the measure
@@ -24,7 +24,7 @@ would move it: they may be a million, and need not be drawn one by one. They wou
 that are alike together, and others each by itself; so it is moved in both ways.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ from gradcheck.networks.definitions import (
     LOSSES,
     Activate,
     Evaluation,
+    Nested,
     Pairs,
     activate,
     largest,
@@ -233,10 +234,12 @@ def _output(
         moved = z + 1j * STEP
         terms = LOSSES[network.loss].each(moved, until(network.depth, moved), y, epsilon)
         delta = (terms.imag / STEP)[:, 0]
-    elif z.shape[-1] >= MANY and meet(network, epsilon):
-        delta = by_one_sum(network, y, z, until, epsilon)
     else:
-        delta = _by_unit(network, y, z, until, epsilon)
+        one = _one_sum(network, z, until, epsilon) if z.shape[-1] >= MANY else None
+        if one is not None:
+            delta = _by_one_sum(network, y, z, until, epsilon, one)
+        else:
+            delta = _by_unit(network, y, z, until, epsilon)
     return delta if tilt is None else delta + tilt[:, 0]
 
 
@@ -252,86 +255,52 @@ def _by_unit(network: Network, y: Floats, z: Array, until: Activate, epsilon: fl
     return delta
 
 
-@dataclass(frozen=True)
-class OneSum:
-    """A loss at a point, by the sum in which its units meet.
+def _one_sum(network: Network, z: Array, until: Activate, epsilon: float) -> Nested | None:
+    """Return the loss by one sum in which its units meet: by either part with the other held.
 
-    Attributes
-    ----------
-    inner : callable
-        What each unit adds to the sum, by its z.
-    at_sum : callable
-        The loss of each sample by the sum, (..., N), each unit's own z held.
-    at_units : callable
-        What each unit adds to the loss by its own z, (..., N, n), the sum held.
+    None where none is known. Of outputs that are shares of a sum, what is added to the shares,
+    and moved with them (:mod:`gradcheck.networks.fast_estimate.rounding`), stays beside.
     """
-
-    inner: Callable[[Array], Array]
-    at_sum: Callable[[Array], Array]
-    at_units: Callable[[Array], Array]
-
-
-def meet(network: Network, epsilon: float = 0.0) -> bool:
-    """Whether the outputs meet in one sum, as far as it is known how."""
-    loss = LOSSES[network.loss]
+    loss, inner = LOSSES[network.loss], ACTIVATIONS[network.activations[-1]].share
     if loss.nested is not None and not epsilon:
-        return True
-    shares = ACTIVATIONS[network.activations[-1]].share is not None
-    return shares and (bool(epsilon) or not loss.logarithmic)
+        return loss.nested
+    if inner is None or (loss.logarithmic and not epsilon):
+        return None
+    parts = inner(z - largest(z))
+    whole = total(parts)
+    together = until(network.depth, z + 1j * STEP)  # a softmax does not feel such a move
+    beside = together - parts / whole[..., None]
+
+    def each(a: Array, y: Array) -> Array:
+        return loss.each(a, a, y, epsilon)  # with shares as outputs, none reads z
+
+    return Nested(
+        inner,
+        lambda moved, y: total(each(parts / moved[..., None] + beside.real, y)),
+        lambda shifted, y: each(inner(shifted) / whole[..., None] + beside, y),
+    )
 
 
-def by_one_sum(network: Network, y: Floats, z: Array, until: Activate, epsilon: float) -> Floats:
-    """Return the derivative of each sample's loss by the output's z, (R, N, n[L]).
+def _by_one_sum(
+    network: Network, y: Floats, z: Array, until: Activate, epsilon: float, loss: Nested
+) -> Floats:
+    """Move all units of the output at once, and by itself the largest of each sample.
 
-    The loss is moved by each unit's own part, all at once, with the sum held; and by the sum,
-    once, which each unit moves by its part in it. That costs a few evaluations where moving each
-    unit by itself costs one for each. But the largest unit of a sample is moved by itself: where
-    it saturates, the two parts cancel.
+    The loss is moved by each unit's own part, with the sum held; and by the sum, once, which each
+    unit moves by its part in it. That costs a few evaluations where moving each unit by itself
+    costs one for each. Where the largest unit saturates, the two parts cancel.
     """
     shifted = z - largest(z)
-    row = LOSSES[network.loss].nested
-    if row is not None and not epsilon:
-        loss = OneSum(row.inner, lambda whole: row.outer(whole, y), lambda z: row.plain(z, y))
-    else:
-        together = until(network.depth, z + 1j * STEP)  # a softmax does not feel such a move
-        loss = _by_shares(network, y, shifted, together, epsilon)
     moved = shifted + 1j * STEP
-    within, own = loss.inner(moved).imag / STEP, loss.at_units(moved).imag / STEP
+    within, own = loss.inner(moved).imag / STEP, loss.plain(moved, y).imag / STEP
     whole = total(loss.inner(shifted)) + 1j * STEP
-    delta: Floats = within * (loss.at_sum(whole).imag / STEP)[..., None] + own
+    delta: Floats = within * (loss.outer(whole, y).imag / STEP)[..., None] + own
     top = shifted.argmax(axis=-1)[..., None]
     alone = z.astype(np.complex128)
     np.put_along_axis(alone, top, np.take_along_axis(alone, top, -1) + 1j * STEP, -1)
     losses = LOSSES[network.loss].per_sample(alone, until(network.depth, alone), y, epsilon)
     np.put_along_axis(delta, top, (losses.imag / STEP)[..., None], -1)
     return delta[:, 0]
-
-
-def _by_shares(
-    network: Network, y: Floats, shifted: Array, together: Array, epsilon: float
-) -> OneSum:
-    """Take a loss of outputs that are shares of one sum; z is less its largest entry.
-
-    The outputs where all z are moved ``together`` say what is added to the shares, and moved
-    with them (:mod:`gradcheck.networks.fast_estimate.rounding`).
-    """
-    inner = ACTIVATIONS[network.activations[-1]].share
-    assert inner is not None
-    parts = inner(shifted)
-    whole = total(parts)
-    beside = together - parts / whole[..., None]
-
-    def at_sum(moved: Array) -> Array:
-        return total(_terms(network, parts / moved[..., None] + beside.real, y, epsilon))
-
-    def at_units(z: Array) -> Array:
-        return _terms(network, inner(z) / whole[..., None] + beside, y, epsilon)
-
-    return OneSum(inner, at_sum, at_units)
-
-
-def _terms(network: Network, a: Array, y: Floats, epsilon: float) -> Array:
-    return LOSSES[network.loss].each(a, a, y, epsilon)  # with shares as outputs, none reads z
 
 
 def by_preactivation(parts: Linearised) -> Stack:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from gradcheck.contract.conventions import AS_DEFINED, Conventions
+from gradcheck.contract.posed import parameters
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.networks.definitions import (
     ACTIVATIONS,
@@ -399,13 +400,8 @@ def widths_of(conventions: Conventions) -> list[tuple[int, ...]] | None:
     return [
         each
         for each in conventions.widths[:MOST_SIZES]
-        if 1 < len(each) <= DEEPEST and min(each) > 0 and parameters(each) <= LARGEST
+        if 1 < len(each) <= DEEPEST and min(each) > 0 and parameters(plain(each)) <= LARGEST
     ]
-
-
-def parameters(widths: tuple[int, ...]) -> int:
-    """Return how many parameters a network of given sizes has."""
-    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
 
 
 def fit_of(

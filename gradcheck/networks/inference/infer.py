@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.contract.posed import parameters
 from gradcheck.contract.protocol import Call, Described, Failure, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.inference import Inferred
@@ -21,7 +22,6 @@ from gradcheck.networks.inference.fit import (
     fit_of,
     fused,
     outputs_of,
-    parameters,
     problem_for,
 )
 from gradcheck.networks.inference.from_gradient import (
@@ -72,7 +72,7 @@ def infer(
     if only:
         opened = {only} if any_reduction else set()
     for network in networks:
-        if parameters(network.widths) > LARGEST:
+        if parameters(network) > LARGEST:
             raise UsageError(
                 f"{network} is too large: at most {LARGEST:,} parameters are asked for"
             )
