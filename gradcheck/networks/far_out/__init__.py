@@ -11,6 +11,7 @@ combination is refused, and for code that handles certain networks only, a kind 
 problem from one that the code answered.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Iterable
 
@@ -168,10 +169,8 @@ class Extremes:
 
     def _next_hidden(self, count: int) -> list[str]:
         """Return the next activations of so many hidden layers."""
-        names = []
-        for _ in range(count):
-            names.append(self._hidden[0])
-            self._hidden.rotate(-1)
+        names = list(itertools.islice(itertools.cycle(self._hidden), count))
+        self._hidden.rotate(-count)
         return names
 
     def _usable(self, problem: Problem | None) -> Problem | None:

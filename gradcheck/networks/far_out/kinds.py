@@ -48,6 +48,8 @@ Pairings = frozenset[tuple[str, str]]
 ANY: Pairings = frozenset(PAIRINGS)
 SQUARED: Pairings = frozenset(pair for pair in ANY if LOSSES[pair[1]].targets == "real")
 CLASSES = ANY - SQUARED
+CROSS_ENTROPY: Pairings = frozenset(pair for pair in ANY if pair[1] == "cross_entropy")
+BINARY: Pairings = frozenset(pair for pair in ANY if pair[1] == "binary_cross_entropy")
 SOFTMAX: Pairings = frozenset(pair for pair in ANY if pair[0] == "softmax")
 ELEMENTWISE = ANY - SOFTMAX
 
@@ -421,9 +423,7 @@ def _inputs_of(draw: Values, times: int = 2) -> Kind:
     return Kind(_inputs, (draw,), times, numbers_alone=True)
 
 
-def _of_loss(name: str) -> Pairings:
-    return frozenset(pair for pair in ANY if pair[1] == name)
-
+_LAST_LAYER = ("last", WIDEST, WIDEST)
 
 #: What is drawn, under the name by which it is told. A scope tells widths of outputs alone: each
 #: way to form a first delta is asked the widest.
@@ -433,12 +433,8 @@ FAR_OUT_KINDS: dict[str, Kind] = {
     "depth 10": Kind(_depth, (DEEPEST, DEEPEST), 2),
     "inputs to 1000": _inputs_of(_large),
     "hidden width 9 to 32": Kind(_width, ("hidden", MAX_WIDTH + 1, 32), 2),
-    "cross_entropy of 64 outputs": Kind(
-        _width, ("last", WIDEST, WIDEST), pairings=_of_loss("cross_entropy")
-    ),
-    "squared errors of 64 outputs": Kind(
-        _width, ("last", WIDEST, WIDEST), 2, SQUARED, (ELEMENTWISE, SOFTMAX)
-    ),
+    "cross_entropy of 64 outputs": Kind(_width, _LAST_LAYER, pairings=CROSS_ENTROPY),
+    "squared errors of 64 outputs": Kind(_width, _LAST_LAYER, 2, SQUARED, (ELEMENTWISE, SOFTMAX)),
     "whole inputs": _inputs_of(lambda rng, shape: rng.integers(-9, 10, shape).astype(float)),
     "inputs not negative": _inputs_of(lambda rng, shape: rng.uniform(0.05, 1.0, shape).round(2)),
     "z of 0": Kind(_zero_z, (0,)),
@@ -456,9 +452,7 @@ FAR_OUT_KINDS: dict[str, Kind] = {
     "9 to 63 inputs": Kind(_width, ("first", MAX_WIDTH + 1, WIDEST - 1)),
     "hidden width 33 to 63": Kind(_width, ("hidden", 33, WIDEST - 1)),
     "9 to 63 outputs": Kind(_width, ("last", MAX_WIDTH + 1, WIDEST - 1)),
-    "binary_cross_entropy of 64 outputs": Kind(
-        _width, ("last", WIDEST, WIDEST), pairings=_of_loss("binary_cross_entropy")
-    ),
+    "binary_cross_entropy of 64 outputs": Kind(_width, _LAST_LAYER, pairings=BINARY),
     "softmax of one unit": Kind(_one_softmax_unit, pairings=SOFTMAX),
     "one input": Kind(_width, ("first", 1, 1), 2),
     "one hidden unit": Kind(_width, ("hidden", 1, 1)),
@@ -484,12 +478,8 @@ FAR_OUT_KINDS: dict[str, Kind] = {
     "z to 8": Kind(_steep, (0, 3)),
     "z to 8 again": Kind(_steep, (1, 3)),
     "z to 8 once more": Kind(_steep, (2, 3)),
-    "cross_entropy of a sure and wrong output": Kind(
-        _sure_and_wrong, pairings=_of_loss("cross_entropy")
-    ),
-    "binary_cross_entropy of sure and wrong outputs": Kind(
-        _sure_and_wrong, pairings=_of_loss("binary_cross_entropy")
-    ),
+    "cross_entropy of a sure and wrong output": Kind(_sure_and_wrong, pairings=CROSS_ENTROPY),
+    "binary_cross_entropy of sure and wrong outputs": Kind(_sure_and_wrong, pairings=BINARY),
     "outputs sure and right": Kind(_sure_and_right, pairings=CLASSES),
     "biases of 0": Kind(lambda start: start.filled(filling=Filling(biases=False))),
     "a layer of 0": Kind(lambda start: start.filled(filling=Filling(blank=(start.network.depth,)))),

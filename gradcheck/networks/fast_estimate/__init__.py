@@ -169,11 +169,6 @@ class Truth:
         return float(loss) + self._penalty_of_biases
 
     @property
-    def penalty(self) -> float:
-        """What the weight penalty adds to the loss."""
-        return float(penalty(self.problem.network, self.problem.params.pairs))
-
-    @property
     def _penalised(self) -> dict[str, Floats]:
         """The biases by name, where the penalty counts them."""
         counted = self.problem.params.items() if self.biases else ()

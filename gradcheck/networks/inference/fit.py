@@ -284,14 +284,18 @@ class Fit:
 
 
 def _ranked(
-    none: Fit, outputs: Floats | None, claimed: float | None, among: Fit | None = None
+    none: Fit, seen: Observation, answer: Observation, lossless: bool, among: Fit | None = None
 ) -> Fit:
-    """Hold one answer against every definition, or against those another answer left.
+    """Hold outputs and loss against every definition, or against those another answer left.
 
     What fits nothing is as ``none``.
     """
-    if outputs is None:
-        return _by_loss(none, claimed, among)
+    claimed = None if lossless else answer.loss
+    if seen.failure is not None:
+        fit, strange = _by_loss(none, claimed, among), _strange(seen)
+        # what it takes for outputs is something else
+        return replace(fit, rank=min(fit.rank, OTHER_ASIDE), returns=strange) if strange else fit
+    outputs = seen.outputs
     fit = _by_outputs(none, outputs, claimed)
     if fit.rank >= 3.0:
         return fit
@@ -419,23 +423,18 @@ def fit_of(
             problem = problem_for(plain(widths), samples, seed, conventions)
             none = Fit(index, conventions, problem, 0)
             seen = yield Request(Call.FORWARD, problem, reading=index)
-            outputs = None if seen.failure else seen.outputs
-            strange = _strange(seen)
-            if seen.failure is not None and strange:
+            if seen.failure is not None and seen.supported:
                 failures.append(seen.failure)
             answer = yield Request(Call.LOSS_AND_GRADS, problem, reading=index)
             if answer.failure is not None:
                 failures.append(answer.failure)
-                if answer.supported and outputs is not None:
-                    activations, part = fitting(problem, outputs)
+                if answer.supported and seen.failure is None:
+                    activations, part = fitting(problem, seen.outputs)
                     if part == 1.0:
                         faults.append(BackwardFault(problem, answer.failure, activations))
                 continue
             lossless = conventions.loss.absent or not np.isfinite(answer.loss)
-            claimed = None if lossless else answer.loss
-            fit = _ranked(none, outputs, claimed)
-            if strange:  # what it takes for outputs is something else
-                fit = replace(fit, rank=min(fit.rank, OTHER_ASIDE), returns=strange)
+            fit = _ranked(none, seen, answer, lossless)
             fit = yield from _confirmed(fit, seed, lossless)
             if best is None or fit.rank > best.rank:
                 best = fit
@@ -471,11 +470,8 @@ def _confirmed(fit: Fit, seed: int, lossless: bool) -> Asking[Fit]:
         strange = _strange(seen)
         if answer.failure is not None or (strange and fit.returns != strange):
             return Fit(fit.reading, fit.conventions, fit.problem, 0)
-        outputs = None if seen.failure else seen.outputs
         none = Fit(fit.reading, fit.conventions, problem, 0)
-        other = _ranked(none, outputs, None if lossless else answer.loss, fit)
-        if strange:
-            other = replace(other, returns=strange)
+        other = _ranked(none, seen, answer, lossless, fit)
         definitions = [d for d in fit.definitions if d in other.definitions]
         acts = [a for a in fit.activations if a in other.activations]
         alike = acts and fit.returns == other.returns

@@ -16,7 +16,7 @@ from gradcheck.contract.conventions import Conventions, LossSource
 from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.contract.protocol import Call, Failure, Observation, Request
 from gradcheck.errors import UsageError
-from gradcheck.networks.definitions import LOSSES, REDUCTIONS
+from gradcheck.networks.definitions import LOSSES, REDUCTIONS, penalty
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.fast_estimate.complex_step import at_own_point, by_preactivation
 from gradcheck.networks.inference.fit import (
@@ -115,9 +115,9 @@ def reduction(problem: Problem, reading: int) -> Asking[tuple[str, str]]:
         singles += [answer] if answer.failure is None else []
     complete = len(singles) == problem.batch.size
     if complete and np.isfinite(whole.loss):
-        penalty = Truth(problem).penalty
-        parts = np.array([answer.loss - penalty for answer in singles])
-        found = _made_of(np.array([whole.loss - penalty]), parts[:, None])
+        added = float(penalty(problem.network, problem.params.pairs))
+        parts = np.array([answer.loss - added for answer in singles])
+        found = _made_of(np.array([whole.loss - added]), parts[:, None])
         if found:
             return found, "as its losses of a batch and of its samples say"
     shares = {name: share(each, whole) for name, each in variants.items()}
