@@ -243,7 +243,16 @@ MAX_RELATED = 25_000_000
 
 
 def parameters(network: PosedNetwork) -> int:
-    """Return how many parameters a network has; nothing is made of that size."""
+    """Return how many parameters a network has; nothing is made of that size.
+
+    Parameters
+    ----------
+    network : PosedNetwork
+
+    Returns
+    -------
+    count : int
+    """
     return sum((n_in + 1) * n_out for n_in, n_out in network.shapes)
 
 
