@@ -116,7 +116,6 @@ class Argument:
 
     Attributes
     ----------
-    name : str
     meaning : str
         Of outputs a and targets y: ``a - y``.
     """
@@ -160,7 +159,6 @@ class Unrecognised:
         Its functions and classes.
     nearest : str
         The reading that came nearest, and what stopped it.
-    file : str
     line : int
         Where that was; no file where it is not known.
     ended : bool
@@ -180,7 +178,6 @@ class Conventions:
 
     Attributes
     ----------
-    weights : {"in x out", "out x in"}
     bias : {"apart", "first", "last", "missing"}
         Of its own; the first or last row (in x out) or column (out x in) of the weights;
         or not there, so that a unit that is always on stands in.
@@ -188,7 +185,6 @@ class Conventions:
         The bias is subtracted.
     shared_bias : bool
         It is missing, or one number for a whole layer, which is set to zero.
-    samples : {"rows", "columns", "one vector", "one column", "one list"}
     averaged : bool
         A batch is asked sample by sample, and the mean taken.
     one_sample : bool
@@ -211,10 +207,8 @@ class Conventions:
         What is called: the one function, functions in turn, or methods in turn.
     class_name, trained : str
         The class whose methods are called; what trains.
-    loss : LossSource
     penalty : Penalty or None
         None where the code has none.
-    argument : Argument or None
     rate : Rate or None
         None where nothing trains.
     inner_loops_once : bool
@@ -226,7 +220,6 @@ class Conventions:
         The sizes that the code can be asked for, its own first; None where they are free.
     networks : tuple of str
         What a declaration says the code computes.
-    names : OwnNames
     unread : tuple of str
         What is trained beside weights and biases.
     unrecognised : Unrecognised or None

@@ -165,8 +165,6 @@ class Command:
 
     Attributes
     ----------
-    arguments : list of str
-    environment : dict of str to str
     folder : str
         To start in.
     code : str

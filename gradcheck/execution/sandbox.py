@@ -63,11 +63,8 @@ class Level:
 
     Attributes
     ----------
-    number : int
-    name : str
     available : callable
         A cheap look whether it is worth a try.
-    command : callable
     """
 
     number: int
@@ -224,8 +221,6 @@ class Worker:
 
     Attributes
     ----------
-    process : Process
-    level : Level
     code : str
         Where it finds the submission.
 

@@ -57,8 +57,6 @@ class Offer:
 
     Attributes
     ----------
-    adapter : str
-    conventions : Conventions
     calls : tuple of str
         The functions it has.
     """

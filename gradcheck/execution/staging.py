@@ -115,7 +115,6 @@ class StagedCode:
         Its folder with the code.
     scratch : Path
         Its folder to run in.
-    target : Target
     texts : mapping of str to bytes
         What the copies held when they were made, by their place in that folder: the code
         may write to the copies themselves.

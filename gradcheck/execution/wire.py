@@ -71,7 +71,6 @@ class Block:
 
     Attributes
     ----------
-    shape : tuple of int
     data : bytes
         Raw little-endian float64, rows first.
     """
@@ -89,10 +88,8 @@ class Frame:
 
     Attributes
     ----------
-    tag : bytes
     number : int
         That of the request; an answer carries the number of its request.
-    values : tuple of Value
     """
 
     tag: bytes

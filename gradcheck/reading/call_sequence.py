@@ -44,8 +44,6 @@ class CallSequence:
         The method that gives outputs; empty if there is none.
     loss : str
         What gives the loss, ``returned`` where the training does, or empty.
-    samples : str
-    targets : Targets
     rate : float or None
         The rate that is built in; None where it can be set.
     share : float or None

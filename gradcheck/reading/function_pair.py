@@ -51,13 +51,7 @@ PENALTIES = (Penalty.LAMBDA_N, Penalty.LAMBDA, Penalty.HALF_LAMBDA)
 
 @dataclass(frozen=True)
 class Chain:
-    """What is called in turn.
-
-    Attributes
-    ----------
-    forward, backward, update : callable or None
-    loss : OwnLoss or None
-    """
+    """What is called in turn."""
 
     backward: Function
     forward: Function | None = None
@@ -94,13 +88,10 @@ class Style:
 
     Attributes
     ----------
-    layout : Layout
     bias : {"column", "row", "vector"}
         The shape of a bias.
     container : {"dict", "pairs"}
         What ``parameters`` is.
-    targets : Targets
-    penalty : Penalty or None
     given : str
         What the one argument of the backward is given that no name says; a key of
         :data:`~gradcheck.reading.returned.MEANINGS`, or empty.

@@ -33,7 +33,6 @@ class Model:
 
     Attributes
     ----------
-    cls : type
     roles : ParameterRoles
         As found in one object.
     fixed : bool

@@ -28,7 +28,6 @@ class ParameterRoles:
 
     Attributes
     ----------
-    layout : Layout
     weights, biases : tuple of ArrayPath or RowPart
         One a layer; no biases where they are inside the weights or missing.
     widths : tuple of int
@@ -226,7 +225,6 @@ class Family:
     ----------
     name : str
         What their names share.
-    places : tuple of ArrayPath
     """
 
     name: str
@@ -252,10 +250,8 @@ class RowPart:
 
     Attributes
     ----------
-    row : ArrayPath or Family
     start : int
         Where in the row it begins.
-    shape : tuple of int
     """
 
     row: Any

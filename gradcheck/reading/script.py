@@ -114,11 +114,8 @@ class KnownScript:
 
     Attributes
     ----------
-    roles : ParameterRoles
-    x, y : Data
     rate : str
         The name of the learning rate, or empty.
-    built_in : float or None
     loss, outputs : object
         Places of what the loop computes, or None.
     zeroed : tuple of str

@@ -131,7 +131,6 @@ class Stepping:
 
     Attributes
     ----------
-    layout : Layout
     built_in : float or None
         Its learning rate; None where that can be set. Only then has it a ``step``.
     share : float
