@@ -217,13 +217,18 @@ def methods(cls: type) -> dict[str, Callable[..., Any]]:
 
 
 #: Data of more items than this are no state of a training: they are left as they are.
-LARGEST_STATE = 20_000
+_LARGEST_STATE = 20_000
 
 
-def _length(value: Any) -> int:
-    if isinstance(value, np.ndarray):
-        return value.size
-    return len(value) if isinstance(value, list | dict | set) else 1
+def is_state(value: Any) -> bool:
+    """Whether a value is data that a training may change."""
+    return isinstance(value, list | dict | set | int | float | np.ndarray)
+
+
+def is_large(value: Any) -> bool:
+    """Whether data has more items than a state of a training."""
+    size = value.size if isinstance(value, np.ndarray) else 1
+    return (len(value) if isinstance(value, list | dict | set) else size) > _LARGEST_STATE
 
 
 class Shelf:
@@ -241,10 +246,9 @@ class Shelf:
 
 
 def _data(owner: Any) -> dict[str, Any]:
-    kinds = (list, dict, set, np.ndarray, int, float)
     data = {}
     for name, value in members(owner).items():
-        if isinstance(value, kinds) and _length(value) <= LARGEST_STATE:
+        if is_state(value) and not is_large(value):
             with contextlib.suppress(Exception):
                 data[name] = copy.deepcopy(value)
     return data

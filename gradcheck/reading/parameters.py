@@ -112,8 +112,8 @@ def find_roles(root: Any) -> list[ParameterRoles]:
             (p, a)
             for p, a in found
             if a.ndim and a.size == max(a.shape) and a.dtype.kind == "f" and not is_gradient(p.name)
+            if p not in {place for place, _ in weights}
         ]
-        biases = [(p, a) for p, a in biases if p not in {place for place, _ in weights}]
     every = list(assign(weights, biases))
     apart = next((roles.biases for roles in every if roles.biases), ())
     if not by_name or not apart:
@@ -123,14 +123,10 @@ def find_roles(root: Any) -> list[ParameterRoles]:
 
 def _once(root: Any, found: Named) -> Named:
     """Leave out places of an array that is kept elsewhere, too: by layers, and in a dictionary."""
-    seen: set[int] = set()
-    kept = []
+    kept: dict[int, tuple[ArrayPath, Floats]] = {}
     for place, array in found:
-        value = place.get(root)
-        if id(value) not in seen:
-            kept.append((place, array))
-        seen.add(id(value))
-    return kept
+        kept.setdefault(id(place.get(root)), (place, array))
+    return list(kept.values())
 
 
 def _beside(name: str, weights: set[str]) -> bool:
@@ -204,17 +200,12 @@ def _form(biases: list[Floats]) -> str:
 def _ordered(found: Named) -> Named:
     """Order by the numbers in names and indices; those without stay as they were met."""
 
-    def key(item: tuple[int, tuple[ArrayPath, Floats]]) -> tuple[tuple[int, ...], int]:
-        index, (place, _) = item
-        numbers = []
-        for _, step in place.path:
-            if isinstance(step, int):
-                numbers.append(step)
-            elif isinstance(step, str) and (split := numbered(step)):
-                numbers.append(split[1])
-        return tuple(numbers), index
+    def numbers(item: tuple[ArrayPath, Floats]) -> list[int]:
+        steps = (step for _, step in item[0].path)
+        split = (("", s) if isinstance(s, int) else numbered(str(s)) for s in steps)
+        return [number[1] for number in split if number]
 
-    return [item for _, item in sorted(enumerate(found), key=key)]
+    return sorted(found, key=numbers)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError, first_line
-from gradcheck.reading.foreign_call import LARGEST_STATE, UnsuitedError, methods, needed
+from gradcheck.reading.foreign_call import UnsuitedError, is_large, is_state, methods, needed
 from gradcheck.reading.names import plain, plays
 
 #: What can be asked, as it is told.
@@ -59,7 +59,7 @@ class Part(ModuleType):
             _putter(owner, name, value)
             for owner, values in owners
             for name, value in values.items()
-            if name[:2] != "__" and _is_data(value)
+            if name[:2] != "__" and is_state(value)
         ]
 
     def __getattribute__(self, name: str) -> Any:
@@ -102,7 +102,7 @@ class _Used:
                         if value.__module__ in homes:
                             self.helpers[name] = value
                             ahead.append(value)
-                    elif _is_data(value):
+                    elif is_state(value):
                         self.data[name] = value
 
     def _codes(self, thing: Any) -> Iterator[CodeType]:
@@ -121,14 +121,10 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(inner)
 
 
-def _is_data(value: Any) -> bool:
-    return isinstance(value, list | dict | set | int | float | np.ndarray)
-
-
 def _putter(owner: Any, name: str, value: Any) -> Callable[[], None]:
     """Return what sets a variable or attribute to the very object that it was, as it was."""
     inside = None
-    if (value.size if isinstance(value, np.ndarray) else len(_items(value))) <= LARGEST_STATE:
+    if not is_large(value):
         with contextlib.suppress(Exception):  # what cannot be copied is set, at least
             inside = copy.deepcopy(value)
 
@@ -149,10 +145,6 @@ def _putter(owner: Any, name: str, value: Any) -> Callable[[], None]:
             value[...] = inside
 
     return put_back
-
-
-def _items(value: Any) -> Any:
-    return value if isinstance(value, list | dict | set) else ()
 
 
 def readable(thing: Any) -> Any:
