@@ -14,10 +14,10 @@ from gradcheck.contract.conventions import Argument, Conventions, Targets
 from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.foreign_call import METHODS, plain
 from gradcheck.reading.holders import Holder
 from gradcheck.reading.layout import Trial, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import OwnLoss, mentions_loss, own_losses
 from gradcheck.reading.returned import (
     MEANINGS,

@@ -16,10 +16,10 @@ from gradcheck.contract.conventions import Conventions, Penalty, Targets
 from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.foreign_call import plays, role_of
 from gradcheck.reading.function_pair import PENALTIES
 from gradcheck.reading.layout import Answer, Layout, Trial, from_own, narrower, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import plays, role_of
 from gradcheck.reading.source_names import by_number, spelled
 
 #: How targets are given.

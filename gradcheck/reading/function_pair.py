@@ -20,9 +20,9 @@ from gradcheck.contract.conventions import Argument, Conventions, LossSource, Pe
 from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.foreign_call import plain
 from gradcheck.reading.layout import Answer, Layout, Trial, from_own, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import plain
 from gradcheck.reading.own_loss import (
     OwnLoss,
     choices,

@@ -32,11 +32,11 @@ from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.contract.protocol import ContractError
 from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.call_sequence import Called, CallSequence
+from gradcheck.reading.foreign_call import METHODS, gives_gradients, plain
 from gradcheck.reading.function_pair import Chain, read
 from gradcheck.reading.holders import Holder, Model, hosts, models
 from gradcheck.reading.layout import Answer, Trial, from_own, stepped, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import METHODS, gives_gradients, plain
 from gradcheck.reading.own_loss import (
     OwnLoss,
     choices,

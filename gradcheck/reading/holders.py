@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.foreign_call import ROLES, plain, plays, role_of
 from gradcheck.reading.layout import narrower
-from gradcheck.reading.names import ROLES, plain, plays, role_of
 from gradcheck.reading.parameters import ParameterRoles, find_roles
 
 #: What of a constructor's arguments says sizes; data has sizes too.

@@ -216,7 +216,7 @@ def _other_purpose(code: Any) -> dict[str, str]:
 
 
 def _is_other(first: str) -> bool:
-    from gradcheck.reading.names import is_gradient, is_weight, role_of
+    from gradcheck.reading.foreign_call import is_gradient, is_weight, role_of
 
     return not first or bool(role_of(first, _OTHERS) or is_weight(first) or is_gradient(first))
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcheck.contract.conventions import LossSource
 from gradcheck.reading import foreign_call as foreign
-from gradcheck.reading.names import METHODS, is_gradient, is_loss, plain, role_of
+from gradcheck.reading.foreign_call import METHODS, is_gradient, is_loss, plain, role_of
 from gradcheck.reading.source import called_in
 
 #: Ways to have a loss that are tried of one class or script.

@@ -13,8 +13,8 @@ import numpy as np
 
 from gradcheck.contract.conventions import OwnNames
 from gradcheck.contract.posed import Floats, Pairs
+from gradcheck.reading.foreign_call import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.layout import Layout, narrower, wider
-from gradcheck.reading.names import is_bias, is_gradient, is_weight, numbered, plain
 from gradcheck.reading.paths import ArrayPath, Named, Numbers, find
 from gradcheck.reading.source_names import by_place, spelled
 

@@ -16,8 +16,15 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError, first_line
-from gradcheck.reading.foreign_call import UnsuitedError, is_large, is_state, methods, needed
-from gradcheck.reading.names import plain, plays
+from gradcheck.reading.foreign_call import (
+    UnsuitedError,
+    is_large,
+    is_state,
+    methods,
+    needed,
+    plain,
+    plays,
+)
 
 #: What can be asked, as it is told.
 _GIVE = "give a path, a module, a class, an object, or functions that work together"

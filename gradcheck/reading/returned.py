@@ -19,9 +19,8 @@ import numpy as np
 
 from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.protocol import ABSENT, ContractError
-from gradcheck.reading.foreign_call import NO_ARRAY
+from gradcheck.reading.foreign_call import NO_ARRAY, is_gradient, numbered, plain
 from gradcheck.reading.layout import Layout
-from gradcheck.reading.names import is_gradient, numbered, plain
 from gradcheck.reading.paths import ArrayPath, Named, find
 from gradcheck.reading.source import tree_of
 

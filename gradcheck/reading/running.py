@@ -20,8 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.errors import LoadError, TrailedError, UsageError, meant
+from gradcheck.reading.foreign_call import METHODS
 from gradcheck.reading.loading import is_native
-from gradcheck.reading.names import METHODS
 from gradcheck.reading.target import LoadOptions
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

@@ -17,10 +17,10 @@ from gradcheck.contract.conventions import Conventions, LossSource, OwnNames, Ra
 from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
+from gradcheck.reading.foreign_call import is_bias, is_loss, is_weight, plays
 from gradcheck.reading.holders import set_rates
 from gradcheck.reading.layout import Layout, to_own
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import is_bias, is_loss, is_weight, plays
 from gradcheck.reading.own_loss import OwnLoss, own_losses, source_of
 from gradcheck.reading.parameters import Family, ParameterRoles, assign, families, in_rows
 from gradcheck.reading.paths import ArrayPath, Numbers, changed, moved, numeric, unread

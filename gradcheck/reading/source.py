@@ -32,8 +32,16 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.reading.foreign_call import UnsuitedError, attempt, classes, functions, methods
-from gradcheck.reading.names import is_loss, plain, plays
+from gradcheck.reading.foreign_call import (
+    UnsuitedError,
+    attempt,
+    classes,
+    functions,
+    is_loss,
+    methods,
+    plain,
+    plays,
+)
 
 #: What names of functions hold that take part in forming a gradient, or a loss.
 _WORKS = ("back", "grad", "nabla", "train", "fit", "update", "learn", "step", "loss", "cost")

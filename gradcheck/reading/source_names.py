@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeGuard
 
 from gradcheck.contract.conventions import OwnNames
+from gradcheck.reading.foreign_call import numbered, plain, plays
 from gradcheck.reading.layout import Layout
-from gradcheck.reading.names import numbered, plain, plays
 from gradcheck.reading.source import tree_of
 
 #: ``layer(text)`` is the layer whose weights an expression is, from 1; None for any other.

@@ -23,10 +23,10 @@ from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.call_sequence import Called, CallSequence
+from gradcheck.reading.foreign_call import METHODS, plain
 from gradcheck.reading.holders import Holder, hosts, why_not
 from gradcheck.reading.layout import Answer, Layout, from_own, stepped, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.names import METHODS, plain
 from gradcheck.reading.own_loss import (
     OwnLoss,
     choices,

@@ -15,8 +15,8 @@ from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import ACTIVATIONS, HIDDEN_ACTIVATIONS, evaluate
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Batch, Network, Params, Problem
+from gradcheck.reading.foreign_call import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.layout import AT_ONE, Layout, narrow, widen, wider
-from gradcheck.reading.names import is_bias, is_gradient, is_loss, is_weight, plays
 from gradcheck.reading.parameters import Family, RowPart
 from gradcheck.reading.paths import ArrayPath, read, write
 from gradcheck.reading.running import FIRST_IN_SCRIPT, first, one_iteration, to_run, training_loop
