@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from gradcheck.networks.bugs.bug import Bug, described, differ, worked
 from gradcheck.records.record import plain
-from gradcheck.renderers.formatting import count, entry_of, matrix, number
+from gradcheck.renderers.console import inputs, posed
+from gradcheck.renderers.formatting import count, entry_of, number
 from gradcheck.renderers.markdown import escape
 
 SCHEMA = 1
@@ -120,15 +121,8 @@ def _explain(bug: Bug, console: Console) -> None:
 
 
 def _work(example: dict[str, Any], console: Console) -> None:
-    title = f"Worked example: {example['network']}, {count(len(example['x']), 'sample')}"
-    if "learning_rate" in example:
-        title += f", a step with learning rate {number(example['learning_rate'])}"
-    console.print(Text(title, style="bold"))
-    lines = [f"x = {matrix(example['x'])}   y = {matrix(example['y'])}"]
-    for layer, pair in enumerate(example["params"], start=1):
-        lines.append(f"W{layer} = {matrix(pair['W'])}   b{layer} = {matrix(pair['b'])}")
-    for line in lines:
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    console.print(posed(example, "Worked example"))
+    console.print(Padding(Group(*inputs(example)), (0, 0, 0, 2)))
     rows = list(_rows(example))
     if rows:
         table = Table(box=None, padding=(0, 2, 0, 0))

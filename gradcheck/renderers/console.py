@@ -160,31 +160,37 @@ def _fault(fault: DiagnosedLayers) -> RenderableType:
     return Group(*lines)
 
 
-def _counterexample(example: dict[str, Any]) -> RenderableType:
-    rows = len(example["x"])
-    network, lines = given(example)
-    title = f"The smallest network on which it shows: {network}, {count(rows, 'sample')}"
+def posed(example: dict[str, Any], intro: str) -> Text:
+    """Say on what an example is: its network, its samples, and the rate of a step."""
+    title = f"{intro}: {given(example)[0]}, {count(len(example['x']), 'sample')}"
     if "learning_rate" in example:
         title += f", a step with learning rate {number(example['learning_rate'])}"
-    inputs = ["   ".join(f"{name} = {matrix(v)}" for name, v in line) for line in lines]
-    numbers = sum(np.size(values) for line in lines for _, values in line)
-    parts: list[RenderableType] = [Text(title, style="bold")]
+    return Text(title, style="bold")
+
+
+def inputs(example: dict[str, Any]) -> list[Text]:
+    """Write what the network of an example is given, a line for each layer's parameters."""
+    lines = given(example)[1]
+    return [Text("   ".join(f"{name} = {matrix(v)}" for name, v in line)) for line in lines]
+
+
+def _counterexample(example: dict[str, Any]) -> RenderableType:
+    title = posed(example, "The smallest network on which it shows")
+    numbers = sum(np.size(values) for line in given(example)[1] for _, values in line)
+    parts: list[RenderableType] = []
     if numbers > _WORKED and "failure" not in example:
         text = f"It has {numbers} numbers; --html and --json show them all. What differs:"
-        parts += [Padding(Text(text), (0, 0, 0, 2)), Padding(_off(example), (0, 0, 0, 2))]
-        return Group(*parts)
-    if numbers > _WORKED:
-        inputs = []
-    if always_on(example):
-        parts.append(Padding(Text(always_on(example)), (0, 0, 0, 2)))
-    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in inputs]
-    if "failure" in example:
-        parts.append(Padding(Text(example["failure"]["message"]), (0, 0, 0, 2)))
-    elif "by_hand" in example:
-        parts.append(Padding(_by_hand(example["by_hand"]), (0, 0, 0, 2)))
+        parts += [Text(text), _off(example)]
     else:
-        parts.append(Padding(_comparison(example), (0, 0, 0, 2)))
-    return Group(*parts)
+        parts += [Text(always_on(example))] if always_on(example) else []
+        parts += inputs(example) if numbers <= _WORKED else []
+        if "failure" in example:
+            parts.append(Text(example["failure"]["message"]))
+        elif "by_hand" in example:
+            parts.append(_by_hand(example["by_hand"]))
+        else:
+            parts.append(_beside(compared(example)))
+    return Group(title, Padding(Group(*parts), (0, 0, 0, 2)))
 
 
 def _by_hand(lines: list[dict[str, Any]]) -> Table:
@@ -204,15 +210,11 @@ def _by_hand(lines: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _comparison(example: dict[str, Any]) -> Table:
-    return _beside(compared(example))
-
-
 def _off(example: dict[str, Any]) -> Table:
     """The entries of the gradient that are furthest off, by the code's own names."""
     lines = [line for line in example.get("by_hand", ()) if line["differs"] and line["code"]]
     rows = [row for line in lines for row in _furthest(line)]
-    return _beside(rows) if rows else _comparison(example)
+    return _beside(rows or compared(example))
 
 
 def _furthest(line: dict[str, Any]) -> list[tuple[str, Any, Any, Any]]:

@@ -133,18 +133,15 @@ def _folded(title: str, content: str) -> str:
 
 
 def _worked_examples(results: list[dict[str, Any]]) -> str:
-    rows: Rows = []
-    for result in results:
-        rows.append(
-            [
-                escape(result["name"]),
-                escape(result["implementation"]),
-                escape(result["quantity"]),
-                f"{result['bound']} {number(result['published'], 9)}".strip(),
-                number(result["reproduced"], 9),
-                "yes" if result["agrees"] else "**NO**",
-            ]
-        )
+    rows: Rows = [
+        [
+            *(escape(result[key]) for key in ("name", "implementation", "quantity")),
+            f"{result['bound']} {number(result['published'], 9)}".strip(),
+            number(result["reproduced"], 9),
+            "yes" if result["agrees"] else "**NO**",
+        ]
+        for result in results
+    ]
     return _table(["example", "implementation", "quantity", "published", "here", "agrees"], rows)
 
 

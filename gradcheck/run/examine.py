@@ -317,12 +317,11 @@ def explain(state: _State) -> None:
     Right code does not pay for the import.
     """
     context, findings, progress = state.context, state.findings, state.settings.progress
-    progress("counter-example")
-    if state.settings.explain:
-        state.example = state.ask_in_time(smallest(context, findings, CHECKS))
-    progress("diagnosis")
     if not state.settings.explain:
         return
+    progress("counter-example")
+    state.example = state.ask_in_time(smallest(context, findings, CHECKS))
+    progress("diagnosis")
     explained = state.ask_in_time(_explained(context, findings))
     state.unexplained = explained is None
     state.diagnoses, state.pictures = explained or ([], None)
@@ -405,14 +404,12 @@ def _untimely(slugs: list[str], own: OwnTime) -> Finding:
     return Finding(first, Verdict.UNRESOLVED, 0, message)
 
 
-def _enough(finding: Finding, fewer: str = "") -> Finding:
+def _enough(finding: Finding, fewer: str) -> Finding:
     """A gradient compared on too few problems is not called correct."""
     few = finding.check == "gradient" and finding.problems < ENOUGH_PROBLEMS
     if few and finding.verdict is Verdict.CORRECT:
-        message = (
-            f"Only {finding.problems} problems were compared; {ENOUGH_PROBLEMS} are needed to tell."
-        )
-        message = f"{fewer}; {ENOUGH_PROBLEMS} are needed to tell." if fewer else message
+        why = fewer or f"Only {finding.problems} problems were compared"
+        message = f"{why}; {ENOUGH_PROBLEMS} are needed to tell."
         return replace(finding, verdict=Verdict.UNRESOLVED, message=message)
     return finding
 

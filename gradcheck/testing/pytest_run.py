@@ -40,8 +40,6 @@ class Selected:
 
     Attributes
     ----------
-    text : str
-        As the user wrote it.
     name : str
         What its tests are called after.
     path : Path
@@ -50,7 +48,6 @@ class Selected:
         What ``gradcheck.check`` takes.
     """
 
-    text: str
     name: str
     path: Path
     submitted: Submitted
@@ -66,7 +63,7 @@ def find(text: str, folder: Path) -> Selected:
     if "[" in str(path) or "::" in str(path):
         raise UsageError(f"{text}: pytest cannot be given a path with [ or :: in it; rename it")
     name = submitted.attribute.rpartition(".")[2] or path.stem
-    return Selected(text, name, path.resolve(), submitted)
+    return Selected(name, path.resolve(), submitted)
 
 
 def _file_of(submitted: Submitted, folder: Path) -> Path:
@@ -251,10 +248,8 @@ class CheckItem(pytest.Item):
 
     def setup(self) -> None:
         """Examine the implementation, if no other test did; code that fails is an error."""
-        settings = self.examinations.settings
-        replay = (
-            f"pytest --gradcheck-impl {quoted(self.target.text)} {settings} -k {quoted(self.name)}"
-        )
+        text, settings = quoted(self.target.submitted.text), self.examinations.settings
+        replay = f"pytest --gradcheck-impl {text} {settings} -k {quoted(self.name)}"
         try:
             self.outcome = self.examinations.outcome(self.target, self.slug, replay)
         except InternalError as fault:
@@ -359,7 +354,7 @@ class PluggedIn:
 
     def header(self) -> str:
         """Return the line printed at the start of a run."""
-        names = ", ".join(clean(target.text) for target in self.targets)
+        names = ", ".join(clean(target.submitted.text) for target in self.targets)
         seed = self.examinations.seed
         return f"gradcheck: {names}; seed {seed} (replay with --gradcheck-seed {seed})"
 
