@@ -224,15 +224,13 @@ class Completion:
             if failure is None:
                 if other_depth and not (yield from self._computes(problem, answer.loss)):
                     left[widths] = "its outputs are others there"
-                    continue
             elif not answer.supported or not (yield from self._runs_forward(problem)):
                 left[widths] = failure.reason
-                continue
             elif base.widths[-1] == 1 < widths[-1]:  # it is built for one output
                 one_output = one_output or f"asked for one output only: {failure.message}"
                 left[widths] = failure.reason
-                continue
-            kept.append(network)
+            if widths not in left:
+                kept.append(network)
         self.notes += filter(None, [one_output])
         depths = {network.depth for network in kept}
         for widths, why in left.items():
