@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import UsageError, meant
 from gradcheck.execution.limits import CALL_TIMEOUT, TIMEOUT, Limits
-from gradcheck.networks.far_out import DEEPEST, WIDEST
-from gradcheck.networks.problem import Network
-from gradcheck.networks.scope import Scope
 from gradcheck.reading.target import LoadOptions, check_name
 from gradcheck.records.schema import REVEAL_LEVELS
 
@@ -114,6 +111,7 @@ class Requirements:
 
 def _check(word: str) -> None:
     from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, REDUCTIONS
+    from gradcheck.networks.far_out import DEEPEST, WIDEST
 
     words = (*ACTIVATIONS, *LOSSES, *REDUCTIONS, "l2")
     largest = {"depth": DEEPEST, "batch": LARGEST_BATCH, "width": WIDEST}
@@ -206,8 +204,6 @@ class Options:
         UsageError
             When one cannot be used as given.
         """
-        from gradcheck.networks.problem import Network
-
         check_numbers(examples, seed or 0)
         limits = Limits(call_timeout, timeout, min_sandbox)
         name = check_name(adapter) if adapter else None

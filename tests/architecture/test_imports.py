@@ -171,6 +171,6 @@ def test_an_unknown_public_name_is_an_attribute_error():
 
 
 def test_launching_a_worker_loads_no_numpy():
-    loaded = loaded_by("import gradcheck.cli, gradcheck.execution.sandbox")
+    loaded = loaded_by("import gradcheck.cli, gradcheck.commands.check")
     heavy = {"numpy", "rich", "nbformat"} & loaded
     assert not heavy, f"the worker has to wait for {sorted(heavy)}"
