@@ -77,7 +77,7 @@ def check_function(
     if stacked:
         _try_stacks(function, tensors, named)
     domain = _Domain()
-    _foresee(function, tensors, named, directions, stacked, progress)
+    value = _foresee(function, tensors, named, directions, stacked, progress)
     rng = np.random.default_rng(seed)
     checked: dict[str, TensorCheck] = {}
     for name, claim in claims.items():
@@ -86,7 +86,7 @@ def check_function(
         if checked[name].verdict is not Verdict.CORRECT or checked[name].on_kink:
             short = short_floats(gradient[name] if named else gradient)
             checked[name] = checked_again(checked[name], values, x, claim, directions, rng, short)
-    return summed_up(checked, domain.raised)
+    return summed_up(checked, value, domain.raised)
 
 
 def _read(point: Any, gradient: Any) -> tuple[dict[str, Floats], dict[str, Floats], bool]:
@@ -204,13 +204,13 @@ def _foresee(
     directions: int,
     stacked: bool,
     progress: Say,
-) -> None:
-    """Say what the check will take, if that is long."""
+) -> float:
+    """Say what the check will take, if that is long; return the function's value."""
     name, x = next(iter(tensors.items()))
     values = _values_by(function, tensors, name, named, stacked)
     count = EVALUATIONS * directions * len(tensors)
     start = time.perf_counter()
-    values(x[None])
+    value = float(values(x[None])[0])
     seconds = count * (time.perf_counter() - start)
     if seconds > SAID:
         noun = "tensor" if len(tensors) == 1 else "tensors"
@@ -218,3 +218,4 @@ def _foresee(
             f"{directions} directions of {len(tensors)} {noun}, about {count} values of the "
             f"function: about {seconds:.0f} s"
         )
+    return value

@@ -268,8 +268,23 @@ def worst_entry(
     return replace(best[1], looked_at=len(order))
 
 
-def summed_up(tensors: dict[str, TensorCheck], raised: Exception | None = None) -> FunctionCheck:
-    """Put the tensors' verdicts together, and say what the function raised if that decided."""
+def summed_up(
+    tensors: dict[str, TensorCheck], value: float, raised: Exception | None = None
+) -> FunctionCheck:
+    """Put the tensors' verdicts together, and say what the function gave or raised if that decided.
+
+    Parameters
+    ----------
+    tensors : dict of str to TensorCheck
+    value : float
+        Of the function, at the point.
+    raised : Exception, optional
+        What it raised first.
+
+    Returns
+    -------
+    FunctionCheck
+    """
     known = {name: t for name, t in tensors.items() if not t.zero}
     verdict = worst(t.verdict for t in known.values())
     shown = known or tensors
@@ -278,6 +293,8 @@ def summed_up(tensors: dict[str, TensorCheck], raised: Exception | None = None) 
     missed = max(t.miss_probability for t in shown.values())  # an error is somewhere
     kink = any(t.on_kink for t in tensors.values())
     message = _message(verdict, tensors, known, seen, kink)
+    if verdict is Verdict.UNRESOLVED and raised is None and not math.isfinite(value):
+        message = f"The function is {value} at the point, so there is no gradient to compare with."
     if verdict is not Verdict.UNRESOLVED or raised is None:
         return FunctionCheck(verdict, message, resolution, seen, missed, kink, tensors)
     why = one_line(f"{type(raised).__name__}: {raised}")

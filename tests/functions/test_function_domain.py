@@ -52,6 +52,15 @@ def test_a_function_that_raises_at_the_point_is_unresolved_with_the_exception(
     assert isinstance(result.exception, ArithmeticError)
 
 
+@pytest.mark.parametrize(("x", "value"), [(1000.0, "inf"), (math.nan, "nan")])
+def test_a_function_without_a_finite_value_at_the_point_is_unresolved_and_says_its_value(
+    x: float, value: str
+) -> None:
+    result = check_function(lambda p: float(np.exp(x * p[0])), np.ones(1), np.ones(1))
+    assert result.verdict is Verdict.UNRESOLVED, f"{result}"
+    assert f"is {value} at the point" in result.message, f"{result}"
+
+
 def test_on_the_edge_of_its_domain_nobody_can_tell() -> None:
     result = check_function(lambda x: math.sqrt(x[0]) ** 3, [0.0], [0.0])
     assert result.verdict is Verdict.UNRESOLVED, f"{result}"
