@@ -16,21 +16,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from gradcheck.contract.conventions import Argument, Conventions, LossSource, Penalty, Targets
+from gradcheck.contract.conventions import Argument, Conventions, Penalty, Targets
 from gradcheck.contract.posed import Floats, Pairs
 from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.foreign_call import plain
 from gradcheck.reading.layout import Answer, Layout, Trial, from_own, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.own_loss import (
-    OwnLoss,
-    choices,
-    number_of,
-    one_of_several,
-    own_losses,
-    source_of,
-)
+from gradcheck.reading.own_loss import OwnLoss, choices, number_of, own_losses, with_loss
 from gradcheck.reading.returned import (
     MEANINGS,
     WITHOUT_LOSS,
@@ -355,9 +348,8 @@ def _readings(
             style.conventions(),
             functions=made.names,
             names=spelled(made.passes, by_number, style.layout, style.bias),
-            loss=LossSource() if returned else source_of(own, losses),
-            several=not returned and one_of_several(own, losses),
         )
+        conventions = conventions if returned else with_loss(conventions, own, losses)
         meanings: tuple[str, ...] = ("",)
         if style.given:
             meanings = WITHOUT_LOSS if own is None else tuple(MEANINGS)

@@ -22,7 +22,6 @@ import numpy as np
 from gradcheck.contract.conventions import (
     SAMPLE_LAYOUTS,
     Conventions,
-    LossSource,
     OwnNames,
     Penalty,
     Targets,
@@ -37,14 +36,7 @@ from gradcheck.reading.function_pair import Chain, read
 from gradcheck.reading.holders import Holder, Model, hosts, models
 from gradcheck.reading.layout import Answer, Trial, from_own, stepped, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.own_loss import (
-    OwnLoss,
-    choices,
-    mentions_loss,
-    one_of_several,
-    own_losses,
-    source_of,
-)
+from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, own_losses, with_loss
 from gradcheck.reading.parameters import ParameterRoles
 from gradcheck.reading.returned import BACKWARDS, FORWARDS, Picker, loss_in, returned_names
 
@@ -120,7 +112,6 @@ def _readings(code: GradientMethod, returned: bool) -> Iterator[Reading]:
     read = Called(host, plan)
     losses = [] if returned else read.losses()
     for own in choices(losses):
-        several = not returned and one_of_several(own, losses)
         for argument in Called(host, plan).meanings(returned or own is not None):
             given = argument.meaning if argument else ""
             made = replace(plan, loss=own.name if own else "", own=own, given=given)
@@ -129,11 +120,11 @@ def _readings(code: GradientMethod, returned: bool) -> Iterator[Reading]:
                 conventions = replace(
                     final.conventions(),
                     class_name=host.name,
-                    loss=LossSource() if returned else source_of(own, losses),
                     argument=argument,
                     returned=order,
-                    several=several or argument is not None or bool(order),
+                    several=argument is not None or bool(order),
                 )
+                conventions = conventions if returned else with_loss(conventions, own, losses)
                 yield Reading("gradients", final, conventions)
 
 
@@ -352,10 +343,8 @@ def find_nielsen(module: Any) -> Iterator[Reading]:
                     samples="one column",
                     averaged=True,
                     returned="biases first" if first else "weights first",
-                    loss=source_of(own, losses),
-                    several=one_of_several(own, losses),
                 )
-                yield Reading("nielsen", code, conventions)
+                yield Reading("nielsen", code, with_loss(conventions, own, losses))
 
 
 def _stop_of_backprop(model: Model) -> tuple[int, foreign.UnsuitedError | None]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.conventions import LossSource
+from gradcheck.contract.conventions import Conventions, LossSource
 from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.foreign_call import METHODS, is_gradient, is_loss, plain, role_of
 from gradcheck.reading.source import called_in
@@ -145,9 +145,12 @@ def source_of(own: OwnLoss | None, losses: Sequence[OwnLoss]) -> LossSource:
     )
 
 
-def one_of_several(own: OwnLoss | None, losses: Sequence[OwnLoss]) -> bool:
-    """Say whether other readings have other losses of the code than this one has."""
-    return own is not None and len(choices(losses)) > 2
+def with_loss(
+    conventions: Conventions, own: OwnLoss | None, losses: Sequence[OwnLoss]
+) -> Conventions:
+    """Say where a reading has its loss, and whether others have other losses of the code."""
+    several = conventions.several or (own is not None and len(choices(losses)) > 2)
+    return replace(conventions, loss=source_of(own, losses), several=several)
 
 
 def number_of(value: Any) -> float | None:

@@ -14,6 +14,7 @@ precision.
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,7 @@ from gradcheck.reading.foreign_call import METHODS, plain
 from gradcheck.reading.holders import Holder, hosts, why_not
 from gradcheck.reading.layout import Answer, Layout, from_own, stepped, to_own, widths_of
 from gradcheck.reading.loading import Reading
-from gradcheck.reading.own_loss import (
-    OwnLoss,
-    choices,
-    mentions_loss,
-    number_of,
-    one_of_several,
-    source_of,
-)
+from gradcheck.reading.own_loss import OwnLoss, choices, mentions_loss, number_of, with_loss
 from gradcheck.reading.paths import ArrayPath, changed, moved, numbers, unread
 from gradcheck.reading.source import built_in, shares
 
@@ -172,6 +166,9 @@ class Stepping:
         return to_own(self.layout, network, params, x)
 
 
+#: How targets are given, the likelier first.
+_TARGETS_IN_TURN = (Targets.AS_GIVEN, Targets.NUMBER)
+
 _TRAIN = (*METHODS["train"], *METHODS["backward"])
 
 
@@ -212,11 +209,9 @@ def find(module: Any) -> Iterator[Reading]:
     yield from failed
     for cls in foreign.classes(module).values():
         if set(map(plain, foreign.methods(cls))) & {*_TRAIN, "loss"}:
-            why = why_not(cls)
+            why, tried = why_not(cls), Conventions(class_name=cls.__name__)
             if why is not None:
-                yield foreign.broken(
-                    "in place", why, foreign.WAS_MADE, Conventions(class_name=cls.__name__)
-                )
+                yield foreign.broken("in place", why, foreign.WAS_MADE, tried)
 
 
 def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
@@ -232,9 +227,7 @@ def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
     lines += itertools.product(forward[:1], between, backward, update)
     seen = False
     for calls in lines:
-        for samples, targets in itertools.product(
-            SAMPLE_LAYOUTS, (Targets.AS_GIVEN, Targets.NUMBER)
-        ):
+        for samples, targets in itertools.product(SAMPLE_LAYOUTS, _TARGETS_IN_TURN):
             plan = CallSequence(calls, forward[0] if forward else "", "", samples, targets)
             method = UpdateMethod(host, plan)
             try:
@@ -256,8 +249,7 @@ def _plans(host: Holder, failed: list[Reading]) -> Iterator[CallSequence]:
 def _trains(method: UpdateMethod) -> bool | None:
     """Whether the rate can be set by which the weights change; None when nothing changes."""
     own, x, y = method.trial()
-    one, _ = foreign.attempt(lambda: method.train(own, x, y, 1.0))
-    two, _ = foreign.attempt(lambda: method.train(own, x, y, 0.25))
+    one, two = (foreign.attempt(partial(method.train, own, x, y, rate))[0] for rate in (1.0, 0.25))
     before, first, second = (_flat(pairs) for pairs in (own, one, two))
     if not np.isfinite(first.astype(float)).all() or np.array_equal(before, first):
         return None
@@ -295,12 +287,11 @@ def _with_loss(host: Holder, plan: CallSequence) -> Iterator[tuple[UpdateMethod,
             conventions = replace(
                 code.conventions(),
                 trained=host.name,
-                loss=source_of(own, losses),
                 argument=argument,
                 rate=Rate(built_in=plan.rate, share=plan.share),
-                several=one_of_several(own, losses) or argument is not None,
+                several=argument is not None,
             )
-            yield code, conventions
+            yield code, with_loss(conventions, own, losses)
 
 
 def _unread(method: UpdateMethod) -> tuple[str, ...]:
