@@ -32,11 +32,15 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     observed_at,
     recover_all,
 )
-from gradcheck.networks.diagnosis.result import Diagnosis, known_rules, named_bug, taken_back
+from gradcheck.networks.diagnosis.result import (
+    Diagnosis,
+    Questions,
+    known_rules,
+    named_bug,
+    taken_back,
+)
 from gradcheck.networks.diagnosis.whole_network import same_losses, simulations
 from gradcheck.networks.problem import Floats, Network
-
-Questions = Generator[Request, Observation, list[Diagnosis]]
 
 #: Seed of the problems that no name is chosen on.
 FRESH = 7

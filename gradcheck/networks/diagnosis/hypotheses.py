@@ -3,7 +3,7 @@
 A bug alone comes first; then one whose number differs from the catalogue's; then two at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -199,10 +199,7 @@ SMALLEST_NUMBER = 1e-9
 
 
 def another_number(
-    setup: ProbeSetup,
-    observations: Observations,
-    held_out: Observations,
-    listed: Sequence[Hypothesis],
+    setup: ProbeSetup, observations: Observations, listed: Sequence[Hypothesis]
 ) -> list[Diagnosis]:
     """Name a bug of which only the number differs from the catalogue's.
 
@@ -215,72 +212,64 @@ def another_number(
     setup : ProbeSetup
     observations : Observations
         The number is fitted to the first answer.
-    held_out : Observations
-        Problems that it was not fitted to.
     listed : sequence of Hypothesis
     """
     if not observations.answers or observations.answers[0].failure is not None:
         return []
-    request, answer = observations.requests[0], observations.answers[0]
-    for hypothesis in listed:
-        if hypothesis.bug.free is None or hypothesis.everywhere:
-            continue
-        zero, one = (
-            numbers(request, simulate(_having(hypothesis, n).rules(), (request,))[0])
-            for n in (0.0, 1.0)
-        )
-        number = _best_number(numbers(request, answer), zero, one)
-        if number is None:
-            continue
-        fitted = _having(hypothesis, number)
-        rules = fitted.rules()
-        left = max(unexplained(part, rules, setup.noise) for part in (observations, held_out))
-        if left <= ACCEPT:
-            return [_fitted(fitted, fitted.names(setup.network)[0], setup.network, left, number)]
-    return []
+    request, observed = observations.requests[0], observations.answers[0]
+
+    def predicted(bug: Bug, layer: int | None) -> Floats:
+        return numbers(request, simulate(Hypothesis(bug, layer).rules(), (request,))[0])
+
+    def left(fitted: Hypothesis) -> float:
+        return unexplained(observations, fitted.rules(), setup.noise)
+
+    alone = (h for h in listed if not h.everywhere)
+    return _with_its_number(setup, alone, numbers(request, observed), predicted, left)
 
 
 def another_number_at(
     setup: ProbeSetup, wrong: WrongRule, recovered: list[RecoveredDeltas]
 ) -> list[Diagnosis]:
     """Name a bug at one place with the number that the code's own numbers around it give."""
-    for hypothesis in hypotheses_at(setup.network, wrong) if len(recovered) > 1 else ():
+
+    def predicted(bug: Bug, layer: int | None) -> Floats | None:
+        return predicted_by(bug.rules, wrong, recovered[0])
+
+    def left(fitted: Hypothesis) -> float:
+        return left_unexplained(fitted.bug.rules, wrong, recovered, setup.noise)
+
+    here = (replace(h, layer=wrong.layer) for h in hypotheses_at(setup.network, wrong))
+    observed = observed_at(wrong, recovered[0])
+    if len(recovered) < 2 or observed is None:
+        return []
+    return _with_its_number(setup, here, observed, predicted, left)
+
+
+def _with_its_number(
+    setup: ProbeSetup,
+    listed: Iterable[Hypothesis],
+    observed: Floats,
+    predicted: Callable[[Bug, int | None], Floats | None],
+    left: Callable[[Hypothesis], float],
+) -> list[Diagnosis]:
+    """Name the first bug that explains everything with the number that fits best."""
+    for hypothesis in listed:
         free = hypothesis.bug.free
         if free is None:
             continue
-        observed = observed_at(wrong, recovered[0])
-        zero, one = (predicted_by(free.rules(n), wrong, recovered[0]) for n in (0.0, 1.0))
-        if observed is None or zero is None or one is None:
+        zero, one = (predicted(hypothesis.bug.having(n), hypothesis.layer) for n in (0.0, 1.0))
+        if zero is None or one is None or observed.shape != zero.shape:
             continue
-        number = _best_number(observed, zero, one)
-        if number is None:
+        number = multiple_of(observed - zero, one - zero, np.inf)
+        if number is None or abs(number) <= SMALLEST_NUMBER:
             continue
-        fitted = _having(hypothesis, number)
-        left = left_unexplained(fitted.bug.rules, wrong, recovered, setup.noise)
-        if left <= ACCEPT:
-            name = BugAtPlace(fitted.bug.slug, fitted.bug.site, wrong.layer)
-            return [_fitted(fitted, name, setup.network, left, number)]
+        fitted = replace(hypothesis, bug=hypothesis.bug.having(number))
+        if (rest := left(fitted)) <= ACCEPT:
+            name = BugAtPlace(fitted.bug.slug, fitted.bug.site, fitted.layer)
+            diagnosis = named(fitted.bug, [name], setup.network, rest)
+            return [replace(diagnosis, recovered={free.name: number})]
     return []
-
-
-def _having(hypothesis: Hypothesis, number: float) -> Hypothesis:
-    return replace(hypothesis, bug=hypothesis.bug.having(number))
-
-
-def _best_number(observed: Floats, zero: Floats, one: Floats) -> float | None:
-    """Return v where ``observed = zero + v (one - zero)`` fits best; None where it says nothing."""
-    if observed.shape != zero.shape:
-        return None
-    number = multiple_of(observed - zero, one - zero, np.inf)
-    return number if number is not None and abs(number) > SMALLEST_NUMBER else None
-
-
-def _fitted(
-    hypothesis: Hypothesis, name: BugAtPlace, network: Network, left: float, number: float
-) -> Diagnosis:
-    assert hypothesis.bug.free is not None
-    diagnosis = named(hypothesis.bug, [name], network, left)
-    return replace(diagnosis, recovered={hypothesis.bug.free.name: number})
 
 
 # ---- a plain number in place of a bug ----------------------------------------------------
@@ -413,7 +402,7 @@ def two_bugs(
         pairing
         for pairing in _pairings(setup, observations, listed)
         if unexplained(held_out, _merged(pairing), setup.noise) <= ACCEPT
-        and not _one_number(setup, pairing, (observations, held_out))
+        and not _one_number(setup, pairing, observations + held_out)
     ]
     # those that strike in more places than others need more coincidences
     places = [sum(len(h.names(network)) for h in pairing) for pairing in pairings]
@@ -453,13 +442,13 @@ def _pairings(
     return found
 
 
-def _one_number(setup: ProbeSetup, pairing: Pairing, parts: tuple[Observations, ...]) -> bool:
+def _one_number(setup: ProbeSetup, pairing: Pairing, observations: Observations) -> bool:
     """Whether both stand in one place, and make one number there: 2 and 1/4 are a half."""
     one, two = pairing
     part = PARTS.get(one.bug.site)
     if part is None or PARTS.get(two.bug.site) != part:
         return False
-    recovered = [found for seen in parts for found in recover_all(seen, setup.tolerance)]
+    recovered = recover_all(observations, setup.tolerance)
     shared = set(one.struck(setup.network)) & set(two.struck(setup.network))
     return any(
         is_multiple(wrong, [f for f in recovered if wrong in f.wrong_rules], setup.tolerance)

@@ -48,6 +48,12 @@ class Observations:
             if answer.failure is None and request.call is Call.LOSS_AND_GRADS:
                 yield request.problem, answer, right
 
+    def __add__(self, other: "Observations") -> "Observations":
+        """Set the answers to other questions behind these."""
+        return Observations(
+            self.requests + other.requests, self.answers + other.answers, self.right + other.right
+        )
+
 
 #: Makes code of the textbook's rules that are replaced.
 Simulation = Callable[[Mapping[str, Rule]], Textbook]

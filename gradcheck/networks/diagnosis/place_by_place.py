@@ -51,14 +51,13 @@ from gradcheck.networks.diagnosis.result import (
     BugAtPlace,
     Diagnosis,
     Implied,
+    Questions,
     localised,
     named,
     placed,
 )
 from gradcheck.networks.diagnosis.whole_network import common_factor, forward_fault
 from gradcheck.networks.problem import Floats
-
-Questions = Generator[Request, Observation, list[Diagnosis]]
 
 _HOPELESS = Diagnosis(
     BugAtPlace("", "returned_gradient", None),
@@ -70,12 +69,10 @@ _HOPELESS = Diagnosis(
 )
 
 
-def place_by_place(
-    setup: ProbeSetup, observations: Observations, held_out: Observations
-) -> Questions:
+def place_by_place(setup: ProbeSetup, observations: Observations) -> Questions:
     """Recover the code's deltas, and judge each rule alone."""
-    result, forward = forward_fault(setup, observations, held_out)
-    recovered = _recovered(setup, (observations, held_out), forward)
+    result, forward = forward_fault(setup, observations)
+    recovered = _recovered(setup, observations, forward)
     wrong_rules = list(dict.fromkeys(wrong for found in recovered for wrong in found.wrong_rules))
     wrong_rules.sort(key=lambda wrong: -wrong.layer)
     either = _either(setup, recovered, wrong_rules)
@@ -106,15 +103,14 @@ def place_by_place(
 
 
 def _recovered(
-    setup: ProbeSetup, parts: tuple[Observations, ...], forward: Mapping[str, Rule] | None
+    setup: ProbeSetup, observations: Observations, forward: Mapping[str, Rule] | None
 ) -> list[RecoveredDeltas]:
     """Recover the deltas of every probe; a factor that only batches have is taken out first."""
-    answered = [(p, answer) for part in parts for p, answer, _ in part.gradients()]
-    answered.sort(key=lambda item: item[0].batch.size)
+    answered = sorted(observations.gradients(), key=lambda row: row[0].batch.size)
     recovered: list[RecoveredDeltas] = []
     top = WrongRule("delta", setup.network.depth)
     clean_top = False
-    for problem, answer in answered:
+    for problem, answer, _ in answered:
         found = recover_deltas(problem, answer, setup.tolerance, forward=forward)
         if problem.batch.size == 1:
             clean_top = clean_top or top not in found.wrong_rules

@@ -1,9 +1,10 @@
 """What a diagnosis is, and what it says to the author of the code."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.bugs import CATALOGUE, SITES, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule
 from gradcheck.networks.definitions import LOSSES
@@ -83,6 +84,10 @@ class Diagnosis:
     rival_residual: float = float("nan")
     implied: Implied | None = None
     network: str = ""
+
+
+#: Asks the code, and returns what is wrong with it.
+Questions = Generator[Request, Observation, list[Diagnosis]]
 
 
 def explain(bug: Bug, name: BugAtPlace, network: Network) -> str:

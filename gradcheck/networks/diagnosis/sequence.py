@@ -4,7 +4,7 @@ At the end the diagnoses of one code are read together: no two of them contradic
 cause has one name.
 """
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -44,6 +44,7 @@ from gradcheck.networks.diagnosis.recover_deltas import with_pictures
 from gradcheck.networks.diagnosis.result import (
     BugAtPlace,
     Diagnosis,
+    Questions,
     known_rules,
     localised,
     taken_back,
@@ -56,8 +57,6 @@ from gradcheck.networks.diagnosis.whole_network import (
 )
 from gradcheck.networks.diagnosis.wrong_form import read_as, read_form
 from gradcheck.networks.problem import Floats, Problem
-
-Questions = Generator[Request, Observation, list[Diagnosis]]
 
 #: Seeds of the problems that a hypothesis has to hold on without being chosen on them.
 HELD_OUT = (1, 2, 3)
@@ -243,19 +242,20 @@ def _beyond_one_bug(
     listed: Sequence[Hypothesis],
 ) -> Questions:
     """Explain what no single bug of the catalogue does: the first way that does is the answer."""
-    asked = (setup, observations, held_out)
+    every = observations + held_out
     ways: list[Callable[[], list[Diagnosis]]] = []
     if not ranking.fitting:
-        ways += [partial(another_number, *asked, listed), partial(two_bugs, *asked, listed)]
+        ways.append(partial(another_number, setup, every, listed))
+        ways.append(partial(two_bugs, setup, observations, held_out, listed))
     if Call.LOSS_AND_GRADS in setup.calls:
-        ways += [partial(mixed_up, *asked), partial(whole_multiple, *asked)]
+        ways += [partial(mixed_up, setup, every), partial(whole_multiple, setup, every)]
     for way in ways:
         if result := way():
             return result
     if Call.LOSS_AND_GRADS not in setup.calls:
         return []
-    result = yield from place_by_place(*asked)
-    return in_all_layers(*asked, result)
+    result = yield from place_by_place(setup, every)
+    return in_all_layers(setup, every, result)
 
 
 def _on(setup: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:

@@ -53,7 +53,7 @@ WHOLE_MULTIPLE = 1e-6
 
 
 def forward_fault(
-    setup: ProbeSetup, observations: Observations, held_out: Observations
+    setup: ProbeSetup, observations: Observations
 ) -> tuple[list[Diagnosis], Mapping[str, Rule] | None]:
     """Name what is wrong in the forward.
 
@@ -64,16 +64,12 @@ def forward_fault(
     rules : mapping of str to callable, or None
         Those of the code's forward, when they are known.
     """
-
-    def gives_losses(rules: Mapping[str, Rule]) -> bool:
-        return all(same_losses(setup, part, rules) for part in (observations, held_out))
-
-    if gives_losses({}):
+    if same_losses(setup, observations, {}):
         return [], None
     fitting = [
         h
         for h in hypotheses(setup.network)
-        if set(h.bug.rules) <= FORWARD and gives_losses(h.rules())
+        if set(h.bug.rules) <= FORWARD and same_losses(setup, observations, h.rules())
     ]
     if not fitting or len(fitting) > LARGEST_CLASS:
         text, fix = placed("forward", None, setup.network)
@@ -135,10 +131,7 @@ def simulations(network: Network) -> tuple[Simulation, ...]:
 
 
 def in_all_layers(
-    setup: ProbeSetup,
-    observations: Observations,
-    held_out: Observations,
-    diagnoses: list[Diagnosis],
+    setup: ProbeSetup, observations: Observations, diagnoses: list[Diagnosis]
 ) -> list[Diagnosis]:
     """Name in every layer what was named in one, if so it is all that is wrong without biases.
 
@@ -151,10 +144,7 @@ def in_all_layers(
         if not one.name.bug or one.name.layer is None or not nameless:
             continue
         bug = named_bug(one)
-        left = max(
-            unexplained(part, bug.rules, setup.noise, simulation=Bare)
-            for part in (observations, held_out)
-        )
+        left = unexplained(observations, bug.rules, setup.noise, simulation=Bare)
         if left <= ACCEPT:
             ranking = Ranking([(left, Hypothesis(bug, None, everywhere=True))], [], float("nan"))
             everywhere = name_fitting(ranking, setup.network, observations)
@@ -196,14 +186,8 @@ def update_fault(
         and _updates_by(h.bug.rules, observations, gradients, setup)
     ] or _whole_steps(setup, observations, known)
     if not fitting:
-        # fitted to half of the steps, and confirmed on another rate and other values
-        half = len(steps) // 2
-        found = another_number(
-            setup,
-            _part(observations, slice(None, half)),
-            _part(observations, slice(half, None)),
-            hypotheses(setup.network, ("update",)),
-        )
+        # fitted to the first step, and confirmed on another rate and other values
+        found = another_number(setup, observations, hypotheses(setup.network, ("update",)))
         return found or [localised("update", None, *placed("update", None, setup.network))]
     best, *rivals = fitting
     others = [n for h in rivals for n in h.names(setup.network) if h.bug is not best.bug]
@@ -250,12 +234,6 @@ def _whole_steps(
         if fitting:
             return sorted(fitting, key=lambda h: h.everywhere)
     return []
-
-
-def _part(observations: Observations, rows: slice) -> Observations:
-    return Observations(
-        observations.requests[rows], observations.answers[rows], observations.right[rows]
-    )
 
 
 # ---- the gradient ------------------------------------------------------------------------
@@ -314,11 +292,9 @@ def _reduction(network: Network, factors: dict[int, float]) -> str:
     return ""
 
 
-def whole_multiple(
-    setup: ProbeSetup, observations: Observations, held_out: Observations
-) -> list[Diagnosis]:
+def whole_multiple(setup: ProbeSetup, observations: Observations) -> list[Diagnosis]:
     """Is the whole gradient, with what the penalty gives, one multiple of the right one?"""
-    answered = [pair for part in (observations, held_out) for pair in _answered(part)]
+    answered = _answered(observations)
     if not answered or not setup.network.l2:
         return []
     claimed, right = (
@@ -334,11 +310,9 @@ def whole_multiple(
     return [replace(diagnosis, recovered={"factor": factor})]
 
 
-def mixed_up(
-    setup: ProbeSetup, observations: Observations, held_out: Observations
-) -> list[Diagnosis]:
+def mixed_up(setup: ProbeSetup, observations: Observations) -> list[Diagnosis]:
     """Say of which layers the entries are right and stand elsewhere; nothing if more is wrong."""
-    answered = [pair for part in (observations, held_out) for pair in _answered(part)]
+    answered = _answered(observations)
     diagnoses = []
     for layer in range(1, setup.network.depth + 1) if len(answered) > 1 else ():
         rows = [(_flat(a.pairs[layer - 1]), _flat(r.pairs[layer - 1])) for a, r in answered]
