@@ -9,11 +9,13 @@ best that makes the most numbers right.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.posed import Tensors, by_name
+from gradcheck.contract.posed import Tensors, by_name, in_order
 from gradcheck.contract.protocol import DICTIONARY, Observation, Outline
+from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.diagnosis.observations import same, textbook_pass
 from gradcheck.networks.problem import Floats, Pair, Problem
 
@@ -46,7 +48,7 @@ class Turn:
     Attributes
     ----------
     back : callable
-        ``back(array, problem, layer)`` returns the tensor, or None where it is not of this form.
+        ``back(array, problem, name)`` returns the tensor, or None where it is not of this form.
     looks : str
         What it looks like.
     proven : str
@@ -61,10 +63,10 @@ class Turn:
         delta of a layer.
     """
 
-    back: Callable[[Floats, Problem, int], Floats | None]
-    looks: str
-    proven: str
-    fix: str
+    back: Callable[[Floats, Problem, str], Floats | None]
+    looks: str = ""
+    proven: str = ""
+    fix: str = ""
     bug: str = ""
     site: str = "returned_gradient"
     kind: str = "Wb"
@@ -72,25 +74,27 @@ class Turn:
 
     def fits(self, name: str, arrays: Sequence[Floats], seen: Sequence[Seen]) -> bool | None:
         """Whether every number is right, so turned back; None for arrays of another form."""
-        layer = int(name[1:])
         if name[0] not in self.kind:
             return None
         right = True
         for array, s in zip(arrays, seen, strict=True):
-            back = self.back(array, s.problem, layer)
+            back = self.back(array, s.problem, name)
             if back is None:
                 return None
-            expected = self.lost(_scaled_delta(s.problem, layer)) if self.lost else s.right[name]
+            expected = s.right[name]
+            if self.lost:
+                p = backward_pass(s.problem)
+                expected = self.lost(p.delta[int(name[1:])] * p.apply("scale"))
             right = right and same(back.ravel(), expected.ravel(), RIGHT)
         return right
 
 
-def _scaled_delta(problem: Problem, layer: int) -> Floats:
+def backward_pass(problem: Problem) -> Pass:
+    """Run the textbook forward and backward, as far as the deltas."""
     p = textbook_pass(problem)
-    for above in range(p.last, layer - 1, -1):
-        p.propagate(above)
-    delta: Floats = p.delta[layer] * p.apply("scale")
-    return delta
+    for layer in range(p.last, 0, -1):
+        p.propagate(layer)
+    return p
 
 
 def best_turn(
@@ -103,57 +107,44 @@ def best_turn(
     return proven or first, proven is not None
 
 
-def shape_of(problem: Problem, kind: str, layer: int) -> tuple[int, ...]:
-    """Return the shape that a tensor must have."""
-    return problem.params[f"{kind}{layer}"].shape
+def _agreed(array: Floats, problem: Problem, name: str) -> Floats | None:
+    return array if array.shape == problem.params[name].shape else None
 
 
-def _weights(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array if array.shape == shape_of(problem, "W", layer) else None
+def _transposed(array: Floats, problem: Problem, name: str) -> Floats | None:
+    return _agreed(array.T, problem, name)
 
 
-def _biases(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array if array.shape == shape_of(problem, "b", layer) else None
+def _reshaped(array: Floats, problem: Problem, name: str) -> Floats | None:
+    tensor = problem.params[name]
+    return array.reshape(tensor.shape) if array.size == tensor.size else None
 
 
-def _transposed(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    return array.T if array.T.shape == shape_of(problem, "W", layer) else None
+def _flattened(array: Floats, problem: Problem, name: str) -> Floats | None:
+    return _reshaped(array, problem, name) if array.ndim == 1 else None
 
 
-def _summed(array: Floats, problem: Problem, layer: int) -> Floats | None:
+def _summed(array: Floats, problem: Problem, name: str) -> Floats | None:
     """Sum (N, n) or (n, N) over the samples."""
-    n, units = problem.batch.size, problem.network.widths[layer]
+    n, units = problem.batch.size, problem.params[name].size
     if array.shape not in ((n, units), (units, n)):
         return None
     summed: Floats = array.sum(axis=0 if array.shape == (n, units) else 1)
     return summed
 
 
-def _squeezed(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    units = problem.network.widths[layer]
-    return array.reshape(units) if array.size == units else None
-
-
-def _of_samples(array: Floats, problem: Problem, layer: int) -> Floats | None:
+def _of_samples(array: Floats, problem: Problem, name: str) -> Floats | None:
     """One number a sample: what summing over the units gives."""
     n = problem.batch.size
-    if array.shape not in ((n,), (1, n), (n, 1)):
-        return None
-    return array.reshape(n)
+    return array.reshape(n) if array.shape in ((n,), (1, n), (n, 1)) else None
 
 
-def _one_number(array: Floats, problem: Problem, layer: int) -> Floats | None:
+def _one_number(array: Floats, problem: Problem, name: str) -> Floats | None:
     return array.reshape(()) if array.size == 1 else None
 
 
-def _weights_of_vector(array: Floats, problem: Problem, layer: int) -> Floats | None:
-    shape = shape_of(problem, "W", layer)
-    return array.reshape(shape) if array.ndim == 1 and array.size == shape[0] * shape[1] else None
-
-
 TURNS = (
-    Turn(_weights, "", "", "", kind="W"),
-    Turn(_biases, "", "", "", kind="b"),
+    Turn(_agreed),
     Turn(
         _transposed,
         "it looks transposed",
@@ -164,14 +155,14 @@ TURNS = (
         "W",
     ),
     Turn(
-        _weights_of_vector,
+        _flattened,
         "it looks flattened",
         "it is flattened: in the shape of W every number in it is right",
         "Reshape it to the shape of W before it is returned.",
         kind="W",
     ),
     Turn(
-        _squeezed,
+        _reshaped,
         "it has the right number of entries, in another shape",
         "its numbers are right, in another shape",
         "Return it in the shape of b: one number for each unit.",
@@ -226,19 +217,31 @@ class Packing:
 
     Attributes
     ----------
-    read : callable
-        ``read(outline, problem)`` returns what is found, or None where it does not lie so.
+    split : callable
+        ``split(returned)`` returns the loss and the gradient, or None where they do not lie so.
+    pairs : callable
+        ``pairs(gradient, problem)`` returns one pair a layer, or None likewise.
     looks : str
         What to say of it; empty for the agreed way.
-    fix : str
     loss : bool
         Whether there is a loss in it.
     """
 
-    read: Callable[[Outline, Problem], Found | None]
-    looks: str = ""
-    fix: str = ""
-    loss: bool = True
+    split: Callable[[Outline], tuple[Outline, Outline] | None]
+    pairs: Callable[[Outline, Problem], list[Pair] | None]
+    looks: str
+    loss: bool
+
+    def read(self, returned: Outline, problem: Problem) -> Found | None:
+        """Return what is found, or None where it does not lie so."""
+        parts = self.split(returned)
+        if parts is None:
+            return None
+        number = as_array(parts[0]) if self.loss else np.full(1, np.nan)
+        pairs = self.pairs(parts[1], problem)
+        if number is None or number.size != 1 or pairs is None:
+            return None
+        return float(number.reshape(())), pairs
 
 
 def as_array(item: Outline) -> Floats | None:
@@ -249,20 +252,25 @@ def as_array(item: Outline) -> Floats | None:
     return np.stack(rows) if rows and len({row.shape for row in rows}) == 1 else None
 
 
-def _arrays(items: Outline) -> list[Floats] | None:
-    if not isinstance(items, tuple):
+def _arrays(items: Outline, count: int | None = None) -> list[Floats] | None:
+    """Return the arrays of a list, of so many; None for anything else."""
+    if not isinstance(items, tuple) or count not in (None, len(items)):
         return None
-    arrays = [as_array(item) for item in items]
-    kept = [array for array in arrays if array is not None]
-    return kept if len(kept) == len(arrays) else None
+    kept = [array for item in items if (array := as_array(item)) is not None]
+    return kept if len(kept) == len(items) else None
+
+
+def _lists(items: Outline, outer: int, inner: int) -> list[list[Floats]] | None:
+    """Return so many lists of so many arrays each; None for anything else."""
+    if not isinstance(items, tuple) or len(items) != outer:
+        return None
+    kept = [arrays for item in items if (arrays := _arrays(item, inner)) is not None]
+    return kept if len(kept) == outer else None
 
 
 def _pairs(grads: Outline, problem: Problem) -> list[Pair] | None:
-    if not isinstance(grads, tuple) or len(grads) != problem.network.depth:
-        return None
-    pairs = [_arrays(pair) for pair in grads]
-    kept = [(pair[0], pair[1]) for pair in pairs if pair is not None and len(pair) == 2]
-    return kept if len(kept) == len(pairs) else None
+    pairs = _lists(grads, problem.network.depth, 2)
+    return None if pairs is None else [(w, b) for w, b in pairs]
 
 
 def _turned_pairs(grads: Outline, problem: Problem) -> list[Pair] | None:
@@ -273,28 +281,19 @@ def _turned_pairs(grads: Outline, problem: Problem) -> list[Pair] | None:
 
 
 def _alternating(grads: Outline, problem: Problem) -> list[Pair] | None:
-    arrays = _arrays(grads)
-    if arrays is None or len(arrays) != 2 * problem.network.depth:
-        return None
-    return list(zip(arrays[::2], arrays[1::2], strict=True))
+    arrays = _arrays(grads, 2 * problem.network.depth)
+    return None if arrays is None else list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
 def _weights_then_biases(grads: Outline, problem: Problem) -> list[Pair] | None:
-    arrays = _arrays(grads)
     depth = problem.network.depth
-    if arrays is None or len(arrays) != 2 * depth:
-        return None
-    return list(zip(arrays[:depth], arrays[depth:], strict=True))
+    arrays = _arrays(grads, 2 * depth)
+    return None if arrays is None else list(zip(arrays[:depth], arrays[depth:], strict=True))
 
 
 def _two_lists(grads: Outline, problem: Problem) -> list[Pair] | None:
-    if not isinstance(grads, tuple) or len(grads) != 2:
-        return None
-    weights, biases = _arrays(grads[0]), _arrays(grads[1])
-    depth = problem.network.depth
-    if weights is None or biases is None or not len(weights) == len(biases) == depth:
-        return None
-    return list(zip(weights, biases, strict=True))
+    lists = _lists(grads, 2, problem.network.depth)
+    return None if lists is None else list(zip(*lists, strict=True))
 
 
 def _dictionary(grads: Outline, problem: Problem) -> list[Pair] | None:
@@ -319,18 +318,14 @@ def _vector(grads: Outline, problem: Problem) -> list[Pair] | None:
     array = as_array(grads)
     if array is None or array.ndim != 1 or array.size != problem.params.size:
         return None
-    pairs, start = [], 0
-    for w, b in problem.params.pairs:
-        middle, end = start + w.size, start + w.size + b.size
-        pairs.append((array[start:middle].reshape(w.shape), array[middle:end]))
-        start = end
-    return pairs
+    tensors = problem.params.values()
+    parts = np.split(array, np.cumsum([tensor.size for tensor in tensors])[:-1])
+    shaped = (part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True))
+    return list(in_order(shaped).pairs)
 
-
-_Reader = Callable[[Outline, Problem], list[Pair] | None]
 
 #: How a gradient can lie, and what to say of it.
-_GRADIENTS: tuple[tuple[_Reader, str], ...] = (
+_GRADIENTS = (
     (_pairs, ""),
     (_turned_pairs, "pairs (db, dW), the bias gradient first"),
     (_alternating, "one row dW1, db1, dW2, ..., not in pairs"),
@@ -340,65 +335,36 @@ _GRADIENTS: tuple[tuple[_Reader, str], ...] = (
     (_vector, "one flat vector"),
 )
 
-#: The order of the layers in what is returned.
-ORDERS: dict[str, Callable[[list[Pair]], list[Pair]]] = {
-    "as it is": lambda pairs: pairs,
-    "reversed": lambda pairs: pairs[::-1],
-}
 
-_FIX = "Return (loss, [(dW, db), ...]): one pair a layer, that of layer 1 first."
+def _length(raw: Outline) -> int:
+    return len(raw) if isinstance(raw, tuple) else 0
 
 
-def _second(raw: Outline) -> tuple[Outline, Outline] | None:
-    return (raw[0], raw[1]) if isinstance(raw, tuple) and len(raw) == 2 else None
-
-
-def _first(raw: Outline) -> tuple[Outline, Outline] | None:
-    return (raw[1], raw[0]) if isinstance(raw, tuple) and len(raw) == 2 else None
-
-
-def _rest(raw: Outline) -> tuple[Outline, Outline] | None:
-    return (raw[0], raw[1:]) if isinstance(raw, tuple) and len(raw) > 2 else None
-
-
-def _alone(raw: Outline) -> tuple[Outline, Outline] | None:
-    return None, raw
-
-
-#: Where loss and gradient are, and what to say of it.
-_OUTER = (
-    (_second, "", True),
-    (_first, "Your function returns (gradient, loss), the other way round than agreed", True),
-    (_rest, "Your function returns the loss and the gradients in one row, not as two things", True),
-    (_alone, "Your function returns the gradient without the loss", False),
+#: Where loss and gradient are, what to say of it, and whether there is a loss.
+_OUTER: tuple[tuple[Callable[[Any], tuple[Outline, Outline] | None], str, bool], ...] = (
+    (lambda raw: (raw[0], raw[1]) if _length(raw) == 2 else None, "", True),
+    (
+        lambda raw: (raw[1], raw[0]) if _length(raw) == 2 else None,
+        "Your function returns (gradient, loss), the other way round than agreed",
+        True,
+    ),
+    (
+        lambda raw: (raw[0], raw[1:]) if _length(raw) > 2 else None,
+        "Your function returns the loss and the gradients in one row, not as two things",
+        True,
+    ),
+    (lambda raw: (None, raw), "Your function returns the gradient without the loss", False),
 )
 
 
 def packings() -> Iterator[Packing]:
     """Yield every way in which loss and gradient can lie, the agreed one first."""
     for split, outer, loss in _OUTER:
-        for reader, inner in _GRADIENTS:
+        for pairs, inner in _GRADIENTS:
             parts = [outer] if outer else []
             if inner:
                 parts.append(f"the gradient is {inner}" if outer else f"The gradient is {inner}")
-            text = f"{'; '.join(parts)}." if parts else ""
-            yield Packing(_reading(split, reader, loss), text, _FIX, loss)
-
-
-def _reading(
-    split: Callable[[Outline], tuple[Outline, Outline] | None], reader: _Reader, loss: bool
-) -> Callable[[Outline, Problem], Found | None]:
-    def read(raw: Outline, problem: Problem) -> Found | None:
-        parts = split(raw)
-        if parts is None:
-            return None
-        number = as_array(parts[0]) if loss else np.full(1, np.nan)
-        pairs = reader(parts[1], problem)
-        if number is None or number.size != 1 or pairs is None:
-            return None
-        return float(number.reshape(())), pairs
-
-    return read
+            yield Packing(split, pairs, f"{'; '.join(parts)}." if parts else "", loss)
 
 
 @dataclass(frozen=True)
@@ -409,8 +375,8 @@ class Form:
     ----------
     packing : Packing
         How the loss and the tensors lie in what is returned.
-    order : str
-        Key of :data:`ORDERS`.
+    reverse : bool
+        Whether the last layer comes first.
     turns : dict of str to Turn or None
         For each tensor; None where it fits no form.
     right : frozenset of str
@@ -420,7 +386,7 @@ class Form:
     """
 
     packing: Packing
-    order: str
+    reverse: bool
     turns: dict[str, Turn | None]
     right: frozenset[str]
     loss: bool
@@ -445,7 +411,7 @@ class Form:
     def arrays(self, returned: Outline, problem: Problem) -> Tensors:
         """Return the arrays by name, each in the form in which it came back."""
         found = self.packing.read(returned, problem)
-        return by_name(ORDERS[self.order](found[1])) if found is not None else Tensors()
+        return by_name(_first_layer_first(found, self.reverse)) if found is not None else Tensors()
 
     def read(self, problem: Problem, observation: Observation) -> Observation:
         """Read an answer of this form; one of the agreed form stays as it is."""
@@ -457,7 +423,7 @@ class Form:
         tensors = {}
         for name, array in self.arrays(observation.returned, problem).items():
             turn = self.turns[name]
-            back = turn.back(array, problem, int(name[1:])) if turn is not None else None
+            back = turn.back(array, problem, name) if turn is not None else None
             if back is None:
                 return observation
             tensors[name] = back
@@ -468,19 +434,23 @@ def forms(seen: Sequence[Seen]) -> Iterator[Form]:
     """Yield every way in which all answers can be read."""
     for packing in packings():
         read = [packing.read(s.returned, s.problem) for s in seen]
-        if any(r is None for r in read):
+        found = [each for each in read if each is not None]
+        if len(found) < len(read):
             continue
-        losses = [r[0] for r in read if r is not None]
         loss = not packing.loss or all(
-            same(np.array([found]), np.array([s.loss]), RIGHT)
-            for found, s in zip(losses, seen, strict=True)
+            same(np.array([number]), np.array([s.loss]), RIGHT)
+            for (number, _), s in zip(found, seen, strict=True)
         )
-        for order, turned in ORDERS.items():
-            arrays = [by_name(turned(r[1])) for r in read if r is not None]
+        for reverse in (False, True):
+            arrays = [by_name(_first_layer_first(each, reverse)) for each in found]
             best = {
                 name: best_turn(TURNS, name, [a[name] for a in arrays], seen)
                 for name in seen[0].right
             }
             turns = {name: turn for name, (turn, _) in best.items()}
             right = frozenset(name for name, (_, proven) in best.items() if proven)
-            yield Form(packing, order, turns, right, loss)
+            yield Form(packing, reverse, turns, right, loss)
+
+
+def _first_layer_first(found: Found, reverse: bool) -> list[Pair]:
+    return found[1][::-1] if reverse else found[1]

@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck.contract.protocol import ABSENT, Observation, Request
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass
-from gradcheck.networks.diagnosis.observations import Observations, same, textbook_pass
+from gradcheck.networks.diagnosis.observations import Observations, same
 from gradcheck.networks.diagnosis.other_forms import (
     LOST,
     RIGHT,
@@ -23,9 +23,9 @@ from gradcheck.networks.diagnosis.other_forms import (
     Seen,
     Turn,
     as_array,
+    backward_pass,
     best_turn,
     forms,
-    shape_of,
 )
 from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, localised, named
 from gradcheck.networks.problem import Floats, Problem
@@ -33,6 +33,8 @@ from gradcheck.networks.problem import Floats, Problem
 Questions = Generator[Request, Observation, Any]
 
 _AGREED = "Return (loss, [(dW, db), ...]): one pair a layer, in the shapes of W and b."
+
+_PACKED = "Return (loss, [(dW, db), ...]): one pair a layer, that of layer 1 first."
 
 _SHAPE = "Look at the line that forms it: a gradient has the shape of what it is the gradient of."
 
@@ -182,9 +184,8 @@ def _described(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
         return
     sure = " So read, every number is right." if form.whole else ""
     if form.packing.looks and (fits or form.whole):
-        yield _returned(f"{form.packing.looks}{sure}", form.packing.fix)
-    reversed_layers = form.order != "as it is"
-    if reversed_layers and (fits or form.whole):
+        yield _returned(f"{form.packing.looks}{sure}", _PACKED)
+    if form.reverse and (fits or form.whole):
         diagnosis = _returned(
             "The gradients come back last layer first: their shapes are those of the layers in "
             f"reverse.{sure}",
@@ -195,7 +196,7 @@ def _described(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
             name = BugAtPlace("layers_returned_in_reverse", "returned_gradient", None)
             diagnosis = replace(diagnosis, name=name, certainty="named")
         yield diagnosis
-    if fits or not (form.packing.looks or reversed_layers):
+    if fits or not (form.packing.looks or form.reverse):
         yield from _of_tensors(form, seen)
 
 
@@ -218,18 +219,14 @@ def _of_tensors(form: Form, seen: list[Seen]) -> Iterator[Diagnosis]:
     for members in groups.values():
         # where its shape is the right one by chance, nothing is to be seen
         (tensor, _, _), *_ = members
-        kind, layer = tensor[0], int(tensor[1:])
-        shown = [
-            (each[tensor], s.problem)
-            for each, s in zip(returned, seen, strict=True)
-            if each[tensor].shape != shape_of(s.problem, kind, layer)
-        ]
-        array, problem = shown[-1] if shown else (returned[-1][tensor], seen[-1].problem)
+        every = [(each[tensor], s.problem) for each, s in zip(returned, seen, strict=True)]
+        shown = [(array, p) for array, p in every if array.shape != p.params[tensor].shape]
+        array, problem = (shown or every)[-1]
         yield _of_group(members, _of_shape(tensor, array, problem))
 
 
 def _of_shape(tensor: str, array: Floats, problem: Problem) -> str:
-    expected = shape_of(problem, tensor[0], int(tensor[1:]))
+    expected = problem.params[tensor].shape
     return (
         f"d{tensor} has shape {array.shape} where {expected} is expected, for {_samples(problem)}"
     )
@@ -277,7 +274,7 @@ def _wrong_product(name: str, arrays: Sequence[Floats], seen: Sequence[Seen]) ->
     layer = int(name[1:])
     if name[0] != "W":
         return None
-    passes = [_worked(s.problem) for s in seen]
+    passes = [backward_pass(s.problem) for s in seen]
     for slug, factors in _FACTORS.items():
         inputs, delta = factors(layer)
         if delta <= passes[0].last and all(
@@ -286,13 +283,6 @@ def _wrong_product(name: str, arrays: Sequence[Floats], seen: Sequence[Seen]) ->
             bug, place = CATALOGUE[slug], BugAtPlace(slug, "weight_gradient", layer)
             return named(bug, [place], seen[0].problem.network)
     return None
-
-
-def _worked(problem: Problem) -> Pass:
-    p = textbook_pass(problem)
-    for layer in range(p.last, 0, -1):
-        p.propagate(layer)
-    return p
 
 
 def _is_product(array: Floats, p: Pass, inputs: int, delta: int) -> bool:
