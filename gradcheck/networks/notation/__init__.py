@@ -17,7 +17,7 @@ from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.reading.layout import AT_ONE, Layout, widen, wider
 
 if TYPE_CHECKING:
-    from gradcheck.networks.notation.formula import Lay, Quantity
+    from gradcheck.networks.notation.formula import Quantity
 
 
 #: What is said where the code's own names are not known.
@@ -158,8 +158,10 @@ class Notation:
     def columns(self) -> bool:
         """Whether a sample is a column."""
         # W x of a vector is written as of a column, x W as of a row
-        vector_in_columns = self.one_by_one and self.layout.weights == "out x in"
-        return vector_in_columns or self.layout.samples in ("columns", "one column")
+        return (self.one_by_one and self.out_by_in) or self.layout.samples in (
+            "columns",
+            "one column",
+        )
 
     @property
     def _upright(self) -> bool:
@@ -171,13 +173,19 @@ class Notation:
         """Whether a call takes one sample, which is no matrix."""
         return self.layout.samples in ("one vector", "one list")
 
-    @cached_property
-    def lay(self) -> "Lay":
-        """Which arrays are kept the other way."""
-        from gradcheck.networks.notation.formula import Lay
+    @property
+    def out_by_in(self) -> bool:
+        """Whether the weights of a unit are a row."""
+        return self.layout.weights == "out x in"
 
-        out_by_in, shifted = self.layout.weights == "out x in", self.layout.bias == "first"
-        return Lay(self.columns, out_by_in, self.layout.threshold, shifted, self.bare)
+    @property
+    def keepdims(self) -> bool:
+        """Whether sums over the samples keep their axis."""
+        return self._bias_form == "row" or (self._upright and self._bias_form == "column")
+
+    @property
+    def _bias_form(self) -> str:
+        return self.form or ("column" if self._upright else "")
 
     @property
     def inside(self) -> bool:
@@ -213,9 +221,7 @@ class Notation:
             text = spoken._name(each, layer, depth)
             return text.replace("'", "") if python else text
 
-        keepdims = self.form == "row" or (self._upright and self.form in ("column", ""))
-        writing = Writing(name, python, self.columns, keepdims, self.one_by_one)
-        return writing.write(laid_out(parse(text), self.lay))
+        return Writing(name, python, self).write(laid_out(parse(text), self))
 
     def name(self, quantity: str, layer: int | None = None) -> str:
         """Return what a quantity of a layer is called: ``W2``, ``dZ2``, ``Theta1[:, 1:]``."""
@@ -259,7 +265,7 @@ class Notation:
             index = {"first": ":1", "last": "-1:"}[self.layout.bias]
         else:
             index = {"first": "0", "last": "-1"}[self.layout.bias]
-        if self.lay.out_by_in:
+        if self.out_by_in:
             return f"[:, {index}]"
         turned = ".T" if quantity.endswith("b") and self._upright else ""
         return f"[{index}]{turned}"
@@ -304,7 +310,7 @@ class Notation:
         ``input`` and ``output`` are the lines of the weights from an input, to a unit.
         """
         sample, unit = ("column", "row") if self.columns else ("row", "column")
-        source, target = ("column", "row") if self.lay.out_by_in else ("row", "column")
+        source, target = ("column", "row") if self.out_by_in else ("row", "column")
         axis = int(self.columns)
         bias = ("a threshold, which is subtracted", "a bias, which is added")
         signs = ("subtract", "add") if self.layout.threshold else ("add", "subtract")
@@ -320,9 +326,7 @@ class Notation:
             "units at": str(1 - axis),
             "shape of samples": "(n, N)" if self.columns else "(N, n)",
             "shape of targets": "(1, N)" if self.columns else "(N, 1)",
-            "shape of a bias": {"column": "(n, 1)", "row": "(1, n)"}.get(
-                self.form or ("column" if self._upright else ""), "(n,)"
-            ),
+            "shape of a bias": {"column": "(n, 1)", "row": "(1, n)"}.get(self._bias_form, "(n,)"),
             "turned": "not transposed" if self._back_turned else "transposed",
             "not the bias": bias[self.layout.threshold],
             "bias sign": f"As {bias[not self.layout.threshold]}, it has the gradient {gradient}.",
@@ -335,7 +339,7 @@ class Notation:
     @property
     def _back_turned(self) -> bool:
         """Whether going back takes the transposed matrix: that of x W, or of W x."""
-        return self.columns == self.lay.out_by_in
+        return self.columns == self.out_by_in
 
     # ---- numbers -------------------------------------------------------------------------
 
@@ -347,14 +351,14 @@ class Notation:
 
     def weights(self, values: Floats) -> Floats:
         """Lay a matrix of weights out, in x out."""
-        return values.T if self.lay.out_by_in else values
+        return values.T if self.out_by_in else values
 
     def biases(self, values: Floats) -> Floats:
         """Lay biases out, or their gradient."""
         signed = -values if self.layout.threshold else values
-        if self.form == "column" or (self._upright and self.form == ""):
+        if self._bias_form == "column":
             return signed[:, None]
-        return signed[None, :] if self.form == "row" else signed
+        return signed[None, :] if self._bias_form == "row" else signed
 
     def own_network(self, network: Network) -> Network:
         """Return the network as the author of the code has it: without biases it is wider."""
@@ -417,7 +421,7 @@ class Notation:
             row, column = 0 if first else network.shapes[layer - 1][0], index[0]
             on = AT_ONE[network.activations[layer - 2]] if self.bare and layer > 1 else 1.0
             factor = sign * on
-        at = (column, row) if self.lay.out_by_in else (row, column)
+        at = (column, row) if self.out_by_in else (row, column)
         return f"{self.spelling.at('W', layer)}[{at[0]},{at[1]}]", factor
 
     def describe(self) -> dict[str, Any]:

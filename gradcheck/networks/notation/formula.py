@@ -14,7 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from gradcheck.networks.notation import Notation
 
 #: What an array is: one row a sample; a matrix of weights; one number a unit; a number.
 Kind = Literal["samples", "weights", "units", "number"]
@@ -181,67 +184,43 @@ def shape_of(formula: Formula) -> tuple[str, ...]:
     return ()
 
 
-@dataclass(frozen=True)
-class Lay:
-    """Which arrays are kept the other way.
-
-    Attributes
-    ----------
-    columns : bool
-        Samples are columns.
-    out_by_in : bool
-        Weights are out x in.
-    thresholds : bool
-        Biases are subtracted: a name stands for the negative.
-    shifted : bool
-        Biases stand before the weights of the first input.
-    bare : bool
-        There are no biases: what a unit gives that is always on is in the products.
-    """
-
-    columns: bool = False
-    out_by_in: bool = False
-    thresholds: bool = False
-    shifted: bool = False
-    bare: bool = False
-
-    def turns(self, shape: tuple[str, ...]) -> bool:
-        """Whether an array that runs so is kept the other way."""
-        return len(shape) == 2 and (self.columns if "N" in shape else self.out_by_in)
-
-
-def laid_out(formula: Formula, lay: Lay) -> Formula:
+def laid_out(formula: Formula, notation: "Notation") -> Formula:
     """Return the formula of the code's arrays for the array as the code keeps it."""
+    layout = notation.layout
+
+    def turns(shape: tuple[str, ...]) -> bool:
+        """Whether an array that runs so is kept the other way."""
+        return len(shape) == 2 and (notation.columns if "N" in shape else notation.out_by_in)
 
     def own(part: Formula) -> Formula:
         match part:
             case Quantity():
-                if part.kind == "units" and lay.thresholds:
+                if part.kind == "units" and layout.threshold:
                     return Minus(part)
-                return Turned(part) if lay.turns(shape_of(part)) else part
+                return Turned(part) if turns(shape_of(part)) else part
             case Operation(sign="+" | "-", left=left, right=right) if (
-                lay.bare and len(shape_of(left)) == 2 and shape_of(right) == ("n",)
+                notation.bare and len(shape_of(left)) == 2 and shape_of(right) == ("n",)
             ):
                 return own(left)
             case Operation():
                 return replace(part, left=own(part.left), right=own(part.right))
             case Applied(function="total" | "mean", of=of):
                 # a sum over samples is one number a unit, whichever way the samples lie
-                return replace(part, of=Turned(own(of)) if lay.columns else own(of))
+                return replace(part, of=Turned(own(of)) if notation.columns else own(of))
             case Minus() | Turned() | Applied():
                 return replace(part, of=own(part.of))
             case Entry() if part.of.kind == "weights":
                 source, target = part.indices
-                source = f"{source}+1" if lay.shifted else source
-                source = "1" if source == "0+1" else source
-                placed = (target, source) if lay.out_by_in else (source, target)
+                if layout.bias == "first":  # biases stand before the weights of the first input
+                    source = "1" if source == "0" else f"{source}+1"
+                placed = (target, source) if notation.out_by_in else (source, target)
                 return replace(part, indices=placed)
         return part
 
     whole, shape = own(formula), shape_of(formula)
-    if lay.turns(shape):
+    if turns(shape):
         whole = Turned(whole)
-    if shape == ("n",) and lay.thresholds:
+    if shape == ("n",) and layout.threshold:
         whole = Minus(whole)
     return _simple(whole, turn=False)
 
@@ -301,19 +280,13 @@ class Writing:
     name : callable
         Writes a name without its transpose.
     python : bool
-    columns : bool
-        For the axis of a sum over the samples.
-    keepdims : bool
-        Sums over the samples keep their axis.
-    single : bool
-        There is one sample, a vector: products over the samples are outer ones.
+    notation : Notation
+        Of one sample, a vector, products over the samples are outer ones.
     """
 
     name: Callable[[Quantity], str]
-    python: bool = False
-    columns: bool = False
-    keepdims: bool = False
-    single: bool = False
+    python: bool
+    notation: "Notation"
 
     def write(self, formula: Formula) -> str:
         """Write a formula."""
@@ -339,7 +312,7 @@ class Writing:
                 return self._operation(part)
 
     def _turned(self, name: Quantity) -> str:
-        turned = name.turned and not (self.single and name.kind == "samples")
+        turned = name.turned and not (self.notation.one_by_one and name.kind == "samples")
         return self.name(name) + (self._transpose if turned else "")
 
     @property
@@ -350,12 +323,12 @@ class Writing:
         inner, function = self.write(part.of), part.function
         if function in ("total", "mean"):
             word = "sum" if function == "total" else "mean"
-            if self.single:
+            if self.notation.one_by_one:
                 return inner
             if not self.python:
                 return f"{word}({inner})"
-            keep = ", keepdims=True" if self.keepdims else ""
-            return f"np.{word}({inner}, axis={int(self.columns)}{keep})"
+            keep = ", keepdims=True" if self.notation.keepdims else ""
+            return f"np.{word}({inner}, axis={int(self.notation.columns)}{keep})"
         if function == "abs" and not self.python:
             return f"|{inner}|"
         if function.startswith("reshaped"):
@@ -385,7 +358,9 @@ class Writing:
         return f"{left} {f'{part.sign} ' if shown else ''}{right}", _PRODUCT
 
     def _over_samples(self, part: Operation) -> bool:
-        return self.single and all("N" in shape_of(side) for side in (part.left, part.right))
+        return self.notation.one_by_one and all(
+            "N" in shape_of(side) for side in (part.left, part.right)
+        )
 
     def _within(self, part: Formula, least: int) -> str:
         text, holds = self._written(part)
