@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 #: What is said where the code's own names are not known.
-NEUTRAL: Mapping[str, str] = {"x": "x", "y": "y"}
+_NEUTRAL = ("x", "y")
 
 #: What may stand in a record as a name: an identifier, indices, keys. Nothing else is believed.
 _NAME = re.compile(r"[A-Za-z_][\w.]*(\[[\w'\"{}.:,-]+\])*(\{l\}|\{i\})?\w*")
@@ -54,20 +54,19 @@ class Spelling:
 
     def at(self, quantity: str, layer: int) -> str:
         """Return the name of a quantity of a layer."""
-        plain = quantity if quantity in NEUTRAL else f"{quantity}{layer}"
+        plain = quantity if quantity in _NEUTRAL else f"{quantity}{layer}"
         return self.names.get(plain, plain)
 
     def stem(self, quantity: str) -> str:
         """Return the name of a quantity of any layer: what all of them have in common."""
-        mine = [
-            (name, number)
+        stems = {
+            name.removesuffix(number) if name.endswith(number) else ""
             for key, name in self.names.items()
             if (number := key.removeprefix(quantity)).isdigit() and key.startswith(quantity)
-        ]
-        stems = {name.removesuffix(number) for name, number in mine if name.endswith(number)}
-        if mine and len(stems) == 1 and all(name.endswith(number) for name, number in mine):
+        }
+        if len(stems) == 1 and "" not in stems:
             return stems.pop()
-        return self.names.get(quantity, quantity) if quantity in NEUTRAL else quantity
+        return self.names.get(quantity, quantity) if quantity in _NEUTRAL else quantity
 
     def without(self, quantity: str) -> "Spelling":
         """Return it without the names of a quantity."""

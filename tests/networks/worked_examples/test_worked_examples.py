@@ -15,8 +15,7 @@ from gradcheck.networks.worked_examples.classification import (
     moons,
     share_right,
 )
-from gradcheck.networks.worked_examples.descent import fit
-from gradcheck.networks.worked_examples.two_sigmoid_layers import START
+from gradcheck.networks.worked_examples.small_systems import START, fit
 from gradcheck.networks.worked_examples.worked_example import above, below, chunks, printed
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import shipped
