@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss_differs
+from gradcheck.comparison.compare import FLOAT64, Arithmetic, judge_tensor, loss_differs, within
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.contract.protocol import Observation
-from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.definitions import LOSSES, loss_of
 from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
 from gradcheck.networks.diagnosis.recover_deltas import recover_deltas
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.notation import NATIVE, Notation
-from gradcheck.networks.problem import Floats, Network, Problem
+from gradcheck.networks.problem import Floats, Problem
 from gradcheck.oracle.estimate import UNIT
 from gradcheck.reading.layout import AT_ONE
 
@@ -47,8 +46,8 @@ class Line:
     quantity: str
     formula: str
     right: Floats
-    code: Any
-    differs: bool
+    code: Any = None
+    differs: bool = False
 
 
 def by_hand(
@@ -82,76 +81,70 @@ def by_hand(
         return [*hand.forward(), *hand.backward()]
 
 
+@dataclass
 class _Hand:
     """Works a problem through."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        observation: Observation,
-        truth: Truth,
-        notation: Notation,
-        arithmetic: Arithmetic,
-    ) -> None:
-        self.problem, self.observation, self.truth = problem, observation, truth
-        self.notation, self.arithmetic = notation, arithmetic
-        self.network: Network = problem.network
-        self.p: Pass = textbook_pass(notation.own_problem(problem))
-        found = recover_deltas(problem, observation, SAME, factor=1.0)
+    problem: Problem
+    observation: Observation
+    truth: Truth
+    notation: Notation
+    arithmetic: Arithmetic
+
+    def __post_init__(self) -> None:
+        self.network = self.problem.network
+        self.p = textbook_pass(self.notation.own_problem(self.problem))
+        self.plain = textbook_pass(self.problem)  # of the network as it is read
+        self.claims = self.observation.tensors
+        found = recover_deltas(self.problem, self.observation, SAME, factor=1.0)
         layers = [wrong.layer for wrong in found.wrong_rules]
         # where dW and db go with no common delta, what the code's delta was is a guess
         guessed = max((layer for layer in layers if layers.count(layer) > 1), default=0)
         self.deltas = {at: delta for at, delta in found.deltas.items() if at > guessed}
-        self.claims = observation.tensors
-        self.plain = textbook_pass(problem)  # of the network as it is read
-
-    def _name(self, quantity: str, layer: int) -> str:
-        return self.notation.name(quantity, layer)
 
     def forward(self) -> list[Line]:
         """The steps up to the loss."""
         lines, p, tell = [], self.p, self.notation
         product = "inputs @ W" if tell.bare else "inputs @ W + b"
         for layer in range(1, p.last + 1):
-            z, a = self._name("z", layer), self._name("a", layer)
-            lines.append(_given(z, tell.formula(product, layer), tell.samples(p.z[layer])))
+            z, a = tell.name("z", layer), tell.name("a", layer)
+            lines.append(Line(z, tell.formula(product, layer), tell.samples(p.z[layer])))
             activation = self.network.activations[layer - 1]
-            lines.append(_given(a, f"{activation}({z})", tell.samples(p.a[layer])))
+            lines.append(Line(a, f"{activation}({z})", tell.samples(p.a[layer])))
         loss, claimed = np.array(loss_of(self.problem)), np.array(self.observation.loss)
         off = loss_differs(self.observation.loss, self.truth, self.arithmetic)
-        lines.append(Line("loss", _loss_formula(self.network), loss, claimed, bool(off)))
-        return lines
+        text = LOSSES[self.network.loss].formula or self.network.loss
+        text += f", {self.network.reduction} over samples"
+        text += " + penalty" if self.network.l2 else ""
+        return [*lines, Line("loss", text, loss, claimed, off)]
 
     def backward(self) -> list[Line]:
         """The steps from the loss down."""
         lines = []
         for layer in range(self.p.last, 0, -1):
-            lines.append(self._delta(layer))
-            lines += [self._weights(layer), *([] if self.notation.bare else [self._biases(layer)])]
+            lines += [self._delta(layer), self._weights(layer)]
+            lines += [] if self.notation.bare else [self._biases(layer)]
         return lines
 
     def _delta(self, layer: int) -> Line:
         delta, expected = (p.propagate(layer) for p in (self.p, self.plain))
         own = self.deltas.get(layer)
-        coarse = self.arithmetic.unit / UNIT
-        wrong = own is not None and not np.allclose(
-            own, expected, rtol=min(1e-7 * coarse, 1e-2), atol=min(1e-12 * coarse, 1e-4)
-        )
-        tell = self.notation
+        tell, coarse = self.notation, self.arithmetic.unit / UNIT
+        limit = min(1e-12 * coarse, 1e-4) + min(1e-7 * coarse, 1e-2) * np.abs(expected)
+        wrong = own is not None and not within(own, expected, limit)
         part, formula = 1.0, self._delta_formula(layer)
-        if tell.mean_in_delta and self._scale():
+        if tell.mean_in_delta and self._scale:
             part = float(self.p.apply("scale"))
-            if layer == self.p.last:
-                formula += self._scale()
+            formula += self._scale if layer == self.p.last else ""
         if own is not None:
             own = tell.samples(self._with_unknown(part * own, layer))
-        return Line(self._name("delta", layer), formula, tell.samples(part * delta), own, wrong)
+        return Line(tell.name("delta", layer), formula, tell.samples(part * delta), own, wrong)
 
     def _weights(self, layer: int) -> Line:
         tell, kinds = self.notation, ("W", "b") if self.notation.bare else ("W",)
-        text = tell.formula("inputs.T @ delta", layer) + self._scale_of_gradients()
+        text = tell.formula("inputs.T @ delta", layer) + self._scale_of_gradients
         if self.network.l2:
-            text += f" + l2 {self._name('W', layer)}"
+            text += f" + l2 {tell.name('W', layer)}"
         right = self.p.apply("weight_gradient", layer)
         code = self.claims[f"W{layer}"]
         if tell.bare:
@@ -159,16 +152,16 @@ class _Hand:
             code = np.vstack((code, on * self.claims[f"b{layer}"]))
         shown = tell.weights(self._with_unknown(code, layer))
         differs = any(self._off(f"{kind}{layer}") for kind in kinds)
-        return Line(self._name("dW", layer), text, tell.weights(right), shown, differs)
+        return Line(tell.name("dW", layer), text, tell.weights(right), shown, differs)
 
     def _biases(self, layer: int) -> Line:
-        tell, name, delta = self.notation, f"b{layer}", self._name("delta", layer)
+        tell, name, delta = self.notation, f"b{layer}", self.notation.name("delta", layer)
         sign = "-" if tell.layout.threshold else ""
         text = sign + (delta if tell.one_by_one else f"sum of {delta} over samples")
-        text += "" if tell.one_by_one else self._scale_of_gradients()
+        text += "" if tell.one_by_one else self._scale_of_gradients
         right, code = self.p.apply("bias_gradient", layer), self.claims[name]
         values = tell.biases(right), tell.biases(code)
-        return Line(self._name("db", layer), text, *values, self._off(name))
+        return Line(tell.name("db", layer), text, *values, self._off(name))
 
     def _off(self, name: str) -> bool:
         judgement = judge_tensor(name, self.claims[name], self.truth, self.arithmetic)
@@ -180,20 +173,22 @@ class _Hand:
             return values
         return np.hstack((values.astype(object), np.full((len(values), 1), UNKNOWN)))
 
+    @property
     def _scale(self) -> str:
         n = len(self.p.y)
         return "" if self.network.reduction == "sum" or n == 1 else f" / {n}"
 
+    @property
     def _scale_of_gradients(self) -> str:
-        return "" if self.notation.mean_in_delta else self._scale()
+        return "" if self.notation.mean_in_delta else self._scale
 
     def _delta_formula(self, layer: int) -> str:
         network, activation = self.network, self.network.activations[layer - 1]
-        slope = f"{activation}'({self._name('z', layer)})"
+        slope = f"{activation}'({self.notation.name('z', layer)})"
         if layer < network.depth:
             back = self.notation.formula("delta[up] @ W[up].T", layer)
             return back if activation == "identity" else f"{back} * {slope}"
-        residual = f"({self._name('a', layer)} - {self.notation.name('y')})"
+        residual = f"({self.notation.name('a', layer)} - {self.notation.name('y')})"
         loss = LOSSES[network.loss]
         if loss.cancels:
             return residual
@@ -201,12 +196,3 @@ class _Hand:
         if activation == "softmax":
             return f"(diag(a) - a a^T) {upstream}"
         return upstream + ("" if activation == "identity" else f" * {slope}")
-
-
-def _given(quantity: str, formula: str, value: Floats) -> Line:
-    return Line(quantity, formula, value, None, differs=False)
-
-
-def _loss_formula(network: Network) -> str:
-    text = LOSSES[network.loss].formula or network.loss
-    return f"{text}, {network.reduction} over samples" + (" + penalty" if network.l2 else "")

@@ -159,9 +159,7 @@ class DenseNetworks:
         return list(dict.fromkeys((*first, *logarithmic[:_CALIBRATED_ON])))
 
     def conventions(
-        self,
-        answers: Mapping[Problem, Observation],
-        off: Callable[[Arithmetic], Sequence[Problem]],
+        self, answers: Mapping[Problem, Observation], off: Callable[[Arithmetic], Sequence[Problem]]
     ) -> Generator[Request, Observation, Arithmetic]:
         """Find what the code's loss means otherwise than the definition, by its answers."""
         return (yield from loss_conventions.conventions(self.truths, answers, off))

@@ -290,8 +290,7 @@ BUGS = {
         why="A loop starts at 1, because 0 was the bias in another layout.",
         mend="Let the loop start at the first unit.",
         rules=after(
-            "propagate",
-            lambda p, layer, back: np.where(np.arange(back.shape[1]) == 0, 0.0, back),
+            "propagate", lambda p, layer, back: np.where(np.arange(back.shape[1]) == 0, 0.0, back)
         ),
     ),
 }

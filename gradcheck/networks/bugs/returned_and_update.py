@@ -108,9 +108,7 @@ _DECAY = Free(
 )
 
 _RATE = Free(
-    "learning_rate",
-    lambda own: _stepping(lambda w, dw, rate: w - own * dw),
-    "{W - # * dW}",
+    "learning_rate", lambda own: _stepping(lambda w, dw, rate: w - own * dw), "{W - # * dW}"
 )
 
 _DECAY_IN_STEP = Free(

@@ -332,10 +332,7 @@ class Textbook:
         """Run backward from a finished forward, and return the gradient."""
         for layer in range(p.last, 0, -1):
             p.propagate(layer)
-            p.grads[layer] = (
-                p.apply("weight_gradient", layer),
-                p.apply("bias_gradient", layer),
-            )
+            p.grads[layer] = (p.apply("weight_gradient", layer), p.apply("bias_gradient", layer))
             p.apply("visit", layer)
         grads: list[Pair] = p.apply("returned")
         return grads

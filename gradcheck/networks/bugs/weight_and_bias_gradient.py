@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.networks.bugs.bug import OWN_RATE, Bug, Site
-from gradcheck.networks.bugs.textbook import (
-    Pass,
-    Rule,
-    activation,
-    after,
-    bias_sum,
-    weight_product,
-)
+from gradcheck.networks.bugs.textbook import Pass, Rule, activation, after, bias_sum, weight_product
 from gradcheck.networks.problem import Floats
 
 WEIGHTS = Site(

@@ -27,11 +27,7 @@ from gradcheck.networks.diagnosis.hypotheses import (
     plain_number,
 )
 from gradcheck.networks.diagnosis.observations import Observations, multiple_of, same
-from gradcheck.networks.diagnosis.probe_setup import (
-    ProbeSetup,
-    other_targets,
-    other_weights_above,
-)
+from gradcheck.networks.diagnosis.probe_setup import ProbeSetup, other_targets, other_weights_above
 from gradcheck.networks.diagnosis.recover_deltas import (
     FACTOR,
     RecoveredDeltas,
