@@ -142,11 +142,7 @@ def _entry(activation: str, named: list[Bug], points: Floats) -> dict[str, Any]:
 def sampled(rule: Rule, activation: str, grid: Floats) -> Floats | None:
     """Evaluate a rule for the derivative at single points.
 
-    Returns
-    -------
-    values : array or None
-        None when the rule is no function of z: it reaches for another layer, or mixes
-        the samples.
+    None when it is no function of z: it reaches for another layer, or mixes the samples.
     """
     network = Network((1, 1), (activation,), "half_squared_error")
     column = grid[:, None]

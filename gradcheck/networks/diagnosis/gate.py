@@ -55,16 +55,7 @@ NETWORKS_ASKED, NETWORKS_SIMULATED = 3, 40
 def separate(
     setup: ProbeSetup, networks: Iterable[Network], ranking: Ranking
 ) -> Generator[Request, Observation, Ranking]:
-    """Drop from a class what another network shows it not to be.
-
-    Parameters
-    ----------
-    setup : ProbeSetup
-    networks : iterable of Network
-        That the code handles.
-    ranking : Ranking
-        Of the class.
-    """
+    """Drop from a class what other networks, that the code handles, show it not to be."""
     fitting = ranking.fitting
     others = [n for n in dict.fromkeys(networks) if n != setup.network][:NETWORKS_SIMULATED]
     for _ in range(NETWORKS_ASKED):

@@ -203,16 +203,9 @@ def another_number(
 ) -> list[Diagnosis]:
     """Name a bug of which only the number differs from the catalogue's.
 
-    What such a bug computes is linear in its number, so that two simulations, with 0 and with
-    1, give the number that fits best. It is accepted as any other hypothesis is: if nothing of
-    the error is left, on problems that it was not fitted to.
-
-    Parameters
-    ----------
-    setup : ProbeSetup
-    observations : Observations
-        The number is fitted to the first answer.
-    listed : sequence of Hypothesis
+    What such a bug computes is linear in its number, so that two simulations of the first answer,
+    with 0 and with 1, give the number that fits best. It is accepted as any other hypothesis is:
+    if nothing of the error is left, on problems too that it was not fitted to.
     """
     if not observations.answers or observations.answers[0].failure is not None:
         return []
@@ -386,15 +379,6 @@ def two_bugs(
     Trying all pairs would take minutes. But one of two bugs alone mostly explains some
     tensor: what lies above the other, or what the other has no part in. So the bugs that
     explain most come first, and only those are paired with all others.
-
-    Parameters
-    ----------
-    setup : ProbeSetup
-    observations : Observations
-    held_out : Observations
-        Problems on which the pair has to hold without being chosen on them.
-    listed : sequence of Hypothesis
-        None of which explains everything alone.
     """
     network = setup.network
     listed = [h for h in listed if h.bug.site != NOT_IN_PAIRS]

@@ -66,18 +66,7 @@ def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[
 
 
 def textbook_pass(problem: Problem, forward: Mapping[str, Rule] | None = None) -> Pass:
-    """Run a forward on a problem; its backward is left to the caller.
-
-    Parameters
-    ----------
-    problem : Problem
-    forward : mapping of str to callable, optional
-        Rules of a forward that is known to be wrong, and how.
-
-    Returns
-    -------
-    Pass
-    """
+    """Run a forward on a problem, with rules that are known to be wrong; no backward."""
     code = Textbook(forward)
     p = Pass(
         problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
@@ -120,19 +109,8 @@ def unexplained(
 ) -> float:
     """Return what part of the error a hypothesis leaves in the tensor that it explains worst.
 
-    Infinite if it fails where the code answers, or the other way round.
-
-    Parameters
-    ----------
-    observations : Observations
-    rules : mapping of str to callable
-        The textbook's rules that the hypothesis replaces.
-    noise : float
-        Relative roundoff of the code under test.
-    enough : float
-        Stop asking once this much is left.
-    simulation : callable
-        What makes code of rules.
+    Infinite if it fails where the code answers, or the other way round. ``noise`` is the relative
+    roundoff of the code; once ``enough`` is left, no more is asked.
     """
     worst = 0.0
     for lefts in _lefts(observations, rules, noise, simulation):

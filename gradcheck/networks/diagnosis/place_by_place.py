@@ -230,15 +230,8 @@ def _localised(
 ) -> Generator[Request, Observation, Diagnosis]:
     """Find the site of a wrong rule that no catalogued bug explains; asks one more problem.
 
-    Parameters
-    ----------
-    wrong : WrongRule
-    recovered : list of RecoveredDeltas
-        Of the problems on which it is wrong.
-    others : list of RecoveredDeltas
-        Of those on which it is not. A number is told that holds in every one: what several
-        samples have and one has not is none.
-    tolerance : float
+    The rule is wrong on the problems of ``recovered``, and not on ``others``. A number is told
+    that holds in every one: what several samples have and one has not is none.
     """
     found = next((f for f in recovered if wrong.layer in f.deltas), recovered[0])
     other: RecoveredDeltas | None = None
@@ -332,13 +325,7 @@ def _site(
     implied: Implied | None = None,
     explained: str = "",
 ) -> Diagnosis:
-    """Tell the site, with the numbers and the derivative that were recovered.
-
-    Parameters
-    ----------
-    explained : str
-        The site that is explained, where it is not the first.
-    """
+    """Tell the site, or that which is ``explained``, with the numbers and derivative recovered."""
     network = found.problem.network
     explanation, fix = placed(explained or sites[0], wrong.layer, network)
     if "factor" in numbers:

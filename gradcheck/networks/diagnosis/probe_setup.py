@@ -29,10 +29,7 @@ LARGEST_PROBE_Z = 2.5
 def probe(network: Network, samples: int, seed: Sequence[int], one_hot: bool = False) -> Problem:
     """Make a problem of generic values on which every layer is alive.
 
-    Parameters
-    ----------
-    one_hot : bool
-        The code takes labels: targets are one-hot rows whatever the loss.
+    Where the code takes labels, targets are ``one_hot`` rows whatever the loss.
     """
     for attempt in range(DRAWS_WHERE_DEAD):
         problem = _draw(network, samples, np.random.default_rng([*seed, attempt]), one_hot)
@@ -160,13 +157,7 @@ class ProbeSetup:
 def make_setup(context: NetworkContext, bad: Collection[str], failing: list[Problem]) -> ProbeSetup:
     """Choose the network that tells most, among those on which something is wrong.
 
-    Parameters
-    ----------
-    context : NetworkContext
-    bad : collection of str
-        The checks that are wrong.
-    failing : list of Problem
-        On which.
+    ``bad`` are the checks that are wrong, ``failing`` the problems on which they are.
     """
     ordered = sorted(dict.fromkeys(p.network for p in failing), key=_preference, reverse=True)
     network = next((n for n in ordered[:NETWORKS_TRIED] if alive(probe(n, 1, (0,)))), ordered[0])

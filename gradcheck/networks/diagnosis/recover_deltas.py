@@ -110,21 +110,8 @@ def recover_deltas(
 ) -> RecoveredDeltas:
     """Recover the code's deltas, and list what does not follow from them.
 
-    Parameters
-    ----------
-    problem : Problem
-    observation : Observation
-        The code's gradient of it.
-    tolerance : float
-        Part of its length by which a vector may be off.
-    factor : float, optional
-        By which every data part is known to be off.
-    forward : mapping of str to callable, optional
-        Rules of the code's forward, where that is known to be wrong.
-
-    Returns
-    -------
-    RecoveredDeltas
+    ``tolerance`` is the part of its length by which a vector may be off, ``factor`` a number by
+    which every data part is known to be off, ``forward`` rules that are known to be wrong.
     """
     p = textbook_pass(problem, forward)
     claims = observation.tensors
@@ -321,14 +308,6 @@ def factor_at(
     """Return by what number a delta, or the data part of a gradient, is multiplied.
 
     None where problems have different ones: one sample always has some.
-
-    Parameters
-    ----------
-    wrong : WrongRule
-        The place.
-    recovered : iterable of RecoveredDeltas
-    tolerance : float
-        Part of its length by which an array may be off.
     """
     if wrong.part == "delta":
         return agreed(0.0, (delta_beside(wrong.layer, found) for found in recovered), tolerance)
@@ -346,13 +325,8 @@ def agreed(
 ) -> float | None:
     """Return the number that every pair of arrays has, more than one; None where they differ.
 
-    Parameters
-    ----------
-    start : float
-        What is added to by what the second array is multiplied to be the first.
-    pairs : iterable of (array, array) or None
-        None where a problem cannot tell.
-    tolerance : float
+    It is ``start`` and by what the second array is multiplied to be the first; a pair is None where
+    a problem cannot tell.
     """
     multiples = [multiple_of(*pair, tolerance) for pair in pairs if pair is not None]
     numbers = [start + number for number in multiples if number is not None]
@@ -440,19 +414,10 @@ def implied_derivative(layer: int, recovered: Iterable[RecoveredDeltas]) -> Impl
 
 
 def implied_slope(found: RecoveredDeltas, layer: int, audible: float = AUDIBLE) -> Floats | None:
-    """Return the code's delta divided by what comes back to the layer.
+    """Return the code's delta divided by what comes back to the layer, (N, n[l]).
 
-    Parameters
-    ----------
-    found : RecoveredDeltas
-    layer : int
-    audible : float
-        The part of the largest that has to come back: below it there is a quotient of roundings.
-
-    Returns
-    -------
-    array or None
-        (N, n[l]); NaN where too little comes back. None where the delta is not known.
+    NaN where less than the ``audible`` part of the largest comes back: there it is a quotient of
+    roundings. None where the delta is not known.
     """
     if layer not in found.deltas:
         return None

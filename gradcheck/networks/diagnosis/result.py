@@ -127,15 +127,8 @@ def named(
 ) -> Diagnosis:
     """Return the diagnosis of a bug, or of several that are one function here.
 
-    Parameters
-    ----------
-    bug : Bug
-        The one that is explained.
-    names : list of BugAtPlace
-        Its own first.
-    network : Network
-    residual, rival : float
-        What it leaves of the error, and what the best rival leaves.
+    The bug is the one that is explained, and its names come first. ``residual`` is what it leaves
+    of the error, ``rival`` what the best rival leaves.
     """
     return Diagnosis(
         names[0],

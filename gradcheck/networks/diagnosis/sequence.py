@@ -162,16 +162,9 @@ def _of_numbers(
     arithmetic: Arithmetic,
     requests: tuple[Request, ...],
 ) -> Questions:
-    """Name what is wrong with numbers that have the agreed form.
+    """Name what is wrong with numbers that have the agreed form; requests are asked again for it.
 
-    Parameters
-    ----------
-    bad : collection of str
-        The checks that are wrong.
-    arithmetic : Arithmetic
-        Its fault is an explanation if no bug is.
-    requests : tuple of Request
-        Asked again: their answers are now read in the agreed form.
+    A fault of arithmetic is an explanation if no bug is.
     """
     observations = yield from gather(requests)
     if any(answer.failure is None for answer in observations.answers) and (

@@ -55,14 +55,9 @@ WHOLE_MULTIPLE = 1e-6
 def forward_fault(
     setup: ProbeSetup, observations: Observations
 ) -> tuple[list[Diagnosis], Mapping[str, Rule] | None]:
-    """Name what is wrong in the forward.
+    """Name what is wrong in the forward, nothing where the losses are right; with the code's rules.
 
-    Returns
-    -------
-    diagnoses : list of Diagnosis
-        Empty when the losses are right.
-    rules : mapping of str to callable, or None
-        Those of the code's forward, when they are known.
+    The rules of its forward are None where they are right, or not known.
     """
     if same_losses(setup, observations, {}):
         return [], None
@@ -158,14 +153,7 @@ def in_all_layers(
 def update_fault(
     setup: ProbeSetup, known: Mapping[str, Rule]
 ) -> Generator[Request, Observation, list[Diagnosis]]:
-    """Is the step what the code's own gradient makes of it?
-
-    Parameters
-    ----------
-    setup : ProbeSetup
-    known : mapping of str to callable
-        Wrong rules that were named: a step has them too.
-    """
+    """Is the step what the code's own gradient makes of it? It has the wrong rules known, too."""
     gradients, steps, requests = [], [], []
     for seed in (0, 1):
         for request in probes(replace(setup, calls=(Call.LOSS_AND_GRADS,)), seed):

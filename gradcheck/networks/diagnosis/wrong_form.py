@@ -43,14 +43,10 @@ _GRADIENTS = {"W": "weight_gradient", "b": "bias_gradient"}
 
 
 def read_form(observations: Observations) -> tuple[list[Diagnosis], Form | None]:
-    """Say what is wrong with the form of the answers.
+    """Say what is wrong with the form of the answers, and how to read them in the agreed one.
 
-    Returns
-    -------
-    diagnoses : list of Diagnosis
-        Empty when every answer has the agreed form.
-    form : Form or None
-        How to read such answers, where every tensor can be had.
+    Nothing is wrong when every answer has the agreed form; a form is returned where every tensor
+    can be had by it.
     """
     failed = [
         (request.problem, answer, right)
@@ -93,10 +89,7 @@ def _returned(explanation: str, fix: str) -> Diagnosis:
 def _one_tensor(seen: list[Seen], message: str) -> Diagnosis | None:
     """Tell of the one gradient that a reading of foreign code found to be of another shape.
 
-    Parameters
-    ----------
-    message : str
-        What it said of the last one, in the layout of the code.
+    ``message`` is what it said of the last one, in the layout of the code.
     """
     found = [(s, *s.returned) for s in seen if _is_one_tensor(s.returned)]
     if not found or found[-1][0] is not seen[-1]:
