@@ -1,5 +1,6 @@
 """Bugs in what becomes of a gradient that is right: it is handed back, or a step is made of it."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -37,21 +38,16 @@ def _scaled(factor: Rule) -> dict[str, Rule]:
     return after("returned", scale)
 
 
-def _reversed(p: Pass, grads: list[Pair]) -> list[Pair]:
-    turned = grads[::-1]
-    fits = all(a[0].shape == b[0].shape for a, b in zip(grads, turned, strict=True))
-    return turned if fits else grads
+def _where_it_fits(mixed: list[Pair], grads: list[Pair]) -> list[Pair]:
+    """Return tensors of other layers where they have the shapes of the right ones."""
+    both = zip(mixed, grads, strict=True)
+    fits = all(w.shape == dw.shape and b.shape == db.shape for (w, b), (dw, db) in both)
+    return mixed if fits else grads
 
 
 def _biases_of_next(p: Pass, grads: list[Pair]) -> list[Pair]:
-    biases = [db for _, db in grads]
-    shifted = [*biases[1:], biases[0]]
-    fits = all(a.shape == b.shape for a, b in zip(biases, shifted, strict=True))
-    return [(dw, db) for (dw, _), db in zip(grads, shifted, strict=True)] if fits else grads
-
-
-def _updated(p: Pass, grads: list[Pair], rate: float) -> list[Pair]:
-    return [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(p.pairs, grads, strict=True)]
+    following = zip(grads, [*grads[1:], grads[0]], strict=True)
+    return _where_it_fits([(dw, db) for (dw, _), (_, db) in following], grads)
 
 
 def _first_left_out(p: Pass, grads: list[Pair]) -> list[Pair]:
@@ -97,7 +93,7 @@ def _first_layer_kept(p: Pass, grads: list[Pair]) -> list[Pair]:
 
 _PARAMETERS = Free(
     "learning_rate",
-    lambda rate: after("returned", lambda p, grads: _updated(p, grads, rate)),
+    lambda rate: after("returned", lambda p, grads: update(replace(p, learning_rate=rate), grads)),
     "{W - # * dW}",
 )
 
@@ -184,7 +180,7 @@ BUGS = {
         why="Gradients are appended as the backward pass finds them.",
         mend="Reverse the list, or insert at its front.",
         hides="one layer; layers of unequal shape, where it is noticed",
-        rules=after("returned", _reversed),
+        rules=after("returned", lambda p, grads: _where_it_fits(grads[::-1], grads)),
         example=_SQUARE,
     ),
     "biases_of_next_layer_returned": _returned(

@@ -69,17 +69,14 @@ def _loss_so_far(p: Pass, loss: float) -> float:
     return total
 
 
-def _into_buffer(p: Pass, grads: list[Pair]) -> list[Pair]:
-    buffer: list[Pair] = p.memory.setdefault(("buffer", p.network.widths), grads)
-    for (kept_w, kept_b), (dw, db) in zip(buffer, grads, strict=True):
-        kept_w[...], kept_b[...] = dw, db
-    return list(buffer)
-
-
-def _into_weights(p: Pass, grads: list[Pair]) -> list[Pair]:
-    for (w, b), (dw, db) in zip(p.pairs, grads, strict=True):
+def _written_into(arrays: list[Pair], grads: list[Pair]) -> list[Pair]:
+    for (w, b), (dw, db) in zip(arrays, grads, strict=True):
         w[...], b[...] = dw, db
-    return list(p.pairs)
+    return list(arrays)
+
+
+def _into_buffer(p: Pass, grads: list[Pair]) -> list[Pair]:
+    return _written_into(p.memory.setdefault(("buffer", p.network.widths), grads), grads)
 
 
 def _step_in_place(p: Pass, grads: list[Pair], rate: float) -> list[Pair]:
@@ -236,7 +233,7 @@ BUGS = {
         why="An array of the right shape is at hand.",
         mend="Allocate arrays for the gradient.",
         hides="a caller that passes copies",
-        rules=after("returned", _into_weights),
+        rules=after("returned", lambda p, grads: _written_into(p.pairs, grads)),
     ),
     "gradient_call_trains": _bug(
         "asking for the gradient updates the weights that were passed",

@@ -91,6 +91,8 @@ def _times_input(p: Pass, layer: int) -> Any:
 
 
 _weights = partial(Bug, WEIGHTS, right="{inputs.T @ delta}", strikes="weights")
+_product = partial(_weights, right="{a[l-1].T @ delta}")
+_over_samples = partial(_weights, right="sum over samples n of {inputs.n} {delta.n}")
 _biases = partial(Bug, BIASES, right="{total(delta)}", strikes="biases")
 
 BUGS = {
@@ -114,38 +116,34 @@ BUGS = {
         hides="one input or one unit",
         rules=after("weight_product", lambda p, layer, dw: dw.T.reshape(dw.shape)),
     ),
-    "pre_activation_for_input": _weights(
+    "pre_activation_for_input": _product(
         "the weight gradient uses z of the layer below, not a",
         wrong="{z[l-1].T @ delta}",
-        right="{a[l-1].T @ delta}",
         why="Both are stored side by side.",
         mend="The inputs of a layer are the activations below it: use a.",
         hides="the first layer; identity below; small z under tanh",
         rules=_from(lambda p, layer: p.z[layer - 1] if layer > 1 else p.a[0]),
     ),
-    "input_activated_twice": _weights(
+    "input_activated_twice": _product(
         "the inputs of the weight gradient are activated once more",
         wrong="{phi(a[l-1]).T @ delta}",
-        right="{a[l-1].T @ delta}",
         why="a is stored activated, and the backward pass activates what it takes for z.",
         mend="Use the stored activation as it is.",
         hides="the first layer; identity and relu below",
         rules=_from(_activated_again),
     ),
-    "network_input_for_every_layer": _weights(
+    "network_input_for_every_layer": _product(
         "every layer uses the inputs of the network",
         wrong="{x.T @ delta}",
-        right="{a[l-1].T @ delta}",
         why="The code was written for one layer, where the two are the same.",
         mend="Use the activations of the layer below.",
         hides="the first layer; layers of unequal width, where it raises and is noticed",
         rules=_from(lambda p, layer: p.a[p.fitting(layer - 1, 0)]),
         example=_SQUARE,
     ),
-    "own_output_for_input": _weights(
+    "own_output_for_input": _product(
         "the weight gradient uses the layer's own outputs",
         wrong="{a[l].T @ delta}",
-        right="{a[l-1].T @ delta}",
         why="The list of activations starts with x or without it, and the index is off by one.",
         mend="Use the activations that entered the layer.",
         hides="layers that are not square, where it raises and is noticed",
@@ -161,28 +159,25 @@ BUGS = {
         hides="inputs of exactly 1",
         rules=_from(lambda p, layer: np.ones_like(p.a[layer - 1])),
     ),
-    "weight_gradient_of_last_sample": _weights(
+    "weight_gradient_of_last_sample": _over_samples(
         "only the last sample counts in the weight gradient",
         wrong="{inputs.N} {delta.N}",
-        right="sum over samples n of {inputs.n} {delta.n}",
         why="= is typed for += in the loop over the samples.",
         mend="Start from zero and add the product of every sample.",
         hides="a batch of one",
         rules={"weight_product": lambda p, layer: _of_sample(p, layer, -1)},
     ),
-    "weight_gradient_of_first_sample": _weights(
+    "weight_gradient_of_first_sample": _over_samples(
         "only the first sample counts in the weight gradient",
         wrong="{inputs._1} {delta._1}",
-        right="sum over samples n of {inputs.n} {delta.n}",
         why="return stands inside the loop over the samples.",
         mend="Return after the loop.",
         hides="a batch of one",
         rules={"weight_product": lambda p, layer: _of_sample(p, layer, 0)},
     ),
-    "product_of_means": _weights(
+    "product_of_means": _over_samples(
         "the mean input is multiplied by the mean delta",
         wrong="mean(a) times sum(delta), over samples",
-        right="sum over samples n of {inputs.n} {delta.n}",
         why="Inputs and deltas are averaged over the batch before they are multiplied.",
         mend="Multiply sample by sample, then sum: {code(inputs.T @ delta)}.",
         hides="a batch of one, equal rows",

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.comparison.verdict import written_factor
 from gradcheck.networks.bugs import CATALOGUE, Bug
-from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule, Textbook
+from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule, Textbook, only_in
 from gradcheck.networks.diagnosis.observations import (
     Observations,
     explained,
@@ -66,8 +66,8 @@ class Hypothesis:
 
     def rules(self) -> Mapping[str, Rule]:
         """The textbook's rules that it replaces."""
-        planted = self.bug.planted(self.layer).rules
-        return {name: rule for name, rule in planted.items() if rule is not RULES[name]}
+        rules = self.bug.rules
+        return rules if self.layer is None else only_in(self.layer, rules)
 
     def struck(self, network: Network) -> tuple[int, ...]:
         """Return the layers in which it stands, all for a rule that belongs to none."""

@@ -122,7 +122,7 @@ def recover_deltas(
     expected: dict[int, Floats] = {}
     blind = 0
     for layer in range(p.last, 0, -1):
-        predicted = p.apply("output_delta") if layer == p.last else p.apply("hidden_delta", layer)
+        predicted = p.propagate(layer)
         data = (claims[f"W{layer}"] - p.apply("penalty_gradient", layer)) / scale
         bias = claims[f"b{layer}"] / scale
         delta, found = _layer(p.a[layer - 1], data, bias, predicted, layer, tolerance)
@@ -199,19 +199,14 @@ def _common_factor(
     forward: Mapping[str, Rule] | None,
 ) -> float | None:
     """Return c when every data part is c times the true one, and c is not 1."""
-    code = Textbook(forward)
-    answer = code.loss_and_grads(problem.network, problem.params.copies(), problem.batch)
-    right = by_name(answer[1])
+    network, params = problem.network, problem.params
+    _, grads = Textbook(forward).loss_and_grads(network, params.copies(), problem.batch)
     parts = []
-    for name, true in right.items():
-        if claims[name].shape != true.shape:
-            return None
-        weight = problem.params[name]
-        penalty = problem.network.l2 * weight if weight.ndim == 2 else np.zeros_like(true)
-        parts.append((claims[name] - penalty, true - penalty))
-    claimed = np.concatenate([c.ravel() for c, _ in parts])
-    true_all = np.concatenate([t.ravel() for _, t in parts])
-    c = multiple_of(claimed, true_all, tolerance)
+    for name, right in by_name(grads).items():
+        penalty = network.l2 * params[name] if right.ndim == 2 else 0.0
+        parts.append((claims[name] - penalty, right - penalty))
+    claimed = np.concatenate([one.ravel() for one, _ in parts])
+    c = multiple_of(claimed, np.concatenate([two.ravel() for _, two in parts]), tolerance)
     if not c or abs(c - 1) <= FACTOR:
         return None
     return c if all(same(one, c * two, tolerance) for one, two in parts) else None
@@ -265,19 +260,6 @@ def predicted_by(
     rules: Mapping[str, Rule], wrong: WrongRule, found: RecoveredDeltas
 ) -> Floats | None:
     """Apply rules at one place, to the code's own numbers above it."""
-    p = _prepared(rules, wrong, found)
-    if p is None:
-        return None
-    with np.errstate(all="ignore"):
-        if wrong.part == "delta":
-            top = wrong.layer == p.last
-            value = p.apply("output_delta") if top else p.apply("hidden_delta", wrong.layer)
-        else:
-            value = p.apply(wrong.rule, wrong.layer)
-    return np.asarray(value)
-
-
-def _prepared(rules: Mapping[str, Rule], wrong: WrongRule, found: RecoveredDeltas) -> Pass | None:
     p = found.textbook()
     p.rules = {**p.rules, **rules}
     lowest = wrong.layer + 1 if wrong.part == "delta" else wrong.layer
@@ -291,7 +273,10 @@ def _prepared(rules: Mapping[str, Rule], wrong: WrongRule, found: RecoveredDelta
     if found.factor is not None:
         scale, factor = p.rules["scale"], found.factor
         p.rules = {**p.rules, "scale": lambda q: factor * scale(q)}
-    return p
+    with np.errstate(all="ignore"):
+        if wrong.part == "delta":
+            return np.asarray(p.propagate(wrong.layer))
+        return np.asarray(p.apply(wrong.rule, wrong.layer))
 
 
 def extra(wrong: WrongRule, found: RecoveredDeltas) -> Floats | None:
@@ -398,19 +383,17 @@ def _samples(setup: ProbeSetup) -> Generator[Request, Observation, list[Recovere
 
 def implied_derivative(layer: int, recovered: Iterable[RecoveredDeltas]) -> Implied | None:
     """Return points (z, derivative) in order of z; None where there are none."""
-    zs, slopes = [], []
-    for found in recovered:
-        slope = implied_slope(found, layer)
-        if slope is None:
-            continue
-        known = np.isfinite(slope)
-        zs.append(found.textbook().z[layer][known])
-        slopes.append(slope[known])
-    if not zs or not sum(z.size for z in zs):
+    rows = [
+        (found.textbook().z[layer], slope)
+        for found in recovered
+        if (slope := implied_slope(found, layer)) is not None
+    ]
+    if not rows:
         return None
-    z, slope = np.concatenate(zs), np.concatenate(slopes)
+    z, slope = (np.concatenate([part.ravel() for part in side]) for side in zip(*rows, strict=True))
     order = np.argsort(z)
-    return Implied(z=z[order], derivative=slope[order])
+    order = order[np.isfinite(slope[order])]
+    return Implied(z=z[order], derivative=slope[order]) if order.size else None
 
 
 def implied_slope(found: RecoveredDeltas, layer: int, audible: float = AUDIBLE) -> Floats | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.comparison.compare import within
 from gradcheck.comparison.verdict import written_factor
 from gradcheck.contract.posed import Tensors, by_name
 from gradcheck.contract.protocol import BatchLike, Call, Observation, Request
@@ -197,10 +198,11 @@ def _updates_by(
         p.rules, p.learning_rate = {**p.rules, **rules}, request.learning_rate
         p.grads = dict(enumerate(gradient.tensors.pairs, start=1))
         moved = by_name(p.apply("update", list(gradient.tensors.pairs)))
-        for name, two in step.tensors.items():
-            one, floor = moved[name], 1e3 * setup.noise * (1.0 + np.abs(two).max())
-            if one.shape != two.shape or np.abs(one - two).max() > floor:
-                return False
+        if not all(
+            within(moved[name], tensor, 1e3 * setup.noise * (1.0 + np.abs(tensor).max()))
+            for name, tensor in step.tensors.items()
+        ):
+            return False
     return True
 
 

@@ -41,7 +41,7 @@ _SIDES: dict[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity of a layer: ``W[l+1]``, ``delta``, ``N``; ``turned`` where transposed.
+    """A quantity of a layer: ``W[l+1]``, ``delta``, ``N``, ``2``; ``turned`` where transposed.
 
     The layer is ``l-1``, ``l``, ``l+1``, ``L`` or a number; ``up`` is the one above, where
     print has a prime; empty is the layer that is spoken of. ``inputs`` are the activations
@@ -57,13 +57,6 @@ class Quantity:
     def kind(self) -> Kind:
         """What it is."""
         return QUANTITY_KINDS.get(self.quantity, "number")
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number, as it is written."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ class Entry:
     indices: tuple[str, ...]
 
 
-Formula = Quantity | Number | Operation | Minus | Turned | Applied | Entry
+Formula = Quantity | Operation | Minus | Turned | Applied | Entry
 
 _SIGNS: dict[type[ast.operator], str] = {
     ast.MatMult: "@",
@@ -131,7 +124,7 @@ def _read(node: ast.expr) -> Formula:
         case ast.Name(id=name):
             return Quantity(name)
         case ast.Constant(value=int() | float() as value):
-            return Number(repr(value))
+            return Quantity(repr(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return Minus(_read(operand))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
@@ -294,8 +287,6 @@ class Writing:
 
     def _written(self, part: Formula) -> tuple[str, int]:
         match part:
-            case Number(text=text):
-                return text, _ATOM
             case Quantity():
                 return self._turned(part), _ATOM
             case Minus(of=of):
