@@ -3,13 +3,13 @@
 A bug alone comes first; then one whose number differs from the catalogue's; then two at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.comparison.verdict import written_factor
-from gradcheck.networks.bugs import CATALOGUE, Bug
+from gradcheck.networks.bugs import CATALOGUE, SITES, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule, Textbook, only_in
 from gradcheck.networks.diagnosis.observations import (
     Observations,
@@ -96,14 +96,11 @@ class Hypothesis:
                 yield name
 
 
-def hypotheses(network: Network, sites: Iterable[str] | None = None) -> list[Hypothesis]:
+def hypotheses(network: Network, sites: Collection[str] = SITES) -> list[Hypothesis]:
     """List every bug that can be planted in a network, layer by layer and everywhere."""
-    wanted = None if sites is None else set(sites)
     listed = []
     for bug in CATALOGUE.values():
-        if wanted is not None and bug.site not in wanted:
-            continue
-        layers = bug.layers(network)
+        layers = bug.layers(network) if bug.site in sites else ()
         listed += [Hypothesis(bug, layer) for layer in layers]
         if len(layers) > 1:
             listed.append(Hypothesis(bug, None, everywhere=True))
@@ -145,17 +142,11 @@ class Ranking:
 
 def rank(observations: Observations, candidates: Iterable[Hypothesis], noise: float) -> Ranking:
     """Simulate each hypothesis and compare."""
-    fitting: list[tuple[float, Hypothesis]] = []
-    near: list[tuple[float, Hypothesis]] = []
-    rival = float("inf")
-    for hypothesis in candidates:
-        left = unexplained(observations, hypothesis.rules(), noise, enough=REJECT)
-        if left <= ACCEPT:
-            fitting.append((left, hypothesis))
-        else:
-            rival = min(rival, left)
-            near += [(left, hypothesis)] if left < REJECT else []
+    scored = [(unexplained(observations, h.rules(), noise, enough=REJECT), h) for h in candidates]
+    fitting = [(left, h) for left, h in scored if left <= ACCEPT]
     fitting.sort(key=lambda item: (item[1].everywhere, not item[1].likely, item[0]))
+    near = [(left, h) for left, h in scored if ACCEPT < left < REJECT]
+    rival = min((left for left, _ in scored if left > ACCEPT), default=float("inf"))
     return Ranking(fitting, near, rival)
 
 
@@ -164,17 +155,13 @@ def confirmed(ranking: Ranking, held_out: Observations, noise: float) -> Ranking
 
     Nor is a rival one any more that explains those worse.
     """
-    kept = [
-        (left, hypothesis)
-        for left, hypothesis in ranking.fitting
-        if unexplained(held_out, hypothesis.rules(), noise) <= ACCEPT
-    ]
-    near = [
-        (max(left, unexplained(held_out, hypothesis.rules(), noise)), hypothesis)
-        for left, hypothesis in ranking.near
-    ]
-    rival = min((left for left, _ in near), default=ranking.rival)
-    return Ranking(kept, near, rival)
+
+    def left_there(hypothesis: Hypothesis) -> float:
+        return unexplained(held_out, hypothesis.rules(), noise)
+
+    kept = [(left, h) for left, h in ranking.fitting if left_there(h) <= ACCEPT]
+    near = [(max(left, left_there(h)), h) for left, h in ranking.near]
+    return Ranking(kept, near, min((left for left, _ in near), default=ranking.rival))
 
 
 def name_fitting(ranking: Ranking, network: Network, observations: Observations) -> list[Diagnosis]:
@@ -209,59 +196,55 @@ def another_number(
     """
     if not observations.answers or observations.answers[0].failure is not None:
         return []
-    request, observed = observations.requests[0], observations.answers[0]
-
-    def predicted(bug: Bug, layer: int | None) -> Floats:
-        return numbers(request, simulate(Hypothesis(bug, layer).rules(), (request,))[0])
-
-    def left(fitted: Hypothesis) -> float:
-        return unexplained(observations, fitted.rules(), setup.noise)
-
-    alone = (h for h in listed if not h.everywhere)
-    return _with_its_number(setup, alone, numbers(request, observed), predicted, left)
+    request, answer = observations.requests[0], observations.answers[0]
+    return _with_its_number(
+        setup,
+        (h for h in listed if not h.everywhere),
+        numbers(request, answer),
+        lambda h: numbers(request, simulate(h.rules(), (request,))[0]),
+        lambda h: unexplained(observations, h.rules(), setup.noise),
+    )
 
 
 def another_number_at(
     setup: ProbeSetup, wrong: WrongRule, recovered: list[RecoveredDeltas]
 ) -> list[Diagnosis]:
     """Name a bug at one place with the number that the code's own numbers around it give."""
-
-    def predicted(bug: Bug, layer: int | None) -> Floats | None:
-        return predicted_by(bug.rules, wrong, recovered[0])
-
-    def left(fitted: Hypothesis) -> float:
-        return left_unexplained(fitted.bug.rules, wrong, recovered, setup.noise)
-
-    here = (replace(h, layer=wrong.layer) for h in hypotheses_at(setup.network, wrong))
     observed = observed_at(wrong, recovered[0])
     if len(recovered) < 2 or observed is None:
         return []
-    return _with_its_number(setup, here, observed, predicted, left)
+    return _with_its_number(
+        setup,
+        (replace(h, layer=wrong.layer) for h in hypotheses_at(setup.network, wrong)),
+        observed,
+        lambda h: predicted_by(h.bug.rules, wrong, recovered[0]),
+        lambda h: left_unexplained(h.bug.rules, wrong, recovered, setup.noise),
+    )
 
 
 def _with_its_number(
     setup: ProbeSetup,
     listed: Iterable[Hypothesis],
     observed: Floats,
-    predicted: Callable[[Bug, int | None], Floats | None],
+    predicted: Callable[[Hypothesis], Floats | None],
     left: Callable[[Hypothesis], float],
 ) -> list[Diagnosis]:
-    """Name the first bug that explains everything with the number that fits best."""
+    """Name the first bug that leaves nothing with the number that fits best."""
     for hypothesis in listed:
-        free = hypothesis.bug.free
-        if free is None:
+        bug = hypothesis.bug
+        if bug.free is None:
             continue
-        zero, one = (predicted(hypothesis.bug.having(n), hypothesis.layer) for n in (0.0, 1.0))
+        zero, one = (predicted(replace(hypothesis, bug=bug.having(n))) for n in (0.0, 1.0))
         if zero is None or one is None or observed.shape != zero.shape:
             continue
         number = multiple_of(observed - zero, one - zero, np.inf)
         if number is None or abs(number) <= SMALLEST_NUMBER:
             continue
-        fitted = replace(hypothesis, bug=hypothesis.bug.having(number))
+        fitted = replace(hypothesis, bug=bug.having(number))
         if (rest := left(fitted)) <= ACCEPT:
-            name = BugAtPlace(fitted.bug.slug, fitted.bug.site, fitted.layer)
-            diagnosis = named(fitted.bug, [name], setup.network, rest)
-            return [replace(diagnosis, recovered={free.name: number})]
+            names = [BugAtPlace(bug.slug, bug.site, hypothesis.layer)]
+            diagnosis = named(fitted.bug, names, setup.network, rest)
+            return [replace(diagnosis, recovered={bug.free.name: number})]
     return []
 
 

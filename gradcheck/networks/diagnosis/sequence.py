@@ -13,6 +13,7 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.networks.bugs import SITES
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.gate import gated, separate
 from gradcheck.networks.diagnosis.hypotheses import (
@@ -173,7 +174,7 @@ def _of_numbers(
         return [_on(setup, _ZERO)]
     if _in_float32(observations):
         setup = loosened(setup)
-    listed = _candidates(setup, observations, ("numerics",) if arithmetic.fault else None)
+    listed = _candidates(setup, observations, ("numerics",) if arithmetic.fault else SITES)
     ranking = rank(observations, listed, setup.noise)
     for seed in HELD_OUT:
         held_out = yield from gather(probes(setup, seed))
@@ -207,7 +208,7 @@ def _of_numbers(
 
 
 def _candidates(
-    setup: ProbeSetup, observations: Observations, sites: tuple[str, ...] | None
+    setup: ProbeSetup, observations: Observations, sites: Collection[str]
 ) -> list[Hypothesis]:
     """List the bugs that may be it.
 
