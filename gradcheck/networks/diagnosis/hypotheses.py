@@ -83,10 +83,14 @@ class Hypothesis:
         """
         return self.bug.site == "loss_derivative" or self.bug.slug == "gradient_cut"
 
+    def at(self, layer: int | None) -> BugAtPlace:
+        """Return the bug by name in a layer."""
+        return BugAtPlace(self.bug.slug, self.bug.site, layer)
+
     def names(self, network: Network) -> tuple[BugAtPlace, ...]:
         """Return the bug by name, once for each layer it strikes."""
         layers = self.bug.layers(network) if self.everywhere else (self.layer,)
-        return tuple(BugAtPlace(self.bug.slug, self.bug.site, layer) for layer in layers)
+        return tuple(map(self.at, layers))
 
     def shown(self, network: Network, observations: Observations) -> Iterator[BugAtPlace]:
         """Yield its names in the layers where it makes a difference, from the top down."""
@@ -242,8 +246,7 @@ def _with_its_number(
             continue
         fitted = replace(hypothesis, bug=bug.having(number))
         if (rest := left(fitted)) <= ACCEPT:
-            names = [BugAtPlace(bug.slug, bug.site, hypothesis.layer)]
-            diagnosis = named(fitted.bug, names, setup.network, rest)
+            diagnosis = named(fitted.bug, [fitted.at(fitted.layer)], setup.network, rest)
             return [replace(diagnosis, recovered={bug.free.name: number})]
     return []
 

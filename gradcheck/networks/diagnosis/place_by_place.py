@@ -21,7 +21,6 @@ from gradcheck.networks.diagnosis.hypotheses import (
     ACCEPT,
     LARGEST_CLASS,
     REJECT,
-    Hypothesis,
     another_number_at,
     hypotheses_at,
     plain_number,
@@ -53,7 +52,7 @@ from gradcheck.networks.diagnosis.result import (
     placed,
 )
 from gradcheck.networks.diagnosis.whole_network import common_factor, forward_fault
-from gradcheck.networks.problem import Floats
+from gradcheck.networks.problem import Floats, Network
 
 _HOPELESS = Diagnosis(
     BugAtPlace("", "returned_gradient", None),
@@ -88,10 +87,8 @@ def place_by_place(setup: ProbeSetup, observations: Observations) -> Questions:
             others = [found for found in recovered if wrong not in found.wrong_rules]
             here = [(yield from _localised(wrong, mine, others, setup.tolerance))]
             if wrong in either:
-                site = (
-                    "loss_derivative" if wrong.layer == setup.network.depth else "delta_recursion"
-                )
-                here = [replace(d, also=(*d.also, BugAtPlace("", site, wrong.layer))) for d in here]
+                above = BugAtPlace("", _site_above(wrong.layer, setup.network), wrong.layer)
+                here = [replace(d, also=(*d.also, above)) for d in here]
         if wrong.layer == blind > 1:
             here = [replace(d, explanation=f"{d.explanation} {FIX_FIRST}") for d in here]
         result += here
@@ -180,21 +177,19 @@ def _from_catalogue(
     setup: ProbeSetup, wrong: WrongRule, recovered: list[RecoveredDeltas]
 ) -> list[Diagnosis]:
     """Name the bug at a place, if one and only one function in the catalogue is it."""
-    fitting: list[tuple[float, Hypothesis]] = []
-    rival = float("inf")
-    for hypothesis in hypotheses_at(setup.network, wrong):
-        left = left_unexplained(hypothesis.bug.rules, wrong, recovered, setup.noise)
-        if left <= ACCEPT:
-            fitting.append((left, hypothesis))
-        else:
-            rival = min(rival, left)
-    if not fitting or rival < REJECT or len(fitting) > LARGEST_CLASS or len(recovered) < 2:
+    scored = [
+        (left_unexplained(h.bug.rules, wrong, recovered, setup.noise), h)
+        for h in hypotheses_at(setup.network, wrong)
+    ]
+    fitting = [(left, h) for left, h in scored if left <= ACCEPT]
+    rival = min((left for left, _ in scored if left > ACCEPT), default=float("inf"))
+    if rival < REJECT or not 0 < len(fitting) <= LARGEST_CLASS or len(recovered) < 2:
         return []
-    numbers = [plain_number(setup, h, [s.problem for s in recovered]) for _, h in fitting]
-    if all(by_width for _, by_width in numbers):
+    problems = [found.problem for found in recovered]
+    if all(plain_number(setup, h, problems)[1] for _, h in fitting):
         return []  # a number is told: it may stand there for another reason
     left, best = fitting[0]
-    names = [BugAtPlace(h.bug.slug, h.bug.site, wrong.layer) for _, h in fitting]
+    names = [h.at(wrong.layer) for _, h in fitting]
     return [named(best.bug, names, setup.network, left, rival)]
 
 
@@ -215,10 +210,7 @@ def _two_at_once(
             continue  # the other would have no part in it
         rules = {**one.bug.rules, **two.bug.rules}
         if left(rules, recovered[:1]) <= ACCEPT and (rest := left(rules)) <= ACCEPT:
-            return [
-                named(h.bug, [BugAtPlace(h.bug.slug, h.bug.site, wrong.layer)], setup.network, rest)
-                for h in (one, two)
-            ]
+            return [named(h.bug, [h.at(wrong.layer)], setup.network, rest) for h in (one, two)]
     return []
 
 
@@ -259,7 +251,7 @@ def _of_delta(
 ) -> Diagnosis:
     """Is the slope at fault, or what comes back?"""
     layer, network = wrong.layer, found.problem.network
-    above = "loss_derivative" if layer == network.depth else "delta_recursion"
+    above = _site_above(layer, network)
     either = [above, "activation_derivative"]
     if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
         return _site(either, wrong, found, {})
@@ -279,6 +271,11 @@ def _of_delta(
         sites = either[::-1] if numbers else either
         return _site(sites, wrong, found, numbers, implied, explained=above)
     return _site(["activation_derivative"], wrong, found, numbers, implied)
+
+
+def _site_above(layer: int, network: Network) -> str:
+    """Return the site of what comes to a layer from above."""
+    return "loss_derivative" if layer == network.depth else "delta_recursion"
 
 
 def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
