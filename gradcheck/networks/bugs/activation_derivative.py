@@ -51,8 +51,7 @@ BUGS = {
         "the derivative is taken at the activated value",
         wrong="phi'(a), with a = phi(z)",
         why="The activation a was stored, z was not; or a formula in z is fed a.",
-        mend="Pass z to the derivative, or use its formula in a: a (1 - a) for sigmoid, 1 - a^2 "
-        "for tanh.",
+        mend="Pass z to it, or use its formula in a: a (1 - a) for sigmoid, 1 - a^2 for tanh.",
         hides="identity, relu and leaky_relu, whose slope is the same at z and a",
         rules=_at(lambda p, layer: p.a[layer]),
         example="2-3-1 sigmoid,identity half_squared_error",
@@ -77,8 +76,7 @@ BUGS = {
         "the derivative is twice what it should be",
         wrong="2 phi'(z)",
         why="The 2 of a squared error is put into the derivative of the activation.",
-        mend="Keep the factor of the loss with the loss, which meets it once and not at every "
-        "layer.",
+        mend="Keep the factor of the loss with the loss, where it is met once, not at every layer.",
         rules=after("activation_derivative", lambda p, layer, slope: 2.0 * slope),
     ),
     "activation_as_derivative": _bug(
@@ -135,11 +133,7 @@ BUGS = {
         why="z is averaged over the batch to make the shapes fit.",
         mend="Keep one {sample} a sample until the products with the delta are summed.",
         hides="a batch of one, equal rows, identity",
-        rules={
-            "activation_derivative": lambda p, layer: (
-                p.slope(layer, p.z[layer].mean(axis=0)) + np.zeros_like(p.z[layer])
-            )
-        },
+        rules=_at(lambda p, layer: np.zeros_like(p.z[layer]) + p.z[layer].mean(axis=0)),
     ),
     "derivative_of_next_sample": _bug(
         "each sample uses the derivative of the next one",

@@ -130,8 +130,7 @@ BUGS = {
         "the output's delta lacks the derivative of its activation",
         wrong="{loss: (a - y)}",
         right="{loss: (a - y) * phi'(z)}",
-        why="It is right for a sigmoid or softmax with its logarithmic loss, and copied from "
-        "there.",
+        why="It is copied from a sigmoid or softmax with its logarithmic loss, where it is right.",
         mend="With a squared error multiply by phi'(z) of the output layer.",
         hides="identity output; the logarithmic losses, where it is right",
         rules={"output_delta": _without_slope},
@@ -152,8 +151,7 @@ BUGS = {
         wrong="u_j a_j (1 - a_j)",
         right="a_j (u_j - sum_k u_k a_k)",
         why="softmax is treated entry by entry, as a sigmoid is.",
-        mend="Every output depends on every z: subtract the sum over k. With cross entropy use a "
-        "- y.",
+        mend="Every output depends on every z: subtract the sum over k; a - y with cross entropy.",
         hides="any other output activation",
         rules={"output_delta": _diagonal},
         example=_SOFTMAX,
@@ -206,8 +204,7 @@ BUGS = {
         "the derivative is not divided by the number of outputs",
         wrong="2 (a - y)",
         right="2 (a - y) / n",
-        why="The mean of the loss runs over samples and outputs, that of the gradient over "
-        "samples.",
+        why="The loss is a mean over samples and outputs, the gradient a mean over samples.",
         mend="Divide by the number of outputs, as mean_squared_error does.",
         hides="one output; the other losses",
         rules=after("output_delta", _not_divided_by_outputs),

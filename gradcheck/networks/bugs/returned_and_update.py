@@ -209,8 +209,7 @@ BUGS = {
     ),
     "weight_decay_in_gradient": _returned(
         "a fixed weight decay is added to the gradient",
-        why="The decay of an optimiser is built into the backward pass, and the loss knows "
-        "nothing.",
+        why="An optimiser's decay is built into the backward pass, and the loss knows nothing.",
         mend="Decay in the update, or put the penalty into the loss.",
         hides="weights of zero",
         **_DECAY.with_number(0.01),

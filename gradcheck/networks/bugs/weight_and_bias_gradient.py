@@ -100,18 +100,15 @@ BUGS = {
         "the weight gradient is transposed",
         wrong="{delta.T @ inputs}",
         why="On a square layer the shapes fit either way, so nothing complains.",
-        mend="It has a {input} for each input and a {output} for each unit: "
-        "{code(inputs.T @ delta)}.",
-        hides="layers that are not square, where the shape is noticed; one sample with equal "
-        "factors",
+        mend="Form {code(inputs.T @ delta)}: a {input} for each input, a {output} for each unit.",
+        hides="layers that are not square, where it is noticed; one sample with equal factors",
         rules=after("weight_product", _transposed),
         example=_SQUARE,
     ),
     "weight_gradient_reshaped": _weights(
         "the weight gradient is reshaped where it should be transposed",
         wrong="{reshaped(delta.T @ inputs)}",
-        why="reshape gives the shape that is asked for; or a flat vector is filled in another "
-        "order.",
+        why="reshape gives the shape asked for; or a flat vector is filled in another order.",
         mend="Compute {code(inputs.T @ delta)} at once.",
         hides="one input or one unit",
         rules=after("weight_product", lambda p, layer, dw: dw.T.reshape(dw.shape)),
