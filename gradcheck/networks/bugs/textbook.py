@@ -107,12 +107,6 @@ class Pass:
         )
         return derivative
 
-    def run(self) -> None:
-        """Run forward by this pass's rules."""
-        for layer in range(1, self.last + 1):
-            self.z[layer] = self.apply("pre_activation", layer)
-            self.a[layer] = self.apply("activation", layer)
-
 
 def begin(p: Pass, params: list[Pair], x: Floats, y: Floats) -> None:
     """Called first, with the arguments themselves."""
@@ -301,7 +295,7 @@ class Textbook:
     ) -> tuple[float, list[Pair]]:
         """Return the loss and the gradient that these rules give."""
         with np.errstate(all="ignore"):
-            p = self._pass(network, params, batch.x, batch.y, None)
+            p = self.run(network, params, batch.x, batch.y)
             grads = self.backward(p)
             return float(p.apply("loss")), grads
 
@@ -309,23 +303,26 @@ class Textbook:
         """Return the outputs that these rules give."""
         y = np.zeros((len(x), network.widths[-1]))
         with np.errstate(all="ignore"):
-            return self._pass(network, params, x, y, None).a[network.depth]
+            return self.run(network, params, x, y).a[network.depth]
 
     def step(
         self, network: Network, params: list[Pair], batch: BatchLike, learning_rate: float
     ) -> list[Pair]:
         """Return the parameters after a step by these rules."""
         with np.errstate(all="ignore"):
-            p = self._pass(network, params, batch.x, batch.y, learning_rate)
+            p = self.run(network, params, batch.x, batch.y, learning_rate)
             updated: list[Pair] = p.apply("update", self.backward(p))
             return updated
 
-    def _pass(
-        self, network: Network, params: list[Pair], x: Floats, y: Floats, rate: float | None
+    def run(
+        self, network: Network, params: list[Pair], x: Floats, y: Floats, rate: float | None = None
     ) -> Pass:
+        """Run forward, and return what a backward starts from."""
         p = Pass(network, list(params), y, self.rules, rate, self.memory, a={0: x})
         p.apply("begin", params, x, y)
-        p.run()
+        for layer in range(1, p.last + 1):
+            p.z[layer] = p.apply("pre_activation", layer)
+            p.a[layer] = p.apply("activation", layer)
         return p
 
     def backward(self, p: Pass) -> list[Pair]:

@@ -67,13 +67,8 @@ def simulate(rules: Mapping[str, Rule], requests: tuple[Request, ...]) -> tuple[
 
 def textbook_pass(problem: Problem, forward: Mapping[str, Rule] | None = None) -> Pass:
     """Run a forward on a problem, with rules that are known to be wrong; no backward."""
-    code = Textbook(forward)
-    p = Pass(
-        problem.network, problem.params.copies(), problem.batch.y, code.rules, None, code.memory
-    )
-    p.a[0] = problem.batch.x
-    p.run()
-    return p
+    batch = problem.batch
+    return Textbook(forward).run(problem.network, problem.params.copies(), batch.x, batch.y)
 
 
 #: Two vectors closer than this part of their length are the same, in float64.
@@ -227,10 +222,8 @@ def _quickly(code: Textbook, request: Request) -> Observation:
                 loss, grads = code.loss_and_grads(problem.network, pairs, problem.batch)
             else:
                 forward, loss = _forward(problem)
-                z = {layer: array.copy() for layer, array in forward.z.items()}
-                a = {layer: array.copy() for layer, array in forward.a.items()}
-                y = problem.batch.y
-                rules, memory = code.rules, code.memory
+                z, a = ({n: v.copy() for n, v in kept.items()} for kept in (forward.z, forward.a))
+                y, rules, memory = problem.batch.y, code.rules, code.memory
                 grads = code.backward(Pass(problem.network, pairs, y, rules, None, memory, z, a))
             return Observation(loss=loss, tensors=read_tensors(grads, problem, "d")[0])
         except ContractError as error:
@@ -247,9 +240,7 @@ _FORWARD = ("begin", "pre_activation", "activation", "loss")
 @lru_cache(maxsize=64)
 def _forward(problem: Problem) -> tuple[Pass, float]:
     """Run the textbook's forward once for all hypotheses about the backward."""
-    batch = problem.batch
-    p = Pass(problem.network, problem.params.copies(), batch.y, RULES, a={0: batch.x})
-    p.run()
+    p = textbook_pass(problem)
     return p, float(p.apply("loss"))
 
 
