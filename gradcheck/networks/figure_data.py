@@ -21,8 +21,7 @@ from gradcheck.networks.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
 from gradcheck.networks.diagnosis.recover_deltas import (
     RecoveredDeltas,
-    WrongRule,
-    implied_slope,
+    implied_points,
     recover_deltas,
 )
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
@@ -95,31 +94,23 @@ def _slopes(
 ) -> list[dict[str, Any]]:
     """Recover points of the derivative, for each activation that is at fault."""
     suspected = [d.name.bug for d in diagnoses if d.name.site == RULE]
-    points: dict[str, list[tuple[float, float]]] = {}
-    for each in failing if suspected else ():
-        for layer in range(each.problem.network.depth, 0, -1):
-            if WrongRule("delta", layer) in each.wrong_rules:
-                activation = each.problem.network.activations[layer - 1]
-                points.setdefault(activation, []).extend(_implied(each, layer))
+    points: dict[str, list[Floats]] = {}
+    for found in failing if suspected else ():
+        network = found.problem.network
+        for wrong in found.wrong_rules:
+            # where the slope of the output cancels, none is multiplied there
+            cancels = wrong.layer == network.depth and LOSSES[network.loss].cancels
+            if wrong.part == "delta" and not cancels:
+                seen = implied_points(wrong.layer, [found], LEAST_BACK)
+                near = seen[np.abs(seen[:, 0]) <= LARGEST_PICTURED_Z]
+                points.setdefault(network.activations[wrong.layer - 1], []).append(near)
     named = [CATALOGUE[slug] for slug in suspected if slug]
+    every = {activation: np.concatenate(parts) for activation, parts in points.items()}
     return [
-        _entry(activation, named, np.array(sorted(seen)))
-        for activation, seen in points.items()
-        if ACTIVATIONS[activation].derivative is not None and seen
+        _entry(activation, named, seen[np.lexsort(seen.T[::-1])])
+        for activation, seen in every.items()
+        if ACTIVATIONS[activation].derivative is not None and len(seen)
     ]
-
-
-def _implied(found: RecoveredDeltas, layer: int) -> list[tuple[float, float]]:
-    """Points of the derivative that the code's deltas give, near enough to zero to be told."""
-    network = found.problem.network
-    if layer == network.depth and LOSSES[network.loss].cancels:
-        return []  # there the delta is a - y, and no slope is multiplied
-    slope = implied_slope(found, layer, LEAST_BACK)
-    if slope is None:
-        return []
-    z = found.textbook().z[layer]
-    told = np.isfinite(slope) & (np.abs(z) <= LARGEST_PICTURED_Z)
-    return list(zip(z[told].tolist(), slope[told].tolist(), strict=True))
 
 
 def _entry(activation: str, named: list[Bug], points: Floats) -> dict[str, Any]:

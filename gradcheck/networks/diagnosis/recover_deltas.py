@@ -382,18 +382,23 @@ def _samples(setup: ProbeSetup) -> Generator[Request, Observation, list[Recovere
 
 
 def implied_derivative(layer: int, recovered: Iterable[RecoveredDeltas]) -> Implied | None:
-    """Return points (z, derivative) in order of z; None where there are none."""
-    rows = [
-        (found.textbook().z[layer], slope)
-        for found in recovered
-        if (slope := implied_slope(found, layer)) is not None
-    ]
-    if not rows:
-        return None
-    z, slope = (np.concatenate([part.ravel() for part in side]) for side in zip(*rows, strict=True))
-    order = np.argsort(z)
-    order = order[np.isfinite(slope[order])]
-    return Implied(z=z[order], derivative=slope[order]) if order.size else None
+    """Return points of the derivative in order of z; None where there are none."""
+    z, derivative = implied_points(layer, recovered).T
+    return Implied(z=z, derivative=derivative) if z.size else None
+
+
+def implied_points(
+    layer: int, recovered: Iterable[RecoveredDeltas], audible: float = AUDIBLE
+) -> Floats:
+    """Return the points (z, derivative) that deltas imply, (K, 2), in order of z."""
+    parts = [np.zeros((0, 2))]
+    for found in recovered:
+        slope = implied_slope(found, layer, audible)
+        if slope is not None:
+            points = np.stack((found.textbook().z[layer], slope), axis=-1).reshape(-1, 2)
+            parts.append(points[np.isfinite(points[:, 1])])
+    every = np.concatenate(parts)
+    return every[np.lexsort(every.T[::-1])]
 
 
 def implied_slope(found: RecoveredDeltas, layer: int, audible: float = AUDIBLE) -> Floats | None:
