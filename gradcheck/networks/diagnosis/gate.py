@@ -8,7 +8,8 @@ predict what the code does there is taken back: the place remains.
 
 import math
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -97,10 +98,92 @@ def _groups(setup: ProbeSetup, members: list[Hypothesis]) -> int:
     return len(different)
 
 
-#: Whether answers refute a name: ``refutes(setup, name, all names, answers, recovered deltas)``.
-_Refutes = Callable[
-    [ProbeSetup, Diagnosis, list[Diagnosis], Observations, list[RecoveredDeltas]], bool
-]
+@dataclass(frozen=True)
+class _Answers:
+    """What code answered about a network, held against all that was named before.
+
+    Attributes
+    ----------
+    setup : ProbeSetup
+        Of the network.
+    diagnoses : list of Diagnosis
+    seen : Observations
+    """
+
+    setup: ProbeSetup
+    diagnoses: list[Diagnosis]
+    seen: Observations
+
+    @cached_property
+    def recovered(self) -> list[RecoveredDeltas]:
+        """The code's deltas, by the forward that was named."""
+        forward = _named_forward(self.diagnoses) or None
+        return recover_all(self.seen, self.setup.tolerance, forward)
+
+    def predicted(self) -> bool:
+        """Whether all that was named, together, is what the code does; with biases or without.
+
+        What was named in some layers may stand in others too, where it did not show.
+        """
+        return any(
+            unexplained(self.seen, rules, self.setup.noise, simulation=simulation) <= ACCEPT
+            for rules in (known_rules(self.diagnoses), _everywhere(self.diagnoses))
+            for simulation in simulations(self.setup.network)
+        )
+
+    def not_predicted_by(self, name: Diagnosis) -> bool:
+        """Whether a name does not predict its own place, whatever is wrong elsewhere."""
+        layer, part = name.name.layer, _part(name)
+        if part is not None and layer is not None:
+            here = [d for d in self.diagnoses if _part(d) == part and d.name.layer == layer]
+            wrong = WrongRule(part, layer)
+            mine = [found for found in self.recovered if wrong in found.wrong_rules]
+            return left_unexplained(known_rules(here), wrong, mine, self.setup.noise) > ACCEPT
+        # a name of no layer concerns the loss, the step, or all
+        if name.name.site == "forward":
+            return not same_losses(self.setup, self.seen, _named_forward(self.diagnoses))
+        if any(not d.name.bug for d in self.diagnoses):
+            return False  # the rest is not known: it cannot be predicted
+        if name.name.site != "update":
+            return True
+        alone = known_rules(d for d in self.diagnoses if d is not name)
+        return unexplained(self.seen, alone, self.setup.noise) > ACCEPT
+
+    def refute(self, name: Diagnosis) -> bool:
+        """Whether its part is wrong on another network, in no layer so as it says."""
+        bug, part = named_bug(name), _part(name)
+        able = bug.layers(self.setup.network)
+        shown: dict[WrongRule, list[RecoveredDeltas]] = {}
+        for found in self.recovered:
+            for wrong in found.wrong_rules:
+                here = wrong.part == part and wrong.layer in able
+                if here and observed_at(wrong, found) is not None:
+                    shown.setdefault(wrong, []).append(found)
+        together = _everywhere(d for d in self.diagnoses if d.name.bug and _part(d) == part)
+        return bool(shown) and all(
+            left_unexplained(rules, wrong, mine, self.setup.noise) >= REJECT
+            for wrong, mine in shown.items()
+            for rules in (bug.rules, together)
+        )
+
+    def refute_penalty(self, name: Diagnosis) -> bool:
+        """Whether with another strength its part is right, or wrong in another way than it says."""
+        if not self.recovered or not _of_penalty(name):
+            return False
+        rules = {wrong for found in self.recovered for wrong in found.wrong_rules}
+        layer, part = name.name.layer, _part(name)
+        shown = any(w.part == part and layer in (None, w.layer) for w in rules)
+        return not shown or self.not_predicted_by(name)
+
+    def unrefuted(
+        self, network: Network, refutes: Callable[["_Answers", Diagnosis], bool]
+    ) -> list[Diagnosis]:
+        """Take back the names that are refuted; none where together they predict every answer."""
+        if not self.seen.answers or self.predicted():
+            return self.diagnoses
+        return [
+            taken_back(d, network) if d.name.bug and refutes(self, d) else d for d in self.diagnoses
+        ]
 
 
 def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
@@ -108,7 +191,8 @@ def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
     if not any(d.name.bug for d in diagnoses) or setup.repeated:
         return diagnoses
     fresh = yield from gather(_requests(context, setup, diagnoses))
-    diagnoses = _unrefuted(setup, setup, fresh, diagnoses, lambda *known: not _predicts(*known))
+    answers = _Answers(setup, diagnoses, fresh)
+    diagnoses = answers.unrefuted(setup.network, _Answers.not_predicted_by)
     if not fresh.answers or Call.LOSS_AND_GRADS not in setup.calls:
         return diagnoses
     mine, networks = setup.network, list(dict.fromkeys(p.network for p in context.problems))
@@ -117,7 +201,7 @@ def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
         strengths = (n.l2 for n in networks if n.l2 not in (0.0, mine.l2))
         nearest = sorted(strengths, key=lambda l2: abs(math.log(l2)))[:1]
         others = [replace(mine, l2=l2) for l2 in nearest]
-        diagnoses = yield from _asked_on(context, setup, others, diagnoses, _penalty_refuted)
+        diagnoses = yield from _asked_on(context, setup, others, diagnoses, _Answers.refute_penalty)
     if [d.name.site for d in diagnoses] == ["batch_reduction"]:
         # a name of the mean has to hold where the loss is a sum, and the other way round
         alike = (n for n in networks if (n.depth, n.loss) == (mine.depth, mine.loss))
@@ -125,7 +209,7 @@ def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
         return (yield from _asked_on(context, setup, others, diagnoses, lambda *known: True))
     if any(d.name.site in PARTS for d in diagnoses):
         others = _elsewhere(networks, mine)
-        diagnoses = yield from _asked_on(context, setup, others, diagnoses, _refuted)
+        diagnoses = yield from _asked_on(context, setup, others, diagnoses, _Answers.refute)
     return diagnoses
 
 
@@ -134,69 +218,19 @@ def _asked_on(
     setup: ProbeSetup,
     networks: list[Network],
     diagnoses: list[Diagnosis],
-    refutes: _Refutes,
+    refutes: Callable[[_Answers, Diagnosis], bool],
 ) -> Questions:
     """Ask about other networks while anything is named, and take back what they refute."""
     for network in networks:
         if any(d.name.bug for d in diagnoses):
             there = on(context, setup, network)
             seen = yield from gather(_with_samples_apart(there, probes(there, FRESH)))
-            diagnoses = _unrefuted(setup, there, seen, diagnoses, refutes)
+            diagnoses = _Answers(there, diagnoses, seen).unrefuted(setup.network, refutes)
     return diagnoses
-
-
-def _unrefuted(
-    setup: ProbeSetup,
-    there: ProbeSetup,
-    seen: Observations,
-    diagnoses: list[Diagnosis],
-    refutes: _Refutes,
-) -> list[Diagnosis]:
-    """Take back the names that answers refute; none where together they predict every answer."""
-    if not seen.answers or _predicted(there, seen, diagnoses):
-        return diagnoses
-    recovered = recover_all(seen, there.tolerance, _named_forward(diagnoses) or None)
-    return [
-        taken_back(d, setup.network)
-        if d.name.bug and refutes(there, d, diagnoses, seen, recovered)
-        else d
-        for d in diagnoses
-    ]
 
 
 def _of_penalty(diagnosis: Diagnosis) -> bool:
     return bool(diagnosis.name.bug) and diagnosis.name.site == "regularisation"
-
-
-def _penalty_refuted(
-    setup: ProbeSetup,
-    diagnosis: Diagnosis,
-    diagnoses: list[Diagnosis],
-    seen: Observations,
-    recovered: list[RecoveredDeltas],
-) -> bool:
-    """Whether with another strength its part is right, or wrong in another way than it says."""
-    if not recovered or not _of_penalty(diagnosis):
-        return False
-    layer, part = diagnosis.name.layer, _part(diagnosis)
-    shown = any(
-        wrong.part == part and layer in (None, wrong.layer)
-        for found in recovered
-        for wrong in found.wrong_rules
-    )
-    return not shown or not _predicts(setup, diagnosis, diagnoses, seen, recovered)
-
-
-def _predicted(setup: ProbeSetup, fresh: Observations, diagnoses: list[Diagnosis]) -> bool:
-    """Whether all that was named, together, is what the code does; with biases or without.
-
-    What was named in some layers may stand in others too, where it did not show.
-    """
-    return any(
-        unexplained(fresh, rules, setup.noise, simulation=simulation) <= ACCEPT
-        for rules in (known_rules(diagnoses), _everywhere(diagnoses))
-        for simulation in simulations(setup.network)
-    )
 
 
 def _everywhere(diagnoses: Iterable[Diagnosis]) -> dict[str, Rule]:
@@ -240,53 +274,6 @@ def _of_size(setup: ProbeSetup, request: Request, samples: int, index: int) -> R
 
 def _named_forward(diagnoses: Iterable[Diagnosis]) -> dict[str, Rule]:
     return dict(known_rules(d for d in diagnoses if d.name.site == "forward"))
-
-
-def _predicts(
-    setup: ProbeSetup,
-    diagnosis: Diagnosis,
-    diagnoses: list[Diagnosis],
-    fresh: Observations,
-    recovered: list[RecoveredDeltas],
-) -> bool:
-    """Whether a name predicts its own place, whatever is wrong elsewhere."""
-    layer, part = diagnosis.name.layer, _part(diagnosis)
-    if part is not None and layer is not None:
-        here = [d for d in diagnoses if _part(d) == part and d.name.layer == layer]
-        wrong = WrongRule(part, layer)
-        mine = [found for found in recovered if wrong in found.wrong_rules]
-        return left_unexplained(known_rules(here), wrong, mine, setup.noise) <= ACCEPT
-    # a name of no layer concerns the loss, the step, or all
-    if diagnosis.name.site == "forward":
-        return same_losses(setup, fresh, _named_forward(diagnoses))
-    if any(not d.name.bug for d in diagnoses):  # the rest is not known: it cannot be predicted
-        return True
-    alone = known_rules(d for d in diagnoses if d is not diagnosis)
-    return diagnosis.name.site == "update" and unexplained(fresh, alone, setup.noise) <= ACCEPT
-
-
-def _refuted(
-    setup: ProbeSetup,
-    diagnosis: Diagnosis,
-    diagnoses: list[Diagnosis],
-    seen: Observations,
-    recovered: list[RecoveredDeltas],
-) -> bool:
-    """Whether its part is wrong on another network, in no layer so as it says."""
-    bug, part = named_bug(diagnosis), _part(diagnosis)
-    able = bug.layers(setup.network)
-    shown: dict[WrongRule, list[RecoveredDeltas]] = {}
-    for found in recovered:
-        for wrong in found.wrong_rules:
-            here = wrong.part == part and wrong.layer in able
-            if here and observed_at(wrong, found) is not None:
-                shown.setdefault(wrong, []).append(found)
-    together = _everywhere(d for d in diagnoses if d.name.bug and _part(d) == part)
-    return bool(shown) and all(
-        left_unexplained(rules, wrong, mine, setup.noise) >= REJECT
-        for wrong, mine in shown.items()
-        for rules in (bug.rules, together)
-    )
 
 
 def _part(diagnosis: Diagnosis) -> str | None:
