@@ -9,7 +9,7 @@ stays as the targets change.
 
 import itertools
 from collections.abc import Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -237,40 +237,90 @@ def _localised(
         other = recover_deltas(problem, observation, tolerance, found.factor, found.forward)
     every = [*recovered, *others]
     every += [other] if other is not None and wrong in other.wrong_rules else []
-    if wrong.part == "delta":
-        return _of_delta(wrong, found, other, every, 1e3 * tolerance)
-    return _of_gradient(wrong, found, other, every, tolerance)
+    place = _Place(wrong, found, other, every, tolerance)
+    return place.of_delta() if wrong.part == "delta" else place.of_gradient()
 
 
-def _of_delta(
-    wrong: WrongRule,
-    found: RecoveredDeltas,
-    other: RecoveredDeltas | None,
-    every: list[RecoveredDeltas],
-    tolerance: float,
-) -> Diagnosis:
-    """Is the slope at fault, or what comes back?"""
-    layer, network = wrong.layer, found.problem.network
-    above = _site_above(layer, network)
-    either = [above, "activation_derivative"]
-    if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
-        return _site(either, wrong, found, {})
-    factor = factor_at(wrong, every, tolerance)
-    numbers = {"factor": factor} if factor is not None else {}
-    has_slope = not LOSSES[network.loss].cancels and network.activations[-1] != "softmax"
-    if layer == network.depth and not has_slope:
-        return _site(either, wrong, found, numbers)
-    first = implied_slope(found, layer)
-    second = implied_slope(other, layer) if other is not None else None
-    if first is None or second is None or not _same_where_known(first, second, tolerance):
-        return _site(either, wrong, found, numbers)
-    implied = implied_derivative(layer, [found])
-    pair = delta_beside(layer, found)
-    if pair is None or multiple_of(*pair, tolerance) is not None:
-        # a factor may stand in either place
-        sites = either[::-1] if numbers else either
-        return _site(sites, wrong, found, numbers, implied, explained=above)
-    return _site(["activation_derivative"], wrong, found, numbers, implied)
+@dataclass(frozen=True)
+class _Place:
+    """A wrong rule that no catalogued bug explains.
+
+    Attributes
+    ----------
+    wrong : WrongRule
+    found, other : RecoveredDeltas
+        Of a problem, and where only what comes back, or the targets, are others; None where that
+        was not answered.
+    every : list of RecoveredDeltas
+    tolerance : float
+    """
+
+    wrong: WrongRule
+    found: RecoveredDeltas
+    other: RecoveredDeltas | None
+    every: list[RecoveredDeltas]
+    tolerance: float
+
+    def of_delta(self) -> Diagnosis:
+        """Is the slope at fault, or what comes back?"""
+        found, layer, network = self.found, self.wrong.layer, self.found.problem.network
+        above = _site_above(layer, network)
+        either = [above, "activation_derivative"]
+        if layer not in found.deltas:  # too many samples for the layer's inputs to tell them apart
+            return self._told(either, {})
+        tolerance = 1e3 * self.tolerance
+        factor = factor_at(self.wrong, self.every, tolerance)
+        numbers = {"factor": factor} if factor is not None else {}
+        has_slope = not LOSSES[network.loss].cancels and network.activations[-1] != "softmax"
+        if layer == network.depth and not has_slope:
+            return self._told(either, numbers)
+        first = implied_slope(found, layer)
+        second = implied_slope(self.other, layer) if self.other is not None else None
+        if first is None or second is None or not _same_where_known(first, second, tolerance):
+            return self._told(either, numbers)
+        implied = implied_derivative(layer, [found])
+        pair = delta_beside(layer, found)
+        if pair is None or multiple_of(*pair, tolerance) is not None:
+            # a factor may stand in either place
+            sites = either[::-1] if numbers else either
+            return self._told(sites, numbers, implied, explained=above)
+        return self._told(["activation_derivative"], numbers, implied)
+
+    def of_gradient(self) -> Diagnosis:
+        """Is what the code adds to the right gradient independent of the targets?"""
+        wrong, found, other = self.wrong, self.found, self.other
+        sites = [wrong.rule]
+        added = extra(wrong, found)
+        moved = extra(wrong, other) if other is not None else None
+        if added is not None and moved is not None and same(added, moved, 1e4 * self.tolerance):
+            # where no gradient arrives, nothing depends on the targets
+            arrives = found.deltas[wrong.layer].any()
+            sites = ["regularisation"] if arrives else [wrong.rule, "regularisation"]
+        numbers = {"factor": factor_at(wrong, self.every, 1e3 * self.tolerance)}
+        if sites == ["regularisation"]:
+            start = found.problem.network.l2 if wrong.part == "weight" else 0.0
+            beside = (_penalty_beside(wrong, each) for each in self.every)
+            numbers["coefficient"] = agreed(start, beside, 1e4 * self.tolerance)
+        return self._told(sites, {n: value for n, value in numbers.items() if value is not None})
+
+    def _told(
+        self,
+        sites: list[str],
+        numbers: dict[str, float],
+        implied: Implied | None = None,
+        explained: str = "",
+    ) -> Diagnosis:
+        """Tell the site, or that which is ``explained``, with what was recovered."""
+        layer, network = self.wrong.layer, self.found.problem.network
+        explanation, fix = placed(explained or sites[0], layer, network)
+        if "factor" in numbers:
+            explanation += f" It is {written_factor(numbers['factor'])} times what it should be."
+        if "coefficient" in numbers:
+            coefficient = f"{numbers['coefficient']:.6g}, where l2 is {network.l2:.6g}"
+            explanation += f" The coefficient in it is {coefficient}."
+        also = tuple(BugAtPlace("", site, layer) for site in sites[1:])
+        diagnosis = localised(sites[0], layer, explanation, fix, also)
+        return replace(diagnosis, recovered=numbers, implied=implied)
 
 
 def _site_above(layer: int, network: Network) -> str:
@@ -283,54 +333,8 @@ def _same_where_known(one: Floats, two: Floats, tolerance: float) -> bool:
     return bool(known.any()) and same(one[known], two[known], tolerance)
 
 
-def _of_gradient(
-    wrong: WrongRule,
-    found: RecoveredDeltas,
-    other: RecoveredDeltas | None,
-    every: list[RecoveredDeltas],
-    tolerance: float,
-) -> Diagnosis:
-    """Is what the code adds to the right gradient independent of the targets?"""
-    sites = [wrong.rule]
-    added = extra(wrong, found)
-    moved = extra(wrong, other) if other is not None else None
-    if added is not None and moved is not None and same(added, moved, 1e4 * tolerance):
-        # where no gradient arrives, nothing depends on the targets
-        arrives = found.deltas[wrong.layer].any()
-        sites = ["regularisation"] if arrives else [wrong.rule, "regularisation"]
-    numbers = {"factor": factor_at(wrong, every, 1e3 * tolerance)}
-    if sites == ["regularisation"]:
-        start = found.problem.network.l2 if wrong.part == "weight" else 0.0
-        beside = (_penalty_beside(wrong, each) for each in every)
-        numbers["coefficient"] = agreed(start, beside, 1e4 * tolerance)
-    known = {name: number for name, number in numbers.items() if number is not None}
-    return _site(sites, wrong, found, known)
-
-
 def _penalty_beside(wrong: WrongRule, found: RecoveredDeltas) -> tuple[Floats, Floats] | None:
     """Return what the code adds, and the parameters, which a penalty is a multiple of."""
     added = extra(wrong, found)
     w, b = found.problem.params.pairs[wrong.layer - 1]
     return None if added is None else (added, w if wrong.part == "weight" else b)
-
-
-def _site(
-    sites: list[str],
-    wrong: WrongRule,
-    found: RecoveredDeltas,
-    numbers: dict[str, float],
-    implied: Implied | None = None,
-    explained: str = "",
-) -> Diagnosis:
-    """Tell the site, or that which is ``explained``, with the numbers and derivative recovered."""
-    network = found.problem.network
-    explanation, fix = placed(explained or sites[0], wrong.layer, network)
-    if "factor" in numbers:
-        explanation += f" It is {written_factor(numbers['factor'])} times what it should be."
-    if "coefficient" in numbers:
-        explanation += (
-            f" The coefficient in it is {numbers['coefficient']:.6g}, where l2 is {network.l2:.6g}."
-        )
-    also = tuple(BugAtPlace("", site, wrong.layer) for site in sites[1:])
-    diagnosis = localised(sites[0], wrong.layer, explanation, fix, also)
-    return replace(diagnosis, recovered=numbers, implied=implied)
