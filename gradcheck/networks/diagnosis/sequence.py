@@ -4,9 +4,8 @@ At the end the diagnoses of one code are read together: no two of them contradic
 cause has one name.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -237,19 +236,16 @@ def _beyond_one_bug(
 ) -> Questions:
     """Explain what no single bug of the catalogue does: the first way that does is the answer."""
     every = observations + held_out
-    ways: list[Callable[[], list[Diagnosis]]] = []
+    result: list[Diagnosis] = []
     if not ranking.fitting:
-        ways.append(partial(another_number, setup, every, listed))
-        ways.append(partial(two_bugs, setup, observations, held_out, listed))
+        result = another_number(setup, every, listed)
+        result = result or two_bugs(setup, observations, held_out, listed)
     if Call.LOSS_AND_GRADS in setup.calls:
-        ways += [partial(mixed_up, setup, every), partial(whole_multiple, setup, every)]
-    for way in ways:
-        if result := way():
-            return result
-    if Call.LOSS_AND_GRADS not in setup.calls:
-        return []
-    result = yield from place_by_place(setup, every)
-    return in_all_layers(setup, every, result)
+        result = result or mixed_up(setup, every) or whole_multiple(setup, every)
+        if not result:
+            result = yield from place_by_place(setup, every)
+            result = in_all_layers(setup, every, result)
+    return result
 
 
 def _on(setup: ProbeSetup, diagnosis: Diagnosis) -> Diagnosis:

@@ -229,8 +229,6 @@ class Notation:
         return self._name(Quantity(quantity), layer)
 
     def _name(self, name: "Quantity", layer: int | None, depth: int = 0) -> str:
-        from gradcheck.networks.notation.formula import Quantity, shape_of
-
         quantity, at = name.quantity, _layer(name, layer, depth)
         if quantity in _UNNUMBERED:
             return quantity
@@ -238,7 +236,7 @@ class Notation:
             quantity, at = "a", at - 1
         if quantity == "a" and at == 0:
             return self.spelling.at("x", 0)
-        if not shape_of(Quantity(quantity)):
+        if replace(name, quantity=quantity).kind == "number":
             return f"n[{_SIZES[quantity]}]" if quantity in _SIZES else quantity
         if at is None:
             return self._anywhere(name)
@@ -326,7 +324,7 @@ class Notation:
             "shape of samples": "(n, N)" if self.columns else "(N, n)",
             "shape of targets": "(1, N)" if self.columns else "(N, 1)",
             "shape of a bias": {"column": "(n, 1)", "row": "(1, n)"}.get(self._bias_form, "(n,)"),
-            "turned": "not transposed" if self._back_turned else "transposed",
+            "turned": "not transposed" if self.columns == self.out_by_in else "transposed",
             "not the bias": bias[self.layout.threshold],
             "bias sign": f"As {bias[not self.layout.threshold]}, it has the gradient {gradient}.",
             "the sum": "minus the sum" if self.layout.threshold else "the sum",
@@ -334,11 +332,6 @@ class Notation:
             "subtracts": f"{signs[1]}s",
             "Add": signs[0].capitalize(),
         }
-
-    @property
-    def _back_turned(self) -> bool:
-        """Whether going back takes the transposed matrix: that of x W, or of W x."""
-        return self.columns == self.out_by_in
 
     # ---- numbers -------------------------------------------------------------------------
 
