@@ -7,7 +7,6 @@ import numpy as np
 from gradcheck.networks.bugs.bug import OWN_RATE, Bug, Site
 from gradcheck.networks.bugs.textbook import Pass, Rule, after
 from gradcheck.networks.definitions import penalty
-from gradcheck.networks.problem import Floats
 
 REDUCTION = Site(
     "batch_reduction",
@@ -49,10 +48,6 @@ def _rows(chosen: slice) -> dict[str, Rule]:
 def _l2_times(change: Rule) -> dict[str, Rule]:
     """Replace ``l2 W`` by ``l2 change(p, W)``."""
     return {"penalty_gradient": lambda p, layer: p.network.l2 * change(p, p.weights(layer))}
-
-
-def _first_row_free(p: Pass, w: Floats) -> Floats:
-    return np.where(np.arange(len(w))[:, None] == 0, 0.0, w)
 
 
 def _loss_with(factor: float) -> dict[str, Rule]:
@@ -261,7 +256,7 @@ BUGS = {
         wrong="{l2 * W}, but 0 from the first input",
         why="theta[0] was the bias in another layout, and is left out of the penalty.",
         mend="With the bias apart penalise every {input} of {W}.",
-        rules=_l2_times(_first_row_free),
+        rules=_l2_times(lambda p, w: np.where(np.arange(len(w))[:, None] == 0, 0.0, w)),
     ),
     "penalty_missing_in_loss": _penalty_in_loss(
         "the penalty is in the gradient and not in the loss",

@@ -65,22 +65,6 @@ def _output_delta_again(p: Pass, layer: int) -> Floats:
     return p.delta[p.fitting(layer + 1, p.last)] @ p.weights(layer + 1).T
 
 
-def _dot(p: Pass, layer: int, delta: Floats) -> Floats:
-    return np.repeat(delta.sum(axis=1, keepdims=True), delta.shape[1], axis=1)
-
-
-_INSIDE = Free(
-    "learning_rate",
-    lambda rate: {"propagate": lambda p, layer: _updated(p, layer, rate)},
-    "{delta[up] @ (W[up] - # * dW[up]).T}",
-)
-
-_TWICE = Free(
-    "learning_rate",
-    lambda rate: after("propagate", lambda p, layer, back: back + _updated(p, layer, rate)),
-    "{delta[up] @ (2 * W[up] - # * dW[up]).T}",
-)
-
 _bug = partial(Bug, SITE, right="{delta[up] @ W[up].T}", strikes="hidden")
 _by_unit = partial(
     _bug, right="sum_k {delta[up].k} {W[up][j,k]}", hides="one unit in the layer above"
@@ -124,14 +108,22 @@ BUGS = {
         why="The backward pass updates as it goes, by a rate of its own.",
         mend="Compute every gradient first, then update; or keep a copy of the old weights.",
         hides="a small rate: the error is the rate's size; one layer",
-        **_INSIDE.with_number(OWN_RATE),
+        **Free(
+            "learning_rate",
+            lambda rate: {"propagate": lambda p, layer: _updated(p, layer, rate)},
+            "{delta[up] @ (W[up] - # * dW[up]).T}",
+        ).with_number(OWN_RATE),
     ),
     "delta_added_before_and_after_update": _bug(
         "the hidden delta is summed twice, before and after the update",
         why="Two loops over the weights each add to the same sum, one of them after the update.",
         mend="Add delta * W once, before the weights change.",
         hides="one layer",
-        **_TWICE.with_number(OWN_RATE),
+        **Free(
+            "learning_rate",
+            lambda rate: after("propagate", lambda p, layer, back: back + _updated(p, layer, rate)),
+            "{delta[up] @ (2 * W[up] - # * dW[up]).T}",
+        ).with_number(OWN_RATE),
     ),
     "weights_left_out": _by_unit(
         "the deltas of the layer above are summed without their weights",
@@ -281,7 +273,9 @@ BUGS = {
         why="np.dot is typed where entries are to be multiplied.",
         mend="Multiply entry by entry: * in place of np.dot.",
         hides="one unit in this layer",
-        rules=after("hidden_delta", _dot),
+        rules=after(
+            "hidden_delta", lambda p, layer, d: np.zeros_like(d) + d.sum(axis=1, keepdims=True)
+        ),
     ),
     "first_hidden_unit_skipped": _bug(
         "the first hidden unit gets no delta",

@@ -40,10 +40,6 @@ def _through_transposed(p: Pass, layer: int) -> Floats:
     return p.a[layer - 1] @ w.T + b
 
 
-def _not_activated(p: Pass, layer: int) -> Floats:
-    return p.z[layer].copy() if layer == p.last else activation(p, layer)
-
-
 def _in_layers_of(name: str, wrong: Rule) -> dict[str, Rule]:
     """Replace the forward of one activation by ``wrong(phi, z)``."""
     phi = ACTIVATIONS[name].forward
@@ -133,7 +129,7 @@ BUGS = {
         why="The loop over the layers treats the last one as linear.",
         mend="Apply the output's activation too.",
         hides="identity output",
-        rules={"activation": _not_activated},
+        rules=after("activation", lambda p, layer, a: p.z[layer].copy() if layer == p.last else a),
         strikes="output",
         example="2-3-2 tanh,sigmoid half_squared_error",
     ),

@@ -91,28 +91,6 @@ def _first_layer_kept(p: Pass, grads: list[Pair]) -> list[Pair]:
     return [(w.copy(), b.copy()), *update(p, grads)[1:]]
 
 
-_PARAMETERS = Free(
-    "learning_rate",
-    lambda rate: after("returned", lambda p, grads: update(replace(p, learning_rate=rate), grads)),
-    "{W - # * dW}",
-)
-
-_DECAY = Free(
-    "coefficient",
-    lambda decay: after("returned", lambda p, grads: _decayed(p, grads, decay)),
-    "{dW + # * W}",
-)
-
-_RATE = Free(
-    "learning_rate", lambda own: _stepping(lambda w, dw, rate: w - own * dw), "{W - # * dW}"
-)
-
-_DECAY_IN_STEP = Free(
-    "coefficient",
-    lambda decay: _stepping(lambda w, dw, rate: w - rate * (dw + decay * w), _subtract),
-    "{W * (1 - # * rate) - rate * dW}",
-)
-
 _returned = partial(Bug, RETURNED, right="{dW}", strikes="whole")
 _update = partial(
     Bug,
@@ -197,7 +175,13 @@ BUGS = {
         "the updated parameters are returned for the gradient",
         why="The backward pass updates, and returns what it has.",
         mend="Return dW and db, and update elsewhere.",
-        **_PARAMETERS.with_number(OWN_RATE),
+        **Free(
+            "learning_rate",
+            lambda rate: after(
+                "returned", lambda p, grads: update(replace(p, learning_rate=rate), grads)
+            ),
+            "{W - # * dW}",
+        ).with_number(OWN_RATE),
     ),
     "first_layer_left_out": _returned(
         "the first layer never gets a gradient",
@@ -212,7 +196,11 @@ BUGS = {
         why="An optimiser's decay is built into the backward pass, and the loss knows nothing.",
         mend="Decay in the update, or put the penalty into the loss.",
         hides="weights of zero",
-        **_DECAY.with_number(0.01),
+        **Free(
+            "coefficient",
+            lambda decay: after("returned", lambda p, grads: _decayed(p, grads, decay)),
+            "{dW + # * W}",
+        ).with_number(0.01),
     ),
     "step_adds_gradient": _update(
         "the step adds the gradient",
@@ -250,7 +238,9 @@ BUGS = {
         why="A default or a global stands in the way of the argument.",
         mend="Use the rate that is passed.",
         hides="a rate of 0.01",
-        **_RATE.with_number(0.01),
+        **Free(
+            "learning_rate", lambda own: _stepping(lambda w, dw, rate: w - own * dw), "{W - # * dW}"
+        ).with_number(0.01),
     ),
     "step_with_rate_twice": _update(
         "the learning rate is multiplied in twice",
@@ -296,7 +286,11 @@ BUGS = {
         why="Weight decay is built into the step, and nobody asked for it.",
         mend="Leave the decay out, or put the penalty into the loss.",
         hides="weights of zero",
-        **_DECAY_IN_STEP.with_number(0.01),
+        **Free(
+            "coefficient",
+            lambda decay: _stepping(lambda w, dw, rate: w - rate * (dw + decay * w), _subtract),
+            "{W * (1 - # * rate) - rate * dW}",
+        ).with_number(0.01),
     ),
     "step_clips_weights": _update(
         "the step keeps the weights between -1 and 1",

@@ -128,7 +128,7 @@ def _lefts(
 ) -> Iterator[Floats]:
     """For each answer, what a hypothesis leaves of the error of every tensor."""
     code = simulation(rules)
-    watched = any(_touched(answer) != _UNTOUCHED for answer in observations.answers)
+    watched = any(any(_touched(answer)) for answer in observations.answers)
     watched = watched or any(request.fresh for request in observations.requests)
     session = InProcess(code) if watched else None
     for request, answer, right in observations.rows():
@@ -159,9 +159,6 @@ def _message(observation: Observation) -> tuple[str, str] | None:
     """A failure without its place, which a simulation does not have."""
     failure = observation.failure
     return (failure.kind, failure.message) if failure is not None else None
-
-
-_UNTOUCHED: tuple[tuple[str, ...], tuple[str, ...], bool] = ((), (), False)
 
 
 @dataclass(frozen=True)
