@@ -123,14 +123,6 @@ class ProbeSetup:
     Attributes
     ----------
     network : Network
-    sizes : tuple of int
-        Batch sizes to probe: one sample if it can be had, then several.
-    held_out : tuple of int
-        Those of problems that nothing is chosen on.
-    noise : float
-        Relative roundoff that is held against no hypothesis.
-    tolerance : float
-        For vectors recovered from gradients.
     calls : tuple of Call
         What to ask: gradients, or steps where only those are wrong.
     repeated : bool
@@ -138,16 +130,23 @@ class ProbeSetup:
         kept between calls.
     one_hot : bool
         The code takes labels for targets.
+    sizes, held_out : tuple of int
+        Batch sizes to probe: one sample if it can be had, then several; and those of problems
+        that nothing is chosen on.
+    noise : float
+        Relative roundoff that is held against no hypothesis.
+    tolerance : float
+        For vectors recovered from gradients.
     """
 
     network: Network
-    sizes: tuple[int, ...]
-    held_out: tuple[int, ...]
-    noise: float
-    tolerance: float
     calls: tuple[Call, ...]
     repeated: bool
     one_hot: bool = False
+    sizes: tuple[int, ...] = ()
+    held_out: tuple[int, ...] = ()
+    noise: float = 1e-13
+    tolerance: float = SAME
 
     def probe(self, samples: int, seed: Sequence[int]) -> Problem:
         """Make a problem to ask about."""
@@ -161,16 +160,8 @@ def make_setup(context: NetworkContext, bad: Collection[str], failing: list[Prob
     """
     ordered = sorted(dict.fromkeys(p.network for p in failing), key=_preference, reverse=True)
     network = next((n for n in ordered[:NETWORKS_TRIED] if alive(probe(n, 1, (0,)))), ordered[0])
-    setup = ProbeSetup(
-        network,
-        sizes=(),
-        held_out=(),
-        noise=1e-13,
-        tolerance=SAME,
-        calls=_calls(context, bad),
-        repeated="purity" in bad,
-        one_hot=context.subject.support.one_hot,
-    )
+    one_hot = context.subject.support.one_hot
+    setup = ProbeSetup(network, _calls(context, bad), "purity" in bad, one_hot)
     setup = on(context, setup, network)
     return setup if context.arithmetic.unit == UNIT else loosened(setup)
 
@@ -219,9 +210,8 @@ def _preference(network: Network) -> tuple[int, int, int]:
 
 def probes(setup: ProbeSetup, seed: int) -> tuple[Request, ...]:
     """Make the questions: held-out ones have other values and, for several, another N."""
-    problems = []
-    for index, samples in enumerate(setup.held_out if seed else setup.sizes):
-        problems.append(setup.probe(samples, (seed, index, 5)))
+    sizes = setup.held_out if seed else setup.sizes
+    problems = [setup.probe(samples, (seed, i, 5)) for i, samples in enumerate(sizes)]
     if setup.repeated:  # what is kept shows when other numbers of the same shape come next
         others = [setup.probe(p.batch.size, (seed, i, 6)) for i, p in enumerate(problems)]
         problems = [*problems, *others, *problems, problems[0]]
@@ -251,10 +241,8 @@ def _asking(setup: ProbeSetup, problems: list[Problem]) -> tuple[Request, ...]:
 def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Observations]:
     """Ask, and set the answers beside the right ones; what is not supported is left out."""
     answers = []
-    kept = []
     for request in requests:
-        answer = yield request
-        if answer.supported:
-            answers.append(answer)
-            kept.append(request)
-    return Observations(tuple(kept), tuple(answers), simulate({}, tuple(kept)))
+        answers.append((yield request))
+    kept = tuple(r for r, answer in zip(requests, answers, strict=True) if answer.supported)
+    supported = tuple(answer for answer in answers if answer.supported)
+    return Observations(kept, supported, simulate({}, kept))
