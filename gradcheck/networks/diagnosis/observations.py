@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,15 @@ class Observations:
         In the order they were asked, for state may matter.
     answers : tuple of Observation
         Of the code under test.
-    right : tuple of Observation
-        Of the textbook.
     """
 
     requests: tuple[Request, ...]
     answers: tuple[Observation, ...]
-    right: tuple[Observation, ...]
+
+    @cached_property
+    def right(self) -> tuple[Observation, ...]:
+        """The answers of the textbook."""
+        return simulate({}, self.requests)
 
     def rows(self) -> Iterator[tuple[Request, Observation, Observation]]:
         """Yield each question with the code's answer and the right one."""
@@ -50,9 +52,7 @@ class Observations:
 
     def __add__(self, other: "Observations") -> "Observations":
         """Set the answers to other questions behind these."""
-        return Observations(
-            self.requests + other.requests, self.answers + other.answers, self.right + other.right
-        )
+        return Observations(self.requests + other.requests, self.answers + other.answers)
 
 
 #: Makes code of the textbook's rules that are replaced.

@@ -14,7 +14,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import LOSSES, evaluate
 from gradcheck.networks.dense_networks import NetworkContext
-from gradcheck.networks.diagnosis.observations import SAME, Observations, simulate
+from gradcheck.networks.diagnosis.observations import SAME, Observations
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import targets
 from gradcheck.oracle.estimate import UNIT
@@ -245,4 +245,4 @@ def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Obs
         answers.append((yield request))
     kept = tuple(r for r, answer in zip(requests, answers, strict=True) if answer.supported)
     supported = tuple(answer for answer in answers if answer.supported)
-    return Observations(kept, supported, simulate({}, kept))
+    return Observations(kept, supported)

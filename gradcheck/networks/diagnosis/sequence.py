@@ -222,8 +222,7 @@ def _candidates(
     if setup.calls != (Call.STEP,):
         return listed
     asked = tuple(replace(r, call=Call.LOSS_AND_GRADS) for r in observations.requests)
-    right = simulate({}, asked)
-    gradients = Observations(asked, right, right)
+    gradients = Observations(asked, simulate({}, asked))
     return [h for h in listed if unexplained(gradients, h.rules(), setup.noise, REJECT) == 0.0]
 
 

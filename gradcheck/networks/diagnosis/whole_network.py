@@ -26,7 +26,6 @@ from gradcheck.networks.diagnosis.observations import (
     Simulation,
     multiple_of,
     same,
-    simulate,
     textbook_pass,
     unexplained,
 )
@@ -165,7 +164,7 @@ def update_fault(
                 gradients.append(gradient)
                 steps.append(step)
                 requests.append(stepping)
-    observations = Observations(tuple(requests), tuple(steps), simulate({}, tuple(requests)))
+    observations = Observations(tuple(requests), tuple(steps))
     if not steps or _updates_by({}, observations, gradients, setup):
         return []
     fitting = [
