@@ -48,7 +48,7 @@ class Site:
         ``weight`` or ``bias``. Empty for a site that belongs to no layer.
     in_layer : (str, str)
         What is wrong in a layer, after "In layer 2", and where to look; the names that they may
-        use in braces are those of :func:`gradcheck.networks.diagnosis.place.placed`. Empty
+        use in braces are those of :func:`gradcheck.networks.diagnosis.result.placed`. Empty
         where nothing is told layer by layer.
     whole : (str, str)
         What is wrong, and where to look, when no layer is told.

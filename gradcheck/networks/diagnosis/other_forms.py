@@ -25,15 +25,7 @@ RIGHT = 1e-5
 
 @dataclass(frozen=True)
 class Seen:
-    """One answer that had another form, and what would have been right.
-
-    Attributes
-    ----------
-    problem : Problem
-    returned : Outline
-    loss : float
-    right : Tensors
-    """
+    """One answer that had another form, and the loss and gradient that would have been right."""
 
     problem: Problem
     returned: Outline
