@@ -188,17 +188,21 @@ class DenseNetworks:
 
     def difference_quotients(self, problem: Problem, judgement: Judgement, steps: Floats) -> Floats:
         """Difference the loss by the entry of a judgement at many steps."""
-        tensors, tensor = dict(problem.params), problem.params[judgement.tensor]
-        flat = np.ravel_multi_index(judgement.entry, tensor.shape)
-        signed, losses = np.concatenate((steps, -steps)), np.empty(2 * len(steps))
-        for some in blocks(len(signed), tensor.size):
-            moved = np.repeat(tensor[None], len(signed[some]), axis=0)
-            moved.reshape(len(moved), -1)[:, flat] += signed[some]
-            stacked = in_order({**tensors, judgement.tensor: moved}.values()).pairs
-            losses[some] = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
-        up, down = np.split(losses, 2)
-        quotients: Floats = (up - down) / (2 * steps)
-        return quotients
+        return differences(problem, judgement, steps)[0]
+
+
+def differences(problem: Problem, judgement: Judgement, steps: Floats) -> tuple[Floats, Floats]:
+    """Return difference quotients by the entry of a judgement, and the losses they are made of."""
+    tensors, tensor = dict(problem.params), problem.params[judgement.tensor]
+    flat = np.ravel_multi_index(judgement.entry, tensor.shape)
+    signed, losses = np.concatenate((steps, -steps)), np.empty(2 * len(steps))
+    for some in blocks(len(signed), tensor.size):
+        moved = np.repeat(tensor[None], len(signed[some]), axis=0)
+        moved.reshape(len(moved), -1)[:, flat] += signed[some]
+        stacked = in_order({**tensors, judgement.tensor: moved}.values()).pairs
+        losses[some] = batch_loss(problem.network, stacked, problem.batch.x, problem.batch.y)
+    up, down = np.split(losses, 2)
+    return (up - down) / (2 * steps), losses
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ import numpy as np
 
 from gradcheck.comparison.compare import Judgement, allowed
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.posed import in_order
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.textbook import RULES, Rule
-from gradcheck.networks.definitions import ACTIVATIONS, LOSSES, batch_loss
-from gradcheck.networks.dense_networks import NetworkContext
+from gradcheck.networks.definitions import ACTIVATIONS, LOSSES
+from gradcheck.networks.dense_networks import NetworkContext, differences
 from gradcheck.networks.diagnosis import Diagnosis
 from gradcheck.networks.diagnosis.observations import SAME, textbook_pass
 from gradcheck.networks.diagnosis.recover_deltas import (
@@ -213,15 +212,16 @@ def _sweep(problem: Problem, judgement: Judgement) -> dict[str, Any] | None:
         return None
     rungs = steps(0.05)
     moves = np.concatenate((SWEEP, rungs))
-    differences, noise = _differences(problem, judgement, moves)
-    slope = extrapolate(rungs, differences[len(SWEEP) :], noise)
+    quotients, losses = differences(problem, judgement, moves)
+    noise = 4 * UNIT * (1.0 + float(np.abs(losses).max()))  # of the roundings of a loss
+    slope = extrapolate(rungs, quotients[len(SWEEP) :], noise)
     return {
         "entry": judgement.place,
         "claimed": judgement.claimed,
         "expected": judgement.expected,
         "error_bar": judgement.bar,
         "steps": SWEEP,
-        "errors": np.abs(differences[: len(SWEEP)] - judgement.expected),
+        "errors": np.abs(quotients[: len(SWEEP)] - judgement.expected),
         "ladder": {
             "steps": rungs,
             "chosen_step": slope.step,
@@ -229,15 +229,3 @@ def _sweep(problem: Problem, judgement: Judgement) -> dict[str, Any] | None:
             "error_bar": slope.error,
         },
     }
-
-
-def _differences(problem: Problem, judgement: Judgement, moves: Floats) -> tuple[Floats, float]:
-    """Difference the loss by the entry at many steps, and say how its roundings may be off."""
-    tensor = problem.params[judgement.tensor]
-    moved = np.repeat(tensor[None], 2 * len(moves), axis=0)
-    flat = np.ravel_multi_index(judgement.entry, tensor.shape)
-    moved.reshape(len(moved), -1)[:, flat] += np.concatenate((moves, -moves))
-    pairs = in_order({**problem.params, judgement.tensor: moved}.values()).pairs
-    losses = batch_loss(problem.network, pairs, problem.batch.x, problem.batch.y)
-    up, down = np.split(np.broadcast_to(losses, 2 * len(moves)), 2)
-    return (up - down) / (2 * moves), 4 * UNIT * (1.0 + float(np.abs(losses).max()))

@@ -4,9 +4,8 @@ Values have two decimals, so that a failure reads well. Five problems in a row s
 architecture, which lets code that compiles a network compile it once.
 """
 
-import itertools
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -173,23 +172,6 @@ def problem(seed: int, index: int, support: Support = EVERYTHING) -> Problem:
 def _shared(seed: int, group: int, support: Support) -> tuple[Network, int]:
     """Draw what problems in a row share."""
     return architecture(np.random.default_rng((seed, group)), support)
-
-
-def problems(seed: int, support: Support = EVERYTHING) -> Iterator[Problem]:
-    """Draw problems 0, 1, 2, ... of a seed, without end.
-
-    Parameters
-    ----------
-    seed : int
-    support : Support
-        What may be drawn.
-
-    Returns
-    -------
-    iterator of Problem
-        That of :func:`problem` by each number in turn.
-    """
-    return (problem(seed, index, support) for index in itertools.count())
 
 
 def architecture(rng: np.random.Generator, support: Support = EVERYTHING) -> tuple[Network, int]:
@@ -366,8 +348,7 @@ def digits(values: Floats, count: int) -> Floats:
     with np.errstate(divide="ignore"):
         places = np.floor(np.log10(np.abs(values)))
     unit = 10.0 ** (np.where(np.isfinite(places), places, 0.0) - count + 1)
-    rounded: Floats = np.round(values / unit) * unit + 0.0
-    return rounded
+    return np.round(values / unit) * unit + 0.0
 
 
 def targets(
@@ -416,8 +397,7 @@ def _decimals(values: Floats) -> int:
 
 
 def _short(values: Floats, decimals: int = 2) -> Floats:
-    rounded: Floats = np.round(values, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
-    return rounded
+    return np.round(values, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def _shorter(values: Floats, decimals: int) -> Floats:

@@ -228,8 +228,8 @@ class Drawing:
         self._known: list[float] = []  # and for one that was
         self._shapes = dict.fromkeys((p.network, p.batch.size) for p in discovery.probes)
         self._thrifty = False
-        drawn = sampling.problems(seed, discovery.support)
-        self._drawn = itertools.islice(drawn, examples * PATIENCE)
+        numbers, support = range(examples * PATIENCE), discovery.support
+        self._drawn: Iterator[Problem] = (sampling.problem(seed, n, support) for n in numbers)
         self._following = next(self._drawn, None)
 
     def draw(self) -> Drawn:

@@ -1,7 +1,6 @@
 """Random problems: replayable, readable, within bounds and within the support."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from gradcheck.networks.sampling import (
     Support,
     fill,
     problem,
-    problems,
     saturated,
 )
 from tests import strategies
@@ -78,15 +76,6 @@ def numbers(found: Problem) -> np.ndarray:
 def test_a_problem_is_replayed_by_its_two_numbers(seed: int, index: int, support: Support) -> None:
     first, second = problem(seed, index, support), problem(seed, index, support)
     assert first == second, f"problem({seed}, {index}) came out twice differently"
-
-
-@given(SEEDS, supports())
-def test_drawing_without_end_gives_the_numbered_problems(seed: int, support: Support) -> None:
-    drawn = list(itertools.islice(problems(seed, support), 7))
-    numbered = [problem(seed, index, support) for index in range(7)]
-    assert drawn == numbered, (
-        f"problems({seed}) are not problem({seed}, 0), problem({seed}, 1), ..."
-    )
 
 
 def test_another_seed_or_another_number_gives_another_problem() -> None:

@@ -194,15 +194,8 @@ class Bug:
         return bool(code.memory)
 
     def having(self, number: float) -> "Bug":
-        """Return this bug with another number in it.
-
-        Raises
-        ------
-        TypeError
-            When there is no free number in it.
-        """
-        if self.free is None:
-            raise TypeError(f"{self.slug} has no free number")
+        """Return this bug, in which there is a free number, with another one."""
+        assert self.free is not None
         return replace(self, **self.free.with_number(number))
 
     def visible(self, problem: Problem, layer: int | None = None) -> bool:

@@ -45,10 +45,6 @@ def _factor(factor: float, *losses: str) -> dict[str, Rule]:
     return after("output_delta", lambda p, d: factor * d if p.network.loss in losses else d)
 
 
-def _without_slope(p: Pass) -> Floats:
-    return output_delta(p) if p.cancels else loss_derivative(p)
-
-
 def _slope_in_spite(p: Pass, delta: Floats) -> Floats:
     a = p.a[p.last]
     return delta * a * (1.0 - a) if p.cancels else delta
@@ -133,7 +129,7 @@ BUGS = {
         why="It is copied from a sigmoid or softmax with its logarithmic loss, where it is right.",
         mend="With a squared error multiply by phi'(z) of the output layer.",
         hides="identity output; the logarithmic losses, where it is right",
-        rules={"output_delta": _without_slope},
+        rules={"output_delta": lambda p: output_delta(p) if p.cancels else loss_derivative(p)},
         example=_SIGMOID,
     ),
     "logarithmic_loss_times_derivative": _bug(

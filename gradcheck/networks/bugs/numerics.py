@@ -10,7 +10,7 @@ from gradcheck.networks.bugs.bug import Bug, Site
 from gradcheck.networks.bugs.returned_and_update import returning
 from gradcheck.networks.bugs.textbook import Pass, after, in_layers_of, output_delta, pre_activation
 from gradcheck.networks.definitions import ACTIVATIONS
-from gradcheck.networks.problem import Floats, Pair
+from gradcheck.networks.problem import Floats
 
 SITE = Site("numerics", "arithmetic")
 
@@ -55,10 +55,6 @@ def _gelu_constant(z: Floats, a: Floats) -> Any:
     from scipy.special import ndtr
 
     return ndtr(z) + z * np.exp(-0.5 * z * z) * 0.4
-
-
-def _rounded(p: Pass, grads: list[Pair], updated: list[Pair]) -> list[Pair]:
-    return [(np.round(w, 3), np.round(b, 3)) for w, b in updated]
 
 
 _bug = partial(Bug, SITE, right="{dW}", strikes="whole")
@@ -176,6 +172,6 @@ BUGS = {
         why="Weights are rounded to be saved or printed, and training goes on from there.",
         mend="Round only what is printed.",
         hides="the gradient alone, without a step",
-        rules=after("update", _rounded),
+        rules=returning(lambda w: np.round(w, 3), "update"),
     ),
 }

@@ -23,9 +23,9 @@ UPDATE = Site(
 _SQUARE = "3-3-3 tanh,identity half_squared_error"
 
 
-def returning(change: Rule) -> dict[str, Rule]:
-    """Hand back ``change(tensor)`` of each tensor of the gradient."""
-    return after("returned", lambda p, grads: [(change(dw), change(db)) for dw, db in grads])
+def returning(change: Rule, rule: str = "returned") -> dict[str, Rule]:
+    """Hand back ``change(tensor)`` of each tensor of the gradient, or of what a rule makes."""
+    return after(rule, lambda p, *given: [(change(w), change(b)) for w, b in given[-1]])
 
 
 def _scaled(factor: Rule) -> dict[str, Rule]:

@@ -98,14 +98,11 @@ class Pass:
         assert derivative is not None, "softmax is handled with its loss"
         return derivative(z)
 
-    def upstream(self, layer: int) -> Floats | None:
-        """Derivative by a[layer], before the slope; None where the textbook never forms it."""
-        if layer == self.last and self.cancels:
-            return None
-        derivative: Floats = (
-            self.apply("propagate", layer) if layer < self.last else self.apply("loss_derivative")
-        )
-        return derivative
+    def upstream(self, layer: int) -> Any:
+        """Derivative by a[layer], before the slope; delta where the textbook never forms it."""
+        if layer < self.last:
+            return self.apply("propagate", layer)
+        return self.delta[layer] if self.cancels else self.apply("loss_derivative")
 
 
 def begin(p: Pass, params: list[Pair], x: Floats, y: Floats) -> None:
@@ -205,10 +202,6 @@ def bias_gradient(p: Pass, layer: int) -> Floats:
     return data
 
 
-def visit(p: Pass, layer: int) -> None:
-    """Called when a layer's gradient is known, before the layer below is reached."""
-
-
 def returned(p: Pass) -> list[Pair]:
     """What is handed back: ``[(dW, db), ...]``, layer 1 first."""
     return [p.grads[layer] for layer in range(1, p.last + 1)]
@@ -239,7 +232,6 @@ RULES: dict[str, Rule] = {
         weight_gradient,
         bias_sum,
         bias_gradient,
-        visit,
         returned,
         update,
     )
@@ -330,6 +322,5 @@ class Textbook:
         for layer in range(p.last, 0, -1):
             p.propagate(layer)
             p.grads[layer] = (p.apply("weight_gradient", layer), p.apply("bias_gradient", layer))
-            p.apply("visit", layer)
         grads: list[Pair] = p.apply("returned")
         return grads

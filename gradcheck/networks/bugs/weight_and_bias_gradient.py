@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.networks.bugs.bug import OWN_RATE, Bug, Site
-from gradcheck.networks.bugs.textbook import Pass, Rule, activation, after, bias_sum, weight_product
+from gradcheck.networks.bugs.textbook import Pass, Rule, activation, after, bias_sum
 from gradcheck.networks.problem import Floats
 
 WEIGHTS = Site(
@@ -55,11 +55,6 @@ def _of_means(p: Pass, layer: int) -> Floats:
     return np.outer(p.a[layer - 1].mean(axis=0), p.delta[layer].sum(axis=0))
 
 
-def _product_without_slope(p: Pass, layer: int) -> Floats:
-    before = p.upstream(layer)
-    return weight_product(p, layer) if before is None else p.a[layer - 1].T @ before
-
-
 def _summed(p: Pass, layer: int, dw: Floats) -> Floats:
     factor = len(p.y) if p.averaged else 1.0
     penalty: Floats = p.apply("penalty_gradient", layer)
@@ -77,11 +72,6 @@ def _zeroed(*at: Any) -> dict[str, Rule]:
 def _wrong_axis(p: Pass, layer: int) -> Any:
     delta = p.delta[layer]
     return delta.sum(axis=1 if delta.shape[0] == delta.shape[1] else 0)
-
-
-def _sum_without_slope(p: Pass, layer: int) -> Floats:
-    before = p.upstream(layer)
-    return bias_sum(p, layer) if before is None else before.sum(axis=0)
 
 
 def _times_input(p: Pass, layer: int) -> Any:
@@ -237,7 +227,7 @@ BUGS = {
         why="The error is used in the update, and turned into a delta only to be passed on.",
         mend="Multiply by phi'(z) first, then form the gradient.",
         hides="identity; active relu units; the output under a logarithmic loss",
-        rules={"weight_product": _product_without_slope},
+        rules={"weight_product": lambda p, layer: p.a[layer - 1].T @ p.upstream(layer)},
     ),
     "weight_gradient_of_layer_above": _weights(
         "the weight gradient uses the delta of the layer above",
@@ -354,7 +344,7 @@ BUGS = {
         why="The bias is outside the sum, and seems to be outside phi too.",
         mend="Sum the same delta that the weights use.",
         hides="identity; active relu units; the output under a logarithmic loss",
-        rules={"bias_sum": _sum_without_slope},
+        rules={"bias_sum": lambda p, layer: p.upstream(layer).sum(axis=0)},
     ),
     "bias_gradient_negated": _biases(
         "the bias gradient has the wrong sign",

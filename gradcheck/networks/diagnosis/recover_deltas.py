@@ -269,7 +269,6 @@ def predicted_by(
         p.delta[layer] = found.deltas[layer]
         if layer > wrong.layer:
             p.grads[layer] = (found.claims[f"W{layer}"], found.claims[f"b{layer}"])
-            p.apply("visit", layer)
     if found.factor is not None:
         scale, factor = p.rules["scale"], found.factor
         p.rules = {**p.rules, "scale": lambda q: factor * scale(q)}
@@ -412,8 +411,7 @@ def implied_slope(found: RecoveredDeltas, layer: int, audible: float = AUDIBLE) 
     p = found.backward()
     back = p.apply("loss_derivative") if layer == p.last else p.apply("propagate", layer)
     usable = np.abs(back) > audible * np.abs(back).max(initial=0.0)
-    slope: Floats = np.where(usable, found.deltas[layer] / np.where(usable, back, 1.0), np.nan)
-    return slope
+    return np.where(usable, found.deltas[layer] / np.where(usable, back, 1.0), np.nan)
 
 
 def implied_matrix(layer: int, recovered: list[RecoveredDeltas]) -> Implied | None:

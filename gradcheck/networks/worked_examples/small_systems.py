@@ -9,8 +9,8 @@ import numpy as np
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
+from gradcheck.networks.scope import Asking
 from gradcheck.networks.worked_examples.worked_example import (
-    Asking,
     Example,
     Reproduction,
     Result,

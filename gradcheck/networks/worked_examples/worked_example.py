@@ -5,9 +5,8 @@ ends the example with :class:`NotRun`. Training is done with the code's own step
 """
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -15,11 +14,7 @@ from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.errors import UsageError
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
-
-T = TypeVar("T")
-
-#: Asks the code, and returns what came of it.
-Asking = Generator[Request, Observation, T]
+from gradcheck.networks.scope import Asking
 
 
 @dataclass(frozen=True)
