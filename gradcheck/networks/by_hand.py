@@ -29,18 +29,10 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True)
 class Line:
-    """One step of the calculation.
+    """One step of the calculation: of ``z1``, ``loss``, ``dW2``, or what the code calls it.
 
-    Attributes
-    ----------
-    quantity : str
-        ``z1``, ``a1``, ``loss``, ``delta2``, ``dW2``, ``db2``, or what the code calls it.
-    formula : str
-    right : array
-        Laid out as the code has it.
-    code : array or None
-        None where the code's own number cannot be known, ``?`` where an entry cannot.
-    differs : bool
+    Arrays are laid out as the code has them. Its own is None where it cannot be known, ``?`` where
+    an entry cannot.
     """
 
     quantity: str

@@ -370,14 +370,9 @@ Pairs = Sequence[tuple[Array, Array]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All pre-activations and activations of one forward pass.
+    """All pre-activations and activations of one forward pass, (..., N, n[l]).
 
-    Attributes
-    ----------
-    z : list of Array
-        ``z[l - 1]`` is the pre-activation of layer l, (..., N, n[l]).
-    a : list of Array
-        ``a[l]`` is the activation of layer l, (..., N, n[l]); ``a[0]`` is x.
+    ``z[l - 1]`` and ``a[l]`` are those of layer l; ``a[0]`` is x.
     """
 
     z: list[Array]
@@ -410,16 +405,9 @@ def resume(
 ) -> Evaluation:
     """Resume forward passes from pre-activations, each from a layer of its own.
 
-    Parameters
-    ----------
-    starts : mapping of int to Array
-        By layer, from 1: the pre-activations that start there, (P[layer], ..., N, n[layer]).
-
-    Returns
-    -------
-    Evaluation
-        From the first layer in which any starts: those from earlier layers first, so that
-        the last ``z`` holds all of them, (P, ..., N, n[L]).
+    ``starts`` are by layer, from 1: (P[layer], ..., N, n[layer]). The evaluation begins with the
+    first layer in which any starts: those from earlier layers first, so that the last ``z`` holds
+    all of them, (P, ..., N, n[L]).
     """
     apply = apply or activate(network)
     zs: list[Array] = []

@@ -131,11 +131,7 @@ def _solved(problem: Problem, loss: float) -> float:
 class Guard:
     """A constant in the logarithms.
 
-    Attributes
-    ----------
-    value : float
-    added : bool
-        To the output; else the output is cut off there, which changes nothing above.
+    It is ``added`` to the output; else the output is cut off there, which changes nothing above.
     """
 
     value: float

@@ -258,16 +258,8 @@ def fill(
 class Filling:
     """What parameters are made to contain.
 
-    Attributes
-    ----------
-    zero : collection of int
-        Layers whose first unit gets a z of exactly zero.
-    steep : collection of int
-        Layers whose largest ``|z|`` is just below the bound.
-    blank : collection of int
-        Layers whose weights are all zero.
-    biases : bool
-        Whether there are any.
+    In ``zero`` layers the first unit gets a z of exactly zero, in ``steep`` ones the largest
+    ``|z|`` is just below the bound, and in ``blank`` ones all weights are zero.
     """
 
     zero: Collection[int] = ()

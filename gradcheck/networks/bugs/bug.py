@@ -66,17 +66,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Free:
-    """A number that is part of a bug and another one in every code.
+    """A number that is part of a bug and another one in every code, by the name it is recovered by.
 
-    Attributes
-    ----------
-    name : str
-        As it is recovered: ``learning_rate``, ``slope``.
-    rules : callable
-        ``rules(number)`` returns the textbook's rules that the bug replaces; what they
-        compute is linear in the number.
-    wrong : str
-        The wrong formula, with a place ``#`` for the number.
+    What the rules of ``rules(number)`` compute is linear in the number. In ``wrong``, the wrong
+    formula, ``#`` is its place.
     """
 
     name: str

@@ -23,23 +23,8 @@ Rule = Callable[..., Any]
 class Pass:
     """One forward and backward pass: all that a rule may look at.
 
-    Attributes
-    ----------
-    network : Network
-    pairs : list of (W, b)
-        ``pairs[l - 1]`` is layer l's.
-    y : array
-        (N, n[L]).
-    rules : dict of str to callable
-    learning_rate : float or None
-        In a step.
-    memory : dict
-        Kept between calls of one implementation.
-    z, a : dict of int to array
-        (N, n[l]); ``a[0]`` is x.
-    delta : dict of int to array
-        Derivative of each sample's loss by z[l], (N, n[l]).
-    grads : dict of int to (dW, db)
+    ``pairs[l - 1]`` is (W, b) of layer l, ``a[0]`` is x, and ``delta`` the derivative of each
+    sample's loss by z[l], (N, n[l]). ``memory`` is kept between calls of one implementation.
     """
 
     network: Network
@@ -270,13 +255,7 @@ def in_layers_of(name: str, derivative: Callable[..., Any]) -> dict[str, Rule]:
 
 
 class Textbook:
-    """An implementation made of rules; see :class:`gradcheck.contract.protocol.Implementation`.
-
-    Parameters
-    ----------
-    planted : mapping of str to callable, optional
-        Rules to replace, by name.
-    """
+    """A :class:`gradcheck.contract.protocol.Implementation` made of rules, some replaced."""
 
     def __init__(self, planted: Mapping[str, Rule] | None = None) -> None:
         self.rules = {**RULES, **(planted or {})}

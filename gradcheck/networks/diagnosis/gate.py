@@ -100,15 +100,7 @@ def _groups(setup: ProbeSetup, members: list[Hypothesis]) -> int:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What code answered about a network, held against all that was named before.
-
-    Attributes
-    ----------
-    setup : ProbeSetup
-        Of the network.
-    diagnoses : list of Diagnosis
-    seen : Observations
-    """
+    """What code answered about the network of a setup, held against all that was named before."""
 
     setup: ProbeSetup
     diagnoses: list[Diagnosis]

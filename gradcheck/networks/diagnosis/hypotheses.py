@@ -49,14 +49,8 @@ LARGEST_CLASS = 4
 class Hypothesis:
     """A bug, in one layer or (``layer`` None) everywhere it can strike.
 
-    Attributes
-    ----------
-    bug : Bug
-    layer : int or None
-    everywhere : bool
-        True for a layered bug in all its layers at once.
-    number : float or None
-        For no bug, but a number that the right rule is multiplied by.
+    A layered bug in all its layers at once is ``everywhere``. With a ``number`` it is no bug, but
+    the right rule multiplied by that.
     """
 
     bug: Bug
@@ -122,16 +116,10 @@ def hypotheses_at(network: Network, wrong: WrongRule) -> list[Hypothesis]:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Hypotheses in order of what they leave unexplained.
+    """Hypotheses in order of what they leave unexplained: those accepted first, best first.
 
-    Attributes
-    ----------
-    fitting : list of (float, Hypothesis)
-        Those that are accepted, best first.
-    near : list of (float, Hypothesis)
-        Others that leave less than :data:`REJECT`.
-    rival : float
-        What the best of the others leaves; infinite when there is none.
+    Of the others those are ``near`` that leave less than :data:`REJECT`; ``rival`` is what the best
+    of all others leaves, infinite when there is none.
     """
 
     fitting: list[tuple[float, Hypothesis]]

@@ -22,15 +22,7 @@ from gradcheck.networks.problem import Floats, Problem
 
 @dataclass(frozen=True)
 class Observations:
-    """A sequence of questions and the answers to it.
-
-    Attributes
-    ----------
-    requests : tuple of Request
-        In the order they were asked, for state may matter.
-    answers : tuple of Observation
-        Of the code under test.
-    """
+    """Questions in the order they were asked, for state may matter, and the code's answers."""
 
     requests: tuple[Request, ...]
     answers: tuple[Observation, ...]
@@ -165,14 +157,8 @@ def _message(observation: Observation) -> tuple[str, str] | None:
 class _Ruler:
     """What is held against a hypothesis, tensor by tensor.
 
-    Attributes
-    ----------
-    starts : array of int
-        Where each tensor starts among all numbers.
-    scale : array
-        The error of each tensor, which a hypothesis has to explain.
-    floor : array
-        What roundoff may leave.
+    A tensor ``starts`` somewhere among all numbers; ``scale`` is its error, which a hypothesis has
+    to explain, ``floor`` what roundoff may leave.
     """
 
     starts: NDArray[np.intp]

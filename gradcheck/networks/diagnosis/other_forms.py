@@ -205,18 +205,11 @@ _KEY = re.compile(r"(?:d|grad|grads|nabla|delta)?_?([wb])_?(\d+)", re.IGNORECASE
 
 @dataclass(frozen=True)
 class Packing:
-    """One way in which loss and gradient lie in what is returned.
+    """One way in which loss and gradient lie in what is returned, if there is a ``loss`` in it.
 
-    Attributes
-    ----------
-    split : callable
-        ``split(returned)`` returns the loss and the gradient, or None where they do not lie so.
-    pairs : callable
-        ``pairs(gradient, problem)`` returns one pair a layer, or None likewise.
-    looks : str
-        What to say of it; empty for the agreed way.
-    loss : bool
-        Whether there is a loss in it.
+    ``split(returned)`` returns the loss and the gradient, ``pairs(gradient, problem)`` one pair a
+    layer; each None where they do not lie so. ``looks`` is what to say of it; empty for the agreed
+    way.
     """
 
     split: Callable[[Outline], tuple[Outline, Outline] | None]
@@ -361,20 +354,10 @@ def packings() -> Iterator[Packing]:
 
 @dataclass(frozen=True)
 class Form:
-    """A way to read answers of another form.
+    """A way to read answers of another form: by a packing, the last layer first if in ``reverse``.
 
-    Attributes
-    ----------
-    packing : Packing
-        How the loss and the tensors lie in what is returned.
-    reverse : bool
-        Whether the last layer comes first.
-    turns : dict of str to Turn or None
-        For each tensor; None where it fits no form.
-    right : frozenset of str
-        Tensors whose numbers are right, so read.
-    loss : bool
-        Whether the loss is right, so read.
+    There is a turn for each tensor; None where it fits no form. ``right`` are the tensors whose
+    numbers are right, so read; ``loss`` says whether the loss is.
     """
 
     packing: Packing

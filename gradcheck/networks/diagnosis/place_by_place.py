@@ -243,16 +243,9 @@ def _localised(
 
 @dataclass(frozen=True)
 class _Place:
-    """A wrong rule that no catalogued bug explains.
+    """A wrong rule that no catalogued bug explains, on the problem of ``found``.
 
-    Attributes
-    ----------
-    wrong : WrongRule
-    found, other : RecoveredDeltas
-        Of a problem, and where only what comes back, or the targets, are others; None where that
-        was not answered.
-    every : list of RecoveredDeltas
-    tolerance : float
+    In ``other`` only what comes back, or the targets, are others; None where that was not answered.
     """
 
     wrong: WrongRule

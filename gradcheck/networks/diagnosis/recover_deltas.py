@@ -36,13 +36,9 @@ AUDIBLE = 1e-7
 
 @dataclass(frozen=True)
 class WrongRule:
-    """Something that is not what the textbook makes of the code's own numbers.
+    """What is not as the textbook makes it of the code's own numbers.
 
-    Attributes
-    ----------
-    part : str
-        ``delta``, ``weight`` or ``bias``.
-    layer : int
+    The part of its layer is ``delta``, ``weight`` or ``bias``.
     """
 
     part: str

@@ -34,14 +34,8 @@ class BugAtPlace:
 class Implied:
     """What the code computes in place of the right rule, read off its numbers.
 
-    Attributes
-    ----------
-    z, derivative : array
-        Points of the derivative that its gradients imply, where that is at fault.
-    matrix : array
-        The matrix it goes back through, where that is at fault: (n[l], n[l+1]).
-    weights : array
-        The weights it should go back through, W[l+1].
+    Points (z, derivative) of the derivative that its gradients imply, where that is at fault; or
+    the matrix it goes back through, (n[l], n[l+1]), beside the weights W[l+1] it should.
     """
 
     z: Floats | None = None

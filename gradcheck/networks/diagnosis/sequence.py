@@ -315,16 +315,9 @@ def _all_right(observations: Observations, noise: float) -> bool:
 
 @dataclass(frozen=True)
 class _OneThing:
-    """Two names that are one thing said twice, and what is said in their place.
+    """Two bugs that are one thing said twice, and what is said in their place.
 
-    Attributes
-    ----------
-    bugs : frozenset of str
-    name : BugAtPlace
-        That is kept, if any, and the site.
-    explanation, fix : str
-    of_layer : bool
-        It is told of each layer that has both; else once, where every layer has one of them.
+    It is told ``of_layer``, of each that has both; else once, where every layer has one of them.
     """
 
     bugs: frozenset[str]

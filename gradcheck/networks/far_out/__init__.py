@@ -110,19 +110,10 @@ class Extremes:
     def draw(
         self, rng: np.random.Generator, kind: Kind, turn: int = 0, plain: bool = False
     ) -> Problem | None:
-        """Draw one problem of a kind.
+        """Draw one problem of a kind, that was drawn ``turn`` times before.
 
-        Parameters
-        ----------
-        turn : int
-            How often it was drawn before.
-        plain : bool
-            Whether to start from a problem that was answered.
-
-        Returns
-        -------
-        Problem or None
-            None where the code, or what it started from, leaves no room for this kind.
+        None where the code, or what it started from, leaves no room for this kind. ``plain`` starts
+        from a problem that was answered.
         """
         combination = None if plain else self._fitting(kind, turn)
         if combination:

@@ -56,18 +56,9 @@ ELEMENTWISE = ANY - SOFTMAX
 
 @dataclass(frozen=True)
 class Start:
-    """What a problem far out is made from.
+    """A small network that a problem far out is made from.
 
-    Attributes
-    ----------
-    rng : numpy.random.Generator
-    network : Network
-        A small one.
-    samples : int
-    support : Support
-        What the code handles.
-    hidden : callable
-        Returns the next activations of so many hidden layers.
+    ``hidden`` returns the next activations of so many hidden layers.
     """
 
     rng: np.random.Generator

@@ -60,13 +60,7 @@ KEPT_PARAMETERS = 50_000_000
 
 @dataclass(frozen=True)
 class Kinks:
-    """The units of a problem that sit on a kink.
-
-    Attributes
-    ----------
-    masks : dict of int to array
-        For each layer that has any, a mask of shape (N, n[l]).
-    """
+    """The units of a problem that sit on a kink: a mask (N, n[l]) for each layer that has any."""
 
     masks: dict[int, NDArray[np.bool_]]
 
@@ -244,10 +238,7 @@ class Truth:
     def loss_off(self, claim: float, unit: float = UNIT, cut: float = 0.0) -> bool:
         """Whether arithmetic of roundoff ``unit`` does not explain a claimed loss; NaN is off.
 
-        Parameters
-        ----------
-        cut : float
-            Where outputs are cut off before their logarithm is taken.
+        Outputs may be ``cut`` off before their logarithm is taken.
         """
         off = abs(claim - (self._cut_loss(cut) if cut else self.loss))
         # sampling takes longer than the loss, and is hardly ever needed

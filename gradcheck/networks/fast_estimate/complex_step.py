@@ -68,18 +68,11 @@ FURTHEST = 4.0
 
 @dataclass(frozen=True)
 class Points:
-    """R points; the first is exact.
+    """R points; the first is exact. The second axis of each array is for moves.
 
-    Attributes
-    ----------
-    z : array
-        The first layer's pre-activation, (R, 1, N, n[1]); the second axis is for moves.
-    pairs : list of (W, b)
-        W of shape (R, 1, n[l-1], n[l]); the first layer's may be one for all.
-    y : array
-        Targets, (R, 1, N, n[L]), or (N, n[L]) for all.
-    shares : array
-        What each sample's loss counts for in the batch's, (R or 1, N, 1).
+    ``z`` is the first layer's pre-activation, (R, 1, N, n[1]). W is (R, 1, n[l-1], n[l]); the first
+    layer's may be one for all. Targets are (R, 1, N, n[L]), or (N, n[L]) for all; ``shares`` is
+    what each sample's loss counts for in the batch's, (R or 1, N, 1).
     """
 
     z: Array
@@ -148,18 +141,11 @@ def _moved(array: Floats, rng: np.random.Generator) -> Floats:
 
 @dataclass(frozen=True)
 class Linearised:
-    """A stack of forwards, and how steep each of their parts is.
+    """A stack of forwards, (R, 1, N, n[l]), and how steep each of their parts is.
 
-    Attributes
-    ----------
-    problem : Problem
-    points : Points
-    run : Evaluation
-        The forwards, (R, 1, N, n[l]); their ``a[l - 1]`` is the activation of layer l.
-    slopes : list of array
-        By hidden layer: derivative of each activation by its own z, (R, 1, N, n[l]).
-    delta : array
-        Derivative of the batch's loss by the output's pre-activation, (R, N, n[L]).
+    In ``run``, ``a[l - 1]`` is the activation of layer l. ``slopes`` are the derivatives of each
+    hidden activation by its own z, (R, 1, N, n[l]); ``delta`` is that of the batch's loss by the
+    output's, (R, N, n[L]).
     """
 
     problem: Problem
@@ -178,10 +164,7 @@ class Linearised:
     def gradient(self, layer: int, delta: Floats) -> tuple[Array, Array]:
         """Make ``dW = a^T delta + l2 W`` and ``db = sum delta``: the definition of z, and l2's.
 
-        Parameters
-        ----------
-        delta : array
-            By z[layer], (R, N, n[layer]).
+        ``delta`` is by z[layer], (R, N, n[layer]).
         """
         inputs = self.run.a[layer - 2][:, 0] if layer > 1 else self.problem.batch.x
         dw = np.swapaxes(inputs, -1, -2) @ delta
@@ -199,15 +182,9 @@ def linearised(
 ) -> Linearised:
     """Run the forward at a stack of points, and take a complex step in each part of it.
 
-    Parameters
-    ----------
-    apply : callable, optional
-        Replaces the activations; sees z of shape (R, 1 or more, N, n[l]).
-    epsilon : float
-        Inside a logarithm of the loss.
-    tilt : array, optional
-        (R, 1, N, n[L]). Added to the derivative of the loss by the output's
-        pre-activation; see :mod:`gradcheck.networks.fast_estimate.rounding`.
+    ``apply`` replaces the activations; it sees z of shape (R, 1 or more, N, n[l]). ``epsilon``
+    stands inside a logarithm of the loss. ``tilt``, (R, 1, N, n[L]), is added to the derivative of
+    the loss by the output's pre-activation; see :mod:`gradcheck.networks.fast_estimate.rounding`.
     """
     network = problem.network
     apply = apply or activate(network)

@@ -144,12 +144,7 @@ def budget(
 ) -> dict[str, Floats]:
     """Return by tensor name what arithmetic of roundoff ``unit`` may cost each entry.
 
-    Parameters
-    ----------
-    unit : float
-        Unit roundoff of the code under test: 2**-53 or 2**-24.
-    apply : callable, optional
-        Replaces the plain activations, on kinks.
+    That is 2**-53 or 2**-24 for the code under test. ``apply`` replaces the activations, on kinks.
     """
     network, samples = problem.network, problem.batch.size
     level = SIZE * unit

@@ -56,18 +56,7 @@ _NEAR = 1e-6
 
 @dataclass(frozen=True)
 class SecondEstimate:
-    """What differences say along one direction, beside the primary estimate.
-
-    Attributes
-    ----------
-    tensor : str
-    slope : Slope
-        From the ladder.
-    expected : float
-        The primary estimate's derivative along the direction.
-    error : float
-        The primary estimate's bar along the direction.
-    """
+    """What the ladder's slope says along one direction, beside the primary estimate and its bar."""
 
     tensor: str
     slope: Slope
@@ -92,16 +81,8 @@ def second_estimates(
 ) -> list[SecondEstimate]:
     """Difference the plain forward along random directions of each tensor.
 
-    Parameters
-    ----------
-    run : Evaluation
-        The forward, with the activations of ``apply``.
-    estimates : dict
-        The primary estimates by tensor name, of the function that ``apply`` makes.
-    apply : callable or None
-        Activations with units on a kink pinned to one slope.
-    reach : float
-        How far a pre-activation may move at the first rung.
+    ``run`` and the primary estimates are of the function that ``apply`` makes: activations with
+    units on a kink pinned to one slope. By ``reach`` a pre-activation may move at the first rung.
     """
     named, moves = [], []
     for layer in range(1, problem.network.depth + 1):
@@ -157,16 +138,10 @@ def rungs_on_one_side(network: Network, zs: list[Array]) -> NDArray[np.int_]:
 
 @dataclass(frozen=True)
 class Moves:
-    """What a step of one along each of D directions does, before the loss.
+    """What a step of one along each of D directions in a layer's parameters does, before the loss.
 
-    Attributes
-    ----------
-    layer : int
-        The layer whose parameters move.
-    speed : array
-        How far its pre-activation moves, (D, N, n).
-    penalty, rounding : array
-        Slope of the weight penalty and what rounding may cost it, (D,).
+    ``speed`` is how far its pre-activation moves, (D, N, n); ``penalty`` the slope of the weight
+    penalty, and ``rounding`` what roundoff may cost it, (D,).
     """
 
     layer: int

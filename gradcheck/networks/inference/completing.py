@@ -59,17 +59,8 @@ ASIDE = {
 class Completion:
     """What is known by now of a reading that holds.
 
-    Attributes
-    ----------
-    fit : Fit
-    reading : Described
-    seed : int
-    words : dict of str to str
-        Its conventions, for the record.
-    notes, conditions : list of str
-        For the record, and for the headline.
-    refused : dict of tuple of str to str
-        What got no answer, and why.
+    Its conventions in ``words`` and ``notes`` are for the record, conditions for the headline;
+    ``refused`` is what got no answer, and why.
     """
 
     def __init__(self, fit: Fit, reading: Described, seed: int) -> None:

@@ -49,14 +49,7 @@ FUSED = tuple(dict.fromkeys(o for loss in LOSSES.values() if loss.cancels for o 
 
 @dataclass(frozen=True)
 class Definition:
-    """What a batch's loss is, given the outputs.
-
-    Attributes
-    ----------
-    loss, reduction : str
-    scale : str
-        A key of :data:`SCALES`: the code's own loss is so many times the definition.
-    """
+    """What a batch's loss is, given the outputs; the code's own is :data:`SCALES` times that."""
 
     loss: str
     reduction: str
@@ -213,15 +206,7 @@ CLASSES_ASIDE, OTHER_ASIDE = 3.5, 2.5
 
 @dataclass(frozen=True)
 class BackwardFault:
-    """A question that code answers forwards and not backwards.
-
-    Attributes
-    ----------
-    problem : Problem
-    failure : Failure
-    activations : list of tuple of str
-        That give its outputs.
-    """
+    """A problem on which code gives the outputs of some activations, and no gradient."""
 
     problem: Problem
     failure: Failure

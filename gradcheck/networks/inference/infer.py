@@ -150,10 +150,7 @@ def _declared(
 ) -> Asking[Inferred]:
     """Take what is said of the code for granted, and the reading that fits it best.
 
-    Parameters
-    ----------
-    opened : collection of Network
-        Those whose reduction is not said.
+    It does not say the reduction of the ``opened`` networks.
     """
     failures: list[Failure] = []
     scored = []

@@ -32,13 +32,7 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True)
 class Spelling:
-    """Names of quantities.
-
-    Attributes
-    ----------
-    names : mapping of str to str
-        By quantity and layer, ``W1``; by quantity alone, ``x``.
-    """
+    """Names by quantity and layer, ``W1``; by quantity alone, ``x``."""
 
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -126,13 +120,7 @@ class Notation:
 
     @classmethod
     def of(cls, conventions: Conventions, scale: str = "") -> "Notation":
-        """Read it from the conventions of a reading.
-
-        Parameters
-        ----------
-        scale : str
-            By what the code's loss is the one it is read as.
-        """
+        """Read it from the conventions of a reading; ``scale`` is as in :class:`Notation`."""
         layout = Layout(
             conventions.weights,
             "apart" if conventions.shared_bias else conventions.bias,
@@ -201,14 +189,8 @@ class Notation:
     ) -> str:
         """Write a formula, given for samples in rows and weights in x out, as the code has it.
 
-        Parameters
-        ----------
-        layer : int, optional
-            The layer it is about; letters stand for layers where there is none.
-        python : bool
-            As code, not as in print.
-        depth : int, optional
-            The number of layers, where it is known.
+        Letters stand for layers where it is about none; ``python`` writes code, not as in print,
+        and ``depth`` is the number of layers, where it is known.
         """
         from gradcheck.networks.notation.formula import Writing, laid_out, parse
 
@@ -389,15 +371,7 @@ class Notation:
         return self.spelling.at(kind, layer)
 
     def entry(self, place: str, network: Network) -> tuple[str, float]:
-        """Say where an entry of a gradient is in the code, and by what the code's number is ours.
-
-        Parameters
-        ----------
-        place : str
-            ``W1[0,2]``, ``b1[2]``.
-        network : Network
-            On which it was seen.
-        """
+        """Say where ``W1[0,2]`` is in the code, and by what the code's number is ours."""
         name, _, inner = place.rstrip("]").partition("[")
         index = tuple(int(part) for part in inner.split(","))
         kind, layer = name[0], int(name[1:])

@@ -268,13 +268,8 @@ _SUM, _PRODUCT, _SIGNED, _POWER, _ATOM = range(5)
 class Writing:
     """How a formula is written: as in print, or as in Python.
 
-    Attributes
-    ----------
-    name : callable
-        Writes a name without its transpose.
-    python : bool
-    notation : Notation
-        Of one sample, a vector, products over the samples are outer ones.
+    ``name`` writes a name without its transpose. In the notation of one sample, a vector, products
+    over the samples are outer ones.
     """
 
     name: Callable[[Quantity], str]

@@ -48,14 +48,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a worked example found.
+    """What a worked example found, at its start and after its training.
 
-    Attributes
-    ----------
-    results : tuple of Result
-    points : tuple of Problem
-        Where the example was, at its start and after its training: the caller
-        has the gradient verified there. Of large data they hold 64 samples.
+    The caller has the gradient verified at its points. Of large data they hold 64 samples.
     """
 
     results: tuple[Result, ...]
@@ -91,17 +86,9 @@ Run = Asking[Reproduction]
 class Example:
     """One published system.
 
-    Attributes
-    ----------
-    name : str
-        A slug.
-    title : str
-        One line for people.
-    source : str
-        Where the numbers were published, or how the acceptance number was set.
-    run : callable
-        ``run(extent) -> Run``; ``extent`` is ``"full"`` or ``"short"``: the short
-        one leaves out what takes plain Python minutes, and its results say so.
+    ``source`` says where the numbers were published, or how the acceptance number was set.
+    ``run(extent)`` is asked for ``"full"`` or ``"short"``, which leaves out what takes plain Python
+    minutes; its results say so.
     """
 
     name: str
@@ -111,13 +98,7 @@ class Example:
 
 
 def printed(quantity: str, text: str, reproduced: float, curve: tuple[float, ...] = ()) -> Result:
-    """Compare with a number as it was printed: half a unit of its last digit.
-
-    Parameters
-    ----------
-    text : str
-        The number exactly as printed, such as ``".000438568"``.
-    """
+    """Compare with a number exactly as it was printed, to half a unit of its last digit."""
     mantissa, _, exponent = text.lower().partition("e")
     digits = len(mantissa.partition(".")[2])
     unit = 10.0 ** ((int(exponent) if exponent else 0) - digits)
@@ -138,13 +119,7 @@ def above(quantity: str, bound: float, value: float, curve: tuple[float, ...] = 
 
 
 def ask(request: Request) -> Asking[Observation]:
-    """Ask, and insist on an answer.
-
-    Raises
-    ------
-    NotRun
-        When the observation is a failure.
-    """
+    """Ask, and insist on an answer: raise NotRun when the observation is a failure."""
     observation = yield request
     if observation.failure is not None:
         raise NotRun(observation.failure.message, unsupported=not observation.supported)
@@ -168,24 +143,13 @@ def step(problem: Problem, rate: float, rounds: int = 1) -> Asking[Problem]:
 
     All rounds are one question: the session repeats the step, each time from the
     parameters that the last one returned.
-
-    Raises
-    ------
-    NotRun
-        Also when the steps lead to parameters that are not finite.
     """
     observation = yield from ask(Request(Call.STEP, problem, rate, rounds))
     return moved(problem, observation.tensors)
 
 
 def moved(problem: Problem, params: Tensors) -> Problem:
-    """Return the problem at other parameters.
-
-    Raises
-    ------
-    NotRun
-        When they are not finite: training led nowhere.
-    """
+    """Return the problem at other parameters; raise NotRun when they are not finite."""
     try:
         return Problem(problem.network, Params(params.pairs), problem.batch)
     except UsageError as error:
@@ -201,14 +165,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 @dataclass(frozen=True)
 class Training:
-    """How a training went.
-
-    Attributes
-    ----------
-    start, end : Problem
-    curve : tuple of float
-        The loss at the start, at equal intervals, and at the end.
-    """
+    """How a training went, with the loss at the start, at equal intervals, and at the end."""
 
     start: Problem
     end: Problem
