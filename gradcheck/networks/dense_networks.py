@@ -1,7 +1,7 @@
 """Dense networks as a subject of checks, and what is known of a submission that is one."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,13 +9,14 @@ import numpy as np
 from gradcheck.comparison.compare import Arithmetic, Judgement
 from gradcheck.comparison.context import CheckContext, Named, Parts, Reordered
 from gradcheck.contract.posed import by_name, in_order, numbers, parameters
-from gradcheck.contract.protocol import Observation, Request
+from gradcheck.contract.protocol import Observation
 from gradcheck.networks import loss_conventions, sampling
 from gradcheck.networks.definitions import LOSSES, batch_loss
 from gradcheck.networks.fast_estimate import Truth, Truths
 from gradcheck.networks.notation import NATIVE, Notation
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import EVERYTHING, Support
+from gradcheck.networks.scope import Asking
 from gradcheck.oracle.evaluation import blocks
 
 #: Problems looked at to see how code computes.
@@ -38,13 +39,7 @@ _STARTS = ((0, False), (2, False), (5, True))
 class DenseNetworks:
     """What checks ask of dense networks: see :class:`gradcheck.comparison.context.Subject`.
 
-    Attributes
-    ----------
-    support : Support
-        What the code handles.
-    truths : Truths
-    notation : Notation
-        The layout and names of the code, in which its author is told things.
+    In the notation of the code its author is told things; ``support`` is what the code handles.
     """
 
     support: Support = EVERYTHING
@@ -160,11 +155,11 @@ class DenseNetworks:
 
     def conventions(
         self, answers: Mapping[Problem, Observation], off: Callable[[Arithmetic], Sequence[Problem]]
-    ) -> Generator[Request, Observation, Arithmetic]:
+    ) -> Asking[Arithmetic]:
         """Find what the code's loss means otherwise than the definition, by its answers."""
         return (yield from loss_conventions.conventions(self.truths, answers, off))
 
-    def constant(self, problems: Sequence[Problem]) -> Generator[Request, Observation, float]:
+    def constant(self, problems: Sequence[Problem]) -> Asking[float]:
         """Return what keeps the code's logarithms from zero, or zero."""
         problem = loss_conventions.askable(problems)
         found = (yield from loss_conventions.guard(problem)) if problem is not None else None

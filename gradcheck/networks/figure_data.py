@@ -4,14 +4,14 @@ A renderer reads the record alone, so whatever it draws has to stand there. Noth
 takes part in a verdict.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcheck.comparison.compare import Judgement, allowed
 from gradcheck.comparison.verdict import Finding, Verdict
-from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.bugs import CATALOGUE, Bug
 from gradcheck.networks.bugs.textbook import RULES, Rule
 from gradcheck.networks.definitions import ACTIVATIONS, LOSSES
@@ -24,6 +24,7 @@ from gradcheck.networks.diagnosis.recover_deltas import (
     recover_deltas,
 )
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
+from gradcheck.networks.scope import Asking
 from gradcheck.oracle.estimate import UNIT, extrapolate, steps
 
 RULE = "activation_derivative"
@@ -53,7 +54,7 @@ MOST_PROBLEMS = 200
 
 def illustrate(
     context: NetworkContext, findings: Sequence[Finding], diagnoses: Sequence[Diagnosis]
-) -> Generator[Request, Observation, dict[str, Any] | None]:
+) -> Asking[dict[str, Any] | None]:
     """Gather what pictures of a wrong gradient need.
 
     Parameters

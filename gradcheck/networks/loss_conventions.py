@@ -10,7 +10,7 @@ And some penalise the biases too, in the loss and in the gradient alike.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from gradcheck.contract.protocol import Call, Observation, Request
 from gradcheck.networks.definitions import LOSSES, loss_of, penalty
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Batch, Params, Problem
+from gradcheck.networks.scope import Asking
 from gradcheck.oracle.estimate import UNIT
 
 LARGEST_EPSILON = 1e-6
@@ -42,7 +43,7 @@ Answers = Mapping[Problem, Observation]
 
 def conventions(
     truths: Truths, answers: Answers, off: Callable[[Arithmetic], Sequence[Problem]]
-) -> Generator[Request, Observation, Arithmetic]:
+) -> Asking[Arithmetic]:
     """Find the conventions of a code's loss: a constant, a cut, or a penalty of the biases.
 
     Parameters
@@ -151,7 +152,7 @@ def askable(problems: Iterable[Problem]) -> Problem | None:
     return min(fitting, key=size.__getitem__, default=None)
 
 
-def guard(problem: Problem) -> Generator[Request, Observation, Guard | None]:
+def guard(problem: Problem) -> Asking[Guard | None]:
     """Ask for the constant, of a problem from :func:`askable`.
 
     None where the loss is as defined, not finite, or not that of a constant.
@@ -165,7 +166,7 @@ def guard(problem: Problem) -> Generator[Request, Observation, Guard | None]:
     return Guard(float(f"{value:.2e}"), added)
 
 
-def _loss(problem: Problem, power: float) -> Generator[Request, Observation, float]:
+def _loss(problem: Problem, power: float) -> Asking[float]:
     """Return the loss of one sample whose right output is ``exp(power)``, without the penalty."""
     network, samples, width = problem.network, problem.batch.size, problem.network.widths[-1]
     pairs = problem.params.copies()

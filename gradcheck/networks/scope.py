@@ -59,16 +59,9 @@ MOST_FAILURES = 40
 class Discovery:
     """What was found.
 
-    Attributes
-    ----------
-    support : Support
-        Empty when nothing can be asked.
-    faults : tuple of (Problem, Failure)
-        Probes that neither answered nor said "not supported".
-    refused : mapping of tuple of str to str
-        Features that got no answer when probed by themselves, and why.
-    probes : mapping of Problem to tuple of str
-        Those that got one, and the feature each was asked for.
+    The support is empty when nothing can be asked. ``faults`` are probes that neither answered nor
+    said "not supported"; ``refused`` are features that got no answer when probed by themselves, and
+    why; ``probes`` those that got one, and the feature each was asked for.
     """
 
     support: Support

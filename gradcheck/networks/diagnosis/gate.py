@@ -7,13 +7,13 @@ predict what the code does there is taken back: the place remains.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.bugs.textbook import Rule
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, Ranking
@@ -42,6 +42,7 @@ from gradcheck.networks.diagnosis.result import (
 )
 from gradcheck.networks.diagnosis.whole_network import same_losses, simulations
 from gradcheck.networks.problem import Floats, Network
+from gradcheck.networks.scope import Asking
 
 #: Seed of the problems that no name is chosen on.
 FRESH = 7
@@ -53,9 +54,7 @@ OTHER_NETWORKS = 2
 NETWORKS_ASKED, NETWORKS_SIMULATED = 3, 40
 
 
-def separate(
-    setup: ProbeSetup, networks: Iterable[Network], ranking: Ranking
-) -> Generator[Request, Observation, Ranking]:
+def separate(setup: ProbeSetup, networks: Iterable[Network], ranking: Ranking) -> Asking[Ranking]:
     """Drop from a class what other networks, that the code handles, show it not to be."""
     fitting = ranking.fitting
     others = [n for n in dict.fromkeys(networks) if n != setup.network][:NETWORKS_SIMULATED]
@@ -260,7 +259,6 @@ def _with_samples_apart(setup: ProbeSetup, asked: tuple[Request, ...]) -> tuple[
 
 
 def _of_size(setup: ProbeSetup, request: Request, samples: int, index: int) -> Request:
-    """Ask about other values and so many samples."""
     return replace(request, problem=setup.probe(samples, (FRESH, index, 5)), anew=False)
 
 

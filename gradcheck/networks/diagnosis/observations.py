@@ -43,7 +43,6 @@ class Observations:
                 yield request.problem, answer, right
 
     def __add__(self, other: "Observations") -> "Observations":
-        """Set the answers to other questions behind these."""
         return Observations(self.requests + other.requests, self.answers + other.answers)
 
 

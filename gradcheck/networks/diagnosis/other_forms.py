@@ -37,22 +37,11 @@ class Seen:
 class Turn:
     """Another form of one tensor, and how it is turned back.
 
-    Attributes
-    ----------
-    back : callable
-        ``back(array, problem, name)`` returns the tensor, or None where it is not of this form.
-    looks : str
-        What it looks like.
-    proven : str
-        What is a fact when the numbers are right so.
-    fix : str
-    bug, site : str
-        The catalogue's name of it, if it has one, and where it is made.
-    kind : str
-        ``W``, ``b`` or both.
-    lost : callable or None
-        Where the tensor cannot be had again: ``lost(delta)`` is what it then is, of the scaled
-        delta of a layer.
+    ``back(array, problem, name)`` returns the tensor, or None where it is not of this form.
+    ``looks`` says what it looks like, ``proven`` what is a fact when the numbers are right so.
+    ``bug`` is the catalogue's name of it, if it has one, and ``site`` where it is made; ``kind`` is
+    ``W``, ``b`` or both. Where the tensor cannot be had again, ``lost(delta)`` is what it then is,
+    of the scaled delta of a layer.
     """
 
     back: Callable[[Floats, Problem, str], Floats | None]

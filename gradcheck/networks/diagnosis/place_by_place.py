@@ -8,13 +8,13 @@ stays as the targets change.
 """
 
 import itertools
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.comparison.verdict import written_factor
-from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.bugs.textbook import Rule
 from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.diagnosis.hypotheses import (
@@ -53,6 +53,7 @@ from gradcheck.networks.diagnosis.result import (
 )
 from gradcheck.networks.diagnosis.whole_network import common_factor, forward_fault
 from gradcheck.networks.problem import Floats, Network
+from gradcheck.networks.scope import Asking
 
 _HOPELESS = Diagnosis(
     BugAtPlace("", "returned_gradient", None),
@@ -219,7 +220,7 @@ def _localised(
     recovered: list[RecoveredDeltas],
     others: list[RecoveredDeltas],
     tolerance: float,
-) -> Generator[Request, Observation, Diagnosis]:
+) -> Asking[Diagnosis]:
     """Find the site of a wrong rule that no catalogued bug explains; asks one more problem.
 
     The rule is wrong on the problems of ``recovered``, and not on ``others``. A number is told

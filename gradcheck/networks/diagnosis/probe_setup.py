@@ -5,18 +5,19 @@ chance. Pre-activations spread to about 2.5, where derivatives have curvature; n
 bias is zero, no two rows are equal, and the residual is not small.
 """
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.contract.protocol import Call, Observation, Request
+from gradcheck.contract.protocol import Call, Request
 from gradcheck.networks.bugs.textbook import Textbook
 from gradcheck.networks.definitions import LOSSES, evaluate
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.observations import SAME, Observations
 from gradcheck.networks.problem import Batch, Floats, Network, Params, Problem
 from gradcheck.networks.sampling import targets
+from gradcheck.networks.scope import Asking
 from gradcheck.oracle.estimate import UNIT
 
 #: How often another draw is tried where a layer is dead.
@@ -120,23 +121,11 @@ FAILING_AGAIN = 3
 class ProbeSetup:
     """The network a diagnosis is made on, and how the code computes.
 
-    Attributes
-    ----------
-    network : Network
-    calls : tuple of Call
-        What to ask: gradients, or steps where only those are wrong.
-    repeated : bool
-        Ask questions again, with others of the same shape in between: something is
-        kept between calls.
-    one_hot : bool
-        The code takes labels for targets.
-    sizes, held_out : tuple of int
-        Batch sizes to probe: one sample if it can be had, then several; and those of problems
-        that nothing is chosen on.
-    noise : float
-        Relative roundoff that is held against no hypothesis.
-    tolerance : float
-        For vectors recovered from gradients.
+    ``calls`` are gradients, or steps where only those are wrong. They are ``repeated``, with others
+    of the same shape in between, where something is kept between calls. ``one_hot`` code takes
+    labels for targets. ``sizes`` of batches are one sample if it can be had, then several;
+    ``held_out`` those of problems that nothing is chosen on. ``noise`` is the relative roundoff
+    that is held against no hypothesis, ``tolerance`` that of vectors recovered from gradients.
     """
 
     network: Network
@@ -238,7 +227,7 @@ def _asking(setup: ProbeSetup, problems: list[Problem]) -> tuple[Request, ...]:
     return tuple(requests)
 
 
-def gather(requests: tuple[Request, ...]) -> Generator[Request, Observation, Observations]:
+def gather(requests: tuple[Request, ...]) -> Asking[Observations]:
     """Ask, and set the answers beside the right ones; what is not supported is left out."""
     answers = []
     for request in requests:

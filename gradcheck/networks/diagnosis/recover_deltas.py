@@ -7,7 +7,7 @@ every layer below it look wrong; and a hypothesis about one place is judged with
 own numbers around it, whatever is wrong elsewhere.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,8 +24,9 @@ from gradcheck.networks.diagnosis.observations import (
     textbook_pass,
 )
 from gradcheck.networks.diagnosis.probe_setup import ProbeSetup
-from gradcheck.networks.diagnosis.result import Diagnosis, Implied
+from gradcheck.networks.diagnosis.result import Diagnosis, Implied, Questions
 from gradcheck.networks.problem import Floats, Problem
+from gradcheck.networks.scope import Asking
 
 #: A number closer to one than this is not told as a factor.
 FACTOR = 1e-3
@@ -59,22 +60,10 @@ class WrongRule:
 class RecoveredDeltas:
     """What the gradients of one problem give away.
 
-    Attributes
-    ----------
-    problem : Problem
-    deltas : dict of int to array
-        The code's own, (N, n[l]).
-    expected : dict of int to array
-        What the textbook makes of the code's delta above.
-    claims : dict of str to array
-    wrong_rules : tuple of WrongRule
-        From the top layer down.
-    blind_below : int
-        Deltas of layers below this one vanish, so that nothing shows there; 0 if none.
-    factor : float or None
-        When every data part of every tensor is off by one factor, that factor.
-    forward : mapping of str to callable or None
-        Rules of the code's forward, where that is known to be wrong.
+    ``deltas`` are the code's own, (N, n[l]), ``expected`` what the textbook makes of its delta
+    above. Deltas of the layers below ``blind_below`` vanish, so that nothing shows there; 0 if
+    none. When every data part of every tensor is off by one number, that is the ``factor``.
+    ``forward`` are rules of the code's forward, where that is known to be wrong.
     """
 
     problem: Problem
@@ -338,9 +327,7 @@ def _data_beside(wrong: WrongRule, found: RecoveredDeltas) -> tuple[Floats, Floa
 PICTURE_SAMPLES = 9
 
 
-def with_pictures(
-    setup: ProbeSetup, diagnoses: list[Diagnosis]
-) -> Generator[Request, Observation, list[Diagnosis]]:
+def with_pictures(setup: ProbeSetup, diagnoses: list[Diagnosis]) -> Questions:
     """Fill in the implied derivative or matrix where a diagnosis is of one.
 
     Several samples are asked about at the same weights. Each gives its delta in every layer;
@@ -362,7 +349,7 @@ def with_pictures(
     ]
 
 
-def _samples(setup: ProbeSetup) -> Generator[Request, Observation, list[RecoveredDeltas]]:
+def _samples(setup: ProbeSetup) -> Asking[list[RecoveredDeltas]]:
     """Ask about single samples of one point; about batches where one sample cannot be had."""
     size = min(setup.sizes)
     units = max(setup.network.widths[1:])

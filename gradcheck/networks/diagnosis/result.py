@@ -1,14 +1,14 @@
 """What a diagnosis is, and what it says to the author of the code."""
 
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gradcheck.contract.protocol import Observation, Request
 from gradcheck.networks.bugs import CATALOGUE, SITES, Bug
 from gradcheck.networks.bugs.textbook import LAYERED, RULES, Rule
 from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.problem import Floats, Network
+from gradcheck.networks.scope import Asking
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Diagnosis:
 
 
 #: Asks the code, and returns what is wrong with it.
-Questions = Generator[Request, Observation, list[Diagnosis]]
+Questions = Asking[list[Diagnosis]]
 
 
 def explain(bug: Bug, name: BugAtPlace, network: Network) -> str:

@@ -104,7 +104,6 @@ _FAULTS = {
 
 
 def _of_arithmetic(arithmetic: Arithmetic) -> list[Diagnosis]:
-    """Return the diagnosis of a fault of arithmetic, if there is one."""
     if not arithmetic.fault:
         return []
     bug, explanation, fix = _FAULTS[arithmetic.fault]
@@ -277,12 +276,10 @@ def _seldom(observations: Observations, failing: list[Problem]) -> Diagnosis:
 
 
 def _returned(answers: Sequence[Observation]) -> list[Floats]:
-    """Every tensor in some answers."""
     return [t for a in answers if a.failure is None for t in a.tensors.values()]
 
 
 def _some(answers: Sequence[Observation]) -> bool:
-    """Whether anything in them is not zero."""
     return any(tensor.any() for tensor in _returned(answers))
 
 

@@ -1,6 +1,6 @@
 """Faults that belong to no one layer: of the loss, of the step, of the gradient as a whole."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +34,7 @@ from gradcheck.networks.diagnosis.recover_deltas import FACTOR, RecoveredDeltas
 from gradcheck.networks.diagnosis.result import (
     BugAtPlace,
     Diagnosis,
+    Questions,
     localised,
     named,
     named_bug,
@@ -150,9 +151,7 @@ def in_all_layers(
 # ---- the step ----------------------------------------------------------------------------
 
 
-def update_fault(
-    setup: ProbeSetup, known: Mapping[str, Rule]
-) -> Generator[Request, Observation, list[Diagnosis]]:
+def update_fault(setup: ProbeSetup, known: Mapping[str, Rule]) -> Questions:
     """Is the step what the code's own gradient makes of it? It has the wrong rules known, too."""
     gradients, steps, requests = [], [], []
     for seed in (0, 1):

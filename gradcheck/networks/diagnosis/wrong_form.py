@@ -5,13 +5,13 @@ right.
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gradcheck.contract.protocol import ABSENT, Observation, Request
+from gradcheck.contract.protocol import ABSENT
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Pass
 from gradcheck.networks.diagnosis.observations import Observations, same
@@ -29,8 +29,7 @@ from gradcheck.networks.diagnosis.other_forms import (
 )
 from gradcheck.networks.diagnosis.result import BugAtPlace, Diagnosis, localised, named
 from gradcheck.networks.problem import Floats, Problem
-
-Questions = Generator[Request, Observation, Any]
+from gradcheck.networks.scope import Asking
 
 _AGREED = "Return (loss, [(dW, db), ...]): one pair a layer, in the shapes of W and b."
 
@@ -71,7 +70,7 @@ def read_form(observations: Observations) -> tuple[list[Diagnosis], Form | None]
     return diagnoses, form if form.readable else None
 
 
-def read_as(form: Form, questions: Questions) -> Questions:
+def read_as(form: Form, questions: Asking[Any]) -> Asking[Any]:
     """Let questions be answered in the agreed form."""
     request = next(questions)
     while True:

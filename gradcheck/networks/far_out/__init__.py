@@ -159,7 +159,6 @@ class Extremes:
         return Network(tuple(map(int, widths)), acts, loss, reduction, l2), samples
 
     def _next_hidden(self, count: int) -> list[str]:
-        """Return the next activations of so many hidden layers."""
         names = list(itertools.islice(itertools.cycle(self._hidden), count))
         self._hidden.rotate(-count)
         return names

@@ -113,14 +113,12 @@ class Start:
 
 
 def _batch(start: Start, low: int, high: int) -> Problem | None:
-    """Between so many samples."""
     if not start.support.any_batch:
         return None
     return start.filled(samples=int(start.rng.integers(low, high + 1)))
 
 
 def _depth(start: Start, low: int, high: int) -> Problem | None:
-    """Between so many layers."""
     support = start.support
     if support.networks:
         return start.beyond(lambda n: low <= n.depth <= high)
@@ -202,7 +200,6 @@ def _sparse(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
 
 
 def _alike(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
-    """The same sample again and again."""
     return np.repeat(np.round(rng.standard_normal((1, shape[1])), 2) + 0.0, shape[0], axis=0)
 
 

@@ -150,11 +150,9 @@ class Moves:
     rounding: Floats
 
     def __len__(self) -> int:
-        """Return how many directions there are."""
         return len(self.speed)
 
     def __getitem__(self, rows: slice) -> "Moves":
-        """Return some of the directions."""
         return Moves(self.layer, self.speed[rows], self.penalty[rows], self.rounding[rows])
 
 

@@ -45,7 +45,6 @@ def share_right(answers: Floats, targets: Floats) -> float:
 
 
 def _train_briefly(problem: Problem, rate: float) -> Run:
-    """Take 20 steps on the first 64 samples."""
     training = yield from train(verified_part(problem), 20, full_batch(rate))
     curve = training.curve
     result = below("loss after 20 steps", curve[0], curve[-1], curve)
