@@ -111,11 +111,9 @@ def line_of(source: str | bytes, number: int) -> str | None:
     """
     text = source.decode("utf-8", errors="replace") if isinstance(source, bytes) else source
     lines = _NEWLINE.split(text)
-    return _shown(lines[number - 1]) if 0 < number <= len(lines) else None
-
-
-def _shown(line: str) -> str:
-    text = line.strip()
+    if not 0 < number <= len(lines):
+        return None
+    text = lines[number - 1].strip()
     return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1].rstrip()}…"
 
 

@@ -65,17 +65,12 @@ def archive() -> bytes:
             files = sorted(source.rglob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
             for file in files:
                 inside = file.relative_to(package)
-                suffix, content = _module(file, _loaded_by_every(inside))
+                known = (inside.parent.as_posix(), inside.with_suffix("").as_posix())
+                suffix, content = _module(file, any(each in _EVERY for each in known))
                 place = Path("gradcheck") / inside.with_suffix(suffix)
                 # without a date: equal bytes
                 zipped.writestr(zipfile.ZipInfo(place.as_posix()), content)
     return buffer.getvalue()
-
-
-def _loaded_by_every(inside: Path) -> bool:
-    return any(
-        name in _EVERY for name in (inside.parent.as_posix(), inside.with_suffix("").as_posix())
-    )
 
 
 def _module(file: Path, every: bool) -> tuple[str, bytes]:
@@ -158,7 +153,7 @@ def stage(target: Target) -> StagedCode:
 
     Raises UsageError when a file cannot be read, or a package is too large.
     """
-    root = _private_folder()
+    root = Path(tempfile.mkdtemp(prefix="gradcheck-")).resolve()
     texts: dict[str, bytes] = {}
     try:
         library, code, scratch = root / "library", root / "code", root / "scratch"
@@ -202,10 +197,6 @@ def staged_name(path: Path) -> str:
     except UnicodeEncodeError:
         return f"submission{path.suffix}"
     return path.name
-
-
-def _private_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="gradcheck-")).resolve()
 
 
 def _copy_file(source: Path, copy: Path) -> bytes:

@@ -382,17 +382,13 @@ def texts(value: Value, longest: int = MAX_MESSAGE) -> tuple[str, ...]:
     return tuple(found)
 
 
-def conventions_values(conventions: Conventions) -> tuple[Value, ...]:
+def conventions_values(value: Any) -> Any:
     """Write conventions, in the worker: field by field."""
-    return tuple(_field(getattr(conventions, each.name)) for each in fields(conventions))
-
-
-def _field(value: Any) -> Value:
     if is_dataclass(value):
-        return tuple(_field(getattr(value, each.name)) for each in fields(value))
+        return tuple(conventions_values(getattr(value, each.name)) for each in fields(value))
     if isinstance(value, Mapping):
         return [text for pair in value.items() for text in pair]
-    return tuple(map(_field, value)) if isinstance(value, tuple) else value
+    return tuple(map(conventions_values, value)) if isinstance(value, tuple) else value
 
 
 def read_conventions(values: Value) -> Conventions:

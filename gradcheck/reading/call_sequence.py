@@ -221,17 +221,12 @@ class Called:
 
     def stopped(self, adapter: str, why: foreign.UnsuitedError) -> Reading:
         """Return a reading that says what one of its calls raised."""
-        stage = foreign.WAS_MADE
-        if self.calling:
-            stage = (
-                foreign.WAS_CALLED
-                if plain(self.calling) in METHODS["forward"]
-                else foreign.RAN_FORWARD
-            )
-        if stage == foreign.RAN_FORWARD and self.calling == self.plan.calls[0]:
+        stage = foreign.WAS_CALLED if self.calling else foreign.WAS_MADE
+        if self.calling and plain(self.calling) not in METHODS["forward"]:
             own, x, _ = self.trial()
-            runs = self.plan.forward and foreign.answered(lambda: [self.outputs(own, x)])
-            stage = foreign.RAN_FORWARD if runs else foreign.WAS_CALLED
+            ran = self.calling != self.plan.calls[0]
+            if ran or (self.plan.forward and foreign.answered(lambda: [self.outputs(own, x)])):
+                stage = foreign.RAN_FORWARD
         tried = Conventions(calls=self.plan.calls, class_name=self.host.name)
         return foreign.broken(adapter, why, stage, tried)
 

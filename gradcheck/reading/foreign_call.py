@@ -92,6 +92,11 @@ _GRADIENTS = re.compile(r"grad|backprop|backward|nabla|^(cost|loss|j)(function|f
 _DIFFERENCES = re.compile(
     r"^test|numeric|approx|check|finite|difference|estimate|^ngrad|plot|print"
 )
+_BIAS = re.compile(r"bias|thresh|^b([a-z]{0,3}|out)\d*$")
+_BELONGING = re.compile(
+    r"^d(w|b|theta|t\d*$)|^(del|nabla|v[wb]|m[wb]|prev|old|mom|velo|best|init|cache|upd|adj|change)"
+    r"|grad|delta"
+)
 _NUMBERED = re.compile(r"^(?P<stem>.*?)_?(?P<number>\d+)$")
 
 
@@ -127,25 +132,12 @@ def is_bias(name: str) -> bool:
     short = plain(name)
     if is_gradient(name) or short.startswith("batch"):
         return False
-    return (
-        "bias" in short
-        or "thresh" in short
-        or re.match(r"^b([a-z]{0,3}|out)\d*$", short) is not None
-    )
+    return _BIAS.search(short) is not None
 
 
 def is_gradient(name: str) -> bool:
     """Whether a name is one for something that belongs to a parameter: dW1, v_w, prev_w."""
-    short = plain(name)
-    return (
-        re.match(
-            r"^(d[wbt]\d*$|d(w|b|theta|weights?|bias)|del|grad|nabla|v[wb]|m[wb]|prev|old|mom|velo|best|init|cache|upd|adj|change)",
-            short,
-        )
-        is not None
-        or "grad" in short
-        or "delta" in short
-    )
+    return _BELONGING.search(plain(name)) is not None
 
 
 def gives_gradients(name: str) -> bool:
@@ -401,15 +393,7 @@ NO_ARRAY = "no array"
 
 
 class Broken:
-    """Answers every question with the reason why the code cannot be asked.
-
-    Parameters
-    ----------
-    why : UnsuitedError
-        What was raised, and where.
-    stage : int
-        How far the try came.
-    """
+    """Answers every question with the reason why the code cannot be asked."""
 
     def __init__(self, why: UnsuitedError, stage: int) -> None:
         self.why, self.stage = why, stage

@@ -190,10 +190,6 @@ def _beside(module: Any, values: Mapping[str, Any], passed: tuple[str, ...]) -> 
         yield from _kept(name, lambda _, v=made[name]: v, None, values)  # type: ignore[misc]
 
 
-def _attribute(name: str) -> Callable[[Any], Any]:
-    return lambda holder: getattr(holder, name)
-
-
 def _kept(
     name: str, find: Callable[[Any], Any], holder: Any, values: Mapping[str, Any]
 ) -> Iterator[OwnLoss]:

@@ -85,7 +85,9 @@ class ArrayPath:
         """Write an array where the path leads: of the kind and shape that is there now."""
         old = self.get(root)
         value = like(array, old)
-        if _takes(old, value):  # others may hold the same array: layers, and a dictionary
+        both = isinstance(old, np.ndarray) and isinstance(value, np.ndarray)
+        if both and old.dtype == value.dtype and old.shape == value.shape and old.flags.writeable:
+            # others may hold the same array: layers, and a dictionary
             old[...] = value
         else:
             self.bind(root, value)
@@ -148,13 +150,6 @@ def _filled(old: Any, value: Any, taken: list[Any]) -> bool:
     return True
 
 
-def _takes(old: Any, value: Any) -> bool:
-    """Whether an array can be written into as it is."""
-    if not isinstance(old, np.ndarray) or not isinstance(value, np.ndarray):
-        return False
-    return bool(old.dtype == value.dtype and old.shape == value.shape and old.flags.writeable)
-
-
 def like(array: Floats, old: Any) -> Any:
     """Give an array the form of what it replaces: a list, a number, a row or a column."""
     if isinstance(old, np.ndarray):
@@ -162,7 +157,6 @@ def like(array: Floats, old: Any) -> Any:
             return array[None, :] if old.shape[0] == 1 else array[:, None]
         if array.ndim == 2 and old.ndim == 1 and 1 in array.shape:
             return array.ravel()
-        return array.copy()
     if isinstance(old, list):
         return array.tolist()
     if isinstance(old, int | float | np.generic):

@@ -26,7 +26,7 @@ def search(code: Any, adapter: str | None, sources: Sources, first: int, seconds
     """Try the adapters; see :func:`gradcheck.reading.loading.readings`."""
     names = [check_name(adapter)] if adapter else list(ADAPTERS)
     stopped: list[Reading] = []
-    ended = False
+    ended, among = False, set(getattr(code, "__gradcheck_among__", ()))
     with foreign.searching(seconds):
         for number, name in enumerate(names[first:], start=first + 1):
             if name == "declaration" and not hasattr(code, "__gradcheck_declaration__"):
@@ -34,7 +34,8 @@ def search(code: Any, adapter: str | None, sources: Sources, first: int, seconds
             if name not in ("native", "declaration") and not isinstance(code, ModuleType):
                 continue
             found, ended = _limited(name, code)
-            found = [reading for reading in found if _is_about(reading, code)]
+            if among:  # of all functions beside it, readings that call what was handed over
+                found = [each for each in found if among & set(each.conventions.called)]
             working = tuple(reading for reading in found if foreign.works(reading))
             if working:
                 return Found(_told_of_source(working, code), number)
@@ -70,12 +71,6 @@ def _limited(name: str, code: Any) -> tuple[list[Reading], bool]:
     except BaseException:  # the code may raise anything, from a property or a constructor
         pass
     return found, False
-
-
-def _is_about(reading: Reading, code: Any) -> bool:
-    """Whether a reading calls the one function that was handed over, of all that are beside it."""
-    among = getattr(code, "__gradcheck_among__", ())
-    return not among or bool(set(among) & set(reading.conventions.called))
 
 
 def _told_of_source(found: tuple[Reading, ...], code: Any) -> tuple[Reading, ...]:

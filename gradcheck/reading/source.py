@@ -20,7 +20,6 @@ for, so what is left of the rate first is what counts.
 
 import ast
 import inspect
-import operator
 import re
 import sys
 import textwrap
@@ -176,15 +175,12 @@ def _over_samples(body: ast.AST) -> bool:
                 return True
         elif isinstance(node, ast.Call) and _called_by(node) in ("sum", "mean", "average"):
             axis = any(keyword.arg == "axis" for keyword in node.keywords)
-            method = isinstance(node.func, ast.Attribute) and not _is_numpy(node.func.value)
+            owner = getattr(node.func, "value", None)
+            method = owner is not None and getattr(owner, "id", "") not in ("np", "numpy", "jnp")
             positional = len(node.args) > (0 if method else 1)
             if (axis or positional) and "exp" not in ast.unparse(node):
                 return True
     return False
-
-
-def _is_numpy(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "jnp")
 
 
 def _is_count(node: ast.expr, known: set[str]) -> bool:
@@ -303,13 +299,11 @@ _MOST_SHARES = 3
 #: After so many looks at a function, how its shares go is known.
 _LOOKS = 64
 
-_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-}
+#: What arithmetic of names is made of: nothing of the code's own is called by it.
+_ARITHMETIC = (
+    *(ast.Constant, ast.Name, ast.Attribute, ast.UnaryOp, ast.BinOp, ast.expr_context),
+    *(ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow),
+)
 
 
 def shares(module: Any, step: Callable[[float], Any]) -> tuple[float | None, ...]:
@@ -407,23 +401,10 @@ def _seen(
 
 def _value(node: ast.expr, names: dict[str, Any]) -> float | None:
     """Return the number that arithmetic of names gives; None where it gives none."""
+    if not all(isinstance(inner, _ARITHMETIC) for inner in ast.walk(node)):
+        return None
     try:
-        value = np.asarray(_evaluated(node, names))
+        value = np.asarray(eval(ast.unparse(node), {"__builtins__": {}}, names))
         return float(value.reshape(())) if value.dtype.kind in "iuf" else None
     except Exception:  # whatever the code's own objects raise
         return None
-
-
-def _evaluated(node: ast.expr, names: dict[str, Any]) -> Any:
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name):
-        return names[node.id]
-    if isinstance(node, ast.Attribute):
-        return getattr(_evaluated(node.value, names), node.attr)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_evaluated(node.operand, names)
-    if isinstance(node, ast.BinOp):
-        sides = (_evaluated(side, names) for side in (node.left, node.right))
-        return _ARITHMETIC[type(node.op)](*sides)
-    raise KeyError(ast.unparse(node))

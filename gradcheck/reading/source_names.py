@@ -21,12 +21,12 @@ from gradcheck.reading.source import tree_of
 #: ``layer(text)`` is the layer whose weights an expression is, from 1; None for any other.
 LayerOf = Callable[[str], int | None]
 
-#: Where weights stand in a product, whether transposed: forward or back, and of which samples.
+#: By where weights stand in the product of a forward, and whether transposed: its samples.
 _SIDES = {
-    ("out x in", "left", False): ("forward", "columns"),
-    ("out x in", "right", True): ("forward", "rows"),
-    ("in x out", "right", False): ("forward", "rows"),
-    ("in x out", "left", True): ("forward", "columns"),
+    ("out x in", "left", False): "columns",
+    ("out x in", "right", True): "rows",
+    ("in x out", "right", False): "rows",
+    ("in x out", "left", True): "columns",
 }
 
 #: The sides of the inputs in a gradient of weights, and which factor is transposed.
@@ -78,7 +78,8 @@ def spelled(
     Functions, or trees, are in the order in which they are called. What is ``known`` is certain
     without the source; of places of biases, a variable that one is put into is the name.
     """
-    trees = [tree for function in functions for tree in _source(function)]
+    sources = (each if isinstance(each, ast.AST) else tree_of(each) for each in functions)
+    trees = [tree for tree in sources if tree is not None]
     known = dict(known or {})
     kept = {text: key for key, text in known.items() if key[0] == "b"}
     for tree in trees:
@@ -94,11 +95,6 @@ def spelled(
     except (RecursionError, ValueError):
         pass
     return OwnNames(form, known | names)
-
-
-def _source(function: Any) -> list[ast.AST]:
-    tree = function if isinstance(function, ast.AST) else tree_of(function)
-    return [tree] if tree is not None else []
 
 
 def _text(node: ast.AST) -> str:
@@ -207,16 +203,16 @@ class _Reader:
             for side, mine, other in (("left", *parts[:2]), ("right", parts[1], parts[0])):
                 weights, turned = _turned(mine)
                 layer = self._layer(weights)
-                role = _SIDES.get((self.layout.weights, side, turned))
-                if layer is None or layer in self.samples or role is None:
+                samples = _SIDES.get((self.layout.weights, side, turned))
+                if layer is None or layer in self.samples or samples is None:
                     continue
-                self.samples[layer] = role[1]
+                self.samples[layer] = samples
                 self.inputs[layer] = _text(other)
                 self.names.setdefault(f"W{layer}", _text(weights))
                 if layer == 1 and _text(other) and not self.inside:
                     self.names["x"] = _text(other)  # as it is used, not as it is given
                 elif layer > 1 and _text(other):
-                    self._name(f"a{layer - 1}", _text(other) + self._cut(role[1]))
+                    self._name(f"a{layer - 1}", _text(other) + self._cut(samples))
                 if not text:
                     continue
                 apart = self.layout.bias == "apart"

@@ -42,11 +42,6 @@ _HUGE_RATES = (2.0**30, 2.0**31)
 _SAME_CHANGE = 1e-9
 
 
-def _extended(array: Floats) -> Any:
-    """Return an array in extended precision, where the machine has it."""
-    return array.astype(np.longdouble)
-
-
 def _flat(pairs: list[Any]) -> Any:
     """Return all numbers of some pairs in a row."""
     return np.concatenate([np.asarray(a).ravel() for pair in pairs for a in pair])
@@ -98,7 +93,8 @@ def _same(one: Any, two: Any, hidden: float = 0.0) -> bool:
 
 
 def _change(step: Step, pairs: Pairs, rate: float, wide: bool = False) -> Any:
-    given = [(_extended(w), _extended(b)) for w, b in pairs] if wide else pairs
+    kind = np.longdouble if wide else np.float64  # extended, where the machine has it
+    given = [(w.astype(kind), b.astype(kind)) for w, b in pairs]
     before = _flat(given)
     after = _flat(step([(w.copy(), b.copy()) for w, b in given], rate))
     return before - after
@@ -111,7 +107,7 @@ def _at_small_rates(step: Step, pairs: Pairs) -> tuple[Any, Any, Any]:
     """
     count = max(2, min(2 ** (len(pairs) - 1), 8))
     rates = np.cos((2 * np.arange(count, dtype=np.longdouble) + 1) * np.pi / (2 * count))
-    limit = np.zeros_like(_extended(_flat(pairs)))
+    limit = np.zeros_like(_flat(pairs), dtype=np.longdouble)
     for rate in rates:
         others = rates[rates != rate]
         share = np.prod(others / (others - rate))
