@@ -312,7 +312,8 @@ def outline(raw: Any) -> Outline:
             return item[:MOST_CHARACTERS]
         if isinstance(item, dict):
             item = (DICTIONARY, *(part for pair in item.items() for part in pair))
-        if isinstance(item, list | tuple) and not _all_numbers(item):
+        several = isinstance(item, list | tuple)
+        if several and not (item and all(isinstance(n, int | float | np.generic) for n in item)):
             left["items"] -= len(item)
             if level > MOST_LEVELS or left["items"] < 0:
                 return type(item).__name__
@@ -327,10 +328,6 @@ def outline(raw: Any) -> Outline:
         return np.array(array, dtype=np.float64) if left["numbers"] >= 0 else "ndarray"
 
     return kept(raw, 1)
-
-
-def _all_numbers(items: Sequence[Any]) -> bool:
-    return bool(items) and all(isinstance(item, int | float | np.generic) for item in items)
 
 
 def read_loss(raw: Any) -> float:

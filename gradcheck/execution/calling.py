@@ -89,7 +89,8 @@ class Caller:
         if isinstance(error, MemoryError):
             where = f" on {place.told(main)}" if place else ""
             return Failure("memory", f"the call ran out of memory{where}", place)
-        kind = "processes" if out_of_processes(error, text) else "exception"
+        no_thread = isinstance(error, RuntimeError) and _NO_THREAD in text
+        kind = "processes" if no_thread or isinstance(error, BlockingIOError) else "exception"
         where = f"{place.told(main)}: " if place else f"{call.value} raised "
         if place is None and isinstance(error, TrailedError):
             where = ""  # ours: it says what was asked
@@ -152,13 +153,6 @@ def _read(call: Call, problem: Posed, raw: Any) -> Observation:
 
 def _failed(kind: str, message: str) -> Observation:
     return Observation(failure=Failure(kind, message))
-
-
-def out_of_processes(error: BaseException, text: str) -> bool:
-    """Say whether an exception means that no process or thread could be started."""
-    return isinstance(error, BlockingIOError) or (
-        isinstance(error, RuntimeError) and _NO_THREAD in text
-    )
 
 
 def _arrays(raw: Any) -> Iterator[Any]:

@@ -247,7 +247,7 @@ class Worker:
             except WorkerLostError as lost:
                 self.process.close()
                 said = " ".join(self.process.words_of_the_worker().split())[-200:]
-                self._note(self.level, said or lost.message)
+                self._failed.setdefault(self.level.number, said or lost.message)
                 self.process, self.level, self.code = self._start()
                 continue
             self.process.mark_quiet()
@@ -259,14 +259,11 @@ class Worker:
             try:
                 return Process(command, self._limits), level, command.code
             except OSError as error:
-                self._note(level, str(error))
+                self._failed.setdefault(level.number, str(error))
         wanted = self._limits.min_sandbox
         least = f"sandbox level {wanted} or better" if wanted > 1 else "a worker process"
         reasons = "; ".join(f"level {number}: {why}" for number, why in self._failed.items())
         raise SandboxError(f"{least} cannot be had on this machine ({reasons or 'no such level'})")
-
-    def _note(self, level: Level, why: str) -> None:
-        self._failed.setdefault(level.number, why)
 
 
 def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:

@@ -167,11 +167,8 @@ def _declared(value: Any) -> Any:
         return None
     if not isinstance(value, list | tuple) or len(value) > _DECLARED:
         return type(value).__name__
-    return [item if _small(item) else str(item)[:_DECLARED] for item in value]
-
-
-def _small(item: Any) -> bool:
-    return type(item) is int and abs(item) < 2**31
+    small = [type(item) is int and abs(item) < 2**31 for item in value]
+    return [n if fits else str(n)[:_DECLARED] for n, fits in zip(value, small, strict=True)]
 
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2

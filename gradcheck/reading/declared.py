@@ -230,7 +230,13 @@ class Declared:
                 with self._under("loss"):
                     loss = _call(declaration.loss, holder, values)
             if declaration.gradients is None:
-                return loss, self._from_steps(network, own, x, batch.y)
+
+                def step(pairs: list[Any], rate: float) -> Any:
+                    return self._train(network, pairs, x, batch.y, rate)
+
+                return loss, from_own(
+                    self.own_layout, network, gradient(step, own, declaration.rate)
+                )
             holder, values = self._given(network, own, x, batch.y, 0.5)
             with self._under("gradients"):
                 answer = _call(declaration.gradients, holder, values)
@@ -263,7 +269,8 @@ class Declared:
         except (KeyboardInterrupt, MemoryError, NotImplementedError):
             raise
         except BaseException as error:  # the code may raise anything, SystemExit too
-            file, line = _line(self.code, word)
+            known: Any = getattr(self.code, "__gradcheck_declaration_lines__", ("", {}))
+            file, line = known[0], known[1].get(word, 0)
             trail = (((file, line),) if line else ()) + trail_of(error)
             verb = ":" if isinstance(error, TrailedError) else " raised"
             where = f"{word}= of the declaration{f' (line {line})' if line else ''}"
@@ -302,13 +309,6 @@ class Declared:
         with self._under("train"):
             return self._unpacked(values["params"] if answer is None else answer, own)
 
-    def _from_steps(self, network: Network, own: Pairs, x: Floats, y: Floats) -> Pairs:
-        def step(pairs: list[Any], rate: float) -> list[Any]:
-            after: list[Any] = self._train(network, pairs, x, y, rate)
-            return after
-
-        return from_own(self.own_layout, network, gradient(step, own, self.declaration.rate))
-
     def _step(self, network: Network, params: Pairs, batch: Any, rate: float) -> Pairs:
         own, x = self._own(network, params, batch.x)
         with calmly():
@@ -323,13 +323,6 @@ class Declared:
             with self._under("forward"):
                 answer = _call(self.declaration.forward, holder, values)
                 return self.own_layout.take(answer, own[-1][0].shape[1], len(x))
-
-
-def _line(code: Any, word: str) -> tuple[str, int]:
-    """Return the file of the declaration, and the line that a word of it stands on."""
-    known: tuple[str, dict[str, int]]
-    known = getattr(code, "__gradcheck_declaration_lines__", ("", {}))
-    return known[0], known[1].get(word, 0)
 
 
 def _two(item: Any) -> tuple[Any, Any]:

@@ -18,7 +18,16 @@ from gradcheck.contract.posed import PosedNetwork as Network
 from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.foreign_call import plays, role_of
 from gradcheck.reading.function_pair import PENALTIES
-from gradcheck.reading.layout import Answer, Layout, Trial, from_own, narrower, to_own, widths_of
+from gradcheck.reading.layout import (
+    Answer,
+    Layout,
+    Trial,
+    from_own,
+    narrower,
+    sizes_by_role,
+    to_own,
+    widths_of,
+)
 from gradcheck.reading.loading import Reading
 from gradcheck.reading.source_names import by_number, spelled
 
@@ -60,18 +69,12 @@ class Flat:
             raise NotImplementedError("no weight penalty")
         own, x = to_own(self.layout, network, params, batch.x)
         theta = np.concatenate([array.ravel() for array in self._in_order(own)])
-        sizes = list(widths_of(own))
         values: dict[str, Any] = {
             foreign.arguments(self.function)[0].name: theta,
-            "n_in": sizes[0],
-            "n_out": sizes[-1],
-            "sizes": sizes,
-            "hiddens": sizes[1:-1],
+            **sizes_by_role(widths_of(own)),
             "x": self.layout.give(x),
             "y": self.layout.targets(batch.y, self.targets),
         }
-        if len(sizes) == 3:
-            values["n_hidden"] = sizes[1]
         values["reg"] = self.penalty.factor(network.l2, len(x)) if self.penalty else 0.0
         kept = self._lend(values)
         try:

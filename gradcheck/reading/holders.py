@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.reading import foreign_call as foreign
 from gradcheck.reading.foreign_call import ROLES, plain, plays, role_of
-from gradcheck.reading.layout import narrower
+from gradcheck.reading.layout import narrower, sizes_by_role
 from gradcheck.reading.parameters import ParameterRoles, find_roles
 
 #: What of a constructor's arguments says sizes; data has sizes too.
@@ -87,10 +87,7 @@ def _values(widths: tuple[int, ...], fixed: bool, more: Mapping[str, Any] | None
     """What is known when an object is made, by role."""
     values: dict[str, Any] = dict(more or {})
     if not fixed:
-        values |= {"sizes": list(widths), "n_in": widths[0], "n_out": widths[-1]}
-        values["hiddens"] = list(widths[1:-1])
-        if len(widths) == 3:
-            values["n_hidden"] = widths[1]
+        values |= sizes_by_role(widths)
     values.setdefault("rate", 0.5)
     values.setdefault("dtype", np.float64)
     values.setdefault("x", np.full((2, widths[0]), 0.5))

@@ -208,6 +208,13 @@ def widths_of(own: Pairs) -> tuple[int, ...]:
     return (own[0][0].shape[0], *(w.shape[1] for w, _ in own))
 
 
+def sizes_by_role(widths: tuple[int, ...]) -> dict[str, Any]:
+    """Return what arguments are given that ask for sizes, by their roles."""
+    sizes = {"sizes": list(widths), "n_in": widths[0], "n_out": widths[-1]}
+    several = {"hiddens": list(widths[1:-1])}
+    return sizes | several | ({"n_hidden": widths[1]} if len(widths) == 3 else {})
+
+
 def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
     """Return the widths of the code's own network.
 

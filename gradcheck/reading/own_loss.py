@@ -225,12 +225,9 @@ def _calls(
     count = max((i + 1 for i, need in enumerate(needed) if need), default=0)
     while count < len(known) and known[count] in ("reg", "parameters", "weights"):
         count += 1  # a penalty, and what it is of, may have a value of their own
-    meanings: list[tuple[str, ...]] = []
-    for chosen in _meanings(known[:count]):
-        if all(role in values for role in chosen) and chosen not in meanings:
-            meanings.append(chosen)
-    for chosen in meanings:
-        yield OwnLoss(name, find, chosen)
+    for chosen in dict.fromkeys(_meanings(known[:count])):
+        if all(role in values for role in chosen):
+            yield OwnLoss(name, find, chosen)
 
 
 def _meanings(known: list[str | None]) -> Iterator[tuple[str, ...]]:

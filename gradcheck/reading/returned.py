@@ -112,8 +112,9 @@ class Picker:
             raise sought.missing(found)
         every = [replace(sought, index=at) for at in range(sought.layers)]
         if sought.stems not in self._rows and all(each in places for each in every):
-            row = next((row for row in _rows(places[every[0]]) if _holds(row, every, places)), None)
-            self._rows |= {sought.stems: row} if row else {}
+            for row in _rows(places[every[0]]) if len(every) > 1 else ():
+                if all(places[each] == row.place(each) for each in every):
+                    self._rows.setdefault(sought.stems, row)
         return known[places[sought]]
 
     def pairs(self, answer: Any, told: list[str], own: Pairs, layout: Layout) -> Pairs:
@@ -206,10 +207,6 @@ class _Sought:
             f"no {name} of shape {self.shape} was returned; what was returned: {told or NO_ARRAY}",
             (name, ABSENT),
         )
-
-
-def _holds(row: _Row, every: list[_Sought], places: dict[_Sought, ArrayPath]) -> bool:
-    return len(every) > 1 and all(places[each] == row.place(each) for each in every)
 
 
 def _is_vector(array: Floats) -> bool:
