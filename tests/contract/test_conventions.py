@@ -12,6 +12,7 @@ from gradcheck.contract.conventions import (
     Rate,
     Targets,
 )
+from gradcheck.execution import wire
 
 ONE = "missing: a unit that is always on stands in"
 
@@ -67,9 +68,10 @@ def test_what_is_not_meant_for_the_record_is_not_described():
 
 
 @pytest.mark.parametrize("wrong", [{"weights": "in x in"}, {"bias": "none"}, {"samples": "lines"}])
-def test_a_word_that_there_is_not_is_refused(wrong):
-    with pytest.raises(ValueError, match="cannot be"):
-        Conventions(**wrong)
+def test_a_word_that_there_is_not_is_refused_where_a_worker_sends_it(wrong):
+    sent = wire.conventions_values(Conventions(**wrong))
+    with pytest.raises(ValueError, match="none of"):
+        wire.read_conventions(sent)
 
 
 def test_targets_are_labels_where_they_are_numbers_of_classes_whatever_a_script_calls_its_own():
