@@ -127,7 +127,7 @@ def test_a_check_that_goes_on_and_on_is_told_as_not_made(write, monkeypatch):
 
 
 def test_problems_hold_no_more_memory_than_they_may(write, monkeypatch):
-    first = next(gradcheck.networks.sampling.problems(3))
+    first = gradcheck.networks.sampling.problem(3, 0)
     most = 40 * numbers(first.network, first.batch.size)
     for limit in ("MANY_TOGETHER", "MAX_TOGETHER"):
         monkeypatch.setattr(f"gradcheck.run.compared_problems.{limit}", most)
