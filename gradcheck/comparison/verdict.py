@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from gradcheck.contract.protocol import Observation
 from gradcheck.errors import Place, WrongGradientError
 
@@ -182,17 +184,32 @@ def one_line(text: str) -> str:
     return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
 
 
-def _plain(value: Any) -> Any:
-    """Return plain data that equals itself."""
+def plain(value: Any) -> Any:
+    """Make a value fit for JSON, and equal to itself: numbers that are not finite become strings.
+
+    Parameters
+    ----------
+    value : object
+        A result, or whatever a record may hold.
+
+    Returns
+    -------
+    object
+        Dictionaries, lists, texts, numbers, booleans and None alone.
+    """
     if isinstance(value, Judged):
         told = (each.name for each in fields(value) if each.compare)  # type: ignore[arg-type]
-        return {name: _plain(getattr(value, name)) for name in told}
+        return {name: plain(getattr(value, name)) for name in told}
+    if isinstance(value, Verdict):
+        return value.value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
+        return value if math.isfinite(value) else str(value)
     return value
 
 
@@ -202,30 +219,32 @@ class Judged:
     So ``assert check_function(...)`` means what it says.
     """
 
+    verdict: Verdict
+
     @property
     def ok(self) -> bool:
         """Whether the verdict is ``correct`` and nothing else went wrong."""
-        return self._verdict() is Verdict.CORRECT
+        return self.verdict is Verdict.CORRECT
 
     def __bool__(self) -> bool:
         return self.ok
 
     def __eq__(self, other: object) -> bool:
         """Whether all that is told is the same; what is not a number equals itself."""
-        return type(other) is type(self) and _plain(self) == _plain(other)
+        return type(other) is type(self) and plain(self) == plain(other)
 
     def __hash__(self) -> int:
         return hash((type(self), str(self)))
 
     def __str__(self) -> str:
-        return f"{self._verdict()}: {self._short()}"
+        return f"{self.verdict}: {self._short()}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
 
     def to_json(self) -> str:
         """Return all that is told as JSON text; numbers that are not finite are texts."""
-        return json.dumps(_plain(self), indent=1) + "\n"
+        return json.dumps(plain(self), indent=1) + "\n"
 
     def raise_if_wrong(self) -> None:
         """Raise unless the verdict is ``correct``; ``unresolved`` is no proof either.
@@ -237,9 +256,6 @@ class Judged:
         """
         if not self.ok:
             raise WrongGradientError(str(self))
-
-    def _verdict(self) -> Verdict:
-        raise NotImplementedError
 
     def _short(self) -> str:
         """Say in one line what was found."""

@@ -70,9 +70,6 @@ class TensorCheck(Judged):
     looked_at: int = 0
     note: str = ""
 
-    def _verdict(self) -> Verdict:
-        return self.verdict
-
     def _short(self) -> str:
         return _fault("", self)
 
@@ -104,9 +101,6 @@ class FunctionCheck(Judged):
     on_kink: bool
     tensors: Mapping[str, TensorCheck] = field(default_factory=dict)
     exception: Exception | None = field(default=None, compare=False)
-
-    def _verdict(self) -> Verdict:
-        return self.verdict
 
     def _short(self) -> str:
         return one_line(self.message)
@@ -249,7 +243,7 @@ def worst_entry(
     grant: float = 0.0,
 ) -> TensorCheck:
     """Find the entry that is furthest off of those in ``order``, in a tensor that fails."""
-    best = (0.0, found)
+    furthest, looked_at = 0.0, len(order)
     for index in order:
         entry = tuple(int(i) for i in np.unravel_index(int(index), x.shape))
         unit = np.zeros(x.shape)
@@ -257,15 +251,12 @@ def worst_entry(
         estimate = directional_of(values, x, unit)
         bar = BARS * estimate.error + (SLACK * UNIT + grant) * abs(float(claim[entry]))
         off = estimate.distance(float(claim[entry]))
-        if np.isfinite(bar) and off > max(bar, best[0]):
-            middle = 0.5 * (estimate.low + estimate.high)
-            best = (
-                off,
-                replace(
-                    found, entry=entry, claimed=float(claim[entry]), expected=middle, error_bar=bar
-                ),
+        if np.isfinite(bar) and off > max(bar, furthest):
+            furthest, middle = off, 0.5 * (estimate.low + estimate.high)
+            found = replace(
+                found, entry=entry, claimed=float(claim[entry]), expected=middle, error_bar=bar
             )
-    return replace(best[1], looked_at=len(order))
+    return replace(found, looked_at=looked_at)
 
 
 def summed_up(
@@ -273,17 +264,7 @@ def summed_up(
 ) -> FunctionCheck:
     """Put the tensors' verdicts together, and say what the function gave or raised if that decided.
 
-    Parameters
-    ----------
-    tensors : dict of str to TensorCheck
-    value : float
-        Of the function, at the point.
-    raised : Exception, optional
-        What it raised first.
-
-    Returns
-    -------
-    FunctionCheck
+    It gives the value at the point, and raised that exception first.
     """
     known = {name: t for name, t in tensors.items() if not t.zero}
     verdict = worst(t.verdict for t in known.values())
@@ -312,11 +293,8 @@ def _message(
     if not known:
         return "Gradient and estimate are both zero here: nothing was compared."
     if verdict is Verdict.WRONG:
-        return (
-            "The gradient is wrong: "
-            + "; ".join(_fault(name, t) for name, t in known.items() if t.verdict is Verdict.WRONG)
-            + "."
-        )
+        bad = (_fault(name, t) for name, t in known.items() if t.verdict is Verdict.WRONG)
+        return f"The gradient is wrong: {'; '.join(bad)}."
     if verdict is Verdict.UNRESOLVED:
         where = [n for n, t in known.items() if n and t.verdict is Verdict.UNRESOLVED]
         place = f" ({', '.join(where)})" if where else ""
@@ -398,14 +376,13 @@ def grouped(x: Floats) -> list[Floats]:
     A group is 1 in its own entries, else 0; zeros are a group of their own.
     """
     sizes = np.abs(x)
-    groups = []
-    left = sizes > 0
+    groups, left = [], np.ones(x.shape, dtype=bool)
     while left.any():
-        here = left & (sizes > sizes[left].max() / LIKE_SIZE)
+        largest = sizes[left].max()
+        here = left & (sizes > largest / LIKE_SIZE if largest > 0 else left)
         groups.append(here.astype(float))
         left &= ~here
-    zeros = sizes == 0
-    return groups + ([zeros.astype(float)] if zeros.any() else [])
+    return groups
 
 
 def in_float32(claim: Floats) -> bool:

@@ -5,13 +5,9 @@ comes out, so renderers cannot show what was left out.
 """
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
-
-import numpy as np
 
 from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
 from gradcheck.errors import UsageError
@@ -34,7 +30,7 @@ class Record(Judged):
     data: Entry
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Verdict:  # type: ignore[override]
         """The worst verdict of any implementation."""
         return worst(Verdict(entry["verdict"]) for entry in self.data["implementations"])
 
@@ -54,9 +50,6 @@ class Record(Judged):
     def ok(self) -> bool:
         """Whether all implementations are correct, and all worked examples reproduced."""
         return self.exit_code == 0
-
-    def _verdict(self) -> Verdict:
-        return self.verdict
 
     def _short(self) -> str:
         entries = self.data["implementations"]
@@ -115,39 +108,6 @@ def _deciding(entry: Entry) -> str:
     return f"{entry['name']}: {found['check']}: {found['message']}"
 
 
-def plain(value: Any) -> Any:
-    """Make a value fit for JSON: numbers that are not finite become strings.
-
-    Parameters
-    ----------
-    value : object
-        Whatever a record may hold.
-
-    Returns
-    -------
-    object
-        Dictionaries, lists, texts, numbers, booleans and None alone.
-    """
-    if isinstance(value, Verdict):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        if math.isfinite(number):
-            return number
-        return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
-    if isinstance(value, np.integer):
-        return int(value)
-    return value
-
-
 #: What a diagnosis reveals at each level; the rest is emptied.
 _REVEALED = {
     "place": ("site", "layer", "place", "certainty"),
@@ -169,23 +129,15 @@ def revealed(record: Record, much: str) -> Record:
     Returns
     -------
     Record
-
     """
     if much == REVEAL_LEVELS[-1]:
         return record
     entries = [_implementation(entry, much) for entry in record.data["implementations"]]
-    commands: Entry = {
-        key: _revealing(record.data[key], much)
-        for key in ("command", "replay")
-        if key in record.data
-    }
+    commands: Entry = {}
+    for key in {"command", "replay"} & set(record.data):
+        line, mark, remark = record.data[key].partition("  # ")  # the remark stays at the end
+        commands[key] = f"{line} --reveal {much}{mark}{remark}"
     return replace(record, data={**record.data, **commands, "implementations": entries})
-
-
-def _revealing(command: str, much: str) -> str:
-    """Add the option to a line that replays a run, before a remark at its end."""
-    line, mark, remark = command.partition("  # ")
-    return f"{line} --reveal {much}{mark}{remark}"
 
 
 def _implementation(entry: Entry, much: str) -> Entry:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gradcheck.commands import check_writable, write_whole
-from gradcheck.comparison.verdict import Verdict
+from gradcheck.comparison.verdict import Verdict, plain
 from gradcheck.errors import UsageError
 from gradcheck.records.build import new_record
-from gradcheck.records.record import Record, plain
+from gradcheck.records.record import Record
 from gradcheck.records.schema import SCHEMA
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
