@@ -20,7 +20,7 @@ from gradcheck.records.schema import ImplementationEntry
 from gradcheck.run.compared_problems import Progress, silent
 from gradcheck.run.examine import Examination
 from gradcheck.run.options import EXAMPLES, Options, command_line, shown_line
-from gradcheck.run.submission import absent, from_object, head_of, peers, submit
+from gradcheck.run.submission import absent, from_object, peers, submit
 
 
 def check(
@@ -150,8 +150,8 @@ def check_all(
             none = isinstance(fault, SandboxError) and not entries
             if alone or in_process or none:
                 raise
-            head = head_of(absent(_target(target)))
-            entries.append(build.faulty(head, fault, time.perf_counter() - start))
+            seconds = time.perf_counter() - start
+            entries.append(build.faulty(absent(_target(target)), fault, seconds))
     names = [
         _target(target).text if isinstance(target, Target | Launch) else entry["name"]
         for target, entry in zip(targets, entries, strict=True)
@@ -205,13 +205,13 @@ def _entry(target: Any, examination: Examination, options: Options) -> Implement
     try:
         launch = target if isinstance(target, Launch) else Launch(target, options.limits)
     except UsageError as error:  # its path was there when the arguments were read
-        return build.failed(head_of(absent(_target(target))), Failure("import", str(error)))
+        return build.failed(absent(_target(target)), Failure("import", str(error)))
     examination.budget = options.limits.timeout
     examination.peers = peers(examined=str(launch.target.path or ""))
     try:
         submission = submit(launch)
     except WorkerLostError as lost:
-        return build.failed(head_of(absent(launch.target, lost.level)), lost.failure)
+        return build.failed(absent(launch.target, lost.level), lost.failure)
     with contextlib.closing(submission):
         return examination.examine(submission)
 

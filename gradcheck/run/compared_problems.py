@@ -9,7 +9,7 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +22,6 @@ from gradcheck.execution.session import PeerSession
 from gradcheck.networks import far_out, sampling
 from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Problem
-from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import Discovery, Feature
 from gradcheck.records.schema import Witness
 from gradcheck.run.options import ENOUGH_PROBLEMS
@@ -52,15 +51,7 @@ SHOWN_FROM = 1.0
 class CrossCheck:
     """Holds the two witnesses of the oracle against each other, problem by problem.
 
-    Parameters
-    ----------
-    truths : Truths
-    seed : int
-        Of the run, for the message.
-    count : int
-        Problems to cross-check.
-    progress : callable
-        Shows how far this is and how long it takes, when that is more than a second.
+    So many are to be; how far it is, is shown when that takes more than a second.
     """
 
     def __init__(self, truths: Truths, seed: int, count: int, progress: Progress = silent) -> None:
@@ -69,21 +60,14 @@ class CrossCheck:
         self._start = time.perf_counter()
 
     def hold(self, problem: Problem) -> None:
-        """Hold the two against each other on one problem.
-
-        Raises
-        ------
-        InternalError
-            When they disagree: then no verdict of this run can be believed.
-        """
+        """Hold the two against each other; where they disagree no verdict can be believed."""
         total = (time.perf_counter() - self._start) * self._count / max(self._done, 1)
         if total > SHOWN_FROM and self._done:
             text = f"witnesses: {self._done} of {self._count} problems, about {total:.0f} s"
             self._progress(text, self._done / self._count)
         truth = self._truths.of(problem)
-        for second in truth.second_estimates:
-            self._directions += 1
-            self._silent += second.slope.error == float("inf")
+        self._directions += len(truth.second_estimates)
+        self._silent += sum(s.slope.error == float("inf") for s in truth.second_estimates)
         for second in truth.disagreements:
             raise InternalError(
                 f"the two witnesses of the oracle disagree on {second.tensor} of "
@@ -169,42 +153,21 @@ COMPILES, SHAPES_OF_CHECKS, TIMED = 10.0, 25, 2
 LEFT = 0.3
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The problems of a campaign.
+class Drawing:
+    """Asks for problems until there are enough, or until our own time is used up.
 
     Attributes
     ----------
-    problems : tuple of Problem
+    problems : dict of Problem
         What the code handles; those drawn at random first.
-    unanswered : frozenset of Problem
+    unanswered : set of Problem
         Those among them that got a failure.
-    far_out : tuple of str
+    far_out : dict of str
         Kinds of problems far out that got an answer.
-    missed : mapping of tuple of str to str
+    missed : dict of tuple of str to str
         Those that got none, and combinations drawn at random that were refused, and why.
     stopped : str
         Why no more were drawn, where time or memory was short.
-    """
-
-    problems: tuple[Problem, ...]
-    unanswered: frozenset[Problem] = frozenset()
-    far_out: tuple[str, ...] = ()
-    missed: Mapping[Feature, str] = field(default_factory=dict)
-    stopped: str = ""
-
-
-class Drawing:
-    """Asks for problems until there are enough.
-
-    Parameters
-    ----------
-    discovery : Discovery
-    panel : PeerSession
-    cross_check : CrossCheck
-    seed, examples : int
-    own : OwnTime, optional
-        Nothing more is drawn when it is used up.
     """
 
     def __init__(
@@ -218,12 +181,13 @@ class Drawing:
     ) -> None:
         self._discovery, self._panel, self._cross_check = discovery, panel, cross_check
         self._seed, self._examples, self._own = seed, examples, own or OwnTime()
-        self._numbers = 0
-        self._stopped = ""
-        self._kept: dict[Problem, None] = {}
-        self._unanswered: set[Problem] = set()
-        self._unchecked: Problem | None = None
+        self._numbers, self.stopped = 0, ""
+        self.problems: dict[Problem, None] = {}
+        self.unanswered: set[Problem] = set()
+        self.far_out: dict[str, None] = {}
+        self.missed: dict[Feature, str] = {}
         self._refused: dict[Feature, str] = {}
+        self._unchecked: Problem | None = None
         self._new: list[float] = []  # seconds for a shape that was not asked before
         self._known: list[float] = []  # and for one that was
         self._shapes = dict.fromkeys((p.network, p.batch.size) for p in discovery.probes)
@@ -232,9 +196,8 @@ class Drawing:
         self._drawn: Iterator[Problem] = (sampling.problem(seed, n, support) for n in numbers)
         self._following = next(self._drawn, None)
 
-    def draw(self) -> Drawn:
+    def draw(self) -> "Drawing":
         """Draw them all."""
-        support = self._discovery.support
         probes = _probes(self._discovery)[: self._examples // A_PROBE_IN]
         kinds = far_out.turns(self._examples // A_FAR_ONE_IN)
         begin = time.perf_counter()
@@ -246,22 +209,17 @@ class Drawing:
                 break
             if self._noted(problem, self._panel.ask(Request(Call.LOSS_AND_GRADS, problem))):
                 self._cross_check.hold(problem)
-        seen, missed = self._far_out(support, kinds, budget)
+        self._far_out(kinds, budget)
         self._at_random(self._examples)  # what some of them left free
         if self._thrifty:
-            missed["more", "shapes"] = "time"
-        return Drawn(
-            tuple(self._kept),
-            frozenset(self._unanswered),
-            tuple(seen),
-            self._refused | missed,
-            self._stopped,
-        )
+            self.missed["more", "shapes"] = "time"
+        self.missed = self._refused | self.missed
+        return self
 
     def _at_random(self, count: int) -> None:
         """Draw until so many are kept."""
-        problem = self._following if len(self._kept) < count else None
-        while problem is not None and len(self._kept) < count and self._room(problem):
+        problem = self._following if len(self.problems) < count else None
+        while problem is not None and len(self.problems) < count and self._room(problem):
             following = self._following = next(self._drawn, None)
             observation = self._panel.ask(Request(Call.LOSS_AND_GRADS, problem))
             new = self._noted(problem, observation)
@@ -272,7 +230,7 @@ class Drawing:
                 self._thrifty = True
                 self._drawn = itertools.islice(self._of_known_shapes(), count * PATIENCE)
                 following = self._following = next(self._drawn, None)
-            if following is not None and len(self._kept) < count:
+            if following is not None and len(self.problems) < count:
                 self._panel.begin(Request(Call.LOSS_AND_GRADS, following))
             if new:
                 self._cross_check.hold(problem)
@@ -290,7 +248,7 @@ class Drawing:
         each = statistics.median(self._new)
         if each < COMPILES * statistics.median(self._known):
             return False
-        left = (self._examples - len(self._kept)) / sampling.PROBLEMS_ALIKE + SHAPES_OF_CHECKS
+        left = (self._examples - len(self.problems)) / sampling.PROBLEMS_ALIKE + SHAPES_OF_CHECKS
         return self._own.waited() + each * left > 0.5 * self._own.budget
 
     def _of_known_shapes(self) -> Iterator[Problem]:
@@ -301,13 +259,9 @@ class Drawing:
             kind = "ordinary" if index % 2 else kinds[index // 2 % len(kinds)]
             yield sampling.fill(rng, network, samples, kind, one_hot)
 
-    def _far_out(
-        self, support: Support, kinds: list[str], budget: float
-    ) -> tuple[list[str], dict[Feature, str]]:
-        seen: dict[str, None] = {}
-        missed: dict[Feature, str] = {}
-        answered = (p for p in self._kept if p not in self._unanswered)
-        extremes = far_out.Extremes(self._seed, support, answered)
+    def _far_out(self, kinds: list[str], budget: float) -> None:
+        answered = (p for p in self.problems if p not in self.unanswered)
+        extremes = far_out.Extremes(self._seed, self._discovery.support, answered)
         spent = 0.0
         for number, kind in enumerate(kinds):
             refused: list[str] = []
@@ -332,14 +286,14 @@ class Drawing:
             else:
                 continue  # there is no room for it in what the code is for
             if not refused:
-                seen[kind] = None
-            elif kind not in seen:
-                missed["far out", kind] = refused[-1]
+                self.far_out[kind] = None
+            elif kind not in self.far_out:
+                self.missed["far out", kind] = refused[-1]
         for number, combination in enumerate(extremes.new):
             if spent >= budget or self._own.over:
-                missed["combination", _named(combination)] = "time"
+                self.missed["combination", "{} with {} {}".format(*combination)] = "time"
                 continue
-            if len(self._kept) >= self._examples:
+            if len(self.problems) >= self._examples:
                 break
             rng = np.random.default_rng((self._seed, 11, number))
             combined = extremes.draw_plain(rng, combination)
@@ -349,7 +303,6 @@ class Drawing:
                 if self._noted(combined, observation):
                     self._unchecked = combined
         self._check_last()
-        return list(seen), missed
 
     def _asked(self, problem: Problem) -> tuple[Observation, float]:
         """Ask one problem, cross-check the one before meanwhile, and say how long was waited."""
@@ -376,34 +329,29 @@ class Drawing:
             rng = np.random.default_rng((self._seed, 9, number, attempt))
             plain = attempt % REFUSALS == REFUSALS - 1 or (chosen.numbers_alone and not turn)
             problem = extremes.draw(rng, chosen, turn, plain)
-            if problem is not None and problem not in self._kept:
+            if problem is not None and problem not in self.problems:
                 yield problem
 
     def _room(self, problem: Problem) -> bool:
         """Whether time and memory are left for one more: once there are enough, for checks too."""
         self._numbers += numbers(problem.network, problem.batch.size)
-        enough = len(self._kept) >= ENOUGH_PROBLEMS
+        enough = len(self.problems) >= ENOUGH_PROBLEMS
         if self._own.over:
-            self._stopped = self._own.used_up
+            self.stopped = self._own.used_up
         elif enough and self._own.left < 0.5 and not (self._thrifty and self._own.left > LEFT):
-            self._stopped = f"half of the time was gone by then ({self._own.option} gives more)"
+            self.stopped = f"half of the time was gone by then ({self._own.option} gives more)"
         elif self._numbers > (MANY_TOGETHER if enough else MAX_TOGETHER):
-            self._stopped = "they are large; together they hold all the numbers that are kept"
-        return not self._stopped
+            self.stopped = "they are large; together they hold all the numbers that are kept"
+        return not self.stopped
 
     def _noted(self, problem: Problem, observation: Observation) -> bool:
         """Keep a problem that the code handles; whether it is a new one."""
-        if not observation.supported or problem in self._kept:
+        if not observation.supported or problem in self.problems:
             return False
-        self._kept[problem] = None
+        self.problems[problem] = None
         if observation.failure is not None:
-            self._unanswered.add(problem)
+            self.unanswered.add(problem)
         return True
-
-
-def _named(combination: far_out.Combination) -> str:
-    output, loss, reduction = combination
-    return f"{output} with {loss} {reduction}"
 
 
 def _probes(discovery: Discovery) -> list[Problem]:

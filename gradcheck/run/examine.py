@@ -23,7 +23,7 @@ from gradcheck.networks.scope import Discovery, Scope, discover, scope_of
 from gradcheck.records import build
 from gradcheck.records.record import Entry
 from gradcheck.records.schema import ImplementationEntry
-from gradcheck.run.compared_problems import CrossCheck, Drawing, Drawn, OwnTime, Progress, silent
+from gradcheck.run.compared_problems import CrossCheck, Drawing, OwnTime, Progress, silent
 from gradcheck.run.options import ENOUGH_PROBLEMS, EXAMPLES, Requirements, check_numbers
 from gradcheck.run.submission import (
     Submission,
@@ -86,22 +86,7 @@ class Examination:
             check_size(self.only)
 
     def examine(self, submission: Submission) -> ImplementationEntry:
-        """Examine one submission.
-
-        Parameters
-        ----------
-        submission : Submission
-
-        Returns
-        -------
-        dict
-            Its entry in the record.
-
-        Raises
-        ------
-        InternalError
-            When the two witnesses of the oracle disagree off a kink.
-        """
+        """Return the entry of a submission in the record."""
         state = _State(self, submission)
         try:
             for stage in STAGES:
@@ -139,7 +124,7 @@ class _State:
     panel: PeerSession
     discovery: Discovery
     cross_check: CrossCheck
-    drawn: Drawn
+    drawn: Drawing
     context: NetworkContext
     scope: Scope
 
@@ -242,13 +227,13 @@ def draw(state: _State) -> None:
         discovery, panel, state.cross_check, settings.seed, settings.examples, state.own
     ).draw()
     context = NetworkContext(
-        state.drawn.problems,
+        tuple(state.drawn.problems),
         DenseNetworks(discovery.support, settings.truths),
         seed=settings.seed,
         offers=tuple(call for call in Call if panel.offers(call)),
         peers=tuple(settings.peers),
         faults=discovery.faults,
-        unanswered=state.drawn.unanswered,
+        unanswered=frozenset(state.drawn.unanswered),
     )
     if state.inferred is not None:
         context = replace(
@@ -388,7 +373,7 @@ def _scope(state: _State) -> Scope:
         state.compared,
         max((truth.largest_z for truth in truths), default=0.0),
         refused,
-        state.drawn.far_out,
+        tuple(state.drawn.far_out),
         "--network" if state.settings.only else only,
         state.inferred.condition if state.inferred is not None else "",
         context.subject.support.batch_sizes == (1,),

@@ -40,14 +40,13 @@ from gradcheck.networks.worked_examples import Example, NotRun, Result
 from gradcheck.reading.target import Target, check_path, parse_target, shipped
 from gradcheck.records import build
 from gradcheck.records.record import Entry, Record
-from gradcheck.records.schema import ImplementationEntry
+from gradcheck.records.schema import BugEntry, ImplementationEntry
 from gradcheck.run.examine import Examination
 from gradcheck.run.options import EXAMPLES
 from gradcheck.run.submission import (
     SHIPPED,
     Submission,
     absent,
-    head_of,
     is_own,
     own,
     peers,
@@ -213,7 +212,7 @@ def carry_out(task: Task) -> list[Entry]:
     """Do one task; runs in a worker process."""
     if task.kind == "bugs":
         bugs = [bug for bug in CATALOGUE.values() if bug.site == task.name]
-        return [_plant(bug, task.seed) for bug in bugs[: task.examples]]
+        return [dict(prove(bug, task.seed, _truths())[0]) for bug in bugs[: task.examples]]
     if task.kind == "checks":
         return [dict(_check(task))]
     return _work_through(task)
@@ -238,7 +237,7 @@ def _truths() -> Truths:
 def _check(task: Task) -> ImplementationEntry:
     submission = _submission(task.path)
     if isinstance(submission, Failure):
-        return build.failed(head_of(absent(Target(task.path, Path(task.path)))), submission)
+        return build.failed(absent(Target(task.path, Path(task.path))), submission)
     others = peers(PEERS, task.path)
     examination = Examination(task.seed, task.examples, peers=others, truths=_truths())
     return examination.examine(submission)
@@ -271,12 +270,6 @@ def _results(example: Example, extent: str, session: Session) -> Iterator[Result
     yield Result(f"wrong tensors at {len(outcome.points)} points", 0, wrong, wrong == 0)
 
 
-def _plant(bug: Bug, seed: int) -> Entry:
-    proof = prove(bug, seed, _truths())
-    named = proof.names(bug.slug)
-    return dict(build.planted(bug, proof.visible, proof.problems, proof.by, named=named))
-
-
 #: What is planted is a backprop, and it is alone: there are neither outputs nor peers to judge.
 _NOT_ASKED = ("forward", "agreement")
 
@@ -290,32 +283,8 @@ FINDERS, LAST = (
 RANDOM_PROBLEMS = 12
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What came of a planted bug.
-
-    Attributes
-    ----------
-    visible : int
-        On how many problems it makes a difference.
-    problems : int
-    by : tuple of str
-        The checks that found it.
-    diagnoses : tuple of Diagnosis
-    """
-
-    visible: int
-    problems: int
-    by: tuple[str, ...]
-    diagnoses: tuple[Diagnosis, ...]
-
-    def names(self, slug: str) -> bool:
-        """Whether the bug is among what was named."""
-        return any(slug in (d.name.bug, *(n.bug for n in d.also)) for d in self.diagnoses)
-
-
-def prove(bug: Bug, seed: int, truths: Truths) -> Proof:
-    """Plant a bug, look for it, and let it be named."""
+def prove(bug: Bug, seed: int, truths: Truths) -> tuple[BugEntry, list[Diagnosis]]:
+    """Plant a bug, look for it, and let it be named: its entry in the record, and by what."""
     session = InProcess(bug.planted())
     problems = tuple(dict.fromkeys(_problems(bug, seed)))
     subject = DenseNetworks(truths=truths)
@@ -327,7 +296,9 @@ def prove(bug: Bug, seed: int, truths: Truths) -> Proof:
             findings += [f for c in CHECKS if c.slug in slugs for f in drive(c.run(plan), session)]
     diagnoses = drive(diagnose(plan, findings), session)
     visible = sum(bug.visible(problem) for problem in problems)
-    return Proof(visible, len(problems), tuple(_bad(findings)), tuple(diagnoses))
+    names = {name.bug for d in diagnoses for name in (d.name, *d.also)}
+    named = bug.slug in names
+    return build.planted(bug, visible, len(problems), _bad(findings), named=named), diagnoses
 
 
 def _bad(findings: list[Finding]) -> list[str]:

@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,10 +52,8 @@ class Submission:
 
     Attributes
     ----------
-    name : str
     path : str
         For the record; empty for an object.
-    session : Session
     networks, batch_sizes : object
         The attributes of the same names, as the code declares them.
     sandbox : int
@@ -119,15 +116,7 @@ SHIPPED = ("scalar_loops", "matrix", "jax_autodiff")
 
 
 def submit(launch: Launch) -> Submission:
-    """Ask code under test in its worker, which runs until the subject is closed.
-
-    Raises
-    ------
-    WorkerLostError
-        When it cannot be imported, or has nothing that could be asked.
-    SandboxError
-        When it cannot be shut in as well as was asked for.
-    """
+    """Ask code under test in its worker, which runs until the subject is closed."""
     session, target = Remote(launch), launch.target
     if not any(Call.LOSS_AND_GRADS.value in reading.calls for reading in session.readings):
         session.close()
@@ -164,20 +153,13 @@ def _whole(target: Target) -> str:
     return f"{target.file}:{target.attribute}" if target.attribute else target.file
 
 
-def absent(target: Target, level: int = 0) -> Submission:
-    """Stand in for code that could not be loaded."""
-    nothing = InProcess(SimpleNamespace())
-    return Submission(target.name, shown(target), nothing, sandbox=level)
+def absent(target: Target, level: int = 0) -> Head:
+    """Return what a record says of code that could not be loaded."""
+    return Head(target.name, shown(target), level)
 
 
 def own(name: str) -> Submission:
-    """Load one of our own implementations into this process.
-
-    Raises
-    ------
-    LoadError
-        When it cannot be imported: jax may be missing.
-    """
+    """Load one of our own implementations into this process; jax may be missing."""
     return from_object(load(shipped(name)), name, f"implementations/{name}.py")
 
 
@@ -210,20 +192,10 @@ def from_object(
     renew: Callable[[], Any] | None = None,
     adapter: str | None = None,
 ) -> Submission:
-    """Wrap what is in this process: what follows the contract, or some adapter reads.
+    """Wrap what is in this process: what follows the contract, or an adapter reads.
 
-    Parameters
-    ----------
-    implementation : module, class, object, function or sequence of functions
-    renew : callable, optional
-        Returns the implementation as it was before its first call.
-    adapter : str, optional
-        The only adapter to read it with.
-
-    Raises
-    ------
-    UsageError
-        When it has no ``loss_and_grads``, and no adapter reads it.
+    ``renew`` returns it as it was before its first call; another adapter than the one named is
+    not tried.
     """
     name = name or _name(implementation)
     from gradcheck.reading.part import Part, readable  # files are no parts
@@ -368,14 +340,7 @@ _LEAST = 0.75
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A sign, with what it rests on.
-
-    Attributes
-    ----------
-    kind : str
-    evidence : str
-        One sentence with the numbers.
-    """
+    """A sign, and what it rests on: one sentence with the numbers."""
 
     kind: str
     evidence: str
@@ -386,17 +351,15 @@ Timings = Generator[Request, Observation, list[Suspicion]]
 
 def library_flags(libraries: Sequence[str]) -> list[Suspicion]:
     """Flag libraries that differentiate by themselves."""
-    if not libraries:
-        return []
-    return [Suspicion(AUTOMATIC, f"the code imports {', '.join(libraries)}")]
+    text = f"the code imports {', '.join(libraries)}"
+    return [Suspicion(AUTOMATIC, text)] if libraries else []
 
 
 def process_flags(spawned: int) -> list[Suspicion]:
     """Flag processes that the code started."""
-    if not spawned:
-        return []
     plural = "processes" if spawned > 1 else "process"
-    return [Suspicion(PROCESSES, f"the code started {spawned} {plural} of its own; all were ended")]
+    text = f"the code started {spawned} {plural} of its own; all were ended"
+    return [Suspicion(PROCESSES, text)] if spawned else []
 
 
 def cost_flags(plan: NetworkContext) -> Timings:

@@ -27,7 +27,7 @@ from gradcheck.networks.sampling import declared_support
 from gradcheck.networks.scope import discover
 from gradcheck.records.record import Entry
 from gradcheck.run.api import check
-from gradcheck.run.compared_problems import Drawing, Drawn
+from gradcheck.run.compared_problems import Drawing
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive
@@ -143,7 +143,7 @@ PLACES: dict[str, Callable[[Problem], bool]] = {
 
 
 @cache
-def drawn(seed: int) -> Drawn:
+def drawn(seed: int) -> Drawing:
     panel = PeerSession(InProcess(Textbook()), {})
     return Drawing(drive(discover(None, None, seed), panel), panel, UNCHECKED, seed, 200).draw()
 
@@ -254,7 +254,7 @@ def test_as_many_problems_are_compared_as_were_asked_for() -> None:
 def test_naive_code_is_never_called_wrong_far_out(dtype: Any, arithmetic: Arithmetic) -> None:
     session = InProcess(Naive(dtype))
     for seed in SEEDS[:6]:
-        answered = drawn(seed).problems[:100]
+        answered = list(drawn(seed).problems)[:100]
         extremes = far_out.Extremes(seed, sampling.EVERYTHING, answered)
         for number, kind in enumerate(far_out.turns(1000)):
             rng = np.random.default_rng((seed, number))
