@@ -119,22 +119,10 @@ class Comparisons:
             self.failing.append((problem, fault))
 
     def findings(self, right: str, wrong: str, nothing: str = "") -> list[Finding]:
-        """Return the finding.
+        """Return the finding; none where nothing was compared, unless something is said of that.
 
-        Parameters
-        ----------
-        right : str
-            Said where nothing fails.
-        wrong : str
-            Said where anything does: ``{failing}`` of ``{compared}`` failed, on the smallest
-            problem, ``{problem}``, with ``{fault}``.
-        nothing : str
-            Said where nothing was compared; if empty, there is no finding then.
-
-        Returns
-        -------
-        findings : list of Finding
-            One or none.
+        What is said where anything fails may hold ``{failing}`` of ``{compared}``, and the
+        smallest ``{problem}`` with its ``{fault}``.
         """
         notes = tuple(self.notes)
         if not self.compared and not self.failing:
@@ -143,16 +131,12 @@ class Comparisons:
             return [Finding(self.slug, Verdict.CORRECT, self.compared, right, notes=notes)]
         self.failing.sort(key=lambda item: self.context.subject.size(item[0]))
         problem, fault = self.failing[0]
+        where = self.context.described(problem)
         message = wrong.format(
-            failing=len(self.failing),
-            compared=self.compared,
-            fault=fault,
-            problem=self.context.described(problem),
+            failing=len(self.failing), compared=self.compared, fault=fault, problem=where
         )
-        shown = tuple(dict.fromkeys(problem for problem, _ in self.failing))
-        return [
-            Finding(self.slug, Verdict.WRONG, self.compared, message, notes=notes, failing=shown)
-        ]
+        found = Finding(self.slug, Verdict.WRONG, self.compared, message, notes=notes)
+        return [replace(found, failing=tuple(dict.fromkeys(p for p, _ in self.failing)))]
 
 
 def unjudged(slug: str, why: str) -> list[Finding]:
@@ -392,9 +376,8 @@ class Aggregate:
         name = max(bad, key=lambda n: (bad[n].wrong_in / bad[n].problems, n))
         entry = bad[name]
         place, factor = self._subject.entry(entry.worst_entry, entry.problem)
-        which = (
-            self._listed(list(bad)) if len(bad) < len(tensors) or len(bad) < 3 else "all tensors"
-        )
+        all_of_many = len(bad) == len(tensors) > 2
+        which = "all tensors" if all_of_many else self._listed(list(bad))
         text = (
             f"{which} {_verb(which, len(bad))} wrong on "
             f"{len(self._failing)} of {self.problems} problems. For example {place}: "
@@ -409,7 +392,8 @@ class Aggregate:
         return text
 
     def _listed(self, names: list[str]) -> str:
-        return _listing([self._subject.tensor(name) for name in names])
+        *others, last = (self._subject.tensor(name) for name in names)
+        return f"{', '.join(others)} and {last}" if others else last
 
     def _never_trained(self, name: str) -> bool:
         """Whether it is zero wherever there is a gradient: what is right somewhere is trained."""
@@ -441,7 +425,3 @@ def _severity(judgement: Judgement) -> tuple[int, float]:
         return judgement.verdict.rank, math.inf
     share = error / size if size > 0 and judgement.excess > 1 else 0.0
     return judgement.verdict.rank, round(share, 1) + min(size, 1.0) if share else judgement.excess
-
-
-def _listing(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -93,11 +93,6 @@ def _note(what: str, message: str) -> str:
     return f"{what} when an output saturates" + (f": {message}" if message else "")
 
 
-def _norm(truth: KnownTruth) -> float:
-    """The norm of the whole gradient."""
-    return float(np.sqrt(sum((e.value**2).sum() for e in truth.gradient.values())))
-
-
 def _constant(context: CheckContext) -> Generator[Request, Observation, float]:
     """Return what keeps the code's logarithms from zero, or zero."""
     arithmetic = context.arithmetic
@@ -119,7 +114,8 @@ def _fault(
     The constant stands in the logarithms, in whatever form.
     """
     subject, unit = context.subject, context.arithmetic.unit
-    whole = max(_norm(truth), _norm(context.plain(problem)))
+    gradients = (truth.gradient, context.plain(problem).gradient)
+    whole = math.sqrt(max(sum((e.value**2).sum() for e in g.values()) for g in gradients))
     for name, claim in observation.tensors.items():
         estimate = truth.gradient[name]
         bars: Floats = OF_THE_WHOLE * whole + estimate.error

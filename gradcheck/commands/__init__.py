@@ -162,13 +162,6 @@ def deliver(record: Any, screen: Any, json: str | None, pages: Mapping[str, Path
 
     Verdicts are shown first: a full disk keeps nobody from reading them, and a console that
     is gone keeps no file from being written. Pages are other formats to write, by name.
-
-    Raises
-    ------
-    UndeliveredError
-        When something could not be written, once the rest is.
-    BrokenPipeError
-        When nobody reads the console any more, once the rest is written.
     """
     gone: OSError | None = None
     try:
@@ -214,16 +207,14 @@ def _write(
     """Write every file that can be; return those written, and what went wrong with others."""
     written: list[Path] = []
     failed: list[str] = []
-    for name, path in pages.items():
-        try:
-            write_whole(path, import_module(FORMATS[name].module).render(record))
-            written.append(path)
-        except UsageError as error:
-            failed.append(str(error))
+    files = [(path, FORMATS[name].module) for name, path in pages.items()]
     if json not in (None, "-"):
+        files.append((Path(str(json)), FORMATS["json"].module))
+    for number, (path, module) in enumerate(files):
         try:
-            write_whole(Path(str(json)), record.to_json())
-            written += [Path(str(json))] if not pages else []
+            write_whole(path, import_module(module).render(record))
+            if number < (len(pages) or 1):  # the record is told of where it alone was asked for
+                written.append(path)
         except UsageError as error:
             failed.append(str(error))
     return written, failed
@@ -239,13 +230,7 @@ def faults(record: Any) -> str:
 
 
 def wanted(paths: Mapping[str, Path | None]) -> dict[str, Path]:
-    """Return the files that are asked for, by format, before any work is done.
-
-    Raises
-    ------
-    UsageError
-        When one cannot be written, or two are the same file.
-    """
+    """Return the files that are asked for, by format, before any work is done."""
     chosen = {name: path for name, path in paths.items() if path is not None}
     names: dict[Path, str] = {}
     for name, path in chosen.items():
@@ -267,14 +252,7 @@ def begin(pages: Mapping[str, Path]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a place that a file cannot be written to, before any work is done.
-
-    Raises
-    ------
-    UsageError
-        When it is a folder, a device or a pipe, or its folder does not exist or is
-        closed to us.
-    """
+    """Refuse a place that a file cannot be written to, before any work is done."""
     try:
         folder, special = path.is_dir(), path.exists() and not path.is_file()
     except OSError as error:  # such as a name that is too long
@@ -290,15 +268,10 @@ def check_writable(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; where that fails, nothing is left behind.
 
     Half of a surrogate pair, as in a message of code under test, is written as its
     escape: it has no UTF-8.
-
-    Raises
-    ------
-    UsageError
-        When the place cannot be written to; nothing is left behind.
     """
     check_writable(path)
     data = text.encode("utf-8", errors="backslashreplace")

@@ -22,7 +22,6 @@ def parser() -> Parser:
 def run(arguments: Namespace) -> int:
     """Write the file, and say how to go on."""
     from gradcheck.commands import write_whole
-    from gradcheck.networks.problem import Network
     from gradcheck.renderers.formatting import clean
     from gradcheck.run.options import command_line
 
@@ -65,7 +64,8 @@ LOSS = {
 }
 
 #: What a first backprop usually has.
-_USUAL = ("identity", "sigmoid", "tanh", "relu"), ("half_squared_error",)
+_ACTIVATIONS: tuple[str, ...] = ("identity", "sigmoid", "tanh", "relu")
+_LOSSES: tuple[str, ...] = ("half_squared_error",)
 
 
 def student(name: str, network: Network | None = None) -> str:
@@ -75,19 +75,13 @@ def student(name: str, network: Network | None = None) -> str:
     so, and that no tensor is ever trained. The name is for the command in its first lines.
     Without a network that it alone is for, it takes the usual activations and any depth.
     """
-    activations: tuple[str, ...]
-    losses: tuple[str, ...]
-    activations, losses = _USUAL
-    declared = ""
+    activations, losses, declared = _ACTIVATIONS, _LOSSES, ""
     if network is not None:
         activations, losses = tuple(dict.fromkeys(network.activations)), (network.loss,)
         declared = f'\nnetworks = ["{network}"]  # the only one this file is for\n'
-    imports = (
-        "import math\n\nimport numpy as np\n" if "gelu" in activations else "import numpy as np\n"
-    )
     parts = {
         "@NAME@": "".join(c if c.isprintable() else "?" for c in name),
-        "@IMPORTS@": imports.rstrip("\n"),
+        "@IMPORTS@": ("import math\n\n" if "gelu" in activations else "") + "import numpy as np",
         "@NETWORKS@": declared,
         "@ACTIVATIONS@": _rows(PHI, activations),
         "@LOSSES@": _rows(LOSS, losses),

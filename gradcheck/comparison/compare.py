@@ -295,10 +295,11 @@ def judge_tensor(
     norm = length(estimate.value) + length(estimate.interval)
     noise = estimate.noise if bars is estimate.error else length(bars)
     right = found.excess <= 1
-    if right and estimate.noise <= RESOLVED * norm < noise and _close(claim, estimate, norm):
-        noise = RESOLVED * norm  # what it may have cost, it has not: the claim says as much
-    zero = norm <= noise
     lost = right and norm > 0 and estimate.noise <= RESOLVED * norm < noise
+    if lost and length(claim - estimate.value) <= RESOLVED * norm:
+        noise = RESOLVED * norm  # what it may have cost, it has not: the claim says as much
+        lost = False
+    zero = norm <= noise
     verdict, note = found.verdict, ""
     if lost:
         verdict, note = Verdict.UNRESOLVED, "the code's own digits are lost here"
@@ -313,11 +314,6 @@ def judge_tensor(
         note = "on a kink: any slope between the one-sided ones is accepted"
     resolution = float("nan") if zero else noise / norm
     return replace(found, verdict=verdict, resolution=resolution, note=note, lost=lost)
-
-
-def _close(claim: Floats, estimate: Estimate, norm: float) -> bool:
-    """Whether a claim is as near the estimate as is asked of what is resolved."""
-    return length(claim - estimate.value) <= RESOLVED * norm
 
 
 def _furthest_off(claim: Floats, value: Floats, allowed: Floats) -> tuple[float, tuple[int, ...]]:

@@ -139,36 +139,24 @@ def _values_by(
             }
         )
 
-    domain = domain or _Domain()
-    return in_stacks(domain.stacked(at)) if stacked else one_by_one(domain.single(at))
+    return (in_stacks if stacked else one_by_one)((domain or _Domain()).within(at, stacked))
 
 
 class _Domain:
     """Where a function raises it has no value; what it raised first is kept."""
 
-    def __init__(self) -> None:
-        self.raised: Exception | None = None
+    raised: Exception | None = None
 
-    def single(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def value(point: Floats) -> Any:
-            try:
-                return function(point)
-            except UsageError:
-                raise
-            except Exception as error:  # the function's own code may raise anything
-                self.raised = self.raised or error
-                return float("nan")
-
-        return value
-
-    def stacked(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def within(self, function: Callable[[Any], Any], stacked: bool) -> Callable[[Any], Any]:
         def values(points: Floats) -> Any:
             try:
                 return function(points)
             except UsageError:
                 raise
-            except Exception as error:
+            except Exception as error:  # the function's own code may raise anything
                 self.raised = self.raised or error
+                if not stacked:
+                    return float("nan")
                 if len(points) == 1:
                     return np.array([np.nan])
                 alone = [values(points[k : k + 1]) for k in range(len(points))]

@@ -84,15 +84,7 @@ def _file_of(submitted: Submitted, folder: Path) -> Path:
 
 @dataclass
 class Examinations:
-    """All examinations of one run of pytest.
-
-    Attributes
-    ----------
-    seed : int
-    examples : int
-    require : str or None
-        What must be handled.
-    """
+    """All examinations of one run of pytest."""
 
     seed: int = field(default_factory=fresh_seed)
     examples: int = EXAMPLES
@@ -153,13 +145,7 @@ def _key(implementation: Any) -> Any:
 
 
 def read_expected_failures(path: Path) -> dict[str, str]:
-    """Read a file into reasons by id.
-
-    Raises
-    ------
-    UsageError
-        When it cannot be read as text.
-    """
+    """Read a file into reasons by id."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -207,26 +193,13 @@ class ImplementationFile(pytest.File):
     targets: tuple[Selected, ...]
     examinations: Examinations
 
-    @classmethod
-    def of(
-        cls,
-        parent: pytest.Collector,
-        path: Path,
-        targets: tuple[Selected, ...],
-        examinations: Examinations,
-    ) -> "ImplementationFile":
-        """Make the node of a file."""
-        node: ImplementationFile = cls.from_parent(parent, path=path)
-        node.targets, node.examinations = targets, examinations
-        return node
-
-    def collect(self) -> "list[CheckItem]":
-        """Return a test for each implementation and check; nothing is imported or run."""
-        return [
-            CheckItem.of(self, target, slug, self.examinations)
-            for target in self.targets
-            for slug in SLUGS
-        ]
+    def collect(self) -> "Iterator[CheckItem]":
+        """Yield a test for each implementation and check; nothing is imported or run."""
+        for target in self.targets:
+            for slug in SLUGS:
+                item: CheckItem = CheckItem.from_parent(self, name=test_id(target.name, slug))
+                item.target, item.slug, item.examinations = target, slug, self.examinations
+                yield item
 
 
 class CheckItem(pytest.Item):
@@ -237,15 +210,6 @@ class CheckItem(pytest.Item):
     examinations: Examinations
     outcome: CheckOutcome | InternalError
 
-    @classmethod
-    def of(
-        cls, parent: pytest.Collector, target: Selected, slug: str, examinations: Examinations
-    ) -> "CheckItem":
-        """Make a test."""
-        item: CheckItem = cls.from_parent(parent, name=test_id(target.name, slug))
-        item.target, item.slug, item.examinations = target, slug, examinations
-        return item
-
     def setup(self) -> None:
         """Examine the implementation, if no other test did; code that fails is an error."""
         text, settings = quoted(self.target.submitted.text), self.examinations.settings
@@ -254,10 +218,11 @@ class CheckItem(pytest.Item):
             self.outcome = self.examinations.outcome(self.target, self.slug, replay)
         except InternalError as fault:
             self.outcome = fault
-        if isinstance(self.outcome, CheckOutcome) and self.outcome.scope:
+            return
+        if self.outcome.scope:
             # a property goes into JUnit's XML, and from a process of pytest-xdist to the first one
             self.user_properties.append((SCOPE, self.outcome.scope))
-        if isinstance(self.outcome, CheckOutcome) and self.outcome.verdict == "error":
+        if self.outcome.verdict == "error":
             demand(self.outcome)
 
     def runtest(self) -> None:
@@ -310,17 +275,7 @@ class UnmatchedWarning(pytest.PytestWarning):
 
 
 class PluggedIn:
-    """The implementations, settings and expected failures of a run.
-
-    Parameters
-    ----------
-    config : pytest.Config
-
-    Raises
-    ------
-    UsageError
-        When an option cannot be used as given.
-    """
+    """The implementations, settings and expected failures of a run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -363,7 +318,9 @@ class PluggedIn:
         targets = tuple(target for target in self.targets if target.path == path.resolve())
         if not targets:
             return None
-        return ImplementationFile.of(parent, path, targets, self.examinations)
+        node: ImplementationFile = ImplementationFile.from_parent(parent, path=path)
+        node.targets, node.examinations = targets, self.examinations
+        return node
 
     def parametrize(self, metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
         """Make the tests of a function decorated with ``parametrize_with_checks``."""
