@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcheck.comparison.verdict import (
-    CounterExample,
-    Finding,
-    TensorFinding,
-    Verdict,
-    plain,
-    worst,
-)
+from gradcheck.comparison.verdict import CounterExample, Finding, TensorFinding, Verdict, worst
 from gradcheck.contract import __version__
 from gradcheck.contract.protocol import Failure
 from gradcheck.errors import GradcheckError, SandboxError
@@ -28,7 +21,7 @@ from gradcheck.networks.problem import Network, Problem
 from gradcheck.networks.sampling import Support
 from gradcheck.networks.scope import EMPTY_SCOPE, Scope
 from gradcheck.records import schema
-from gradcheck.records.record import Entry, Record
+from gradcheck.records.record import Entry, Record, plain
 
 if TYPE_CHECKING:  # right code is not kept waiting for these
     from gradcheck.networks.diagnosis import BugAtPlace, Diagnosis

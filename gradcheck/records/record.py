@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from gradcheck.comparison.verdict import Judged, Verdict, one_line, worst
+from gradcheck.comparison.verdict import plain as plain  # what is no judge has it from here
 from gradcheck.errors import UsageError
 from gradcheck.records.schema import INTERNAL, REVEAL_LEVELS, SCHEMA
 

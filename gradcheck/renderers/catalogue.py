@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.comparison.verdict import plain
 from gradcheck.networks.bugs.bug import Bug, described, differ, worked
+from gradcheck.records.record import plain
 from gradcheck.renderers.console import inputs, posed
 from gradcheck.renderers.formatting import count, entry_of, number
 from gradcheck.renderers.markdown import escape
