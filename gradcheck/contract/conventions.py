@@ -112,13 +112,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a backward that no name says, and what it is given.
-
-    Attributes
-    ----------
-    meaning : str
-        Of outputs a and targets y: ``a - y``.
-    """
+    """An argument of a backward that no name says, and what it is given: ``a - y``."""
 
     name: str
     meaning: str

@@ -196,15 +196,7 @@ class PosedBatch:
 
 @dataclass(frozen=True)
 class Posed:
-    """A problem as it is asked: what a loss and a gradient are of.
-
-    Attributes
-    ----------
-    network : PosedNetwork
-        What code under test is given as ``network``.
-    params : Tensors
-    batch : PosedBatch
-    """
+    """A problem as it is asked: what a loss and a gradient are of."""
 
     network: PosedNetwork
     params: Tensors

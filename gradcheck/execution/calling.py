@@ -45,17 +45,8 @@ _NO_THREAD = "can't start new thread"
 class Caller:
     """Calls code, and remembers which arrays the last call returned.
 
-    Parameters
-    ----------
-    sources : Sources
-        The code's own lines.
-    aloud : bool
-        Whether another process counts what is printed.
-
-    Attributes
-    ----------
-    printed : int
-        How many characters the code has printed.
+    It counts the characters that the code has printed; ``aloud`` says that another process counts
+    them, too.
     """
 
     def __init__(self, sources: Sources, aloud: bool = False) -> None:
@@ -171,10 +162,7 @@ def _bytes(array: Any) -> bytes:
 class _CountedStderr:
     """Standard error, for what the code prints, which is counted.
 
-    Parameters
-    ----------
-    aloud : bool
-        Something is written for what an adapter kept to itself, for a listener who counts too.
+    Aloud, something is written for what an adapter kept to itself: who listens counts, too.
     """
 
     def __init__(self, aloud: bool) -> None:

@@ -75,17 +75,12 @@ class Limits:
 
     def words(self) -> list[str]:
         """Write what was asked for, as options of the command line."""
-        options = (
-            ("--timeout", self.timeout, TIMEOUT),
-            ("--call-timeout", self.call_timeout, CALL_TIMEOUT),
-            ("--min-sandbox", self.min_sandbox, 1),
-        )
-        return [
-            word
-            for name, value, usual in options
-            if value != usual
-            for word in (name, f"{value:g}")
-        ]
+        words = []
+        for field in ("timeout", "call_timeout", "min_sandbox"):
+            value = getattr(self, field)
+            if value != getattr(Limits, field):
+                words += [f"--{field.replace('_', '-')}", f"{value:g}"]
+        return words
 
 
 class WorkerLostError(GradcheckError):
@@ -299,16 +294,7 @@ def _least(first: int, second: int) -> int:
 class Job:
     """A Windows job object: limits for a worker, and its end with everything it started.
 
-    Parameters
-    ----------
-    process : subprocess.Popen
-        Started, and waiting to be told what to load.
-    limits : Limits
-
-    Raises
-    ------
-    OSError
-        When Windows refuses.
+    Raises OSError when Windows refuses.
     """
 
     #: Which information it is, and what is limited: processes, memory of one and of all; a

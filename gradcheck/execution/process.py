@@ -46,13 +46,7 @@ _CHUNK = 2**18
 
 
 class Polled:
-    """Pipes that can be polled.
-
-    Parameters
-    ----------
-    incoming, outgoing : binary file
-        Without buffers of their own.
-    """
+    """Pipes that can be polled, of files without buffers of their own."""
 
     def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
         self._files = (incoming, outgoing)
@@ -98,13 +92,7 @@ class Polled:
 
 
 class Threaded:
-    """Pipes that block, each with a thread.
-
-    Parameters
-    ----------
-    incoming, outgoing : binary file
-        Without buffers of their own.
-    """
+    """Pipes that block, each with a thread."""
 
     def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
         self._incoming, self._outgoing = incoming, outgoing
@@ -161,15 +149,7 @@ _PARTING = 1.0
 
 @dataclass(frozen=True)
 class Command:
-    """How to start a worker.
-
-    Attributes
-    ----------
-    folder : str
-        To start in.
-    code : str
-        Where the worker finds the submission.
-    """
+    """How to start a worker, in a folder, and where it finds the code under test."""
 
     arguments: list[str]
     environment: dict[str, str]
@@ -178,29 +158,13 @@ class Command:
 
 
 class Process:
-    """A worker.
-
-    Parameters
-    ----------
-    command : Command
-    limits : Limits
-
-    Attributes
-    ----------
-    printed : int
-        How many bytes the code has printed.
-
-    Raises
-    ------
-    OSError
-        When it cannot be started at all.
-    """
+    """A worker. Raises OSError when it cannot be started at all."""
 
     def __init__(self, command: Command, limits: Limits) -> None:
         self._limits = limits
         self._mark = secrets.token_hex(8) if command.environment else ""
         self._failure: tuple[str, str] | None = None
-        self.printed = 0
+        self.printed = 0  # bytes
         self._head = b""
         self._quiet_size: int | None = None
         self._asked: int | None = None  # the call that the code was given last

@@ -59,17 +59,11 @@ _START = (
 
 @dataclass(frozen=True)
 class Level:
-    """A way to shut a worker in.
-
-    Attributes
-    ----------
-    available : callable
-        A cheap look whether it is worth a try.
-    """
+    """A way to shut a worker in."""
 
     number: int
     name: str
-    available: Callable[[], bool]
+    available: Callable[[], bool]  # a cheap look whether it is worth a try
     command: Callable[[StagedCode, Limits], Command]
 
 
@@ -211,23 +205,8 @@ _FAILED: dict[int, str] = {}
 class Worker:
     """A worker at the best level that works here: on its way, while something else is done.
 
-    Parameters
-    ----------
-    staged : StagedCode
-        What it is to see.
-    limits : Limits
-    only : Level, optional
-        The one level to try; else the first at which a worker says it is ready.
-
-    Attributes
-    ----------
-    code : str
-        Where it finds the submission.
-
-    Raises
-    ------
-    SandboxError
-        When no level is left to try that is good enough.
+    The ``only`` level is tried where one is given, else all from the best on, until a worker says
+    it is ready. Raises SandboxError when no level is left to try that is good enough.
     """
 
     def __init__(self, staged: StagedCode, limits: Limits, only: Level | None = None) -> None:
@@ -283,17 +262,8 @@ def _candidates(limits: Limits, only: Level | None) -> Iterator[Level]:
 class Launch:
     """A copy of the code, and a worker that is getting ready for it.
 
-    Parameters
-    ----------
-    target : Target
-    limits : Limits
-
-    Raises
-    ------
-    UsageError
-        When the code cannot be read.
-    SandboxError
-        When no worker can be started, or none at the level asked for.
+    Raises UsageError when the code cannot be read, SandboxError when no worker can be started, or
+    none at the level asked for.
     """
 
     def __init__(self, target: Target, limits: Limits) -> None:

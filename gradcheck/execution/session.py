@@ -53,13 +53,7 @@ class _Begun:
 
 @dataclass(frozen=True)
 class Offer:
-    """A reading of the code, as its worker describes it.
-
-    Attributes
-    ----------
-    calls : tuple of str
-        The functions it has.
-    """
+    """A reading of the code, as its worker describes it, and the functions that it has."""
 
     adapter: str
     conventions: Conventions = AS_DEFINED
@@ -417,13 +411,7 @@ def drive_until(
 
 
 class PeerSession:
-    """A session with code under test and its peers.
-
-    Parameters
-    ----------
-    main : Session
-    peers : mapping of str to Session
-    """
+    """A session with code under test and its peers."""
 
     def __init__(self, main: Session, peers: Mapping[str, Session]) -> None:
         self.main = main

@@ -98,21 +98,11 @@ _PLAINLY = os.O_RDONLY | sum(
 
 @dataclass(frozen=True)
 class StagedCode:
-    """A copy of the code under test.
+    """A copy of the code under test in a private folder, removed by :meth:`close`.
 
-    Attributes
-    ----------
-    root : Path
-        The private folder; removed by :meth:`close`.
-    library : Path
-        Its folder with the modules of gradcheck that a worker can import.
-    code : Path
-        Its folder with the code.
-    scratch : Path
-        Its folder to run in.
-    texts : mapping of str to bytes
-        What the copies held when they were made, by their place in that folder: the code
-        may write to the copies themselves.
+    In it are folders with the modules of gradcheck that a worker can import (``library``), with
+    the code, and to run in. ``texts`` are what the copies held when they were made, by their place
+    in the folder of the code: that may write to the copies themselves.
     """
 
     root: Path

@@ -67,13 +67,7 @@ class WireError(ValueError):
 
 @dataclass(frozen=True)
 class Block:
-    """An array on the wire.
-
-    Attributes
-    ----------
-    data : bytes
-        Raw little-endian float64, rows first.
-    """
+    """An array on the wire: raw little-endian float64, rows first."""
 
     shape: tuple[int, ...]
     data: bytes
@@ -84,13 +78,7 @@ Value = None | bool | int | float | str | Block | Sequence["Value"]
 
 @dataclass(frozen=True)
 class Frame:
-    """A message.
-
-    Attributes
-    ----------
-    number : int
-        That of the request; an answer carries the number of its request.
-    """
+    """A message; an answer carries the number of its request."""
 
     tag: bytes
     number: int

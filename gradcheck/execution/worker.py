@@ -290,24 +290,12 @@ _SCOPE, _SCOPE_SINCE = 3, 6
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a worker is told to give up.
+    """What a worker is told to give up."""
 
-    Attributes
-    ----------
-    memory : int
-        Bytes of address space.
-    processes : int
-        Processes and threads of the worker's user; 0 leaves them to the parent.
-    user : int
-        The user to become; 0 to stay.
-    scoped : int
-        1 to give up signals to processes outside, where the kernel can do that.
-    """
-
-    memory: int
-    processes: int
-    user: int
-    scoped: int
+    memory: int  # bytes of address space
+    processes: int  # and threads of the worker's user; 0 leaves them to the parent
+    user: int  # the one to become; 0 to stay
+    scoped: int  # 1 to give up signals to processes outside, where the kernel can do that
 
     def arguments(self) -> list[str]:
         """Write it for a command line."""

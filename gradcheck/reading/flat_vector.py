@@ -46,15 +46,7 @@ _ORDERS = ("layer by layer", "weights, then biases")
 
 @dataclass(frozen=True)
 class Flat:
-    """A function of one vector, read as an implementation.
-
-    Attributes
-    ----------
-    order : str
-        One of :data:`_ORDERS`.
-    module : module
-        Where the function may read its data.
-    """
+    """A function of one vector, which may read its data from a module, as an implementation."""
 
     function: Callable[..., Any]
     layout: Layout

@@ -205,8 +205,7 @@ class Chained:
         with foreign.calmly():
             _, values = self._values(network, params, batch.x, batch.y)
             self._forward(values)
-        made = [*self.chain.passes, *([self.chain.update] if self.chain.update else [])]
-        names = tuple(f.__name__ for f in made)
+        names = replace(self.chain, loss=None).names
         found = own_losses(module, module, values | {"reg": 0.7}, names)
         takes = foreign.takes(self.chain.backward, "reg")
         return [loss for loss in found if ("reg" in loss.roles) is takes] or found

@@ -115,7 +115,8 @@ def _readings(code: GradientMethod, returned: bool) -> Iterator[Reading]:
         for argument in Called(host, plan).meanings(returned or own is not None):
             given = argument.meaning if argument else ""
             made = replace(plan, loss=own.name if own else "", own=own, given=given)
-            for picker, order in _orders(code.picker):
+            for order in (FORWARDS, BACKWARDS) if code.picker.alike else ("",):
+                picker = Picker(order == BACKWARDS) if order else code.picker
                 final = GradientMethod(host, made, picker)
                 conventions = replace(
                     final.conventions(),
@@ -126,15 +127,6 @@ def _readings(code: GradientMethod, returned: bool) -> Iterator[Reading]:
                 )
                 conventions = conventions if returned else with_loss(conventions, own, losses)
                 yield Reading("gradients", final, conventions)
-
-
-def _orders(picker: Picker) -> Iterator[tuple[Picker, str]]:
-    """Yield the orders in which layers may be returned, where their shapes are alike."""
-    if not picker.alike:
-        yield picker, ""
-        return
-    for order in (FORWARDS, BACKWARDS):
-        yield Picker(order == BACKWARDS), order
 
 
 class _Kept:

@@ -100,11 +100,12 @@ def find_roles(root: Any) -> list[ParameterRoles]:
     """Return the ways in which arrays of an object can be a network's parameters."""
     found = _once(root, list(find(root)))
     weights = [(p, a) for p, a in found if is_weight(p.name) and a.ndim == 2]
-    named = {plain(p.name)[1:] for p, _ in weights if plain(p.name).startswith("w")}
+    named = (plain(p.name) for p, _ in weights)
+    beside = {f"b{name[1:]}" for name in named if name[0] == "w"}  # b_hidden and w_hidden
     biases = [
         (p, a)
         for p, a in found
-        if a.size == max(a.shape) and (is_bias(p.name) or _beside(p.name, named))
+        if a.size == max(a.shape) and (is_bias(p.name) or plain(p.name) in beside)
     ]
     by_name = bool(biases)
     if not by_name:  # by any name: one that is none gives outputs that fit nothing
@@ -127,12 +128,6 @@ def _once(root: Any, found: Named) -> Named:
     for place, array in found:
         kept.setdefault(id(place.get(root)), (place, array))
     return list(kept.values())
-
-
-def _beside(name: str, weights: set[str]) -> bool:
-    """Whether a bias is called as some weights are but for the letter: b_hidden, w_hidden."""
-    short = plain(name)
-    return short.startswith("b") and short[1:] in weights
 
 
 def assign(weights: Named, biases: Named) -> Iterator[ParameterRoles]:
@@ -210,13 +205,7 @@ def _ordered(found: Named) -> Named:
 
 @dataclass(frozen=True)
 class Family:
-    """Numbers of one name: ``w1`` to ``w8``, ``out_o1`` and ``out_o2``.
-
-    Attributes
-    ----------
-    name : str
-        What their names share.
-    """
+    """Numbers whose names share a stem: ``w1`` to ``w8``, ``out_o1`` and ``out_o2``."""
 
     name: str
     places: tuple[ArrayPath, ...]
@@ -237,13 +226,7 @@ class Family:
 
 @dataclass(frozen=True)
 class RowPart:
-    """A tensor that is part of a row with those of all layers: of an array, or of numbers.
-
-    Attributes
-    ----------
-    start : int
-        Where in the row it begins.
-    """
+    """A tensor that is part of a row with those of all layers: of an array, or of numbers."""
 
     row: Any
     start: int

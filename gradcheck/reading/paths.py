@@ -173,8 +173,8 @@ def find(
     """Yield every numeric array, or list of numbers, that an object holds."""
     seen = set() if seen is None else seen
     array = numeric(value) if path else None
-    if array is not None and not (isinstance(value, list) and _mixed(value)):
-        yield ArrayPath(path), array
+    if array is not None and not (isinstance(value, list) and array.ndim > 2):
+        yield ArrayPath(path), array  # of a list of matrices each is a place of its own
         return
     if depth == 0 or id(value) in seen or callable(value) or _installed(value):
         return
@@ -226,11 +226,6 @@ def _numbers(value: Any, depth: int = 3) -> bool:
     if isinstance(value, list) and value and depth:
         return all(_numbers(item, depth - 1) for item in value[:_MOST_ITEMS])
     return False
-
-
-def _mixed(value: list[Any]) -> bool:
-    """Whether a list is one of matrices, each a place of its own."""
-    return isinstance(value[0], list) and bool(value[0]) and isinstance(value[0][0], list)
 
 
 #: A path for every layer, or a list of one a layer.

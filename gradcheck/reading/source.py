@@ -234,7 +234,9 @@ def built_in(module: Any) -> tuple[float, ...]:
         for statement in ast.walk(body):
             if isinstance(statement, ast.AugAssign):
                 changes = isinstance(statement.op, ast.Add | ast.Sub)
-            elif isinstance(statement, ast.Assign) and not _a_loss(statement):
+            elif isinstance(statement, ast.Assign):
+                if any(is_loss(name) for target in statement.targets for name in _names(target)):
+                    continue
                 changes = _changes(statement)
             else:
                 continue
@@ -257,10 +259,6 @@ def _defaults(body: ast.AST) -> dict[str, float]:
                 if isinstance(value, ast.Constant) and _is_number(value.value):
                     found[place.arg] = float(value.value)  # type: ignore[arg-type]
     return found
-
-
-def _a_loss(statement: ast.Assign) -> bool:
-    return any(is_loss(name) for target in statement.targets for name in _names(target))
 
 
 def _changes(statement: ast.Assign) -> bool:
