@@ -57,11 +57,6 @@ class Chain:
         return [*([] if self.forward is None else [self.forward]), self.backward]
 
     @property
-    def takes_parameters(self) -> bool:
-        """Whether all parameters are one argument."""
-        return any(foreign.takes(function, "parameters") for function in self.passes)
-
-    @property
     def takes_penalty(self) -> bool:
         """Whether some function takes the factor of a weight penalty."""
         taken = foreign.takes(self.backward, "reg")
@@ -310,7 +305,7 @@ def read(chain: Chain, adapter: str, module: Any) -> Iterator[Reading]:
                         lacking.append(code)
                     continue
                 answering.append((code, *_losses(code, module, question)))
-            if not chain.takes_parameters:
+            if not any(foreign.takes(function, "parameters") for function in chain.passes):
                 break
     for code in lacking if not answering else ():
         trial = Trial(_TRIAL_WIDTHS[0])
@@ -397,8 +392,7 @@ def _pairs(module: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 def _update(module: Any) -> Any:
     own = foreign.functions(module)
-    found = [f for name, f in own.items() if plain(name).startswith("update") and _steps(f)]
-    return found[0] if found else None
+    return next((f for n, f in own.items() if plain(n).startswith("update") and _steps(f)), None)
 
 
 #: What functions of a part of a network are called.

@@ -50,7 +50,11 @@ class Model:
         """Make an object of given (own) sizes. Raises NotImplementedError for others."""
         if self.fixed:
             _only(self.own, widths)
-        if len(widths) != len(self.own) and not self._any_depth():
+        if (
+            len(widths) != len(self.own)
+            and not foreign.takes(self.cls, "sizes", "hiddens")
+            and len(_unnamed(self.cls, _values(self.own, False, None))) != 1
+        ):
             raise NotImplementedError("the code has another number of layers")
         if self.one_more:
             widths = narrower(widths)
@@ -71,10 +75,6 @@ class Model:
     def own(self) -> tuple[int, ...]:
         """The sizes of the code's own network."""
         return self.roles.own_widths
-
-    def _any_depth(self) -> bool:
-        taken = foreign.takes(self.cls, "sizes", "hiddens")
-        return taken or len(_unnamed(self.cls, _values(self.own, False, None))) == 1
 
 
 def _only(own: tuple[int, ...], asked: tuple[int, ...]) -> None:

@@ -210,15 +210,13 @@ def _other_purpose(code: Any) -> dict[str, str]:
             first = next(iter(signature.bind(*range(count)).arguments), "")
         except TypeError:
             first = ""
-        if first != "network" and _is_other(first):
+        if first == "network":
+            continue
+        from gradcheck.reading.foreign_call import is_gradient, is_weight, role_of
+
+        if not first or role_of(first, _OTHERS) or is_weight(first) or is_gradient(first):
             found[name] = f"{name}({', '.join(signature.parameters)})"
     return found
-
-
-def _is_other(first: str) -> bool:
-    from gradcheck.reading.foreign_call import is_gradient, is_weight, role_of
-
-    return not first or bool(role_of(first, _OTHERS) or is_weight(first) or is_gradient(first))
 
 
 def readings(
