@@ -128,8 +128,7 @@ def _of_many_kinds(context: CheckContext, batches: list[Problem]) -> list[Proble
     first: dict[Hashable, Problem] = {}
     for problem in batches:
         first.setdefault(context.subject.kind(problem), problem)
-    distinct = list(first.values())
-    return distinct + [problem for problem in batches if problem not in distinct]
+    return list(dict.fromkeys((*first.values(), *batches)))
 
 
 BATCH_ADDITIVITY = Check(

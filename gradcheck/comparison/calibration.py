@@ -51,17 +51,10 @@ Calibration = Generator[Request, Observation, Arithmetic]
 
 @dataclass(frozen=True)
 class _Miss:
-    """A tensor, or the loss, that float64 arithmetic does not explain.
+    """A tensor, or the loss (``""``), that float64 arithmetic does not explain.
 
-    Attributes
-    ----------
-    problem : object
-    tensor : str
-        ``""`` for the loss.
-    claim, error : array
-        What the code says, and how far off that is from the definition.
-    within32 : bool
-        Whether float32 arithmetic would explain it.
+    What the code says and how far off that is from the definition, and whether float32
+    arithmetic would explain it.
     """
 
     problem: Problem

@@ -172,27 +172,13 @@ def judged(
 
 @dataclass
 class _GroupCheck:
-    """What the directions of a group say of a claim.
+    """What the directions of a group say of a claim."""
 
-    Attributes
-    ----------
-    size : float
-        Of the gradient there, as claimed or found.
-    bar : float
-        The largest; infinite where the function has no finite values along one.
-    width : float
-        Of the largest interval between the slopes at both sides of a kink.
-    off : float
-        How many bars the claim is off, at most, where nothing speaks for it.
-    doubtful : bool
-        Something may speak for it.
-    """
-
-    size: float
-    bar: float = 0.0
-    width: float = 0.0
-    off: float = 0.0
-    doubtful: bool = False
+    size: float  # of the gradient there, as claimed or found
+    bar: float = 0.0  # the largest; infinite where the function has no finite values along one
+    width: float = 0.0  # of the largest interval between the slopes at both sides of a kink
+    off: float = 0.0  # how many bars the claim is off, at most, where nothing speaks for it
+    doubtful: bool = False  # something may speak for it
 
 
 def _checked_group(

@@ -253,27 +253,13 @@ def extrapolate_all(
 
 @dataclass(frozen=True)
 class _Table:
-    """A Ridders table of E entries as what it is: linear in the differences at K steps.
+    """A Ridders table of E entries as what it is: linear in the differences at K steps."""
 
-    Attributes
-    ----------
-    entries : array
-        (K, E). Each entry from the differences; from the largest step on.
-    changes : array
-        (2, K, E). How it changed from the two entries that it was made of.
-    uses : array of bool
-        (K, E). Which differences it holds.
-    amplification : array
-        (E,). What it makes of noise in them, at most.
-    rung : array of int
-        (E,). The smallest step that it holds.
-    """
-
-    entries: Floats
-    changes: Floats
-    uses: NDArray[np.bool_]
-    amplification: Floats
-    rung: NDArray[np.int_]
+    entries: Floats  # (K, E): each entry from the differences; from the largest step on
+    changes: Floats  # (2, K, E): how it changed from the two entries that it was made of
+    uses: NDArray[np.bool_]  # (K, E): which differences it holds
+    amplification: Floats  # (E,): what it makes of noise in them, at most
+    rung: NDArray[np.int_]  # (E,): the smallest step that it holds
 
 
 @cache

@@ -214,11 +214,6 @@ def in_stacks(function: Callable[[Floats], Floats]) -> Values:
     return values
 
 
-def directional(function: Callable[[Floats], float], point: Floats, direction: Floats) -> Interval:
-    """Estimate the derivative of a function of one point along a direction of its shape."""
-    return directional_of(one_by_one(function), point, direction)
-
-
 def directional_of(
     values: Values, point: Floats, direction: Floats, first: float = FIRST_STEP, closer: bool = True
 ) -> Interval:

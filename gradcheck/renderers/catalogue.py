@@ -113,9 +113,8 @@ def _explain(bug: Bug, console: Console) -> None:
     formulas.add_row(Text(bug.wrong), Text(bug.right))
     console.print(Padding(formulas, (1, 0, 1, 2)))
     words = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    words.add_row(Text("why"), Text(bug.why))
-    words.add_row(Text("hides"), Text(bug.hides))
-    words.add_row(Text("mend"), Text(bug.mend, style="bold"))
+    for word, style in (("why", ""), ("hides", ""), ("mend", "bold")):
+        words.add_row(Text(word), Text(getattr(bug, word), style=style))
     console.print(Padding(words, (0, 0, 1, 2)))
     _work(worked(bug), console)
 

@@ -8,22 +8,6 @@ from gradcheck.records.record import Record
 from gradcheck.renderers.formatting import number, tamed
 from gradcheck.renderers.summary import POINTS, causes, faults, scope, score, shown_name
 
-HEAD = (
-    "submission",
-    "student",
-    "verdict",
-    "score",
-    "max_score",
-    "bug_code",
-    "bug_summary",
-    "check",
-    "seed",
-    "seconds",
-    "sandbox",
-    "harness_version",
-    "scope",
-)
-
 #: A cell that begins with one of these is a formula to a spreadsheet (CWE-1236).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -33,13 +17,14 @@ def render(record: Record) -> str:
     data = tamed(record.data)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEAD)
-    for entry in data["implementations"]:
-        writer.writerow([_cell(value) for value in _line(entry, data)])
+    rows = [_row(entry, data) for entry in data["implementations"]]
+    writer.writerows(list(row) for row in rows[:1])
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
     return stream.getvalue()
 
 
-def _line(entry: dict[str, Any], data: dict[str, Any]) -> tuple[Any, ...]:
+def _row(entry: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return the cells of a submission under the heads of their columns."""
     found = faults(entry)
     bad = causes(entry["findings"])
     summary = found[0].diagnosis["explanation"] if found else ""
@@ -49,21 +34,21 @@ def _line(entry: dict[str, Any], data: dict[str, Any]) -> tuple[Any, ...]:
         summary = bad[0]["message"]
     names = [fault.names[0] for fault in found if fault.names]
     code = "; ".join(names) or (entry["error"]["kind"] if entry["error"] else "")
-    return (
-        shown_name(entry),
-        entry["name"],
-        entry["verdict"],
-        number(score(entry)),
-        number(POINTS),
-        code,
-        summary,
-        "; ".join(f["check"] for f in bad),
-        data["seed"],
-        f"{entry['seconds']:.2f}",
-        entry["sandbox"],
-        data["gradcheck"],
-        scope(entry),
-    )
+    return {
+        "submission": shown_name(entry),
+        "student": entry["name"],
+        "verdict": entry["verdict"],
+        "score": number(score(entry)),
+        "max_score": number(POINTS),
+        "bug_code": code,
+        "bug_summary": summary,
+        "check": "; ".join(f["check"] for f in bad),
+        "seed": data["seed"],
+        "seconds": f"{entry['seconds']:.2f}",
+        "sandbox": entry["sandbox"],
+        "harness_version": data["gradcheck"],
+        "scope": scope(entry),
+    }
 
 
 def _cell(value: Any) -> str:

@@ -10,11 +10,7 @@ from gradcheck.renderers.summary import CAUSES, DiagnosedLayers, covered, faults
 #: From best to worst, as in a record.
 _RANK = ("correct", "unresolved", "error", "wrong")
 
-_MEANING = {
-    "wrong": "",
-    "error": "",
-    "unresolved": "Nobody can tell: neither right nor wrong is shown, so the test does not pass.",
-}
+_UNRESOLVED = "Nobody can tell: neither right nor wrong is shown, so the test does not pass."
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def _text(entry: dict[str, Any], slug: str, replay: str, command: str) -> str:
         lines = _wrapped(f"{entry['verdict']} ({error['kind']}): {clean(error['message'])}")
     else:
         lines = [x for f in findings for x in _wrapped(f"{f['verdict']}: {clean(f['message'])}")]
-        lines += [_MEANING[f["verdict"]] for f in findings if _MEANING[f["verdict"]]]
+        lines += [_UNRESOLVED for f in findings if f["verdict"] == "unresolved"]
         for finding in findings:
             lines += [_tensor(name, found) for name, found in finding.get("tensors", {}).items()]
     cause = _cause(entry)

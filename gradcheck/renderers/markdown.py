@@ -89,15 +89,12 @@ def _panel(entry: dict[str, Any]) -> str:
         parts.append(f"{message} ({escape(kind)})")
     parts += [_fault(fault) for fault in faults(entry)]
     parts += _counterexample(entry)
-    lines = []
-    for finding in entry["findings"]:
-        if finding["verdict"] != "correct":
-            message = stopped(escape(finding["message"]))
-            after = same_cause(finding)
-            lines.append(f"- **{finding['check']}** ({finding['verdict']}): {after or message}")
-    if lines:
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    lines = [
+        f"- **{f['check']}** ({f['verdict']}): {same_cause(f) or stopped(escape(f['message']))}"
+        for f in entry["findings"]
+        if f["verdict"] != "correct"
+    ]
+    return "\n\n".join([*parts, "\n".join(lines)] if lines else parts)
 
 
 def _fault(fault: DiagnosedLayers) -> str:
@@ -121,9 +118,7 @@ def _counterexample(entry: dict[str, Any]) -> list[str]:
     parts = [f"Smallest network on which it shows: {_code(given(example)[0])}, {samples}."]
     script = snippet(entry)
     if script:
-        fence = "```"
-        while fence in script:
-            fence += "`"
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", script)), default=0))
         parts.append(_folded("A script that shows it", f"{fence}python\n{script}{fence}"))
     return parts
 

@@ -35,14 +35,7 @@ _NUMBERED = re.compile(r"layer \d+|(?<=[A-Za-z_])\d+\b|\[\d+\]")
 
 @dataclass(frozen=True)
 class DiagnosedLayers:
-    """A diagnosis, and the layers it was made in.
-
-    Attributes
-    ----------
-    diagnosis : dict
-        The first of them, as it stands in the record.
-    layers : tuple of int
-    """
+    """A diagnosis as it stands in the record, and the layers that it was made in."""
 
     diagnosis: dict[str, Any]
     layers: tuple[int, ...]
@@ -228,12 +221,9 @@ def answer(entries: list[dict[str, Any]]) -> str:
     """Return the answer to the whole run in a sentence or two."""
     if len(entries) == 1:
         return f"{entries[0]['name']} is {verdict_line(entries[0])}"
-    groups: dict[str, list[str]] = {}
-    for entry in entries:
-        groups.setdefault(entry["verdict"], []).append(entry["name"])
     parts = []
     for verdict in ("wrong", "error", "unresolved", "correct"):
-        names = groups.get(verdict, [])
+        names = [entry["name"] for entry in entries if entry["verdict"] == verdict]
         if not names:
             continue
         who = listing(names) if len(names) <= 4 else f"{len(names)} of {len(entries)}"
@@ -256,8 +246,7 @@ POINTS = 100.0
 
 def points_each(entry: dict[str, Any]) -> float:
     """Return what one check is worth; of a submission that could not be asked, all."""
-    findings: list[Any] = entry["findings"]
-    return POINTS / max(len(findings), 1)
+    return POINTS / max(len(entry["findings"]), 1)
 
 
 def score(entry: dict[str, Any]) -> float:

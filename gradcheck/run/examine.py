@@ -275,7 +275,10 @@ def run_checks(state: _State) -> None:
         else:
             state.findings += found
     if undone:
-        state.findings.append(_untimely(undone, state.own))
+        first, *more = undone
+        others = f", nor {', '.join(more)}" if more else ""
+        message = f"Not looked at{others}: {state.own.used_up}."
+        state.findings.append(Finding(first, Verdict.UNRESOLVED, 0, message))
     state.findings = [_enough(finding, state.fewer) for finding in state.findings]
 
 
@@ -379,14 +382,6 @@ def _scope(state: _State) -> Scope:
         context.subject.support.batch_sizes == (1,),
         max((truth.largest_gradient for truth in truths), default=0.0),
     )
-
-
-def _untimely(slugs: list[str], own: OwnTime) -> Finding:
-    """Say in one finding which checks were not made."""
-    first, *more = slugs
-    others = f", nor {', '.join(more)}" if more else ""
-    message = f"Not looked at{others}: {own.used_up}."
-    return Finding(first, Verdict.UNRESOLVED, 0, message)
 
 
 def _enough(finding: Finding, fewer: str) -> Finding:

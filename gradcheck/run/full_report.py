@@ -109,10 +109,8 @@ class Task:
     @property
     def label(self) -> str:
         """What the progress bar says."""
-        stem = Path(self.path).stem
-        return {"checks": f"{stem}: checks", "example": f"{stem}: {self.name}"}.get(
-            self.kind, f"planted bugs: {self.name}"
-        )
+        of = "planted bugs" if self.kind == "bugs" else Path(self.path).stem
+        return f"{of}: {self.name or self.kind}"
 
 
 def make_report(

@@ -36,17 +36,7 @@ from gradcheck.run.options import (
 
 @dataclass(frozen=True)
 class Selected:
-    """An implementation, found but not yet loaded.
-
-    Attributes
-    ----------
-    name : str
-        What its tests are called after.
-    path : Path
-        The file that its tests are shown under.
-    submitted : gradcheck.reading.target.Target
-        What ``gradcheck.check`` takes.
-    """
+    """An implementation, found but not yet loaded: its tests' name and file, and where it is."""
 
     name: str
     path: Path

@@ -14,7 +14,7 @@ from gradcheck.comparison.verdict import Verdict
 from gradcheck.errors import UsageError
 from gradcheck.functions.check_function import check_function
 from gradcheck.functions.tensors import FunctionCheck
-from gradcheck.oracle.function import directional
+from gradcheck.oracle.function import directional_of, one_by_one
 from tests.tiers import telling
 
 Floats = np.ndarray
@@ -152,9 +152,8 @@ def test_on_a_kink_a_slope_beyond_the_one_sided_ones_is_wrong(claim: float) -> N
 
 def test_the_derivative_on_a_kink_is_the_interval_between_the_one_sided_ones() -> None:
     for direction, low, high in ((1.0, -1.0, 3.0), (-2.0, -6.0, 2.0)):
-        slope = directional(
-            lambda x: float(np.where(x > 0, 3 * x, -x)[0]), np.zeros(1), np.array([direction])
-        )
+        values = one_by_one(lambda x: float(np.where(x > 0, 3 * x, -x)[0]))
+        slope = directional_of(values, np.zeros(1), np.array([direction]))
         # along -2 the two one-sided derivatives trade places
         expected = sorted((low, high))
         assert (slope.low, slope.high) == pytest.approx(tuple(expected), abs=1e-3), (

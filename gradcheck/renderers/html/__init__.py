@@ -33,7 +33,6 @@ from gradcheck.renderers.summary import GLYPHS, compared, differs
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 #: Implementations that get pictures; of a whole class, the rest get words.
 PICTURED = 12
@@ -91,8 +90,6 @@ def notebook(record: Record) -> str:
 
 
 def _fill(template: str, data: dict[str, Any], **tables: Any) -> str:
-    from markupsafe import Markup
-
     environment = _environment()
     script = environment.get_template("page.js").render()
     entries = data["implementations"]
@@ -171,14 +168,7 @@ def _smooth_first(slopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(slopes, key=lambda s: (s["activation"] in stepped, -len(s["z"])))
 
 
-_LETTERS = {
-    "delta": "δ",
-    "phi": "φ",
-    "Phi": "Φ",
-    "pi": "π",
-    "sqrt": "√",
-    "sigma": "σ",
-}
+_LETTERS = {"delta": "δ", "phi": "φ", "Phi": "Φ", "pi": "π", "sqrt": "√", "sigma": "σ"}
 _LETTER = re.compile(rf"\b({'|'.join(_LETTERS)})(?=\b|')")
 _INDEX = re.compile(r"\b(delta|dW|db|[zaWb])(\d+)\b")
 _POWER = re.compile(r"\^(\([^()]*\)|-?\w+)")

@@ -61,8 +61,7 @@ _STYLE: Any = {
 }
 
 _HEAD = re.compile(r"^.*?(?=<svg)", re.S)
-_SIZE = re.compile(r'(<svg[^>]*?) width="[^"]*"')
-_HEIGHT = re.compile(r'(<svg[^>]*?) height="[^"]*"')
+_SIZE = re.compile(r'(<svg[^>]*?) (?:width|height)="[^"]*"')
 _FONT = re.compile(r"(font: [\d.]+px )[^;\"]+")
 
 
@@ -107,7 +106,7 @@ class Picture:
 
 def _inline(svg: str, name: str, label: str) -> Markup:
     svg = _HEAD.sub("", svg)
-    svg = _HEIGHT.sub(r"\1", _SIZE.sub(r"\1", svg, count=1), count=1)
+    svg = _SIZE.sub(r"\1", _SIZE.sub(r"\1", svg, count=1), count=1)
     svg = _FONT.sub(r"\1var(--sans)", svg)
     svg = re.sub(
         r' id="((?:axes|figure|patch|text|line2d|matplotlib|xtick|ytick|legend|'
