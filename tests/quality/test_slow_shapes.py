@@ -36,13 +36,13 @@ class Compiling(InProcess):
         self.compiling, self.waited = compiling, 0.0
         self.shapes: set[Any] = set()
 
-    def _ask(self, request: Request) -> Observation:
+    def ask(self, request: Request) -> Observation:
         network, samples = request.problem.network, request.problem.batch.size
         shape = replace(network, l2=float(network.l2 != 0)), samples
         seconds = CALL if shape in self.shapes else self.compiling
         self.shapes.add(shape)
         self.waited += seconds
-        return replace(super()._ask(request), seconds=seconds)
+        return replace(super().ask(request), seconds=seconds)
 
 
 class Wrong(Naive):
