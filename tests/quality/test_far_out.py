@@ -31,6 +31,7 @@ from gradcheck.run.compared_problems import Drawing
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive
+from tests.tiers import telling
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -298,11 +299,13 @@ def examined(code: Any, seed: int = 0, **attributes: Any) -> Entry:
 @pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     "trigger",
-    [
-        lambda network, params, batch: len(batch.x) == 33,
-        lambda network, params, batch: network.depth > 5,
-        lambda network, params, batch: (np.abs(batch.x) > 100).any(),
-    ],
+    telling(
+        [
+            lambda network, params, batch: network.depth > 5,
+            lambda network, params, batch: len(batch.x) == 33,
+            lambda network, params, batch: (np.abs(batch.x) > 100).any(),
+        ]
+    ),
 )
 def test_a_bug_that_shows_far_out_alone_is_wrong(trigger: Any) -> None:
     assert examined(Mutant(trigger))["verdict"] == Verdict.WRONG

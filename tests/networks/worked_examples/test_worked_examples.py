@@ -19,6 +19,7 @@ from gradcheck.networks.worked_examples.small_systems import START, fit
 from gradcheck.networks.worked_examples.worked_example import above, below, chunks, printed
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import shipped
+from tests.tiers import telling
 
 BY_NAME = {example.name: example for example in EXAMPLES}
 
@@ -32,7 +33,13 @@ OUTPUTS_WITH_UPDATED_BEFORE_USED = (0.015912196, 0.984065734)
 
 LARGE = ("sine-1-4-1", "two-moons", "digits")
 #: More than five seconds each.
-SLOW = {("matrix", "sine-1-4-1"), ("scalar_loops", "sine-and-constant")}
+SLOW = {
+    ("matrix", "sine-1-4-1"),
+    ("matrix", "two-moons"),
+    ("scalar_loops", "sine-and-constant"),
+    ("scalar_loops", "two-two-two"),
+    ("jax_autodiff", "two-two-two"),
+}
 
 
 def _runs() -> list[Any]:
@@ -76,7 +83,7 @@ def test_the_short_extent_verifies_64_samples_before_and_after_20_steps(name: st
     assert len(found.results[0].curve) == 21, "a loss at the start and after each of 20 steps"
 
 
-@pytest.mark.parametrize("name", list(BY_NAME))
+@pytest.mark.parametrize("name", telling(BY_NAME, every=2))
 def test_the_same_run_gives_the_same_numbers(name: str) -> None:
     code = implementation_named("matrix")
     first, second = outcome(code, name, "short"), outcome(code, name, "short")
