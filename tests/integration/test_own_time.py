@@ -11,6 +11,9 @@ from gradcheck.run import examine
 from gradcheck.run.compared_problems import CrossCheck, OwnTime
 from tests.integration import students
 
+#: Whole examinations, of a second or more each.
+pytestmark = pytest.mark.slow
+
 
 def entry_of(path, examples=60, **options):
     record = gradcheck.check(path, examples=examples, seed=3, **options)

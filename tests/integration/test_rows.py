@@ -17,6 +17,9 @@ from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html
 from tests.tiers import telling
 
+#: Whole examinations, of a second or more each.
+pytestmark = pytest.mark.slow
+
 QUARTIC = Loss(
     "quartic_error",
     ("identity", "sigmoid", "tanh", "softmax"),

@@ -13,6 +13,9 @@ from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive, Pairs
 
+#: Whole examinations, of a second or more each.
+pytestmark = pytest.mark.slow
+
 TRUTHS = Truths()
 CONVENTION = "It is a convention: the loss penalises the biases too, and so does the gradient"
 

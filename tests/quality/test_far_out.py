@@ -33,6 +33,9 @@ from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive
 from tests.tiers import telling
 
+#: Whole examinations, of a second or more each.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SEEDS = range(20)

@@ -22,6 +22,9 @@ from tests.quality.forms import RIGHT, WRONG
 from tests.quality.naive import Naive
 from tests.tiers import telling
 
+#: Whole examinations, of a second or more each.
+pytestmark = pytest.mark.slow
+
 
 def examined(code: Any, seed: int, examples: int = 200, sizes: list[int] | None = None) -> Entry:
     subject = Submission("form", "", InProcess(code), batch_sizes=sizes)

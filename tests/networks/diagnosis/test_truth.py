@@ -14,6 +14,9 @@ from gradcheck.networks.sampling import Support, problem
 from tests.networks.diagnosis.test_diagnosis import NETWORK, diagnosed
 from tests.tiers import telling
 
+#: Whole examinations, of a second or more each.
+pytestmark = pytest.mark.slow
+
 SQUARED = Network.parse("3-4-1 tanh,sigmoid half_squared_error")
 
 
