@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 import gradcheck
 from gradcheck.contract.posed import numbers
 from gradcheck.contract.protocol import Call, Request
