@@ -272,7 +272,7 @@ def _ways(script: Script) -> Iterator[KnownScript]:
     for x, y, n_in, n_out in _data(script):
         for roles, zeroed in _roles(script, n_in, n_out):
             known = KnownScript(roles, x, y, zeroed=zeroed)
-            outputs = list(_outputs(script, known))
+            outputs = _without_targets(script, known, list(_outputs(script, known)))
             for setting in settings:
                 for output in [*outputs[:6], None]:
                     made = replace(known, outputs=output, **setting)
@@ -402,6 +402,23 @@ def _outputs(script: Script, known: KnownScript) -> Iterator[Any]:
     single += [f for f in families(list(scalars), scalars) if len(f.places) == wanted.size]
     likely = [p for p in single if plays(p.name, "output")]
     yield from [*likely, *(p for p in reversed(single) if p not in likely)]
+
+
+def _without_targets(script: Script, known: KnownScript, outputs: list[Any]) -> list[Any]:
+    """Leave out what other targets change, such as ``a - y``; all change where the loop goes on."""
+    root, y = script.root, known.y.place
+
+    def other_targets() -> list[Any]:
+        script.afresh(lambda: y.set(root, changed(y.get(root))))
+        return [output for output in outputs if _same(output, script.seen, root)]
+
+    same: list[Any] = foreign.answered(other_targets, outputs)
+    script.shelf.restore()
+    return same or outputs
+
+
+def _same(place: Any, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    return np.array_equal(place.get(before), place.get(after), equal_nan=True)
 
 
 def _conventions(known: KnownScript) -> Conventions:

@@ -127,6 +127,7 @@ BUGS = {
         mend="Divide by the number of samples.",
         hides="as many samples as outputs; a loss that is a sum",
         rules=_mean_by(lambda p: p.y.shape[1]),
+        of_width=-1,
     ),
     "divided_by_inputs_not_samples": _batch(
         "the gradient is divided by the number of inputs, not of samples",
@@ -135,6 +136,7 @@ BUGS = {
         mend="Divide by the number of samples.",
         hides="as many samples as inputs; a loss that is a sum",
         rules=_mean_by(lambda p: p.a[0].shape[1]),
+        of_width=0,
         example="3-4-2 tanh,identity half_squared_error",
     ),
     "last_sample_left_out": _batch(

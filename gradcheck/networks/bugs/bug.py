@@ -115,6 +115,8 @@ class Bug:
         The only activation it concerns.
     free : Free or None
         The number in it that other code may have another value of.
+    of_width : int or None
+        Which width of the network is the number in it: 0 the inputs', -1 the outputs'.
     """
 
     place: Site
@@ -132,6 +134,7 @@ class Bug:
     samples: int = 4
     activation: str | None = None
     free: Free | None = None
+    of_width: int | None = None
 
     @property
     def site(self) -> str:

@@ -7,13 +7,14 @@ predict what the code does there is taken back: the place remains.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from gradcheck.contract.protocol import Call, Request
+from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.bugs.textbook import Rule
 from gradcheck.networks.dense_networks import NetworkContext
 from gradcheck.networks.diagnosis.hypotheses import ACCEPT, REJECT, Hypothesis, Ranking
@@ -187,6 +188,7 @@ def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
     if not fresh.answers or Call.LOSS_AND_GRADS not in setup.calls:
         return diagnoses
     mine, networks = setup.network, list(dict.fromkeys(p.network for p in context.problems))
+    diagnoses = [taken_back(d, mine) if _is_a_constant(d, networks) else d for d in diagnoses]
     if any(_of_penalty(d) for d in diagnoses):
         # all that a name was chosen on has one l2, and of one l2 a constant is some multiple
         strengths = (n.l2 for n in networks if n.l2 not in (0.0, mine.l2))
@@ -202,6 +204,18 @@ def gated(context: NetworkContext, setup: ProbeSetup, diagnoses: list[Diagnosis]
         others = _elsewhere(networks, mine)
         diagnoses = yield from _asked_on(context, setup, others, diagnoses, _Answers.refute)
     return diagnoses
+
+
+def _is_a_constant(diagnosis: Diagnosis, networks: Sequence[Network]) -> bool:
+    """Whether a width that a name speaks of is a 1 or a 2 wherever the code can be asked.
+
+    Code without a division, or without the 2 of a square, gives the same numbers then.
+    """
+    bug = CATALOGUE.get(diagnosis.name.bug)
+    if bug is None or bug.of_width is None:
+        return False
+    sizes = {network.widths[bug.of_width] for network in networks}
+    return len(sizes) == 1 and sizes <= {1, 2}
 
 
 def _asked_on(
