@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.definition import SHOWN_RATE, Aggregate, Answer, Check, Run, Shows
+from gradcheck.checks.definition import Aggregate, Answer, Check, Run, Shows
+from gradcheck.checks.findings import SHOWN_RATE
 from gradcheck.comparison.compare import Judgement, compare, rounded_bars, within
 from gradcheck.comparison.context import CheckContext, Named, Problem
 from gradcheck.comparison.verdict import Finding, Verdict

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gradcheck.checks import CHECKS, contract, saturation
-from gradcheck.checks.definition import Cost, smallest, with_causes
+from gradcheck.checks.definition import Cost
+from gradcheck.checks.findings import smallest, with_causes
 from gradcheck.comparison.calibration import calibrate
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.posed import check_size
@@ -25,15 +26,8 @@ from gradcheck.records.record import Entry
 from gradcheck.records.schema import ImplementationEntry
 from gradcheck.run.compared_problems import CrossCheck, Drawing, OwnTime, Progress, silent
 from gradcheck.run.options import ENOUGH_PROBLEMS, EXAMPLES, Requirements, check_numbers
-from gradcheck.run.submission import (
-    Submission,
-    Suspicion,
-    cost_flags,
-    head_of,
-    left_out,
-    library_flags,
-    process_flags,
-)
+from gradcheck.run.submission import Submission, head_of, left_out
+from gradcheck.run.suspicions import Suspicion, cost_flags, library_flags, process_flags
 
 if TYPE_CHECKING:
     from gradcheck.networks.diagnosis import Diagnosis

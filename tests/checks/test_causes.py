@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gradcheck.checks import CHECKS, gradient, metamorphic, saturation, step
-from gradcheck.checks.definition import with_causes
+from gradcheck.checks.findings import with_causes
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.posed import Tensors
 from gradcheck.contract.protocol import Call

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gradcheck.checks import CHECKS, gradient, primal, step
-from gradcheck.checks.definition import smallest
+from gradcheck.checks.findings import smallest
 from gradcheck.comparison.verdict import CounterExample, Finding, Verdict
 from gradcheck.contract.protocol import Call
 from tests.checks.canned import PROBLEMS, Asked, context, failed, finding, right, with_gradient

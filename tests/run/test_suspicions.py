@@ -14,11 +14,11 @@ from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, fill
 from gradcheck.reading.foreign_call import calmly
 from gradcheck.reading.loading import Anywhere
-from gradcheck.run.submission import (
+from gradcheck.run.submission import from_object
+from gradcheck.run.suspicions import (
     NUMERICAL,
     PROCESSES,
     cost_flags,
-    from_object,
     library_flags,
     process_flags,
 )
