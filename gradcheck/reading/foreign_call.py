@@ -213,21 +213,34 @@ class _Kept(io.StringIO):
 
 
 @contextlib.contextmanager
-def calmly() -> Iterator[None]:
-    """Seed the random generators, and keep what is printed or warned to ourselves."""
+def seeded() -> Iterator[None]:
+    """Seed the random generators that code shares, and leave them as they were."""
     numbers, draws = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(numbers)
+        np.random.set_state(draws)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def calmly() -> Iterator[None]:
+    """Seed the random generators, and keep what is printed or warned to ourselves."""
     outer, kept = sys.stdout, _Kept()
     try:
-        with contextlib.redirect_stdout(kept), warnings.catch_warnings(), np.errstate(all="ignore"):
+        with (
+            seeded(),
+            contextlib.redirect_stdout(kept),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
         if (tell := getattr(outer, "kept", None)) is not None:
             tell(kept.count)
-        random.setstate(numbers)
-        np.random.set_state(draws)  # noqa: NPY002
 
 
 def arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:

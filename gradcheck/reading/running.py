@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.errors import LoadError, TrailedError, UsageError, meant
-from gradcheck.reading.foreign_call import METHODS
+from gradcheck.reading.foreign_call import METHODS, seeded
 from gradcheck.reading.loading import is_native
 from gradcheck.reading.target import LoadOptions
 
@@ -247,18 +247,19 @@ def run(trees: Sequence[tuple[ast.Module, str]], module: ModuleType, options: Lo
     """Run what is to be run of a file in a module; what the code raises comes through.
 
     Of a notebook there are several trees, each with its name. A training loop at top level is not
-    run: it is kept for the script adapter.
+    run: it is kept for the script adapter. Random numbers are the same each time.
     """
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
     loop = None if options.imports_only else training_loop(whole)
     chosen = set(to_run(whole, options.imports_only).body)
     scope = vars(module)
-    for tree, name in trees:
-        part = ast.Module([node for node in tree.body if node in chosen], tree.type_ignores)
-        if options.imports_only:
-            _run_with_stand_ins(part, name, scope, options)
-        else:
-            exec(compile(part, name, "exec", dont_inherit=True), scope)
+    with seeded():
+        for tree, name in trees:
+            part = ast.Module([node for node in tree.body if node in chosen], tree.type_ignores)
+            if options.imports_only:
+                _run_with_stand_ins(part, name, scope, options)
+            else:
+                exec(compile(part, name, "exec", dont_inherit=True), scope)
     if loop is not None:
         scope["__gradcheck_loop__"] = loop
         scope["__gradcheck_loop_file__"] = next(n for t, n in trees if loop in t.body)

@@ -6,6 +6,7 @@ names and shapes. Weights may be matrices, one list, or numbers ``w1, w2, ...``.
 """
 
 import ast
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -58,9 +59,32 @@ class Script:
         self.tree = one_iteration(loop, inner)
         names = [n for n in ast.walk(self.tree) if isinstance(n, ast.Name)]
         loads = {n.id for n in names if isinstance(n.ctx, ast.Load)}
-        self.loads, self.stores = loads | changed_in(self.tree), dict.fromkeys(stored(self.tree))
+        changing = changed_in(self.tree)
+        self.loads, self.stores = loads | changing, dict.fromkeys(stored(self.tree))
         file = getattr(module, "__gradcheck_loop_file__", "script")
         self._body = compile(self.tree, file, "exec")
+        self._look()
+        self._wake([p for p in self.still if p.path[0][1] in changing])
+
+    def _wake(self, asleep: list[ArrayPath]) -> None:
+        """Start from other weights where the first ones are zero, or leave every unit dead."""
+        asleep = [p for p in asleep if self.before[p].ndim]
+        if not asleep:
+            return
+        moved, shelf = self.moved, self.shelf
+        for place in asleep:
+            array = np.abs(self.before[place])
+            place.set(self.root, array + 1 / array.size)
+        self.shelf = foreign.Shelf(self.module)
+        with contextlib.suppress(foreign.UnsuitedError):
+            self._look()
+        if len(self.moved) <= len(moved):
+            self.shelf = shelf
+            self.shelf.restore()
+            self._look()
+
+    def _look(self) -> None:
+        """Run one iteration, and see what it reads and changes."""
         self.before = self.numbers()
         try:
             foreign.attempt(self.run)

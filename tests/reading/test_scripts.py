@@ -66,3 +66,24 @@ def test_a_division_by_two_inputs_is_not_named_where_a_mean_of_squares_is_not_di
     assert diagnosis["site"] == "batch_reduction", diagnosis
     assert diagnosis["bug"] in ("", None), f"{diagnosis['bug']}: {diagnosis['explanation']}"
     assert "divided by the number of inputs" not in diagnosis["explanation"], diagnosis
+
+
+def test_a_script_whose_first_draw_leaves_every_unit_dead_is_read(examined):
+    """With this seed no unit of the second layer is on, and W1, W2 do not move at first."""
+    dead = SCRIPT.replace("Y = np", "np.random.seed(97)\nY = np")
+    conventions = examined(dead)["adapter"]["conventions"]
+    assert "W1, W2, W3" in conventions.get("parameters", ""), conventions
+
+
+def test_a_script_that_starts_from_zero_weights_is_read(examined):
+    zero = SCRIPT.replace("np.random.randn(2, 4)", "np.zeros((2, 4))")
+    zero = zero.replace("np.random.randn(4, 4)", "np.zeros((4, 4))")
+    conventions = examined(zero)["adapter"]["conventions"]
+    assert "W1, W2, W3" in conventions.get("parameters", ""), conventions
+
+
+def test_a_file_draws_the_same_random_numbers_each_time_it_is_loaded(examined):
+    told = SCRIPT.replace("lr = 0.01", "raise ValueError(W1[0, 0])")
+    first, second = (examined(told)["error"]["message"] for _ in range(2))
+    assert "ValueError" in first, first
+    assert first == second, f"two loadings differ: {first} / {second}"
