@@ -16,8 +16,9 @@ CHANCES = """
 import numpy as np
 import random
 
-print(random.random(), np.random.rand())
-raise ValueError(f"{random.random()} {np.random.rand()}")
+
+def loss_and_grads(network, params, batch):  # while a file is loaded, its draws are the same
+    raise ValueError(f"{random.random()} {np.random.rand()}")
 """
 
 
