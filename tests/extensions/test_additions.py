@@ -4,6 +4,7 @@ A copy of the package gets one addition of each kind, in the files that the tabl
 no other. They are all met by what a user runs: the check, the diagnosis, the page and pytest.
 """
 
+import compileall
 import json
 import os
 import re
@@ -20,6 +21,9 @@ import pytest
 from tests.extensions.additions import ADDITIONS, FOREIGN, RIGHT, SUBMISSION, Addition
 
 ROOT = Path(__file__).resolve().parents[2]
+
+#: How a check is asked for.
+ASKED = ("--seed=1", "--examples=60", "--json=-")
 
 #: Where the submissions that follow are asked.
 NETWORK = "2-3-2 sine,identity quartic_error sum"
@@ -73,7 +77,9 @@ class House:
 
     def checked(self, name: str, *options: str) -> dict[str, Any]:
         """Check a submission and return its entry in the record."""
-        ended = self.run("-m", "gradcheck", "check", name, "--seed=1", "--json=-", *options)
+        ended = self.run(
+            "-m", "gradcheck", "check", name, "--seed=1", "--examples=60", "--json=-", *options
+        )
         assert ended.returncode in (0, 1), f"{name} ended with {ended.returncode}: {ended.stderr}"
         entry: dict[str, Any] = json.loads(ended.stdout)["implementations"][0]
         return entry
@@ -98,6 +104,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         for path, text in addition.files.items():
             assert not (root / path).exists(), f"{path} exists already"
             (root / path).write_text(text, encoding="utf-8")
+    compileall.compile_dir(root, quiet=2)  # once, and not by each process that imports the copy
     return House(root)
 
 
@@ -178,6 +185,7 @@ def test_pytest_meets_what_was_added(
 ) -> None:
     file = house.submission(name, **wrong)
     options = ("-v", "-p", "no:cacheprovider", f"--gradcheck-impl={file}", "--gradcheck-seed=1")
+    options += ("--gradcheck-examples=60",)
     ended = house.run("-m", "pytest", *options)
     assert ("passed" if not wrong else "failed") in ended.stdout, ended.stdout + ended.stderr
     assert "positive" in ended.stdout or not wrong, "pytest makes no test of the new check"

@@ -1,7 +1,6 @@
 """``gradcheck report``: everything in one run, written whole."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from gradcheck.networks.bugs import CATALOGUE
 from gradcheck.networks.worked_examples import EXAMPLES
+from gradcheck.run import full_report
 from gradcheck.run.full_report import QUICK_EXAMPLES
 from tests.integration import students
 
@@ -114,19 +114,20 @@ def test_the_report_can_be_replayed_from_its_command(record):
     assert "report --seed 0" in record["command"], record["command"]
 
 
-def test_without_jax_one_sentence_says_so_and_the_others_run(tmp_path):
+def test_without_jax_one_sentence_says_so_and_the_others_run(run, tmp_path, monkeypatch):
     blocked = tmp_path / "blocked" / "jax"
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')", encoding="utf-8"
     )
-    environment = {**os.environ, "PYTHONPATH": str(blocked.parent)}
-    command = [sys.executable, "-m", "gradcheck", "report", "--quick"]
-    command += ["--output", str(tmp_path / "out")]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment)
+    monkeypatch.setenv("PYTHONPATH", str(blocked.parent))  # for the processes of the report
+    monkeypatch.setattr(full_report, "QUICK", 20)
+    monkeypatch.setattr(full_report, "QUICK_EXAMPLES", ())
+    monkeypatch.setattr(full_report, "QUICK_BUGS", 0)
+    ended = run("report", "--quick", "--output", tmp_path / "out")
     record = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     verdicts = {entry["name"]: entry["verdict"] for entry in record["implementations"]}
     assert verdicts["matrix"] == verdicts["scalar_loops"] == "correct", f"verdicts {verdicts}"
     assert verdicts["jax_autodiff"] == "error", f"a check that did not run counted: {verdicts}"
-    said = [line for line in run.stdout.splitlines() if "needs jax" in line]
-    assert len(said) == 1, f"one sentence should say that jax is missing: {run.stdout}"
+    said = [line for line in ended.out.splitlines() if "needs jax" in line]
+    assert len(said) == 1, f"one sentence should say that jax is missing: {ended.out}"
