@@ -21,6 +21,8 @@ def loss_and_grads(network, params, batch):
     return loss, [(batch.x.T @ d1, d1[0]), (h.T @ d2, d2[0])]
 """
 
+ONE_NETWORK_WRONG = ONE_NETWORK.replace("* h * (1 - h)", "* h * (1 + h)")
+
 TANH = """
 import numpy as np
 

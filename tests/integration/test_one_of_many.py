@@ -31,7 +31,7 @@ os.chdir(there)
 
 def class_of(write, one):
     """Return a class of three, the one in the middle, that are right but for this one."""
-    return [write(students.TANH, "first.py"), one, write(students.TANH, "last.py")]
+    return [write(students.ONE_NETWORK, "first.py"), one, write(students.ONE_NETWORK, "last.py")]
 
 
 def entries_of(run, paths, *options):
@@ -78,6 +78,7 @@ def test_a_network_of_the_command_line_that_is_too_large_is_a_usage_error(run, w
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are shorter there")
+@pytest.mark.slow
 def test_a_name_of_253_bytes_is_a_name_like_any_other(run, write):
     one = write(students.TANH, "x" * 250 + ".py")
     _, entries = entries_of(run, class_of(write, one))

@@ -16,6 +16,7 @@ student-saturation  # follows from it
 """
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_expected_failures_do_not_fail_the_run(run, write):
     write("student.py", students.TAN_BUG)
     write("known.txt", KNOWN)
@@ -28,7 +29,7 @@ def test_expected_failures_do_not_fail_the_run(run, write):
 
 
 def test_an_expected_failure_that_passes_fails(run, write):
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     write("known.txt", "student-gradient # mended by now\n")
     result = run("--gradcheck-impl", "student.py", "--gradcheck-xfails", "known.txt")
     assert outcomes(result)["student-gradient"] == "FAILED"
@@ -46,7 +47,7 @@ def test_an_expected_error_is_expected(run, write):
 
 
 def test_an_id_that_names_no_test_is_told(run, write):
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     write("known.txt", "student-gradeint\n")
     arguments = ("--gradcheck-impl", "student.py", "--gradcheck-xfails", "known.txt")
     result = run(*arguments, "-W", "default", "-k", "loss")
@@ -56,13 +57,14 @@ def test_an_id_that_names_no_test_is_told(run, write):
 
 
 def test_an_id_that_names_no_test_ends_a_run_whose_warnings_are_errors(run, write):
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     write("known.txt", "student-gradeint\n")
     result = run("--gradcheck-impl", "student.py", "--gradcheck-xfails", "known.txt")
     assert result.ret == pytest.ExitCode.USAGE_ERROR, f"exit code {result.ret}"
     assert "no test is called student-gradeint" in result.stderr.str()
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_ids_that_are_only_deselected_are_not_told(run, write):
     write("student.py", students.TAN_BUG)
     write("known.txt", KNOWN)

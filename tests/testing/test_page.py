@@ -18,6 +18,7 @@ def without_bars(text):
     return re.sub(r"; \w+\[.*", "; ...", re.sub(r"± \S+", "± ...", text))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are written with backslashes there")
 def test_the_output_on_the_page_is_what_pytest_prints():
     refresh = runpy.run_path(str(ROOT / "docs" / "examples" / "refresh_pytest.py"))

@@ -26,7 +26,7 @@ def folder(write, pytester):
     write("test_own.py", OWN_TESTS)
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "undiagnosed")
 def test_each_implementation_and_check_is_a_test(run):
     found = outcomes(run())
     assert found["test_backprop[student-gradient]"] == "PASSED", f"came out {found}"
@@ -42,7 +42,7 @@ def test_a_failure_says_how_to_replay_it_and_shows_no_traceback(run):
     assert "check(implementation)" not in text, f"a traceback:\n{text}"
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "undiagnosed")
 def test_expected_failures_hold_for_decorated_tests_too(run, write):
     write("known.txt", "".join(f"wrong-{slug}  # the tan\n" for slug in ("gradient", "agreement")))
     found = outcomes(run("--gradcheck-xfails", "known.txt", "-k", "gradient or agreement"))

@@ -89,6 +89,7 @@ def test_a_failure_shows_no_traceback_of_ours(run, write):
         assert part not in text, f"{part!r} is in:\n{text}"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_what_follows_from_a_wrong_gradient_points_to_it(run, write):
     write("student.py", students.TAN_BUG)
     result = run("--gradcheck-impl", "student.py", "-k", "agreement")
@@ -96,6 +97,7 @@ def test_what_follows_from_a_wrong_gradient_points_to_it(run, write):
     assert result.ret == 1, "selected alone it has to fail: nothing else says that it is wrong"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_findings_of_one_cause_are_one_failure(run, write):
     write("student.py", students.TAN_BUG)
     result = run("--gradcheck-impl", "student.py")
@@ -135,7 +137,7 @@ def test_a_file_that_does_not_import_is_an_error_even_if_one_check_is_selected(r
 
 def test_unresolved_fails_because_nothing_was_shown_to_be_right(run, write, monkeypatch):
     monkeypatch.setattr("gradcheck.run.examine.ENOUGH_PROBLEMS", 30)
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     result = run("--gradcheck-impl", "student.py", "-k", "gradient")
     assert outcomes(result) == {"student-gradient": "FAILED"}
     result.stdout.fnmatch_lines(["unresolved: Only 20 problems were compared*", "Nobody can tell*"])
@@ -150,7 +152,7 @@ def test_collecting_only_runs_nothing_and_gives_stable_names(run, write):
 
 
 def test_tests_are_selected_by_keyword_and_by_id(run, write):
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     by_word = run("--gradcheck-impl", "student.py", "-k", "gradient or loss")
     assert set(outcomes(by_word)) == {"student-gradient", "student-loss"}
     by_id = run("--gradcheck-impl", "student.py", "student.py::student-purity")
@@ -173,15 +175,16 @@ def test_the_implementation_is_examined_once_for_all_its_tests(run, write, monke
 
 
 def test_tests_of_the_user_run_beside_those_of_implementations(run, write):
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     write("test_own.py", "def test_own():\n    pass\n")
     found = outcomes(run("--gradcheck-impl", "student.py", "-k", "own or gradient"))
     assert found == {"test_own": "PASSED", "student-gradient": "PASSED"}
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_several_implementations_of_one_name_have_ids_of_their_own(run, write):
-    write("a/student.py", students.TANH)
-    write("b/student.py", students.TAN_BUG)
+    write("a/student.py", students.ONE_NETWORK)
+    write("b/student.py", students.ONE_NETWORK_WRONG)
     result = run(
         "--gradcheck-impl", "a/student.py", "--gradcheck-impl", "b/student.py", "-k", "gradient"
     )
@@ -191,7 +194,7 @@ def test_several_implementations_of_one_name_have_ids_of_their_own(run, write):
 
 
 def test_a_file_outside_the_folder_is_checked_too(run, write, pytester, monkeypatch):
-    path = write("elsewhere/student.py", students.TANH)
+    path = write("elsewhere/student.py", students.ONE_NETWORK)
     (pytester.path / "here").mkdir()
     monkeypatch.chdir(pytester.path / "here")
     found = outcomes(run("--gradcheck-impl", path, "-k", "gradient"))
@@ -219,7 +222,7 @@ def test_pyproject_names_implementations_for_runs_without_a_path(run, write):
         "pyproject.toml",
         '[tool.pytest.ini_options]\ngradcheck_implementations = ["student.py"]\n',
     )
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     write("test_own.py", "def test_own():\n    pass\n")
     found = outcomes(run("-k", "own or gradient"))
     assert found == {"test_own": "PASSED", "student-gradient": "PASSED"}
@@ -272,7 +275,7 @@ def test_a_misspelt_setting_is_guessed(run, write):
 
 
 def test_what_is_said_for_check_in_pyproject_holds_here_too(run, write):
-    write("student.py", students.TANH)
+    write("student.py", students.ONE_NETWORK)
     write("pyproject.toml", '[tool.gradcheck]\nrequire = "relu"\nexamples = 21\nseed = 4\n')
     result = run("--gradcheck-impl", "student.py", "-k", "contract", examples=None)
     assert outcomes(result) == {"student-contract": "ERROR"}
@@ -292,8 +295,9 @@ def test_an_attribute_that_does_not_exist_is_an_error(run, write):
     result.stdout.fnmatch_lines(["error (import): nets has no attribute net*"])
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_the_seed_is_printed_fresh_and_replays(run, write):
-    write("student.py", students.TAN_BUG)
+    write("student.py", students.ONE_NETWORK_WRONG)
     first = run("--gradcheck-impl", "student.py", "-k", "gradient")
     header = next(line for line in first.outlines if line.startswith("gradcheck: student.py"))
     seed = header.rpartition(" ")[2].rstrip(")")
@@ -324,8 +328,8 @@ def test_junit_output_tells_wrong_from_error(run, write):
 
 @pytest.mark.slow
 def test_two_processes_collect_the_same_and_share_the_seed(run, write):
-    write("student.py", students.TAN_BUG)
-    write("other.py", students.TAN_BUG)
+    write("student.py", students.ONE_NETWORK_WRONG)
+    write("other.py", students.ONE_NETWORK_WRONG)
     both = ("--gradcheck-impl", "student.py", "--gradcheck-impl", "other.py")
     result = run(*both, "-n", 2, subprocess=True)
     found = outcomes(result)
