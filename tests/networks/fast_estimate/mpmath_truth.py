@@ -21,6 +21,13 @@ from gradcheck.networks.problem import Problem
 DIGITS = 70
 STEP = mpmath.mpf(10) ** -25
 
+#: Entries whose truth is looked at in each problem.
+ENTRIES = 10
+
+#: Part of the entries whose truth lies within one bar, and how far out the rest may be.
+COVERED = 0.999
+FURTHEST = 10.0
+
 Number = Any
 Row = list[Number]
 

@@ -1,4 +1,7 @@
-"""The oracle's error bars hold the true gradient, and are not idle."""
+"""The oracle's error bars hold the true gradient, and are not idle.
+
+``python -m benchmarks.bars`` looks at a thousand problems.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,18 +15,14 @@ from gradcheck.networks.definitions import PAIRINGS
 from gradcheck.networks.fast_estimate import Truth
 from gradcheck.networks.problem import Batch, Network, Params, Problem
 from tests.networks.fast_estimate.mpmath_truth import (
+    COVERED,
     DIGITS,
+    ENTRIES,
+    FURTHEST,
     Definition,
     coordinates,
     errors_in_bars,
 )
-
-#: Entries whose truth is looked at in each problem.
-ENTRIES = 10
-
-#: Part of the entries whose truth lies within one bar, and how far out the rest may be.
-COVERED = 0.999
-FURTHEST = 10.0
 
 Report = Callable[[str, object], None]
 
@@ -61,13 +60,13 @@ def assert_these_covered(problems: list[Problem], called: str, report: Report) -
     )
 
 
-@pytest.mark.slow
-def test_bars_cover_the_mpmath_truth_on_a_thousand_problems(record_property: Report) -> None:
-    assert_covered(20240607, 1000, record_property)
-
-
-def test_bars_cover_the_mpmath_truth_on_sixty_problems(record_property: Report) -> None:
-    assert_covered(5, 60, record_property)
+@pytest.mark.parametrize(
+    ("seed", "problems"), [(5, 60), pytest.param(20240607, 200, marks=pytest.mark.slow)]
+)
+def test_bars_cover_the_mpmath_truth_on_random_problems(
+    seed: int, problems: int, record_property: Report
+) -> None:
+    assert_covered(seed, problems, record_property)
 
 
 @pytest.mark.parametrize(
