@@ -13,6 +13,7 @@ from gradcheck.networks import sampling
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import shipped
 from tests.arithmetic.elsewhere import jiggled, moved, tilted
+from tests.tiers import sampled, telling
 
 #: Run again by .ci/arithmetic; the other seeds and cases add little there.
 AGAIN = pytest.mark.last_bits
@@ -58,8 +59,10 @@ def assert_right(entry, what):
     assert any(f["check"] == "purity" for f in entry["findings"]), f"{what}: not asked again"
 
 
-@pytest.mark.parametrize("seed", [pytest.param(1, marks=AGAIN), pytest.param(2, marks=SLOW)])
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize(
+    "seed", sampled([pytest.param(1, marks=AGAIN), pytest.param(2, marks=SLOW)])
+)
+@pytest.mark.parametrize("name", telling(RIGHT))
 def test_right_code_whose_last_bits_vary_is_correct_and_keeps_nothing(name, seed, examined):
     entry = examined(RIGHT[name].read_text(encoding="utf-8"), seed, examples=24)
     assert_right(entry, f"{name}, seed {seed}")
@@ -69,8 +72,10 @@ def test_right_code_whose_last_bits_vary_is_correct_and_keeps_nothing(name, seed
     )
 
 
-@pytest.mark.parametrize("seed", [pytest.param(2, marks=AGAIN), pytest.param(8, marks=SLOW)])
-@pytest.mark.parametrize("code", CARELESS.values(), ids=CARELESS)
+@pytest.mark.parametrize(
+    "seed", sampled([pytest.param(2, marks=AGAIN), pytest.param(8, marks=SLOW)])
+)
+@pytest.mark.parametrize("code", telling(CARELESS.values(), 2), ids=CARELESS)
 def test_careless_code_whose_last_bits_vary_keeps_nothing(code, seed, examined):
     text = f"{NAIVE}\nloss_and_grads = {code}.loss_and_grads\ndel Naive\n"
     assert_right(examined(text, seed, examples=60), f"{code}, seed {seed}")
@@ -79,7 +84,7 @@ def test_careless_code_whose_last_bits_vary_keeps_nothing(code, seed, examined):
 NATIVE = (EXAMPLES / "native.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("drift", [1e-3, 1e-8, 1e-10])
+@pytest.mark.parametrize("drift", telling([1e-3, 1e-8, 1e-10]))
 def test_what_is_kept_between_calls_is_seen_behind_last_bits_that_vary(drift, examined):
     kept = NATIVE.replace("    return loss, grads", "    return drift() * loss, grads")
     assert kept != NATIVE, "the example no longer ends in `return loss, grads`"

@@ -9,6 +9,7 @@ from benchmarks.functions import cases, right, wrong
 from gradcheck.comparison.verdict import Verdict
 from gradcheck.functions.check_function import check_function
 from gradcheck.functions.tensors import FunctionCheck
+from tests.tiers import telling
 
 MIXED = np.array([1e-4, -2e-4, 1e4, 3e4])
 
@@ -17,7 +18,7 @@ def said(result: FunctionCheck) -> str:
     return f"{result.verdict.value}: {result.message} (resolution {result.resolution:.1e})"
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", telling(range(4)))
 def test_right_gradients_are_never_wrong_and_wrong_ones_never_correct(part: int) -> None:
     rng = np.random.default_rng(part)
     with np.errstate(all="ignore"):
@@ -44,7 +45,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(FUNCTIONS))
+@pytest.mark.parametrize("name", telling(FUNCTIONS))
 def test_small_entries_beside_large_ones_are_judged_as_well(name: str) -> None:
     function, gradient = FUNCTIONS[name]
     for seed in range(8):

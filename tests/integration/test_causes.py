@@ -103,6 +103,7 @@ def test_a_second_fault_stays_a_finding_of_its_own(code: Any, check: str) -> Non
     assert {"gradient", check} <= own, f"own are {own}, following {follow}"
 
 
+@pytest.mark.slow
 def test_all_that_another_loss_makes_fail_follows_from_the_loss() -> None:
     follow, own = found(Summed())
     assert own == {"loss"}, f"told apart: {own}, following {follow}"

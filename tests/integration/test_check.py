@@ -116,6 +116,7 @@ def test_network_option_restricts_to_one_network(run, write):
     assert entry["supports"]["networks"] == [text], f"supports {entry['supports']}"
 
 
+@pytest.mark.slow
 def test_the_same_seed_asks_and_says_the_same(run, write):
     """Not to the last bits: those of two computations differ where arrays lie elsewhere."""
     path = write(students.TAN_BUG)

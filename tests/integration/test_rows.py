@@ -15,7 +15,7 @@ from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import fill_scaled
 from gradcheck.renderers.console import show
 from gradcheck.renderers.html import render as html
-from tests.tiers import telling
+from tests.tiers import sampled
 
 #: Whole examinations, of a second or more each.
 pytestmark = pytest.mark.slow
@@ -128,7 +128,7 @@ def test_right_code_for_an_added_loss_and_activation_is_correct(added, tmp_path)
     assert "quartic_error" in console(record)
 
 
-@pytest.mark.parametrize("name", telling(WRONGS, 2))
+@pytest.mark.parametrize("name", sampled(WRONGS))
 def test_wrong_code_for_an_added_loss_and_activation_is_placed_and_told(added, tmp_path, name):
     wrong = WRONGS[name]
     record, entry = _checked(tmp_path, **{wrong.part: wrong.text})

@@ -104,6 +104,7 @@ def test_code_for_single_samples_is_asked_single_samples() -> None:
     assert support.batch_sizes == (1,), f"found the batch sizes {support.batch_sizes}"
 
 
+@pytest.mark.slow
 def test_code_for_batches_of_even_size_is_asked_those() -> None:
     support = found(lambda network, n: n % 2 == 0).support
     assert support.batch_sizes == (2, 4, 6, 8), f"found the batch sizes {support.batch_sizes}"
@@ -122,6 +123,7 @@ def test_code_for_a_single_layer_is_asked_no_hidden_activation() -> None:
     assert not support.empty, "code for a single layer counts as code for nothing"
 
 
+@pytest.mark.slow
 def test_code_that_refuses_everything_supports_nothing_and_is_not_at_fault() -> None:
     discovery = found(lambda network, n: False)
     assert discovery == Discovery(NO_SUPPORT, ()), f"found {discovery}"

@@ -112,6 +112,7 @@ def test_a_diagnosis_carries_the_words_of_the_catalogue(tan):
     assert told == [bug.title, bug.wrong, bug.right, bug.why], told
 
 
+@pytest.mark.slow
 def test_gradients_that_are_not_numbers_can_be_illustrated():
     from tests.integration import students
 

@@ -31,7 +31,7 @@ from gradcheck.run.compared_problems import Drawing
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive
-from tests.tiers import telling
+from tests.tiers import sampled
 
 #: Whole examinations, of a second or more each.
 pytestmark = pytest.mark.slow
@@ -40,8 +40,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SEEDS = range(20)
 
-#: A telling part of them, and where there is time the rest.
-PARTS = [SEEDS[:5], pytest.param(SEEDS[5:], marks=pytest.mark.slow)]
+#: A telling part of them, and where there is much time the rest.
+PARTS = sampled([SEEDS[:5], SEEDS[5:]])
+PART_NAMES = sampled(["some", "rest"])
 
 UNCHECKED: Any = SimpleNamespace(hold=lambda problem: None)
 
@@ -152,7 +153,7 @@ def drawn(seed: int) -> Drawing:
     return Drawing(drive(discover(None, None, seed), panel), panel, UNCHECKED, seed, 200).draw()
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 @pytest.mark.parametrize("place", PLACES)
 def test_every_seed_asks_at_a_place_where_something_is_felt_through_a_layer(
     place: str, seeds: range
@@ -163,7 +164,7 @@ def test_every_seed_asks_at_a_place_where_something_is_felt_through_a_layer(
         assert felt, f"seed {seed}: of {len(there)} problems with {place} none feels W1"
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero(seeds: range) -> None:
     for seed in seeds:
         felt = [
@@ -174,21 +175,21 @@ def test_every_seed_asks_what_comes_back_through_weights_that_are_all_zero(seeds
         assert max(felt, default=0.0) > 1e-6, f"seed {seed}: {felt}"
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 def test_every_seed_asks_a_penalty_of_one_layer(seeds: range) -> None:
     for seed in seeds:
         networks = [p.network for p in drawn(seed).problems]
         assert any(n.depth == 1 and n.l2 for n in networks), seed
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 def test_every_seed_asks_a_softmax_over_one_unit(seeds: range) -> None:
     for seed in seeds:
         networks = [p.network for p in drawn(seed).problems]
         assert any(n.activations[-1] == "softmax" and n.widths[-1] == 1 for n in networks), seed
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 def test_every_seed_judges_every_pairing_of_output_and_loss_with_every_reduction(
     seeds: range,
 ) -> None:
@@ -199,7 +200,7 @@ def test_every_seed_judges_every_pairing_of_output_and_loss_with_every_reduction
         assert had == every, f"{seed}: {every - had}"
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 def test_every_seed_brings_every_activation_near_the_largest_z(seeds: range) -> None:
     for seed in seeds:
         near = set()
@@ -224,7 +225,7 @@ def test_every_seed_has_outputs_on_both_sides_of_a_kink_with_each_loss_and_reduc
         assert every <= had, f"{seed}: {every - had}"
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=["some", "rest"])
+@pytest.mark.parametrize("seeds", PARTS, ids=PART_NAMES)
 def test_every_seed_asks_a_unit_on_the_kink(seeds: range) -> None:
     for seed in seeds:
         hit = {
@@ -257,7 +258,7 @@ def test_as_many_problems_are_compared_as_were_asked_for() -> None:
 )
 def test_naive_code_is_never_called_wrong_far_out(dtype: Any, arithmetic: Arithmetic) -> None:
     session = InProcess(Naive(dtype))
-    for seed in SEEDS[:6]:
+    for seed in SEEDS[:3]:
         answered = list(drawn(seed).problems)[:100]
         extremes = far_out.Extremes(seed, sampling.EVERYTHING, answered)
         for number, kind in enumerate(far_out.turns(1000)):
@@ -302,13 +303,11 @@ def examined(code: Any, seed: int = 0, **attributes: Any) -> Entry:
 @pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     "trigger",
-    telling(
-        [
-            lambda network, params, batch: network.depth > 5,
-            lambda network, params, batch: len(batch.x) == 33,
-            lambda network, params, batch: (np.abs(batch.x) > 100).any(),
-        ]
-    ),
+    [
+        lambda network, params, batch: network.depth > 5,
+        lambda network, params, batch: len(batch.x) == 33,
+        lambda network, params, batch: (np.abs(batch.x) > 100).any(),
+    ],
 )
 def test_a_bug_that_shows_far_out_alone_is_wrong(trigger: Any) -> None:
     assert examined(Mutant(trigger))["verdict"] == Verdict.WRONG

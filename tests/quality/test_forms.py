@@ -20,7 +20,7 @@ from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.forms import RIGHT, WRONG
 from tests.quality.naive import Naive
-from tests.tiers import telling
+from tests.tiers import sampled
 
 #: Whole examinations, of a second or more each.
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_tensors_that_are_set_aside_are_told() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(1,), EVERYTHING.batch_sizes])
-@pytest.mark.parametrize("name", telling(RIGHT, 2))
+@pytest.mark.parametrize("name", sampled(RIGHT))
 def test_a_right_form_is_right_on_every_problem(name: str, sizes: tuple[int, ...]) -> None:
     (activation,) = RIGHT[name]
     finding = compared(Naive(forms=RIGHT[name]), 3, activation, sizes)
@@ -67,7 +67,7 @@ def test_a_right_form_is_right_on_every_problem(name: str, sizes: tuple[int, ...
 
 
 @pytest.mark.parametrize("sizes", [(1,), EVERYTHING.batch_sizes])
-@pytest.mark.parametrize("name", telling(WRONG, 2))
+@pytest.mark.parametrize("name", sampled(WRONG))
 def test_a_wrong_form_is_wrong_beside_them(name: str, sizes: tuple[int, ...]) -> None:
     (activation,) = WRONG[name]
     finding = compared(Naive(forms=WRONG[name]), 3, activation, sizes)

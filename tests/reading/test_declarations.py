@@ -34,7 +34,7 @@ def test_every_declared_example_is_tried_here():
     assert files == set(NAMES), f"untried: {files ^ set(NAMES)}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", telling(NAMES, 2))
 def test_right_code_of_a_declared_shape_is_correct(examined, name):
     declaration = example(f"declared/{name}.gradcheck.py")
     entry = examined(example(f"declared/{name}.py"), declaration=declaration)
@@ -42,7 +42,7 @@ def test_right_code_of_a_declared_shape_is_correct(examined, name):
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
 
 
-@pytest.mark.parametrize(("name", "right", "wrong", "site", "layer"), telling(SHAPES, 2), ids=NAMES)
+@pytest.mark.parametrize(("name", "right", "wrong", "site", "layer"), telling(SHAPES, 4), ids=NAMES)
 def test_wrong_code_of_a_declared_shape_is_wrong_at_its_site(
     examined, name, right, wrong, site, layer
 ):
@@ -52,6 +52,7 @@ def test_wrong_code_of_a_declared_shape_is_wrong_at_its_site(
     assert (site, layer) in sites(entry), f"diagnosed {sites(entry)}, found {wrong_checks(entry)}"
 
 
+@pytest.mark.slow
 def test_a_bug_in_the_forward_is_held_against_the_declared_network(examined):
     declaration = example("declared/keyed_by_layer.gradcheck.py")
     text = planted("declared/keyed_by_layer.py", "np.maximum(self.Z[l], 0)", "np.abs(self.Z[l])")

@@ -123,6 +123,7 @@ def test_code_that_does_not_run_says_what_it_raised(examined, text, part):
     assert "RuntimeError" not in entry["error"]["message"], entry["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_network_of_an_unknown_activation_is_unsupported_and_not_wrong(examined):
     text = planted("nielsen.py", "1.0 / (1.0 + np.exp(-z))", "1.7159 * np.tanh(2 * z / 3)")
     text = text.replace("sigmoid(z) * (1 - sigmoid(z))", "1.7159 * 2 / 3 / np.cosh(2 * z / 3) ** 2")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.reading.conftest import example, planted, sites, wrong_checks
-from tests.tiers import telling
+from tests.tiers import sampled, telling
 
 #: File, the adapter it is recognised as, and conventions that are told.
 RIGHT = [
@@ -77,7 +77,7 @@ def names(table):
 
 
 @pytest.mark.parametrize(
-    ("name", "right", "wrong", "site", "layer"), telling(WRONG, 2), ids=names(WRONG)
+    ("name", "right", "wrong", "site", "layer"), telling(WRONG, 4), ids=names(WRONG)
 )
 def test_a_planted_bug_is_wrong_at_its_site_and_layer(examined, name, right, wrong, site, layer):
     entry = examined(planted(name, right, wrong), name)
@@ -86,7 +86,9 @@ def test_a_planted_bug_is_wrong_at_its_site_and_layer(examined, name, right, wro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "right", "wrong", "site", "layer"), MORE, ids=names(MORE))
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "site", "layer"), sampled(MORE), ids=sampled(names(MORE))
+)
 def test_further_planted_bugs_are_wrong_at_their_site_and_layer(
     examined, name, right, wrong, site, layer
 ):
@@ -139,7 +141,9 @@ UPDATED_FIRST = [
 ]
 
 
-@pytest.mark.parametrize(("name", "right", "wrong"), UPDATED_FIRST, ids=["class", "script"])
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"), telling(UPDATED_FIRST), ids=["class", "script"]
+)
 def test_weights_updated_before_they_are_read_show_in_the_step_and_not_in_the_gradient(
     examined, name, right, wrong
 ):
@@ -150,11 +154,13 @@ def test_weights_updated_before_they_are_read_show_in_the_step_and_not_in_the_gr
     assert bugs == ["weights_updated_before_hidden_delta"], f"diagnosed {entry['diagnoses']}"
 
 
+@pytest.mark.slow
 def test_a_layer_that_ignores_the_rate_has_a_right_gradient_and_a_wrong_step(examined):
     entry = examined(planted("in_place.py", "self.wih += self.lr *", "self.wih += 1.0 *"))
     assert set(wrong_checks(entry)) == {"step"}, f"found {wrong_checks(entry)}"
 
 
+@pytest.mark.slow
 def test_the_two_two_two_script_as_printed_is_wrong_at_both_sites(examined):
     entry = examined(example("two_two_two.py"))
     assert entry["adapter"]["name"] == "script", f"recognised as {entry['adapter']}"
@@ -164,6 +170,7 @@ def test_the_two_two_two_script_as_printed_is_wrong_at_both_sites(examined):
     assert "hidden_output_used_twice" in [d["bug"] for d in entry["diagnoses"]]
 
 
+@pytest.mark.slow
 def test_the_two_two_two_script_is_correct_once_both_lines_are_mended(examined):
     text = planted("two_two_two.py", "w[6] * out_h2 + w[7]", "w[6] * out_h1 + w[7]")
     entry = examined(text.replace("delta_o2 * w[4]", "delta_o2 * w[6]"))

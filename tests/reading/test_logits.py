@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reading.conftest import sites, wrong_checks
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -120,7 +121,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "right", "wrong", "site"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "site"), sampled(WRONG.values()), ids=sampled(WRONG)
+)
 def test_a_bug_beside_logits_is_wrong_at_its_site(examined, text, right, wrong, site):
     assert right in text, f"there is no {right!r} to plant a bug in"
     entry = examined(text.replace(right, wrong))

@@ -42,7 +42,7 @@ CONVENTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "delta", "told"), telling(CONVENTIONS, 2), ids=str)
+@pytest.mark.parametrize(("loss", "delta", "told"), telling(CONVENTIONS, 4), ids=str)
 def test_a_factor_of_the_own_loss_is_a_convention_and_told(examined, loss, delta, told):
     entry = examined(CODE.format(loss=loss, delta=delta))
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
@@ -57,7 +57,7 @@ FINDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "delta", "site"), telling(FINDINGS, 2), ids=str)
+@pytest.mark.parametrize(("loss", "delta", "site"), telling(FINDINGS, 4), ids=str)
 def test_a_factor_or_sign_of_the_gradient_alone_is_a_finding(examined, loss, delta, site):
     entry = examined(CODE.format(loss=loss, delta=delta))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['adapter']}"

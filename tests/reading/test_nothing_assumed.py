@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reading.conftest import example, planted, sites, wrong_checks
+from tests.tiers import telling
 
 BACKWARD = """
 import numpy as np
@@ -51,12 +52,13 @@ def test_a_gradient_that_fits_no_loss_is_unsupported_where_there_is_none(examine
     assert "declaration" in said, f"it does not say what to do: {said}"
 
 
-@pytest.mark.parametrize("factor", ["0.5", "2", "1 / y.size", "0.5 / y.shape[1]"])
+@pytest.mark.parametrize("factor", telling(["0.5", "2", "1 / y.size", "0.5 / y.shape[1]"]))
 def test_a_simple_factor_of_the_gradient_is_no_fault_where_there_is_no_loss(examined, factor):
     entry = examined(net(f"{factor} * (self.out - y)"))
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_a_step_uphill_is_wrong_whatever_the_loss(examined):
     entry = examined(net("y - self.out"))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
@@ -68,20 +70,21 @@ def test_a_wrong_hidden_layer_is_wrong_where_the_last_one_fits_a_loss(examined):
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
 
 
-@pytest.mark.parametrize("returned", ["(self.out > 0.5) * 1.0", "self.out.argmax(axis=1)"])
+@pytest.mark.parametrize("returned", telling(["(self.out > 0.5) * 1.0", "self.out.argmax(axis=1)"]))
 def test_a_forward_that_returns_classes_is_left_aside_and_told(examined, returned):
     entry = examined(net(returned=returned))
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
     assert "forward" not in [f["check"] for f in entry["findings"]], "classes were compared"
 
 
-@pytest.mark.parametrize("returned", ["self.out + 0.1", "np.sqrt(self.out)"])
+@pytest.mark.parametrize("returned", telling(["self.out + 0.1", "np.sqrt(self.out)"]))
 def test_a_forward_that_fits_no_definition_is_neither_wrong_nor_correct(examined, returned):
     entry = examined(net(returned=returned))
     assert entry["verdict"] == "unresolved", f"{entry['verdict']}: {wrong_checks(entry)}"
     assert set(wrong_checks(entry)) == {"forward"}, wrong_checks(entry)
 
 
+@pytest.mark.slow
 def test_no_loss_is_assumed_for_the_examples(examined):
     entry = examined(example("in_place.py"))
     told = entry["adapter"]["conventions"]["loss"]

@@ -4,7 +4,7 @@ import pytest
 
 import gradcheck
 from tests.reading.conftest import example, wrong_checks
-from tests.tiers import telling
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -111,7 +111,7 @@ def native(more="", slope=RIGHT):
     return NATIVE.replace("SLOPE", slope) + "\n" + more
 
 
-@pytest.mark.parametrize("name", telling(OTHERS))
+@pytest.mark.parametrize("name", sampled(OTHERS))
 def test_right_code_is_correct_beside_a_function_with_another_purpose(examined, name):
     entry = examined(native(OTHERS[name]))
     assert entry["verdict"] == "correct", f"{name}: {entry['error']}, {wrong_checks(entry)}"
@@ -190,7 +190,7 @@ def update(W1, b1, W2, b2, dW1, db1, dW2, db2, lr):
 """
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
+@pytest.mark.parametrize("seed", sampled(range(3), 3))
 def test_what_an_update_returns_is_known_on_sizes_that_tell(tmp_path, seed):
     path = tmp_path / "student.py"
     path.write_text(UNNAMED_UPDATE, encoding="utf-8")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reading.conftest import example, sites, wrong_checks
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -52,8 +53,8 @@ def test_a_function_beside_the_class_settles_its_loss(examined):
 
 @pytest.mark.parametrize(
     "text",
-    [*(book(cost, wrong=True) for cost in COSTS.values()), book(wrong=True) + BESIDE],
-    ids=[*COSTS, "a function beside"],
+    sampled([book(wrong=True) + BESIDE, *(book(cost, wrong=True) for cost in COSTS.values())]),
+    ids=sampled(["a function beside", *COSTS]),
 )
 def test_a_slope_forgotten_is_wrong_where_the_own_cost_says_so(examined, text):
     entry = examined(text)
@@ -137,8 +138,8 @@ def test_a_loss_of_a_class_in_place_is_found_wherever_it_is(examined, held, kept
     assert "if your loss" not in entry["scope"]["sentence"], entry["scope"]["sentence"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("held", "kept"), PLACES.values(), ids=PLACES)
+@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.parametrize(("held", "kept"), sampled(PLACES.values()), ids=sampled(PLACES))
 def test_a_gradient_that_is_not_of_that_loss_is_wrong(examined, held, kept):
     entry = examined(net(held, kept, slope="1"))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}, {entry['adapter']}"
@@ -206,6 +207,7 @@ for step in range(1000):
 """
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_a_loss_that_a_script_prints_settles_its_loss(examined):
     entry = examined(SCRIPT)
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"

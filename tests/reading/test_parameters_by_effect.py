@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tiers import telling
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -33,9 +33,7 @@ NAMES = [("_hidden", "_out", "b_hidden", "b_out"), ("1", "2", "offset_a", "offse
 
 
 @pytest.mark.usefixtures("undiagnosed")
-@pytest.mark.parametrize(
-    "names", telling([(each,) for each in NAMES], 2), ids=lambda names: names[2]
-)
+@pytest.mark.parametrize("names", sampled([(each,) for each in NAMES]), ids=lambda names: names[2])
 def test_biases_of_any_name_are_judged(examined, names):
     right = examined(TRAINER.format(*names, "-="))
     assert right["verdict"] == "correct", right["findings"] or right["error"]
@@ -44,7 +42,7 @@ def test_biases_of_any_name_are_judged(examined, names):
     assert wrong["verdict"] == "wrong", "a bias that is trained the wrong way was not judged"
 
 
-@pytest.mark.parametrize("returned", telling(["p, z1, h", "z1, h, p", "z1, h, z2, p", "p"]))
+@pytest.mark.parametrize("returned", sampled(["p, z1, h", "z1, h, p", "p", "z1, h, z2, p"]))
 def test_the_outputs_are_what_has_their_size(examined, returned):
     text = f"""
 import numpy as np

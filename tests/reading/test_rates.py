@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from gradcheck.reading.source import built_in
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -68,7 +69,7 @@ def script(rate="0.037", slope="(1 - h ** 2)", counter="epoch", bias_rate=None):
     return SCRIPT.format(rate=rate, slope=slope, counter=counter, bias_rate=bias_rate or rate)
 
 
-@pytest.mark.parametrize("rate", ["0.03", "1e-4", "0.7"])
+@pytest.mark.parametrize("rate", sampled(["0.03", "1e-4", "0.7"]))
 def test_a_script_whose_rate_is_written_out_is_correct(examined, rate):
     entry = examined(script(rate))
     assert entry["verdict"] == "correct", entry
@@ -85,16 +86,19 @@ def test_a_loop_may_call_its_counter_as_python_calls_a_function(examined):
     assert examined(script(counter="iter"))["verdict"] == "correct"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_biases_that_are_trained_at_another_rate_are_not_passed_over(examined):
     entry = examined(script(bias_rate="0.03"))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(("factor", "verdict"), [("2", "correct"), ("1", "wrong")])
 def test_the_rate_that_an_object_of_a_script_keeps_is_set(examined, factor, verdict):
     assert examined(OBJECT.format(factor=factor))["verdict"] == verdict
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(("slope", "verdict"), [("(1 - p ** 2)", "correct"), ("1", "wrong")])
 def test_a_class_that_trains_at_a_rate_of_its_own_is_read(examined, slope, verdict):
     assert examined(IN_PLACE.format(slope=slope))["verdict"] == verdict
@@ -176,13 +180,15 @@ def shrinking(before="", rate="self.lr", factor="1", between="", after=""):
 
 @pytest.mark.parametrize(
     ("code", "used"),
-    [
-        (shrinking(KEPT), "0.97 of it is used"),
-        (shrinking(after=KEPT), "all of it is used"),
-        (shrinking(LOCAL, "lr"), "0.909091 of it is used"),
-        (shrinking(TIMED, "eff"), "0.507614 of it is used"),
-        (shrinking(rate="self.lr * self.decay ** self.t"), "0.97 of it is used"),
-    ],
+    sampled(
+        [
+            (shrinking(TIMED, "eff"), "0.507614 of it is used"),
+            (shrinking(KEPT), "0.97 of it is used"),
+            (shrinking(after=KEPT), "all of it is used"),
+            (shrinking(rate="self.lr * self.decay ** self.t"), "0.97 of it is used"),
+            (shrinking(LOCAL, "lr"), "0.909091 of it is used"),
+        ]
+    ),
 )
 def test_a_rate_that_code_shrinks_before_it_uses_it_is_read_as_what_is_left(examined, code, used):
     entry = examined(code)
@@ -190,32 +196,38 @@ def test_a_rate_that_code_shrinks_before_it_uses_it_is_read_as_what_is_left(exam
     assert entry["adapter"]["conventions"]["rate"] == f"can be set; {used}", entry["adapter"]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     "code",
-    [
-        shrinking(factor="2"),
-        shrinking(factor="0.97"),
-        shrinking(KEPT, factor="2"),
-        shrinking(TIMED, "eff", factor="2"),
-        shrinking(between=KEPT),
-        shrinking(rate="0.97 * self.lr"),
-        shrinking("eff = 2 * self.lr", "eff"),
-        shrinking("m = len(X)", "self.lr / m"),
-    ],
+    sampled(
+        [
+            shrinking(factor="0.97"),
+            shrinking(factor="2"),
+            shrinking(TIMED, "eff", factor="2"),
+            shrinking(KEPT, factor="2"),
+            shrinking(between=KEPT),
+            shrinking(rate="0.97 * self.lr"),
+            shrinking("m = len(X)", "self.lr / m"),
+            shrinking("eff = 2 * self.lr", "eff"),
+        ]
+    ),
 )
 def test_a_factor_that_no_shrinking_explains_is_wrong(examined, code):
     entry = examined(code)
     assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     ("before", "rate", "factor", "verdict"),
-    [
-        ("lr *= decay", "lr", "1", "correct"),
-        ("lr *= decay", "lr", "2", "wrong"),
-        ("now = lr / (1 + decay * (epoch + 1))", "now", "1", "correct"),
-        ("now = lr / (1 + decay * (epoch + 1))", "now", "2", "wrong"),
-    ],
+    sampled(
+        [
+            ("lr *= decay", "lr", "1", "correct"),
+            ("now = lr / (1 + decay * (epoch + 1))", "now", "1", "correct"),
+            ("now = lr / (1 + decay * (epoch + 1))", "now", "2", "wrong"),
+            ("lr *= decay", "lr", "2", "wrong"),
+        ]
+    ),
 )
 def test_a_rate_that_a_loop_shrinks_is_read_too(examined, before, rate, factor, verdict):
     code = script(rate).replace("range(100):", f"range(100):\n    {before}")
@@ -325,18 +337,20 @@ def script_a_sample(shrink="pass", rate="lr", factor="1", each_epoch="pass"):
 
 @pytest.mark.parametrize(
     ("code", "part"),
-    [
-        (object_a_sample("self.lr *= 0.9999999"), "0.9999999"),
-        (object_a_sample("self.lr *= 0.5"), "0.5"),
-        (class_a_sample("self.lr *= 0.9999999"), "0.9999999"),
-        (class_a_sample("self.lr *= 0.5"), "0.5"),
-        (class_a_sample(f"self.t += 1; {OBJECT_RATE}", "now"), "0.990099"),
-        (script_a_sample("lr *= 0.9999999"), "0.9999999"),
-        (script_a_sample("lr *= 0.5"), "0.5"),
-        (script_a_sample("t += 1", "lr / (1 + decay * t)"), "0.990099"),
-        (script_a_sample(each_epoch="lr *= 0.9999999"), "0.9999999"),
-        (script_a_sample(each_epoch="lr *= 0.999"), "0.999"),
-    ],
+    sampled(
+        [
+            (object_a_sample("self.lr *= 0.9999999"), "0.9999999"),
+            (object_a_sample("self.lr *= 0.5"), "0.5"),
+            (class_a_sample(f"self.t += 1; {OBJECT_RATE}", "now"), "0.990099"),
+            (class_a_sample("self.lr *= 0.9999999"), "0.9999999"),
+            (script_a_sample("lr *= 0.5"), "0.5"),
+            (class_a_sample("self.lr *= 0.5"), "0.5"),
+            (script_a_sample(each_epoch="lr *= 0.9999999"), "0.9999999"),
+            (script_a_sample("lr *= 0.9999999"), "0.9999999"),
+            (script_a_sample("t += 1", "lr / (1 + decay * t)"), "0.990099"),
+            (script_a_sample(each_epoch="lr *= 0.999"), "0.999"),
+        ]
+    ),
 )
 def test_a_rate_that_shrinks_at_each_sample_or_epoch_is_read_whatever_the_factor(
     examined, code, part
@@ -347,6 +361,7 @@ def test_a_rate_that_shrinks_at_each_sample_or_epoch_is_read_whatever_the_factor
     assert rate.endswith(f"; {part} of it is used"), f"the rate is told as: {rate}"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     "code",
     [
@@ -361,6 +376,7 @@ def test_a_rate_that_shrinks_at_each_sample_hides_no_wrong_gradient(examined, co
     assert entry["verdict"] == "wrong", f"{entry['verdict']}, read as {entry['adapter']}"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_weights_trained_at_a_rate_that_shrinks_between_them_are_wrong(examined):
     code = object_a_sample("pass").replace("; self.b1 -=", "; self.lr *= 0.9999999; self.b1 -=")
     entry = examined(code)

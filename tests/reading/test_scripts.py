@@ -68,6 +68,7 @@ def test_a_division_by_two_inputs_is_not_named_where_a_mean_of_squares_is_not_di
     assert "divided by the number of inputs" not in diagnosis["explanation"], diagnosis
 
 
+@pytest.mark.slow
 def test_a_script_whose_first_draw_leaves_every_unit_dead_is_read(examined):
     """With this seed no unit of the second layer is on, and W1, W2 do not move at first."""
     dead = SCRIPT.replace("Y = np", "np.random.seed(97)\nY = np")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reading.conftest import sites, wrong_checks
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -43,7 +44,9 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("given", ["dA", "dout", "derivative_C", "grad_output", "whatever"])
+@pytest.mark.parametrize(
+    "given", sampled(["dA", "dout", "whatever", "derivative_C", "grad_output"])
+)
 def test_what_comes_from_above_is_known_by_what_it_does(examined, given):
     entry = examined(FUNCTIONS.replace("GIVEN", given))
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
@@ -59,7 +62,7 @@ def test_an_upstream_gradient_is_that_of_the_own_loss(examined, loss, told, mean
     assert conventions["argument"] == f"dA = {meaning}", conventions
 
 
-@pytest.mark.parametrize("loss", [loss for loss, _, _ in LOSSES.values()], ids=LOSSES)
+@pytest.mark.parametrize("loss", sampled(loss for loss, _, _ in LOSSES.values()))
 def test_a_bug_below_is_wrong_at_its_site(examined, loss):
     text = FUNCTIONS.replace("GIVEN", "dA").replace("(1 - h**2)", "(1 - h)")
     entry = examined(text + loss)
@@ -67,7 +70,7 @@ def test_a_bug_below_is_wrong_at_its_site(examined, loss):
     assert ("activation_derivative", 1) in sites(entry), entry["diagnoses"]
 
 
-@pytest.mark.parametrize("loss", [loss for loss, _, _ in LOSSES.values()], ids=LOSSES)
+@pytest.mark.parametrize("loss", sampled(loss for loss, _, _ in LOSSES.values()))
 def test_where_no_meaning_fits_it_is_unsupported(examined, loss):
     text = FUNCTIONS.replace("GIVEN * a", "dA**3 * a").replace("GIVEN", "dA")
     entry = examined(text + loss)
@@ -113,6 +116,7 @@ UPDATE = """
 RETURN = "        return self.dW1, self.db1, self.dW2, self.db2\n"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize("end", [UPDATE, RETURN], ids=["updates", "returns"])
 def test_a_class_whose_backward_takes_the_gradient_of_its_logits_is_correct(examined, end):
     entry = examined(CLASS + end)

@@ -147,6 +147,7 @@ def test_matplotlib_is_loaded_where_there_is_a_figure_and_only_there():
     assert draws(WRONG), "no figure was drawn of a wrong file"
 
 
+@pytest.mark.slow
 def test_of_a_whole_class_only_the_first_get_pictures(one, monkeypatch):
     monkeypatch.setattr("gradcheck.renderers.html.PICTURED", 2)
     record = one("tanh_student")

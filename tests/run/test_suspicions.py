@@ -22,6 +22,7 @@ from gradcheck.run.suspicions import (
     library_flags,
     process_flags,
 )
+from tests.tiers import telling
 
 PLAN = NetworkContext(tuple(sampling.problem(0, index) for index in range(3)))
 
@@ -148,7 +149,7 @@ DOINGS = {
 }
 
 
-@pytest.mark.parametrize(("head", "call", "flags"), DOINGS.values(), ids=DOINGS)
+@pytest.mark.parametrize(("head", "call", "flags"), telling(DOINGS.values()), ids=DOINGS)
 def test_a_flag_needs_what_the_code_itself_did_twice_and_without_prints(
     head, call, flags, tmp_path
 ):

@@ -19,6 +19,7 @@ from gradcheck.networks.fast_estimate import Truths
 from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support
 from gradcheck.run.full_report import FINDERS, prove
+from tests.tiers import sampled, telling
 
 TRUTHS = Truths()
 NETWORK = Network.parse("3-5-4-2 tanh,sigmoid,identity half_squared_error mean l2=0.1")
@@ -80,7 +81,7 @@ def test_two_bugs_are_each_named_from_the_top_down():
     ], f"diagnosed: {found}"
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2, 3))])
+@pytest.mark.parametrize("seed", telling(sampled(range(4)), 2))
 @pytest.mark.parametrize(
     ("rule", "site", "layer"),
     [
@@ -126,16 +127,18 @@ def test_a_factor_is_recovered():
 
 @pytest.mark.parametrize(
     ("slug", "name", "number", "network"),
-    [
-        ("weights_updated_inside_gradient", "learning_rate", 0.43, NETWORK),
-        ("delta_added_before_and_after_update", "learning_rate", 0.29, NETWORK),
-        ("updated_parameters_returned", "learning_rate", 0.7, NETWORK),
-        ("weight_decay_in_gradient", "coefficient", 0.21, NETWORK),
-        ("step_with_rate_of_its_own", "learning_rate", 0.053, NETWORK),
-        ("step_decays_weights", "coefficient", 0.3, NETWORK),
-        ("leaky_slope_differs", "slope", 0.23, "3-4-2 leaky_relu,tanh half_squared_error"),
-        ("relu_derivative_leaks", "slope", 0.05, "3-4-2 relu,tanh half_squared_error"),
-    ],
+    telling(
+        [
+            ("weights_updated_inside_gradient", "learning_rate", 0.43, NETWORK),
+            ("delta_added_before_and_after_update", "learning_rate", 0.29, NETWORK),
+            ("updated_parameters_returned", "learning_rate", 0.7, NETWORK),
+            ("weight_decay_in_gradient", "coefficient", 0.21, NETWORK),
+            ("step_with_rate_of_its_own", "learning_rate", 0.053, NETWORK),
+            ("step_decays_weights", "coefficient", 0.3, NETWORK),
+            ("leaky_slope_differs", "slope", 0.23, "3-4-2 leaky_relu,tanh half_squared_error"),
+            ("relu_derivative_leaks", "slope", 0.05, "3-4-2 relu,tanh half_squared_error"),
+        ]
+    ),
 )
 def test_the_number_in_a_bug_is_recovered(slug, name, number, network):
     network = Network.parse(network) if isinstance(network, str) else network
@@ -182,12 +185,14 @@ def test_what_is_kept_between_calls_is_named(slug):
 
 @pytest.mark.parametrize(
     "slugs",
-    [
-        ("descent_direction_returned", "hidden_delta_negated"),
-        ("gradient_times_rate", "bias_gradient_negated"),
-        ("divided_by_inputs_not_samples", "derivative_squared"),
-        ("layers_returned_in_reverse", "derivative_at_activated_value"),
-    ],
+    telling(
+        [
+            ("descent_direction_returned", "hidden_delta_negated"),
+            ("gradient_times_rate", "bias_gradient_negated"),
+            ("divided_by_inputs_not_samples", "derivative_squared"),
+            ("layers_returned_in_reverse", "derivative_at_activated_value"),
+        ]
+    ),
 )
 def test_a_bug_of_the_whole_gradient_and_one_in_a_layer_are_both_named(slugs):
     network = Network.parse("3-3-3 tanh,sigmoid half_squared_error mean l2=0.1")
@@ -272,7 +277,7 @@ class Guarded:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "slug", ["relu_derivative_missing", "first_output_weight_reused", "transpose_missing"]
+    "slug", sampled(["relu_derivative_missing", "first_output_weight_reused", "transpose_missing"])
 )
 def test_what_one_network_does_not_tell_apart_another_does(slug):
     record = gradcheck.check(Guarded(CATALOGUE[slug].planted()), examples=80, seed=2)
@@ -293,7 +298,7 @@ OF_BATCHES = ("derivative_of_batch_mean", "derivative_of_next_sample", "delta_av
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slug", dict.fromkeys([*OF_BATCHES, *list(CATALOGUE)[::6]]))
+@pytest.mark.parametrize("slug", dict.fromkeys([*OF_BATCHES, *sampled(CATALOGUE, 12)]))
 def test_catalogued_bugs_are_found_and_named(slug):
     bug = CATALOGUE[slug]
     entry, diagnoses = prove(bug, 0, TRUTHS)

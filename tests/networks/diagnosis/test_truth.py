@@ -12,7 +12,7 @@ from gradcheck.networks.notation import NATIVE
 from gradcheck.networks.problem import Network
 from gradcheck.networks.sampling import Support, problem
 from tests.networks.diagnosis.test_diagnosis import NETWORK, diagnosed
-from tests.tiers import telling
+from tests.tiers import sampled
 
 #: Whole examinations, of a second or more each.
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ def _placed(found):
     return [(d.name.bug, d.name.site, d.name.layer) for d in found]
 
 
-@pytest.mark.parametrize("seed", telling([3, 4]))
+@pytest.mark.parametrize("seed", sampled([3, 4]))
 def test_a_ratio_that_one_sample_has_is_not_called_a_factor(seed):
     """With one output and one sample any error of the output is a multiple of the right one."""
     rules = {"output_delta": lambda p: np.sinh(p.a[p.last] - p.y) * p.a[p.last]}
@@ -70,7 +70,7 @@ def test_neither_gradient_of_a_layer_averaged_is_one_thing():
     assert _placed(found) == [("", "batch_reduction", 2)], f"told {found}"
 
 
-@pytest.mark.parametrize("layer", telling([1, 2]))
+@pytest.mark.parametrize("layer", sampled([1, 2]))
 def test_right_numbers_in_wrong_places_are_told_as_that(layer):
     def rule(p):
         pairs = RULES["returned"](p)
@@ -136,7 +136,7 @@ def test_weights_updated_too_early_are_named_in_code_without_biases():
     assert _placed(found) == [(slug, "delta_recursion", 2), (slug, "delta_recursion", 1)], found
 
 
-@pytest.mark.parametrize("rate", telling([0.07, 0.5]))
+@pytest.mark.parametrize("rate", sampled([0.07, 0.5]))
 def test_weights_updated_inside_the_gradient_are_named_in_all_layers_without_biases(rate):
     network = Network.parse("3-5-4-3-2 tanh,sigmoid,relu,identity mean_squared_error")
     slug = "weights_updated_inside_gradient"
@@ -146,7 +146,7 @@ def test_weights_updated_inside_the_gradient_are_named_in_all_layers_without_bia
         assert np.isclose(d.recovered["learning_rate"], rate), f"recovered {d.recovered}"
 
 
-@pytest.mark.parametrize("call", telling([Call.LOSS_AND_GRADS, Call.STEP]))
+@pytest.mark.parametrize("call", sampled([Call.LOSS_AND_GRADS, Call.STEP]))
 def test_right_code_without_biases_is_right_code(call):
     network = Network.parse("3-4-3-2 tanh,sigmoid,identity half_squared_error")
     asked = problem(1, 0, Support(networks=(network,), batch_sizes=(3,)))
@@ -188,7 +188,7 @@ def test_code_that_is_pure_is_not_said_to_keep_anything():
         assert "asked again" not in d.explanation, d.explanation
 
 
-@pytest.mark.parametrize("factor", telling([0.2, 0.05, 4.0]))
+@pytest.mark.parametrize("factor", sampled([0.2, 0.05, 4.0]))
 def test_one_number_is_not_told_as_two_bugs_whose_product_it_is(factor):
     """Twice the slope and a rate of 0.1 in the delta make 0.2 as well."""
     rules = {"propagate": lambda p, at: factor * RULES["propagate"](p, at)}
@@ -269,7 +269,7 @@ def test_a_mean_too_much_is_not_named_as_that_of_a_sum_where_means_are_wrong_too
 
 
 @pytest.mark.parametrize(
-    "loss", telling(["half_squared_error", "squared_error", "mean_squared_error"])
+    "loss", sampled(["half_squared_error", "squared_error", "mean_squared_error"])
 )
 def test_twice_the_error_is_not_told_as_twice_the_slope(loss):
     rules = {"output_delta": lambda p: 2.0 * RULES["output_delta"](p)}
@@ -303,7 +303,7 @@ def test_a_factor_at_one_batch_size_is_not_placed_where_the_batch_is_divided():
     assert {"loss_derivative", "batch_reduction"} <= sites, f"told {found}"
 
 
-@pytest.mark.parametrize("layer", telling([1, 2]))
+@pytest.mark.parametrize("layer", sampled([1, 2]))
 def test_an_error_without_slopes_is_that_of_the_outputs_only_there(layer):
     network = Network.parse("3-4-3-2 tanh,sigmoid,tanh half_squared_error")
     found = diagnosed(CATALOGUE["raw_error_passed_back"].planted(layer), network)

@@ -131,6 +131,7 @@ def test_notes_on_rows_of_biases_are_one(tmp_path):
     assert told == ["db has shape (1, n) where (n,) is expected"], f"notes: {told}"
 
 
+@pytest.mark.slow
 def test_a_wrong_file_in_columns_is_told_in_columns(tmp_path):
     path = tmp_path / "columns.py"
     text = (EXAMPLES / "deeplearning_ai.py").read_text(encoding="utf-8")

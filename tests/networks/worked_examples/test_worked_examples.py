@@ -19,7 +19,7 @@ from gradcheck.networks.worked_examples.small_systems import START, fit
 from gradcheck.networks.worked_examples.worked_example import above, below, chunks, printed
 from gradcheck.reading.loading import load
 from gradcheck.reading.target import shipped
-from tests.tiers import telling
+from tests.tiers import THOROUGH, sampled
 
 BY_NAME = {example.name: example for example in EXAMPLES}
 
@@ -36,6 +36,13 @@ LARGE = ("sine-1-4-1", "two-moons", "digits")
 SLOW = {
     ("matrix", "sine-1-4-1"),
     ("matrix", "two-moons"),
+    ("matrix", "two-two-two"),
+    ("jax_autodiff", "linear-1-1"),
+    ("jax_autodiff", "four-three-one"),
+}
+
+#: As long, and their numbers are reproduced by another implementation: `gradcheck report` has them.
+LEFT_OUT = {
     ("scalar_loops", "sine-and-constant"),
     ("scalar_loops", "two-two-two"),
     ("jax_autodiff", "two-two-two"),
@@ -46,6 +53,8 @@ def _runs() -> list[Any]:
     runs = []
     for implementation in ("matrix", "scalar_loops", "jax_autodiff"):
         for name in BY_NAME:
+            if (implementation, name) in LEFT_OUT and not THOROUGH:
+                continue
             extent = "short" if name in LARGE and implementation != "matrix" else "full"
             marks = [pytest.mark.slow] if (implementation, name) in SLOW else []
             key = f"{implementation}-{name}-{extent}"
@@ -83,7 +92,7 @@ def test_the_short_extent_verifies_64_samples_before_and_after_20_steps(name: st
     assert len(found.results[0].curve) == 21, "a loss at the start and after each of 20 steps"
 
 
-@pytest.mark.parametrize("name", telling(BY_NAME, every=2))
+@pytest.mark.parametrize("name", sampled(sorted(BY_NAME), 4))
 def test_the_same_run_gives_the_same_numbers(name: str) -> None:
     code = implementation_named("matrix")
     first, second = outcome(code, name, "short"), outcome(code, name, "short")
@@ -108,6 +117,7 @@ def _with_gradient_scaled(code: Any, scale_w: float, scale_b: float) -> Any:
     return SimpleNamespace(loss_and_grads=loss_and_grads, forward=code.forward, step=step)
 
 
+@pytest.mark.slow
 def test_a_gradient_twice_too_large_does_not_agree() -> None:
     code = _with_gradient_scaled(implementation_named("matrix"), 2.0, 2.0)
     missed = {r.quantity for r in outcome(code, "two-two-two").results if not r.agrees}
