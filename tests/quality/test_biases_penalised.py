@@ -12,6 +12,7 @@ from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive, Pairs
+from tests.tiers import sampled
 
 #: Whole examinations, of a second or more each.
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def bad(entry: Entry) -> dict[str, str]:
     return {f["check"]: f["message"] for f in entry["findings"] if f["verdict"] != "correct"}
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", sampled(["float64", "float32"]))
 def test_where_both_penalise_the_biases_the_loss_alone_is_told_as_a_convention(dtype: str) -> None:
     entry = examined(Penalised(1, 1, dtype=dtype))
     assert set(bad(entry)) == {"loss"}, bad(entry)
@@ -76,12 +77,14 @@ def test_where_one_alone_does_it_is_wrong_and_named(code: Any, check: str, says:
     assert says in entry["diagnoses"][0]["explanation"]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_what_is_wrong_beside_the_convention_is_wrong() -> None:
     wrong = bad(examined(Penalised(1, 1, weights=1.001)))
     assert "gradient" in wrong, wrong
     assert "b1" not in wrong["gradient"], wrong["gradient"]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_a_penalty_of_the_biases_that_is_twice_its_loss_is_a_wrong_gradient() -> None:
     wrong = bad(examined(Penalised(1, 2)))
     assert {"loss", "gradient"} <= set(wrong), wrong

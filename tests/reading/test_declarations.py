@@ -3,7 +3,7 @@
 import pytest
 
 from tests.reading.conftest import EXAMPLES, example, planted, sites, wrong_checks
-from tests.tiers import telling
+from tests.tiers import sampled, telling
 
 #: File, a right line, the wrong one, site and layer.
 SHAPES = [
@@ -42,7 +42,9 @@ def test_right_code_of_a_declared_shape_is_correct(examined, name):
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
 
 
-@pytest.mark.parametrize(("name", "right", "wrong", "site", "layer"), telling(SHAPES, 4), ids=NAMES)
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "site", "layer"), telling(sampled(SHAPES)), ids=sampled(NAMES)
+)
 def test_wrong_code_of_a_declared_shape_is_wrong_at_its_site(
     examined, name, right, wrong, site, layer
 ):

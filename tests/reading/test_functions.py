@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reading.conftest import sites, wrong_checks
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -159,12 +160,14 @@ class MLP:
 
 @pytest.mark.parametrize(
     "returned",
-    [
-        "self.dW, self.db",
-        "self.db, self.dW",
-        "self.dW[::-1], self.db[::-1]",
-        "list(zip(self.dW, self.db))",
-    ],
+    sampled(
+        [
+            "self.dW, self.db",
+            "self.db, self.dW",
+            "self.dW[::-1], self.db[::-1]",
+            "list(zip(self.dW, self.db))",
+        ]
+    ),
 )
 def test_lists_without_names_stand_for_the_same_at_every_depth(examined, returned):
     entry = examined(NAMELESS_LISTS.replace("RETURNED", returned))

@@ -9,6 +9,7 @@ import pytest
 
 import gradcheck
 from tests.reading.conftest import PROBLEMS, example, planted
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -32,14 +33,16 @@ def entry_of(target, **options):
 
 @pytest.mark.parametrize(
     ("name", "target", "adapter"),
-    [
-        ("nielsen.py", "Network", "nielsen"),
-        ("cs231n.py", "TwoLayerNet", "cs231n"),
-        ("in_place.py", "NeuralNetwork", "in place"),
-        ("deeplearning_ai.py", "backward_propagation", "deeplearning.ai"),
-        ("ng.py", "nnCostFunction", "flat vector"),
-        ("native.py", "loss_and_grads", "native"),
-    ],
+    sampled(
+        [
+            ("nielsen.py", "Network", "nielsen"),
+            ("cs231n.py", "TwoLayerNet", "cs231n"),
+            ("in_place.py", "NeuralNetwork", "in place"),
+            ("deeplearning_ai.py", "backward_propagation", "deeplearning.ai"),
+            ("ng.py", "nnCostFunction", "flat vector"),
+            ("native.py", "loss_and_grads", "native"),
+        ]
+    ),
 )
 def test_a_class_or_function_of_a_cell_is_read_by_its_adapter(name, target, adapter):
     scope = cell(example(name))

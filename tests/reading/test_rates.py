@@ -187,7 +187,8 @@ def shrinking(before="", rate="self.lr", factor="1", between="", after=""):
             (shrinking(after=KEPT), "all of it is used"),
             (shrinking(rate="self.lr * self.decay ** self.t"), "0.97 of it is used"),
             (shrinking(LOCAL, "lr"), "0.909091 of it is used"),
-        ]
+        ],
+        3,
     ),
 )
 def test_a_rate_that_code_shrinks_before_it_uses_it_is_read_as_what_is_left(examined, code, used):
@@ -209,7 +210,8 @@ def test_a_rate_that_code_shrinks_before_it_uses_it_is_read_as_what_is_left(exam
             shrinking(rate="0.97 * self.lr"),
             shrinking("m = len(X)", "self.lr / m"),
             shrinking("eff = 2 * self.lr", "eff"),
-        ]
+        ],
+        3,
     ),
 )
 def test_a_factor_that_no_shrinking_explains_is_wrong(examined, code):
@@ -349,7 +351,8 @@ def script_a_sample(shrink="pass", rate="lr", factor="1", each_epoch="pass"):
             (script_a_sample("lr *= 0.9999999"), "0.9999999"),
             (script_a_sample("t += 1", "lr / (1 + decay * t)"), "0.990099"),
             (script_a_sample(each_epoch="lr *= 0.999"), "0.999"),
-        ]
+        ],
+        3,
     ),
 )
 def test_a_rate_that_shrinks_at_each_sample_or_epoch_is_read_whatever_the_factor(

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reading.conftest import wrong_checks
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow  # each starts a worker, or several
 
@@ -73,15 +74,19 @@ def test_the_reduction_of_right_code_is_settled_by_its_numbers(examined, text, w
 @pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     ("text", "with_loss"),
-    [
-        (code(MEAN, ""), True),
-        (code(SUM, " / len(x)"), True),
-        (code(SUM, "", "(1 - h)"), True),
-        (code(SUM, "", "(1 - h)"), False),
-        (code(MEAN, " / len(x)", "1"), False),
-        (code(MEAN.replace("0.5", "0.7"), " / len(x)", "1"), True),
-    ],
-    ids=["mean forgotten", "mean of a sum", "slope", "slope, no loss", "no slope", "loss too"],
+    sampled(
+        [
+            (code(MEAN, ""), True),
+            (code(SUM, " / len(x)"), True),
+            (code(SUM, "", "(1 - h)"), True),
+            (code(SUM, "", "(1 - h)"), False),
+            (code(MEAN, " / len(x)", "1"), False),
+            (code(MEAN.replace("0.5", "0.7"), " / len(x)", "1"), True),
+        ]
+    ),
+    ids=sampled(
+        ["mean forgotten", "mean of a sum", "slope", "slope, no loss", "no slope", "loss too"]
+    ),
 )
 def test_wrong_code_is_wrong_by_the_reduction_that_it_has(examined, text, with_loss):
     entry = examined(text, declaration=declared(with_loss))
