@@ -173,10 +173,11 @@ def test_json_path_gets_the_whole_record(run, write, tmp_path):
         ("import sys; sys.exit(0)", "import", "SystemExit"),
         ("def loss_and_grads(n, p, b):\n    return 1 / 0", "exception", "ZeroDivisionError"),
         ("def loss_and_grads(n, p, b):\n    return None", "contract", "NoneType"),
-        (
+        pytest.param(
             "def loss_and_grads(n, p, b):\n    raise NotImplementedError('all')",
             "unsupported",
             "NotImplementedError",
+            marks=pytest.mark.slow,  # every network is tried
         ),
         ("networks = 3\ndef loss_and_grads(n, p, b):\n    return 0, []", "contract", "networks"),
     ],

@@ -46,12 +46,14 @@ def outline(text):
     return [word for word in words if word and "half_squared_error" not in word]
 
 
+@pytest.mark.slow
 def test_its_style_and_its_script_are_todays(example, student):
     for tag in ("style", "script"):
         there, now = (re.search(f"<{tag}>(.*?)</{tag}>", p, re.S)[1] for p in (example, student))
         assert there == now, f"another {tag}: {OLD}"
 
 
+@pytest.mark.slow
 def test_the_student_is_told_the_same(example, student):
     assert outline(panel(example)) == outline(panel(student)), OLD
 
@@ -61,6 +63,7 @@ def test_it_has_every_part(example):
     assert {"answer", "i1", "catalogue", "examples", "run"} <= ids, f"only {ids}: {OLD}"
 
 
+@pytest.mark.slow
 def test_its_verdicts_are_those_of_a_run(example, student):
     there = dict(re.findall(r'data-implementation="(\w+)" data-verdict="(\w+)"', example))
     three = dict.fromkeys(("scalar_loops", "matrix", "jax_autodiff"), "correct")

@@ -97,9 +97,10 @@ def test_a_linked_declaration_is_the_error_of_its_submission(run, write, tmp_pat
     assert result.code == 1, f"exit code {result.code}"
 
 
+@pytest.mark.slow
 @pytest.mark.shut_in
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are shorter there")
-@pytest.mark.parametrize("level", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("level", [1, 3])
 def test_nested_folders_of_a_submission_end_nothing_and_are_removed(
     run, write, monkeypatch, tmp_path, level
 ):

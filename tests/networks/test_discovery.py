@@ -307,6 +307,7 @@ def test_code_that_is_for_deep_networks_only_is_found() -> None:
     assert "tanh" in found.support.activations, f"activations: {found.support.activations}"
 
 
+@pytest.mark.slow
 def test_code_that_takes_five_samples_only_is_found() -> None:
     class Five(Textbook):
         def loss_and_grads(self, network, params, batch):

@@ -185,6 +185,7 @@ def test_a_record_of_one_network_says_its_depth_and_no_other() -> None:
 
 
 @pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.slow
 def test_a_wrong_verdict_has_a_scope_too_and_a_failed_one_an_empty_one() -> None:
     class Twice(Textbook):
         def loss_and_grads(self, network: Any, params: Any, batch: Any) -> Any:

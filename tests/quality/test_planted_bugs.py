@@ -285,6 +285,7 @@ def test_code_for_one_network_is_wrong_just_where_its_bug_is_visible_on_it(
         assert right, f"{slug} does not show on {ONE} with one sample: {bad_findings(entry)}"
 
 
+@pytest.mark.slow
 def test_some_bugs_show_on_the_one_network_and_some_do_not() -> None:
     shown = {slug: shows_on_one_network(bug) for slug, bug in CATALOGUE.items()}
     assert shown["tanh_derivative_uses_tan"], "the tanh bug does not show on a tanh network"

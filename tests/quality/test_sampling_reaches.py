@@ -160,6 +160,7 @@ def generated() -> list[Problem]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", FOUND)
 def test_hypothesis_finds_a_place(place: str, generated: list[Problem]) -> None:
     is_there, _ = PLACES[place]

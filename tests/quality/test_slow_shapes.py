@@ -15,6 +15,7 @@ from gradcheck.records.record import Entry
 from gradcheck.run.examine import Examination
 from gradcheck.run.submission import Submission
 from tests.quality.naive import Naive, Pairs
+from tests.tiers import telling
 
 TRUTHS = Truths()
 
@@ -89,7 +90,7 @@ def test_code_that_compiles_nothing_is_asked_all_shapes() -> None:
     assert len(session.shapes) > 90
 
 
-@pytest.mark.parametrize("code", [Wrong(), OnOneActivation()], ids=["saturated", "elu"])
+@pytest.mark.parametrize("code", telling([OnOneActivation(), Wrong()]), ids=["elu", "saturated"])
 def test_wrong_code_that_compiles_is_wrong_in_its_time(code: Any) -> None:
     entry, session = examined(code, 1.4)
     assert entry["verdict"] == Verdict.WRONG, entry["notes"]

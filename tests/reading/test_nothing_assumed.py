@@ -58,13 +58,13 @@ def test_a_simple_factor_of_the_gradient_is_no_fault_where_there_is_no_loss(exam
     assert entry["verdict"] == "correct", f"{entry['error']}, {wrong_checks(entry)}"
 
 
-@pytest.mark.usefixtures("undiagnosed")
 def test_a_step_uphill_is_wrong_whatever_the_loss(examined):
     entry = examined(net("y - self.out"))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"
     assert "returned_gradient" in [site for site, _ in sites(entry)], sites(entry)
 
 
+@pytest.mark.slow
 def test_a_wrong_hidden_layer_is_wrong_where_the_last_one_fits_a_loss(examined):
     entry = examined(planted("gradients_only.py", "(1 - h**2)", "(1 - h)"))
     assert entry["verdict"] == "wrong", f"{entry['verdict']}: {entry['error']}"

@@ -33,7 +33,7 @@ NAMES = [("_hidden", "_out", "b_hidden", "b_out"), ("1", "2", "offset_a", "offse
 
 
 @pytest.mark.usefixtures("undiagnosed")
-@pytest.mark.parametrize("names", sampled([(each,) for each in NAMES]), ids=lambda names: names[2])
+@pytest.mark.parametrize("names", sampled(NAMES), ids=lambda names: names[2])
 def test_biases_of_any_name_are_judged(examined, names):
     right = examined(TRAINER.format(*names, "-="))
     assert right["verdict"] == "correct", right["findings"] or right["error"]

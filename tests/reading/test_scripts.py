@@ -61,6 +61,7 @@ def test_outputs_are_not_what_is_left_of_them_beside_the_targets(entry):
     assert outputs == "A3", f"the outputs are said to be {outputs}"
 
 
+@pytest.mark.slow
 def test_a_division_by_two_inputs_is_not_named_where_a_mean_of_squares_is_not_divided(entry):
     (diagnosis,) = entry["diagnoses"]
     assert diagnosis["site"] == "batch_reduction", diagnosis
@@ -76,6 +77,7 @@ def test_a_script_whose_first_draw_leaves_every_unit_dead_is_read(examined):
     assert "W1, W2, W3" in conventions.get("parameters", ""), conventions
 
 
+@pytest.mark.slow
 def test_a_script_that_starts_from_zero_weights_is_read(examined):
     zero = SCRIPT.replace("np.random.randn(2, 4)", "np.zeros((2, 4))")
     zero = zero.replace("np.random.randn(4, 4)", "np.zeros((4, 4))")

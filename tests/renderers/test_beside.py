@@ -50,7 +50,8 @@ def test_names_in_a_file_of_measurements_are_plain_text(report, measured):
     assert "<script>alert" not in markdown.render(record), "the summary runs a name"
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation_in_the_tables(browser, report, tmp_path, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -142,6 +142,7 @@ RIGHT = "record = Record(dict(data, implementations=data['implementations'][:1])
 WRONG = "record = Record(dict(data, implementations=data['implementations'][1:2]))"
 
 
+@pytest.mark.slow
 def test_matplotlib_is_loaded_where_there_is_a_figure_and_only_there():
     assert not draws(RIGHT), "matplotlib was imported though there is nothing to draw"
     assert draws(WRONG), "no figure was drawn of a wrong file"

@@ -184,7 +184,7 @@ def test_what_is_kept_between_calls_is_named(slug):
 
 
 @pytest.mark.parametrize(
-    "slugs",
+    ("whole", "inside"),
     telling(
         [
             ("descent_direction_returned", "hidden_delta_negated"),
@@ -194,12 +194,14 @@ def test_what_is_kept_between_calls_is_named(slug):
         ]
     ),
 )
-def test_a_bug_of_the_whole_gradient_and_one_in_a_layer_are_both_named(slugs):
+def test_a_bug_of_the_whole_gradient_and_one_in_a_layer_are_both_named(whole, inside):
     network = Network.parse("3-3-3 tanh,sigmoid half_squared_error mean l2=0.1")
-    rules = {**CATALOGUE[slugs[0]].rules, **only_in(1, CATALOGUE[slugs[1]].rules)}
+    rules = {**CATALOGUE[whole].rules, **only_in(1, CATALOGUE[inside].rules)}
     found = diagnosed(Textbook(rules), network)
-    assert set(slugs) <= {n.bug for n in names(found)}, f"diagnosed: {found}"
-    wrong = {d.name.bug for d in found if not set(slugs) & {d.name.bug, *(n.bug for n in d.also)}}
+    assert {whole, inside} <= {n.bug for n in names(found)}, f"diagnosed: {found}"
+    wrong = {
+        d.name.bug for d in found if not {whole, inside} & {d.name.bug, *(n.bug for n in d.also)}
+    }
     assert not wrong, f"named besides: {wrong}"
 
 

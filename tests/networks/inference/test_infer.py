@@ -115,6 +115,7 @@ def test_what_answers_nothing_says_what_it_raised():
     assert found.failure.message.startswith("recognised as nielsen, but it does not run:")
 
 
+@pytest.mark.slow
 def test_numbers_of_no_network_are_unsupported():
     def answer(request):
         shapes = [(np.ones(w.shape), np.ones(b.shape)) for w, b in request.problem.params]
