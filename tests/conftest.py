@@ -44,6 +44,14 @@ def pytest_report_header() -> str:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a file's tests run in one process: what they share is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getvalue("dist") == "load" else None
+
+
 @pytest.fixture(autouse=os.environ.get("GRADCHECK_ARITHMETIC") == "elsewhere")
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let arrays lie elsewhere each time, and numpy's functions have other last bits there."""

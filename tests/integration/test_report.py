@@ -120,7 +120,7 @@ def test_without_jax_one_sentence_says_so_and_the_others_run(run, tmp_path, monk
     (blocked / "__init__.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')", encoding="utf-8"
     )
-    monkeypatch.setenv("PYTHONPATH", str(blocked.parent))  # for the processes of the report
+    monkeypatch.syspath_prepend(blocked.parent)  # the processes of the report look where this does
     monkeypatch.setattr(full_report, "QUICK", 20)
     monkeypatch.setattr(full_report, "QUICK_EXAMPLES", ())
     monkeypatch.setattr(full_report, "QUICK_BUGS", 0)
