@@ -10,6 +10,7 @@ Shell and line magics are no Python; they are left out, and that is said.
 """
 
 import ast
+import contextlib
 import copy
 import re
 import warnings
@@ -247,13 +248,15 @@ def run(trees: Sequence[tuple[ast.Module, str]], module: ModuleType, options: Lo
     """Run what is to be run of a file in a module; what the code raises comes through.
 
     Of a notebook there are several trees, each with its name. A training loop at top level is not
-    run: it is kept for the script adapter. Random numbers are the same each time.
+    run: it is kept for the script adapter, and what stands before it draws the same random numbers
+    each time: its weights decide how the loop is read. Of other files chance at import stays chance,
+    so that it is seen by whoever asks two workers.
     """
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
     loop = None if options.imports_only else training_loop(whole)
     chosen = set(to_run(whole, options.imports_only).body)
     scope = vars(module)
-    with seeded():
+    with contextlib.nullcontext() if loop is None else seeded():
         for tree, name in trees:
             part = ast.Module([node for node in tree.body if node in chosen], tree.type_ignores)
             if options.imports_only:

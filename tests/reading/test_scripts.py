@@ -85,8 +85,15 @@ def test_a_script_that_starts_from_zero_weights_is_read(examined):
     assert "W1, W2, W3" in conventions.get("parameters", ""), conventions
 
 
-def test_a_file_draws_the_same_random_numbers_each_time_it_is_loaded(examined):
+def test_a_script_draws_the_same_random_numbers_each_time_it_is_loaded(examined):
     told = SCRIPT.replace("lr = 0.01", "raise ValueError(W1[0, 0])")
     first, second = (examined(told)["error"]["message"] for _ in range(2))
     assert "ValueError" in first, first
     assert first == second, f"two loadings differ: {first} / {second}"
+
+
+def test_a_file_that_is_no_script_draws_as_it_does_for_its_author(examined):
+    told = SCRIPT.partition("for epoch")[0].replace("lr = 0.01", "raise ValueError(W1[0, 0])")
+    first, second = (examined(told)["error"]["message"] for _ in range(2))
+    assert "ValueError" in first, first
+    assert first != second, f"chance at import is no chance any more: {first}"
