@@ -249,8 +249,8 @@ def run(trees: Sequence[tuple[ast.Module, str]], module: ModuleType, options: Lo
 
     Of a notebook there are several trees, each with its name. A training loop at top level is not
     run: it is kept for the script adapter, and what stands before it draws the same random numbers
-    each time: its weights decide how the loop is read. Of other files chance at import stays chance,
-    so that it is seen by whoever asks two workers.
+    each time: its weights decide how the loop is read. In other files chance at import stays
+    chance, and is seen by whoever asks two workers.
     """
     whole = ast.Module(body=[node for tree, _ in trees for node in tree.body], type_ignores=[])
     loop = None if options.imports_only else training_loop(whole)
