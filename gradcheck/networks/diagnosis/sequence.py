@@ -379,6 +379,7 @@ def _consistent(
     diagnoses = [
         taken_back(d, setup.network) if _one_of_many(d, diagnoses) else d for d in diagnoses
     ]
+    diagnoses = [d for d in diagnoses if not _told_better(d, bad, diagnoses)]
     own = [d for d in diagnoses if d.name.site == "forward"]
     if own and not {"gradient", "step", "purity", "contract"} & set(bad):
         own_loss = "Your gradient is that of this loss of yours."
@@ -387,6 +388,18 @@ def _consistent(
     for diagnosis in diagnoses:
         different.setdefault((diagnosis.name, diagnosis.explanation), diagnosis)
     return list(different.values())
+
+
+def _told_better(
+    diagnosis: Diagnosis, bad: Collection[str], diagnoses: Sequence[Diagnosis]
+) -> bool:
+    """Whether a place without a name is named by another, or is a loss that was found right."""
+    if diagnosis.name.bug:
+        return False
+    if diagnosis.name.site == "forward" and not {"loss", "forward"} & set(bad):
+        return True
+    named = {(d.name.site, d.name.layer) for d in diagnoses if d.name.bug and d.name.layer}
+    return any((n.site, n.layer) in named for n in (diagnosis.name, *diagnosis.also))
 
 
 def _merged(

@@ -243,9 +243,10 @@ def common_factor(recovered: list[RecoveredDeltas]) -> list[Diagnosis]:
         )
         fix = "Look for a division by something that is computed from the gradient or the batch."
         return [localised("returned_gradient", None, text, fix)]
-    text = (
-        f"Every data part of the gradient is {written_factor(c)} times what it should be (N = {n})."
-    )
+    outputs = network.widths[-1]
+    where = f"N = {n}" if outputs == 1 else f"N = {n}, {outputs} outputs"
+    times = written_factor(c)
+    text = f"Every data part of the gradient is {times} times what it should be ({where})."
     if slug := _reduction(network, factors):
         bug = CATALOGUE[slug]
         diagnosis = named(bug, [BugAtPlace(slug, bug.site, None)], network)
