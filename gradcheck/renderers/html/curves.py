@@ -165,7 +165,8 @@ def outside(slope: dict[str, Any]) -> str:
     """Say how many points lie outside the picture; empty when none does."""
     low, high = _limits(slope)
     out = sum(not low <= value <= high for value in slope["derivative"])
-    return f"{number(out)} of {len(slope['derivative'])} points lie outside." if out else ""
+    points = len(slope["derivative"])
+    return f"{number(out)} of {points} points lie outside the picture." if out else ""
 
 
 def _limits(slope: dict[str, Any]) -> tuple[float, float]:
