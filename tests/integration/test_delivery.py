@@ -26,8 +26,15 @@ time.sleep(300)
 """
 
 
-def program(*arguments, **options):
-    words = [sys.executable, "-m", "gradcheck", *map(str, arguments)]
+#: What nohup ignores is heeded again. It is a program that becomes ours, and no preexec_fn:
+#: that one forks this process, of which a test before may have made one with threads (jax).
+HEEDING = "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_DFL); "
+HEEDING += "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+
+
+def program(*arguments, heeding, **options):
+    words = [sys.executable, "-c", HEEDING, str(int(heeding))]
+    words += ["-m", "gradcheck", *map(str, arguments)]
     return subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
@@ -41,8 +48,8 @@ def test_a_signal_leaves_no_folder_and_no_worker(write, tmp_path, name):
     path = write(SLOW)
     patient = ("--timeout", "300", "--call-timeout", "300")  # the signal may come late
     number = getattr(signal, name)
-    heeded = {"preexec_fn": lambda: signal.signal(number, signal.SIG_DFL)}  # nohup ignores one
-    run = program("check", path, *patient, env={**os.environ, "TMPDIR": str(folder)}, **heeded)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    run = program("check", path, *patient, heeding=number, env=environment)
     end = time.monotonic() + 120
     while not list(folder.glob("gradcheck-*/scratch")) and time.monotonic() < end:
         time.sleep(0.02)
