@@ -39,7 +39,7 @@ import json, sys, time
 told = [("import numpy", time.perf_counter())]
 import numpy
 told.append(("import gradcheck", time.perf_counter()))
-from gradcheck import api
+from gradcheck.run import api
 told.append(("start the worker, load the file", time.perf_counter()))
 note = lambda what: told.append((what, time.perf_counter()))
 record = api.check(sys.argv[1], seed=1, progress=note)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import cold_start
 from benchmarks.against import ours, scipy_peer
 from benchmarks.against.work import NETWORKS, flat, implementation, pairs_of, problem_for
 from gradcheck.networks.problem import Network
@@ -30,3 +31,10 @@ def test_a_right_claim_is_accepted_and_a_wrong_one_refused(peer, name):
     assert peer.checker(name, PROBLEM, claim())() is True, f"{name} refuses a right gradient"
     wrong = [(1.5 * dw, db) for dw, db in claim()]
     assert peer.checker(name, PROBLEM, wrong)() is False, f"{name} accepts a wrong gradient"
+
+
+def test_the_phases_of_a_check_are_measured(write, capsys):
+    cold_start.show_phases(write(cold_start.RIGHT), rounds=1)
+    told = capsys.readouterr().out
+    for phase in ("import gradcheck", cold_start.MEANING["problems"]):
+        assert phase in told, f"nothing says how long it takes to {phase}: {told}"
