@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Described, Failure, Request
-from gradcheck.networks.definitions import LOSSES
+from gradcheck.networks.definitions import LOSSES, REDUCTIONS
 from gradcheck.networks.inference import Inferred
 from gradcheck.networks.inference.fit import (
     CLASSES,
     LOGITS,
     OTHER,
     SAMPLES_ASKED,
+    SCALES,
     Activations,
     Definition,
     Fit,
@@ -60,7 +61,8 @@ class Completion:
     """What is known by now of a reading that holds.
 
     Its conventions in ``words`` and ``notes`` are for the record, conditions for the headline;
-    ``refused`` is what got no answer, and why.
+    ``refused`` is what got no answer, and why; ``lossless`` is said of code whose loss is not
+    compared.
     """
 
     def __init__(self, fit: Fit, reading: Described, seed: int) -> None:
@@ -69,6 +71,7 @@ class Completion:
         self.notes: list[str] = []
         self.conditions: list[str] = []
         self.refused: dict[Feature, str] = {}
+        self.lossless = reading.conventions.loss.absent
 
     def asked(self, call: Call, problem: Problem) -> Request:
         """Ask the reading."""
@@ -100,7 +103,7 @@ class Completion:
             support,
             self.reading.adapter,
             self.words,
-            conventions.loss.absent,
+            self.lossless,
             scale,
             tuple(self.notes),
             ", ".join(self.conditions),
@@ -149,6 +152,28 @@ class Completion:
             self.notes.append(f"if your loss is half_squared_error, {missing}")
         self.conditions.append(condition)
         return definition
+
+    def as_stepped(self, definition: Definition) -> Asking[Definition]:
+        """Return the loss that a script goes down, where the one that it tells is a multiple.
+
+        A constant before the loss cannot be told from one before the rate: a script that tells a
+        mean and goes down the sum is right. The loss that it tells is then not compared. Of a
+        class or a function the rate is given from outside, and its loss is held to it.
+        """
+        alike = [Definition(definition.loss, r, s) for s in SCALES for r in REDUCTIONS]
+        mine, *_ = yield from nearest_definition(replace(self.fit, definitions=[definition]))
+        if mine >= RIGHT_ENOUGH:
+            return definition
+        score, _, found = yield from nearest_definition(replace(self.fit, definitions=alike))
+        if found is None or score < max(mine, RIGHT_ENOUGH):
+            return definition
+        self.lossless = True
+        told, steps = definition.describe(), found.describe()
+        self.notes.append(
+            f"it tells {told} and goes down {steps}: the same direction, of another length, which "
+            f"the rate takes up"
+        )
+        return found
 
     def unsupported(self) -> Inferred:
         """Say that the gradient is of nothing known: what is assumed makes nothing wrong."""
@@ -293,6 +318,8 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Infer
         known.fit = fit.one_sample(seed)
     if fit.definitions and not conventions.loss.absent:
         definition = fit.definitions[0]
+        if reading.adapter == "script":
+            definition = yield from known.as_stepped(definition)
         known.words["loss"] = definition.describe()
     else:
         found = yield from known.from_gradient()

@@ -1,0 +1,59 @@
+"""A script may tell another multiple of the loss that it goes down: its rate takes that up."""
+
+import pytest
+
+SCRIPT = """\
+import numpy as np
+
+np.random.seed(3)
+X = np.random.randn(6, 3)
+Y = np.random.rand(6, 2)
+W1 = np.random.randn(3, 4) * 0.5
+b1 = np.zeros(4)
+W2 = np.random.randn(4, 2) * 0.5
+b2 = np.zeros(2)
+rate = 0.1
+
+for epoch in range(2000):
+    h = 1 / (1 + np.exp(-(X @ W1 + b1)))
+    out = 1 / (1 + np.exp(-(h @ W2 + b2)))
+    loss = LOSS
+    d2 = (out - Y) * out * (1 - out)
+    d1 = d2 @ W2.T * h * (1 - h)
+    W1 -= rate * X.T @ d1
+    b1 -= rate * d1.sum(axis=0)
+    W2 -= rate * h.T @ d2
+    b2 -= rate * d2.sum(axis=0)
+    if epoch % 500 == 0:
+        print(epoch, loss)
+"""
+
+TOLD = ["np.mean((out - Y) ** 2)", "np.sum((out - Y) ** 2)", "((out - Y) ** 2).sum() / len(X)"]
+
+
+def script(loss, old="", new=""):
+    assert SCRIPT.count(old) or not old, f"{old} is not in the script"
+    return SCRIPT.replace("LOSS", loss).replace(old, new)
+
+
+@pytest.mark.parametrize("loss", TOLD)
+def test_a_script_that_goes_down_a_multiple_of_the_loss_it_tells_is_right(examined, loss):
+    entry = examined(script(loss))
+    assert entry["verdict"] == "correct", [f["message"] for f in entry["findings"]]
+    told = [note for note in entry["notes"] if "the rate takes up" in note]
+    assert told, f"nothing says that its loss is another multiple: {entry['notes']}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tensors"),
+    [
+        ("d1.sum(axis=0)", "d1.mean(axis=0)", {"b1"}),
+        ("h * (1 - h)", "h * (1 + h)", {"W1", "b1"}),
+        ("h.T @ d2", "h.T @ d2 * 3", {"W2"}),
+    ],
+)
+def test_what_is_wrong_in_one_tensor_alone_no_rate_takes_up(examined, old, new, tensors):
+    entry = examined(script(TOLD[0], old, new))
+    (gradient,) = [f for f in entry["findings"] if f["check"] == "gradient"]
+    wrong = {name for name, t in gradient["tensors"].items() if t["verdict"] == "wrong"}
+    assert wrong == tensors, f"wrong are {wrong}, not {tensors}: {gradient['message']}"
