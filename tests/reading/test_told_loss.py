@@ -7,11 +7,11 @@ import numpy as np
 
 np.random.seed(3)
 X = np.random.randn(6, 3)
-Y = np.random.rand(6, 2)
+Y = np.random.rand(6, 3)
 W1 = np.random.randn(3, 4) * 0.5
 b1 = np.zeros(4)
-W2 = np.random.randn(4, 2) * 0.5
-b2 = np.zeros(2)
+W2 = np.random.randn(4, 3) * 0.5
+b2 = np.zeros(3)
 rate = 0.1
 
 for epoch in range(2000):
@@ -28,7 +28,18 @@ for epoch in range(2000):
         print(epoch, loss)
 """
 
-TOLD = ["np.mean((out - Y) ** 2)", "np.sum((out - Y) ** 2)", "((out - Y) ** 2).sum() / len(X)"]
+#: Means of squares, where it goes down half their sum.
+TOLD = [
+    "np.mean((out - Y) ** 2)",
+    "((out - Y) ** 2).sum() / len(X)",
+    "((out - Y) ** 2).sum(1).mean()",
+]
+
+#: One slip from the loss that is told, by the name that it has.
+SLIPS = {
+    "batch_mean_missing": "0.5 * ((out - Y) ** 2).sum() / len(X)",
+    "factor_two_missing": "((out - Y) ** 2).sum()",
+}
 
 
 def script(loss, old="", new=""):
@@ -42,6 +53,13 @@ def test_a_script_that_goes_down_a_multiple_of_the_loss_it_tells_is_right(examin
     assert entry["verdict"] == "correct", [f["message"] for f in entry["findings"]]
     told = [note for note in entry["notes"] if "the rate takes up" in note]
     assert told, f"nothing says that its loss is another multiple: {entry['notes']}"
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_one_slip_from_the_loss_that_is_told_has_its_name(examined, name):
+    entry = examined(script(SLIPS[name]))
+    told = [bug["bug"] for d in entry["diagnoses"] for bug in (d, *d["also"])]
+    assert name in told, f"told are {told}: {[f['message'] for f in entry['findings']]}"
 
 
 @pytest.mark.parametrize(

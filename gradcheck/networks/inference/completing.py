@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck.contract.protocol import Call, Described, Failure, Request
-from gradcheck.networks.definitions import LOSSES, REDUCTIONS
+from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.inference import Inferred
 from gradcheck.networks.inference.fit import (
+    AGREE,
     CLASSES,
     LOGITS,
     OTHER,
     SAMPLES_ASKED,
-    SCALES,
     Activations,
     Definition,
     Fit,
+    definitions,
     loss_from,
     matching_losses,
     outputs_of,
     penalised,
     problem_for,
+    size,
     widths_of,
 )
 from gradcheck.networks.inference.from_gradient import RIGHT_ENOUGH, nearest_definition
@@ -157,21 +159,29 @@ class Completion:
         """Return the loss that a script goes down, where the one that it tells is a multiple.
 
         A constant before the loss cannot be told from one before the rate: a script that tells a
-        mean and goes down the sum is right. The loss that it tells is then not compared. Of a
-        class or a function the rate is given from outside, and its loss is held to it.
+        mean of squares and goes down half their sum is right. The loss that it tells is then not
+        compared. Where only the mean or only the constant is another one, that is a slip which has
+        a name. Of a class or a function the rate is given from outside, and its loss is held to it.
         """
-        alike = [Definition(definition.loss, r, s) for s in SCALES for r in REDUCTIONS]
+        width = self.fit.problem.network.widths[-1]
+        told = size(definition, width)
+        alike = [
+            each
+            for each in definitions()
+            if size(each, 1) * size(definition, 1)  # both are sums of squares
+            and each.reduction != definition.reduction
+            and abs(size(each, width) / told - 1) > AGREE
+        ]
         mine, *_ = yield from nearest_definition(replace(self.fit, definitions=[definition]))
-        if mine >= RIGHT_ENOUGH:
+        if mine >= RIGHT_ENOUGH or not alike:
             return definition
         score, _, found = yield from nearest_definition(replace(self.fit, definitions=alike))
         if found is None or score < max(mine, RIGHT_ENOUGH):
             return definition
         self.lossless = True
-        told, steps = definition.describe(), found.describe()
         self.notes.append(
-            f"it tells {told} and goes down {steps}: the same direction, of another length, which "
-            f"the rate takes up"
+            f"it tells {definition.describe()} and goes down {found.describe()}: the same "
+            f"direction, of another length, which the rate takes up"
         )
         return found
 

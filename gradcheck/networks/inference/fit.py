@@ -131,6 +131,20 @@ def definitions(outputs: str | None = None) -> Iterator[Definition]:
                     yield Definition(name, reduction, scale)
 
 
+#: By how much each multiplies the sum of squared errors of a sample.
+_SQUARES: dict[str, Callable[[int], float]] = {
+    "half_squared_error": lambda n_out: 0.5,
+    "squared_error": lambda n_out: 1.0,
+    "mean_squared_error": lambda n_out: 1.0 / n_out,
+}
+
+
+def size(definition: Definition, n_out: int) -> float:
+    """Return how many times a sample's sum of squared errors a loss is; 0 where it is no such."""
+    times = _SQUARES.get(definition.loss)
+    return times(n_out) * SCALES[definition.scale](n_out) if times else 0.0
+
+
 def loss_from(
     definition: Definition, outputs: Floats, problem: Problem, epsilon: float = 0.0
 ) -> float:
