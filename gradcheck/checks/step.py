@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.checks.definition import Aggregate, Answer, Check, Run, Shows
 from gradcheck.checks.findings import SHOWN_RATE
-from gradcheck.comparison.compare import Judgement, compare, rounded_bars, within
+from gradcheck.comparison.compare import Judgement, KnownTruth, compare, rounded_bars, within
 from gradcheck.comparison.context import CheckContext, Named, Problem
 from gradcheck.comparison.verdict import Finding, Verdict
 from gradcheck.contract.posed import Floats
@@ -60,8 +60,24 @@ def implied(problem: Problem, observation: Observation, rate: float) -> dict[str
 def judge_step(
     context: CheckContext, problem: Problem, observation: Observation, rate: float
 ) -> list[Judgement]:
-    """Judge every tensor of the gradient that a step implies; forming it has cost digits too."""
-    truth, unit = context.truth(problem), max(context.arithmetic.unit, UNIT)
+    """Judge every tensor of the gradient that a step implies, as the gradient itself is judged."""
+    judgements = _held(context, problem, context.truth(problem), observation, rate)
+    if context.arithmetic.epsilon and any(j.verdict is Verdict.WRONG for j in judgements):
+        plain = _held(context, problem, context.plain(problem), observation, rate)
+        if not any(j.verdict is Verdict.WRONG for j in plain):
+            return plain
+    return judgements
+
+
+def _held(
+    context: CheckContext,
+    problem: Problem,
+    truth: KnownTruth,
+    observation: Observation,
+    rate: float,
+) -> list[Judgement]:
+    """Hold what a step implies against one truth; forming it has cost digits too."""
+    unit = max(context.arithmetic.unit, UNIT)
     judgements = []
     for name, taken in implied(problem, observation, rate).items():
         estimate = truth.gradient[name]

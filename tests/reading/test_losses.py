@@ -91,3 +91,43 @@ def test_a_loss_that_was_inferred_is_a_condition_of_the_headline(examined):
     assert "if your loss is binary_cross_entropy" in said, said
     told = " ".join([said, *entry["notes"]])
     assert "half_squared_error, the slope of the output is missing" in told, told
+
+
+#: A step and a loss with a constant in its logarithms, whose gradient is that without it.
+STEPS = """\
+import numpy as np
+
+
+class MLP:
+    def __init__(self, hidden_size=4, lr=0.1):
+        self.lr = lr
+        self.W1 = np.random.randn(2, hidden_size)
+        self.b1 = np.zeros((1, hidden_size))
+        self.W2 = np.random.randn(hidden_size, 1)
+        self.b2 = np.zeros((1, 1))
+
+    def forward(self, X):
+        self.A1 = 1 / (1 + np.exp(-(X @ self.W1 + self.b1)))
+        self.A2 = 1 / (1 + np.exp(-(self.A1 @ self.W2 + self.b2)))
+        return self.A2
+
+    def loss(self, p, y):
+        eps = 1e-8
+        return -np.mean(y * np.log(p + eps) + (1 - y) * np.log(1 - p + eps))
+
+    def backward(self, X, y):
+        m = X.shape[0]
+        d2 = self.A2 - y
+        d1 = d2 @ self.W2.T * self.A1 * (1 - self.A1)
+        self.W2 -= self.lr * self.A1.T @ d2 / m
+        self.b2 -= self.lr * d2.sum(axis=0, keepdims=True) / m
+        self.W1 -= self.lr * X.T @ d1 / m
+        self.b1 -= self.lr * d1.sum(axis=0, keepdims=True) / m
+"""
+
+
+def test_a_step_is_judged_as_the_gradient_is_where_a_logarithm_has_a_constant(examined):
+    entry = examined(STEPS)
+    step = [f["verdict"] for f in entry["findings"] if f["check"] == "step"]
+    assert step == ["correct"], [f["message"] for f in entry["findings"]]
+    assert entry["verdict"] == "correct", entry["findings"]
