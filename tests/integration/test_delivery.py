@@ -63,6 +63,33 @@ def test_a_signal_leaves_no_folder_and_no_worker(write, tmp_path, name):
     assert not left, f"left behind: {left}"
 
 
+#: A signal comes while an import runs a callback: what is raised there reaches nobody.
+LOST = """
+import os, signal, time, weakref
+from gradcheck import cli
+
+CALLBACK = "def called(_):\\n    os.kill(os.getpid(), signal.SIGTERM)\\n    sum(range(1000))\\n"
+names = {"os": os, "signal": signal}
+exec(compile(CALLBACK, "<frozen importlib._bootstrap>", "exec"), names)
+signal.signal(signal.SIGTERM, cli._end)
+class Lock: pass
+lock = Lock()
+kept = weakref.ref(lock, names["called"])
+try:
+    del lock
+    time.sleep(60)
+except cli.Ended as end:
+    print("ended by", end.number)
+"""
+
+
+@POSIX
+def test_a_signal_in_a_callback_of_an_import_is_not_lost():
+    run = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=300)
+    assert run.stdout == f"ended by {int(signal.SIGTERM)}\n", f"{run.stdout}{run.stderr}"
+    assert not run.stderr, run.stderr
+
+
 @POSIX
 def test_a_reader_that_goes_away_is_no_wrong_gradient(write):
     read, end = os.pipe()

@@ -1,4 +1,4 @@
-"""A script may tell another multiple of the loss that it goes down: its rate takes that up."""
+"""Code that trains may tell another multiple of its loss: the rate takes that up."""
 
 import pytest
 
@@ -42,6 +42,35 @@ SLIPS = {
 }
 
 
+NET = """\
+import numpy as np
+
+
+class Net:
+    def __init__(self):
+        self.W1 = np.random.randn(3, 4) * 0.5
+        self.b1 = np.zeros((1, 4))
+        self.W2 = np.random.randn(4, 1) * 0.5
+        self.b2 = np.zeros((1, 1))
+
+    def train(self, X, y, epochs, rate):
+        for _ in range(epochs):
+            h = 1 / (1 + np.exp(-(X @ self.W1 + self.b1)))
+            self.out = 1 / (1 + np.exp(-(h @ self.W2 + self.b2)))
+            d2 = (y - self.out) * self.out * (1 - self.out)
+            d1 = d2 @ self.W2.T * h * (1 - h)
+            self.W2 += rate * h.T @ d2
+            self.b2 += rate * d2.sum(axis=0, keepdims=True)
+            self.W1 += rate * X.T @ d1
+            self.b1 += rate * d1.sum(axis=0, keepdims=True)
+            self.loss = np.mean((y - self.out) ** 2)
+
+    def predict(self, X):
+        h = 1 / (1 + np.exp(-(X @ self.W1 + self.b1)))
+        return 1 / (1 + np.exp(-(h @ self.W2 + self.b2)))
+"""
+
+
 def script(loss, old="", new=""):
     assert SCRIPT.count(old) or not old, f"{old} is not in the script"
     return SCRIPT.replace("LOSS", loss).replace(old, new)
@@ -53,6 +82,12 @@ def test_a_script_that_goes_down_a_multiple_of_the_loss_it_tells_is_right(examin
     assert entry["verdict"] == "correct", [f["message"] for f in entry["findings"]]
     told = [note for note in entry["notes"] if "the rate takes up" in note]
     assert told, f"nothing says that its loss is another multiple: {entry['notes']}"
+
+
+def test_a_class_that_trains_by_a_rate_is_right_as_well(examined):
+    entry = examined(NET)
+    assert entry["adapter"]["name"] == "in place"
+    assert entry["verdict"] == "correct", [f["message"] for f in entry["findings"]]
 
 
 @pytest.mark.parametrize("name", SLIPS)

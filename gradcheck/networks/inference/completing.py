@@ -156,12 +156,12 @@ class Completion:
         return definition
 
     def as_stepped(self, definition: Definition) -> Asking[Definition]:
-        """Return the loss that a script goes down, where the one that it tells is a multiple.
+        """Return the loss that code which trains goes down, where it tells a multiple of it.
 
-        A constant before the loss cannot be told from one before the rate: a script that tells a
-        mean of squares and goes down half their sum is right. The loss that it tells is then not
+        A constant before the loss cannot be told from one before the rate: code that tells a mean
+        of squares and goes down half their sum is right. The loss that it tells is then not
         compared. Where only the mean or only the constant is another one, that is a slip which has
-        a name. Of a class or a function the rate is given from outside, and its loss is held to it.
+        a name.
         """
         width = self.fit.problem.network.widths[-1]
         told = size(definition, width)
@@ -328,7 +328,7 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Infer
         known.fit = fit.one_sample(seed)
     if fit.definitions and not conventions.loss.absent:
         definition = fit.definitions[0]
-        if reading.adapter == "script":
+        if reading.adapter in TRAINING:
             definition = yield from known.as_stepped(definition)
         known.words["loss"] = definition.describe()
     else:
