@@ -12,16 +12,17 @@ from gradcheck.networks.inference.fit import (
     LOGITS,
     OTHER,
     SAMPLES_ASKED,
+    SQUARES,
     Activations,
     Definition,
     Fit,
     definitions,
     loss_from,
     matching_losses,
+    multiple,
     outputs_of,
     penalised,
     problem_for,
-    size,
     widths_of,
 )
 from gradcheck.networks.inference.from_gradient import RIGHT_ENOUGH, nearest_definition
@@ -159,18 +160,15 @@ class Completion:
         """Return the loss that code which trains goes down, where it tells a multiple of it.
 
         A constant before the loss cannot be told from one before the rate: code that tells a mean
-        of squares and goes down half their sum is right. The loss that it tells is then not
-        compared. Where only the mean or only the constant is another one, that is a slip which has
-        a name.
+        of squares and goes down half their sum is right, and so is code that tells a mean over the
+        outputs, too, and leaves their number out. The loss that it tells is then not compared.
+        Where only the mean over samples or only a 2 is another one, that is a slip with a name.
         """
         width = self.fit.problem.network.widths[-1]
-        told = size(definition, width)
         alike = [
             each
             for each in definitions()
-            if size(each, 1) * size(definition, 1)  # both are sums of squares
-            and each.reduction != definition.reduction
-            and abs(size(each, width) / told - 1) > AGREE
+            if _takes_up(multiple(each, definition, width), each, definition, width)
         ]
         mine, *_ = yield from nearest_definition(replace(self.fit, definitions=[definition]))
         if mine >= RIGHT_ENOUGH or not alike:
@@ -376,6 +374,15 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Infer
         aside=aside,
         doubtful=bool(conventions.unread) or returns == OTHER,
     )
+
+
+def _takes_up(times: float, found: Definition, told: Definition, width: int) -> bool:
+    """Whether a rate takes up so many times the loss that is told, which is no slip with a name."""
+    if not times:
+        return False
+    if found.reduction == told.reduction:
+        return width > 1 and abs(times / width - 1) <= AGREE
+    return told.loss in SQUARES and abs(times - 1) > AGREE
 
 
 def _unread(names: Sequence[str]) -> str:
