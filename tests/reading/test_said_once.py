@@ -41,18 +41,18 @@ def net(delta2, loss):
 
 
 def test_a_loss_that_was_found_right_is_not_said_to_be_another_one(examined):
-    entry = examined(net("2 * (self.a2 - y) / len(X)", ENTROPY))
+    entry = examined(net("(self.a2 - y) / len(X)", ENTROPY))
     right = {f["check"] for f in entry["findings"] if f["verdict"] == "correct"}
     assert {"loss", "forward"} <= right, f"the loss is right here: {right}"
     told = [d["explanation"] for d in entry["diagnoses"] if d["site"] == "forward"]
     assert not told, f"the check of the loss says otherwise: {told}"
 
 
-def test_the_number_of_outputs_is_taken_up_by_the_rate_and_told(examined):
+def test_a_factor_that_is_the_number_of_outputs_is_told_with_that_number(examined):
     entry = examined(net("(self.a2 - y) / len(X)", ENTROPY))
-    assert entry["verdict"] == "correct", entry["diagnoses"]
-    told = [note for note in entry["notes"] if "the rate takes up" in note]
-    assert told, f"nothing says that its loss is a mean over the outputs, too: {entry['notes']}"
+    (diagnosis,) = entry["diagnoses"]
+    outputs = round(diagnosis["recovered"]["factor"])
+    assert f", {outputs} outputs)" in diagnosis["explanation"], diagnosis["explanation"]
 
 
 def test_a_place_without_a_name_is_not_told_beside_its_name():

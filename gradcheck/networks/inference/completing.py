@@ -7,19 +7,15 @@ from gradcheck.contract.protocol import Call, Described, Failure, Request
 from gradcheck.networks.definitions import LOSSES
 from gradcheck.networks.inference import Inferred
 from gradcheck.networks.inference.fit import (
-    AGREE,
     CLASSES,
     LOGITS,
     OTHER,
     SAMPLES_ASKED,
-    SQUARES,
     Activations,
     Definition,
     Fit,
-    definitions,
     loss_from,
     matching_losses,
-    multiple,
     outputs_of,
     penalised,
     problem_for,
@@ -64,8 +60,7 @@ class Completion:
     """What is known by now of a reading that holds.
 
     Its conventions in ``words`` and ``notes`` are for the record, conditions for the headline;
-    ``refused`` is what got no answer, and why; ``lossless`` is said of code whose loss is not
-    compared.
+    ``refused`` is what got no answer, and why.
     """
 
     def __init__(self, fit: Fit, reading: Described, seed: int) -> None:
@@ -74,7 +69,6 @@ class Completion:
         self.notes: list[str] = []
         self.conditions: list[str] = []
         self.refused: dict[Feature, str] = {}
-        self.lossless = reading.conventions.loss.absent
 
     def asked(self, call: Call, problem: Problem) -> Request:
         """Ask the reading."""
@@ -106,7 +100,7 @@ class Completion:
             support,
             self.reading.adapter,
             self.words,
-            self.lossless,
+            conventions.loss.absent,
             scale,
             tuple(self.notes),
             ", ".join(self.conditions),
@@ -155,33 +149,6 @@ class Completion:
             self.notes.append(f"if your loss is half_squared_error, {missing}")
         self.conditions.append(condition)
         return definition
-
-    def as_stepped(self, definition: Definition) -> Asking[Definition]:
-        """Return the loss that code which trains goes down, where it tells a multiple of it.
-
-        A constant before the loss cannot be told from one before the rate: code that tells a mean
-        of squares and goes down half their sum is right, and so is code that tells a mean over the
-        outputs, too, and leaves their number out. The loss that it tells is then not compared.
-        Where only the mean over samples or only a 2 is another one, that is a slip with a name.
-        """
-        width = self.fit.problem.network.widths[-1]
-        alike = [
-            each
-            for each in definitions()
-            if _takes_up(multiple(each, definition, width), each, definition, width)
-        ]
-        mine, *_ = yield from nearest_definition(replace(self.fit, definitions=[definition]))
-        if mine >= RIGHT_ENOUGH or not alike:
-            return definition
-        score, _, found = yield from nearest_definition(replace(self.fit, definitions=alike))
-        if found is None or score < max(mine, RIGHT_ENOUGH):
-            return definition
-        self.lossless = True
-        self.notes.append(
-            f"it tells {definition.describe()} and goes down {found.describe()}: the same "
-            f"direction, of another length, which the rate takes up"
-        )
-        return found
 
     def unsupported(self) -> Inferred:
         """Say that the gradient is of nothing known: what is assumed makes nothing wrong."""
@@ -326,8 +293,6 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Infer
         known.fit = fit.one_sample(seed)
     if fit.definitions and not conventions.loss.absent:
         definition = fit.definitions[0]
-        if reading.adapter in TRAINING:
-            definition = yield from known.as_stepped(definition)
         known.words["loss"] = definition.describe()
     else:
         found = yield from known.from_gradient()
@@ -374,15 +339,6 @@ def complete(fit: Fit, readings: Sequence[Described], seed: int) -> Asking[Infer
         aside=aside,
         doubtful=bool(conventions.unread) or returns == OTHER,
     )
-
-
-def _takes_up(times: float, found: Definition, told: Definition, width: int) -> bool:
-    """Whether a rate takes up so many times the loss that is told, which is no slip with a name."""
-    if not times:
-        return False
-    if found.reduction == told.reduction:
-        return width > 1 and abs(times / width - 1) <= AGREE
-    return told.loss in SQUARES and abs(times - 1) > AGREE
 
 
 def _unread(names: Sequence[str]) -> str:

@@ -131,24 +131,6 @@ def definitions(outputs: str | None = None) -> Iterator[Definition]:
                     yield Definition(name, reduction, scale)
 
 
-#: By how much each multiplies the sum of squared errors of a sample.
-SQUARES: dict[str, Callable[[int], float]] = {
-    "half_squared_error": lambda n_out: 0.5,
-    "squared_error": lambda n_out: 1.0,
-    "mean_squared_error": lambda n_out: 1.0 / n_out,
-}
-
-
-def multiple(one: Definition, other: Definition, n_out: int) -> float:
-    """Return how many times another loss one is for a sample; 0 where it is of another kind."""
-    scales = SCALES[one.scale](n_out) / SCALES[other.scale](n_out)
-    if one.loss == other.loss:
-        return scales
-    if one.loss in SQUARES and other.loss in SQUARES:
-        return scales * SQUARES[one.loss](n_out) / SQUARES[other.loss](n_out)
-    return 0.0
-
-
 def loss_from(
     definition: Definition, outputs: Floats, problem: Problem, epsilon: float = 0.0
 ) -> float:
