@@ -61,33 +61,24 @@ def judge_step(
     context: CheckContext, problem: Problem, observation: Observation, rate: float
 ) -> list[Judgement]:
     """Judge every tensor of the gradient that a step implies, as the gradient itself is judged."""
-    judgements = _held(context, problem, context.truth(problem), observation, rate)
-    if context.arithmetic.epsilon and any(j.verdict is Verdict.WRONG for j in judgements):
-        plain = _held(context, problem, context.plain(problem), observation, rate)
-        if not any(j.verdict is Verdict.WRONG for j in plain):
-            return plain
-    return judgements
+    taken, unit = implied(problem, observation, rate), max(context.arithmetic.unit, UNIT)
+
+    def against(truth: KnownTruth) -> list[Judgement]:
+        return [_judged(problem, name, each, truth, rate, unit) for name, each in taken.items()]
+
+    return context.held(problem, against)
 
 
-def _held(
-    context: CheckContext,
-    problem: Problem,
-    truth: KnownTruth,
-    observation: Observation,
-    rate: float,
-) -> list[Judgement]:
-    """Hold what a step implies against one truth; forming it has cost digits too."""
-    unit = max(context.arithmetic.unit, UNIT)
-    judgements = []
-    for name, taken in implied(problem, observation, rate).items():
-        estimate = truth.gradient[name]
-        size = np.abs(problem.params[name]) + rate * np.abs(estimate.value)
-        bars = rounded_bars(truth, name, unit) + 8 * unit * size / rate
-        norm, noise = length(estimate.value), length(bars)
-        resolution = noise / norm if norm > noise else float("nan")
-        found = compare(name, taken, estimate, bars)
-        judgements.append(replace(found, resolution=resolution))
-    return judgements
+def _judged(
+    problem: Problem, name: str, taken: Floats, truth: KnownTruth, rate: float, unit: float
+) -> Judgement:
+    """Judge what a step implies for a tensor; forming it has cost digits too."""
+    estimate = truth.gradient[name]
+    size = np.abs(problem.params[name]) + rate * np.abs(estimate.value)
+    bars = rounded_bars(truth, name, unit) + 8 * unit * size / rate
+    norm, noise = length(estimate.value), length(bars)
+    resolution = noise / norm if norm > noise else float("nan")
+    return replace(compare(name, taken, estimate, bars), resolution=resolution)
 
 
 def _opposite(context: CheckContext, problem: Problem, taken: Named) -> bool:

@@ -212,9 +212,15 @@ class CheckContext:
 
     def judge(self, problem: Problem, claims: Named) -> list[Judgement]:
         """Judge a claimed gradient, of the loss as the code writes it or as defined."""
-        judgements = judge(claims, self.truth(problem), self.arithmetic)
+        return self.held(problem, lambda truth: judge(claims, truth, self.arithmetic))
+
+    def held(
+        self, problem: Problem, against: Callable[[KnownTruth], list[Judgement]]
+    ) -> list[Judgement]:
+        """Judge against the truth of the loss as the code writes it, or else as defined."""
+        judgements = against(self.truth(problem))
         if self.arithmetic.epsilon and _any_wrong(judgements):
-            plain = judge(claims, self.plain(problem), self.arithmetic)
+            plain = against(self.plain(problem))
             if not _any_wrong(plain):
                 return plain
         return judgements

@@ -9,6 +9,7 @@ levels of ``sandbox.py``): limits, rights, and by a seccomp filter, written by h
 system calls that no backprop needs and that would get round a limit or at another process.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -69,6 +70,14 @@ def _private_pipes() -> tuple[Callable[[int], bytes], Callable[[bytes], None]]:
 
         for descriptor in (incoming, outgoing):
             msvcrt.setmode(descriptor, os.O_BINARY)
+
+    def hang_up() -> None:
+        for descriptor in (incoming, outgoing):
+            with contextlib.suppress(OSError):  # a child of a child
+                os.close(descriptor)
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=hang_up)  # what the code forks has no answer to give
 
     def receive(size: int) -> bytes:
         return os.read(incoming, min(size, 2**20))

@@ -34,7 +34,7 @@ EXPECTED = {
     3: error("timeout"),
     4: error("timeout"),
     5: error("memory"),
-    6: error("processes", "memory", "timeout", "protocol"),  # children answer, too
+    6: error("processes", "memory", "timeout"),
     7: error("processes"),
     8: error("import"),
     9: error("crash"),

@@ -63,18 +63,18 @@ def test_a_signal_leaves_no_folder_and_no_worker(write, tmp_path, name):
     assert not left, f"left behind: {left}"
 
 
-#: A signal comes while an import runs a callback: what is raised there reaches nobody.
+#: A signal comes while something runs whose exceptions Python drops.
 LOST = """
 import os, signal, time, weakref
 from gradcheck import cli
 
-CALLBACK = "def called(_):\\n    os.kill(os.getpid(), signal.SIGTERM)\\n    sum(range(1000))\\n"
-names = {"os": os, "signal": signal}
-exec(compile(CALLBACK, "<frozen importlib._bootstrap>", "exec"), names)
+HANGUP = "def {name}(_):\\n    os.kill(os.getpid(), signal.SIGTERM)\\n    sum(range(1000))\\n"
+names = {{"os": os, "signal": signal}}
+exec(compile(HANGUP, "{file}", "exec"), names)
 signal.signal(signal.SIGTERM, cli._end)
 class Lock: pass
 lock = Lock()
-kept = weakref.ref(lock, names["called"])
+{how}
 try:
     del lock
     time.sleep(60)
@@ -82,10 +82,21 @@ except cli.Ended as end:
     print("ended by", end.number)
 """
 
+CALLBACK = 'kept = weakref.ref(lock, names["called"])'
+FINALIZER = 'Lock.__del__ = names["__del__"]'
+
 
 @POSIX
-def test_a_signal_in_a_callback_of_an_import_is_not_lost():
-    run = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=300)
+@pytest.mark.parametrize(
+    ("name", "file", "how"),
+    [
+        ("called", "<frozen importlib._bootstrap>", CALLBACK),
+        ("__del__", "lock.py", FINALIZER),
+    ],
+)
+def test_a_signal_where_python_drops_what_is_raised_is_not_lost(name, file, how):
+    text = LOST.format(name=name, file=file, how=how)
+    run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=300)
     assert run.stdout == f"ended by {int(signal.SIGTERM)}\n", f"{run.stdout}{run.stderr}"
     assert not run.stderr, run.stderr
 

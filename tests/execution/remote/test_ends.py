@@ -138,6 +138,24 @@ def test_memory_in_use_is_watched_over_all_processes(session, level):
     assert end.kind == "memory", f"the end is {end.kind}: {end.message}"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+def test_a_child_that_the_code_forks_gives_no_answer(session, level):
+    code = """
+        import os
+
+        def loss_and_grads(network, params, batch):
+            child = os.fork()
+            if not child:
+                raise ValueError("this is the child")
+            os.waitpid(child, 0)
+            return 0.0, params
+    """
+    begun = session(code)
+    for _ in range(3):
+        seen = begun.ask(Request(Call.LOSS_AND_GRADS, PROBLEM, fresh=True))
+        assert seen.failure is None, f"the child answered: {seen.failure}"
+
+
 def test_a_file_that_cannot_be_imported_is_lost_with_its_reason(session, level):
     with pytest.raises(WorkerLostError) as end:
         session("import nosuchpackage")
